@@ -1,0 +1,46 @@
+/* lower.h: one typed kernel under one schedule on one target becomes one or two launches of lowered IR.
+ *
+ * In: TirFn, SchedFacts, Sched (legal).  Out: LowKernel.  Decides nothing: what the schedule does not say, does not happen.
+ */
+#ifndef LGR_LOWER_H
+#define LGR_LOWER_H
+#include "lir.h"
+#include "sched.h"
+
+/* What must hold for a variant to be taken. All of them are checked by the runtime at launch. */
+typedef enum LowCondKind {
+    LOW_C_ROWLEN_EQ,      /* row length == value */
+    LOW_C_ROWLEN_LE,      /* row length <= value */
+    LOW_C_ROWLEN_MULT,    /* row length % value == 0 */
+    LOW_C_ALIGNED,        /* tensor a: base and every stride but the row's are multiples of value bytes, row stride 1 */
+    LOW_C_CONGRUENT,      /* tensors a and b: base and pitches equal modulo value bytes, row stride 1 */
+    LOW_C_UNIT,           /* tensor a: row stride is 1 */
+    LOW_C_INST_GE,        /* at least value instances */
+    LOW_C_INST_LE         /* at most value instances */
+} LowCondKind;
+typedef struct LowCond { uint8_t kind; uint16_t a, b; int64_t value; } LowCond;
+
+typedef enum LowGridKind {
+    LOW_G_GROUPS,         /* ceil(instances / per) blocks */
+    LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks; host: min(.., ctas) */
+    LOW_G_COLUMNS,        /* ceil(row length / per) blocks (the second stage of cross-row sums) */
+    LOW_G_GROUPS_COLUMNS  /* ceil(instances / per) * ceil(row length / per2) blocks, columns fastest */
+} LowGridKind;
+
+typedef struct LowLaunch {
+    LirFn  *fn;
+    uint8_t grid;               /* LowGridKind */
+    int32_t per, per2, ctas;
+} LowLaunch;
+
+typedef struct LowKernel {
+    LowCond  *conds; uint32_t nconds, capconds;
+    LowLaunch launch[4]; uint32_t nlaunch;
+    /* workspace in bytes = blocks of launch 0 * row length * work_bytes, rounded up to 256 (0: none) */
+    int32_t   work_bytes;
+} LowKernel;
+
+/* NULL with a DIAG_LIMIT when the kernel has no row form on this target. `symbol` names the launches (suffix _1 for the second). */
+LowKernel *low_run(const TirFn *fn, const SchedFacts *f, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d);
+
+#endif

@@ -1,0 +1,59 @@
+/* sched.h: the schedule record: how one kernel runs on one target.
+ *
+ * A schedule is data: it prints on one line ("rows=1 lanes=128 vec=8 per=2 keep=reg ...", fields at their default left
+ * out) and parses back.  This room decides and never rewrites; compiler/lower rewrites and never decides.
+ */
+#ifndef LGR_SCHED_H
+#define LGR_SCHED_H
+#include "tir.h"
+#include "target.h"
+
+typedef enum { KEEP_REG, KEEP_SMEM, KEEP_RELOAD } SchedKeep;
+typedef enum { LEN_ANY, LEN_CAP, LEN_EXACT } SchedLen;
+typedef enum { ALIGN_VEC, ALIGN_SHIFT, ALIGN_SCALAR } SchedAlign;
+typedef enum { GRID_ONESHOT, GRID_PERSISTENT } SchedGrid;
+typedef enum { ASYNC_NONE, ASYNC_CP } SchedAsync;
+typedef enum { ACC_REG, ACC_MEM } SchedAcc;
+typedef enum { WKEEP_LOAD, WKEEP_REG, WKEEP_SMEM } SchedWkeep;
+typedef enum { HINT_NONE, HINT_STREAM, HINT_KEEP } SchedHint;
+
+typedef struct Sched {
+#define E(field, text, list, def, doc) int32_t field;
+#define N(field, text, lo, hi, def, doc) int32_t field;
+#include "sched.def"
+#undef E
+#undef N
+} Sched;
+
+Sched sched_default(void);
+void  sched_print(Buf *b, const Sched *s);
+/* Parses one line; false and a message in err (static text with the field's name) when malformed. */
+bool  sched_parse(const char *text, Sched *out, Buf *err);
+
+/* What the scheduler knows of a kernel, found once per TirFn. */
+typedef struct SchedFacts {
+    uint32_t row_axis;        /* the axis spread over lanes */
+    bool     has_row;         /* false: the kernel handles instance scalars only */
+    int      phases;          /* 1 + the deepest chain of full-row reductions */
+    int      row_loads;       /* streams read per row element */
+    int      row_bytes_in, row_bytes_out;   /* bytes of row streams per element, each tensor once */
+    int      shared_loads;    /* row tiles that are the same for every instance (weights) */
+    int      accs;            /* cross-row sums along the row axis */
+    int      max_elem_bytes, min_elem_bytes;   /* of the row streams */
+    int      flops, sfu;      /* per element */
+    int      reductions;
+} SchedFacts;
+bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d);   /* false with a DIAG_LIMIT when no row form exists */
+
+/* Legality on a target: NULL, or one sentence why not (static or in the arena). */
+const char *sched_illegal(const TirFn *fn, const SchedFacts *f, const Sched *s, const Target *t, Arena *a);
+
+/* The model's choices for one kernel on one target: variants from most special to the one that always holds. */
+typedef struct SchedList { Sched *s; uint32_t n, cap; } SchedList;
+void sched_choose(const TirFn *fn, const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
+/* The model's cost in microseconds for `rows` rows of length `n` (performance.md's terms). */
+double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n);
+/* A random legal schedule (for the tests); seed is advanced. */
+Sched sched_random(const TirFn *fn, const SchedFacts *f, const Target *t, uint64_t *seed, Arena *a);
+
+#endif

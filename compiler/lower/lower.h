@@ -12,11 +12,13 @@ typedef enum LowCondKind {
     LOW_C_ROWLEN_EQ,      /* row length == value */
     LOW_C_ROWLEN_LE,      /* row length <= value */
     LOW_C_ROWLEN_MULT,    /* row length % value == 0 */
-    LOW_C_ALIGNED,        /* tensor a: base and every stride but the row's are multiples of value bytes, row stride 1 */
-    LOW_C_CONGRUENT,      /* tensors a and b: base and pitches equal modulo value bytes, row stride 1 */
-    LOW_C_UNIT,           /* tensor a: row stride is 1 */
+    LOW_C_ALIGNED,        /* tensor a: base and every stride but dimension b's are multiples of value bytes; stride of b is 1 (a tensor of one row has no pitch to align) */
+    LOW_C_CONGRUENT,      /* tensors a and b (row dimension value >> 16, value >> 24): every row starts at the same address modulo (value & 0xffff) bytes: bases and pitches agree, row strides are 1 */
+    LOW_C_UNIT,           /* tensor a: stride of dimension b is 1 (or its extent is at most 1) */
     LOW_C_INST_GE,        /* at least value instances */
-    LOW_C_INST_LE         /* at most value instances */
+    LOW_C_INST_LE,        /* at most value instances */
+    LOW_C_ELEMS_GE,       /* instances * row length >= value */
+    LOW_C_ELEMS_LE        /* instances * row length <= value */
 } LowCondKind;
 typedef struct LowCond { uint8_t kind; uint16_t a, b; int64_t value; } LowCond;
 

@@ -24,11 +24,14 @@ typedef struct DiagItem { DiagClass cls; DiagCode code; Span sp; const char *msg
 
 typedef struct DiagFile { const char *name; const char *text; size_t size; } DiagFile;
 
+enum { DIAG_MAX_ITEMS = 500 };
+
 typedef struct Diag {
     Arena    *arena;
     DiagFile *files;  uint32_t nfiles, capfiles;   /* files[0] is the empty place */
     DiagItem *items;  uint32_t n, cap;
     uint32_t  nerrors;                             /* error, limit and bug items */
+    bool      dropped;                             /* the last report came after DIAG_MAX_ITEMS others and was only counted */
 } Diag;
 
 void     diag_init(Diag *d, Arena *a);
@@ -37,7 +40,9 @@ void     diag_report(Diag *d, DiagClass cls, DiagCode code, Span sp, const char 
 void     diag_note(Diag *d, Span sp, const char *fmt, ...) __attribute__((format(printf, 3, 4)));  /* to the last item */
 void     diag_line_col(const Diag *d, Span sp, uint32_t *line, uint32_t *col);      /* 1-based */
 void     diag_render_text(const Diag *d, Buf *out, bool color);
-void     diag_render_json(const Diag *d, Buf *out);
+void     diag_render_json(const Diag *d, Buf *out);          /* one array; also what carries no place */
+const char *diag_class_name(DiagClass c);                    /* "error" */
+const char *diag_code_doc(int number);                       /* the sentence of LG<number>, NULL when there is none */
 /* Nearest of `n` names within edit distance 2 (or a third of the length), NULL when none. */
 const char *diag_nearest(const char *name, const char *const *names, size_t n);
 

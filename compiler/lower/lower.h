@@ -38,6 +38,9 @@ typedef struct LowLaunch {
 typedef struct LowKernel {
     LowCond  *conds; uint32_t nconds, capconds;
     LowLaunch launch[4]; uint32_t nlaunch;
+    /* instance extents (pars, then promoted tile axes; INST is their product, PAREXT counts through them) and the row's */
+    TirExt    inst_ext[8]; uint32_t ninst;
+    TirExt    row_ext;
     /* workspace in bytes = blocks of launch 0 * row length * work_bytes, rounded up to 256 (0: none) */
     int32_t   work_bytes;
 } LowKernel;

@@ -1,0 +1,111 @@
+/* low.h: the lowering's own state, shared by its files: one kernel under one schedule while it is being written down.
+ *
+ * Names used throughout: g the instance, k the vector of a lane within its row, p the phase, mask what part of vector k
+ * lies inside the row.
+ */
+#ifndef LGR_LOW_H
+#define LGR_LOW_H
+#include "lower.h"
+#include "row_view.h"
+
+enum { LOW_MAX_PER = 64, LOW_MAX_RED = 16 };
+
+/* What part of a vector lies inside the row. */
+typedef enum { MASK_FULL, MASK_WHOLE, MASK_PART } MaskKind;
+typedef struct Mask {
+    MaskKind kind;
+    LirVal   in;         /* MASK_WHOLE: bool, the vector is inside */
+    LirVal   lo, hi;     /* MASK_PART: i32, elements lo <= i < hi are inside */
+} Mask;
+
+/* A reduction along the row within one phase. Logsumexp and argmax are two of these in consecutive phases. */
+typedef enum { RED_SUM, RED_MAX, RED_MIN } RedKind;
+typedef struct Red {
+    TirVal  op;          /* the reduction in the tile IR */
+    RedKind kind;
+    int     step;        /* 0, or 1 for the second half of logsumexp and argmax */
+    DType   dt;          /* of the accumulator */
+    LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
+    uint32_t nacc;
+} Red;
+
+typedef struct Low {
+    LirFn *fn;
+    const TirFn *tir;
+    const RowView *rv;
+    const Sched *s;
+    const Target *t;
+    Arena *a;
+    Diag *d;
+    LowKernel *out;
+    bool host;
+
+    LirVal tid, lane, grp;            /* i32; grp and lane constants 0 where there is one */
+    LirVal rowlen;                    /* i32 row length: a constant for len=exact */
+    LirVal ninst;                     /* i32 */
+
+    /* the current instance */
+    LirVal  active;                   /* bool, 0 when always */
+    LirVal  coord[ROW_MAX_COORDS];    /* i64 */
+    LirVal  shift;                    /* i32 elements the rows start past a vector boundary; 0 when none */
+    LirVal *scalar;                   /* by TirVal */
+    LirVal *row_base;                 /* by position in load, store, acc lists: i64 address of this lane's vector 0 */
+    LirVal *red_value;                /* by TirVal: first half's result of logsumexp and argmax */
+
+    /* the current vector */
+    int     k;
+    LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
+    Mask    mask;
+    LirVal *row;                      /* by TirVal, for vector k in this phase */
+    LirVal *kept;                     /* [load * per + k]: packed row values */
+
+    LirVal *acc;                      /* [acc * per + k]: variables (acc=reg) */
+    LirVal  acc_base[ROW_MAX_MEM];    /* i64 address of this lane's vector 0 in the block's partial row */
+
+    /* shared memory layout, in bytes */
+    uint32_t smem, red_base, red_slot, async_base, async_stage, wkeep_base, keep_base, fold_base;
+    int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
+    LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
+    LirVal   slot;                    /* i32 byte offset of the current stage */
+} Low;
+
+/* low_value.c: values */
+LirVal low_scalar(Low *w, TirVal v);
+LirVal low_row(Low *w, TirVal v);
+void   low_scalars_of_phase(Low *w, int p);
+LirVal low_guard(Low *w, TirVal v);            /* bool: active and every enclosing if; 0 when always */
+LirVal low_and(Low *w, LirVal a, LirVal b);    /* either may be 0 */
+LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c);
+
+/* low_addr.c: places and masks */
+void   low_mask(Low *w);                       /* sets w->mask for vector k */
+LirVal low_position(Low *w);                   /* i32 position in the row of the first element of vector k (may be < 0 when shifted) */
+LirVal low_base(Low *w, const TirOp *o, const RowMem *m);   /* i64 address of this lane's vector 0, or of the scalar */
+LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes);
+LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard);
+void   low_store_vec(Low *w, LirVal base, const RowMem *m, LirVal v, LirVal guard);
+int    low_align(const Low *w, const RowMem *m, int bytes);
+LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
+
+/* low_load.c: where rows come from and where they stay */
+void   low_plan_smem(Low *w);
+void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
+LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
+void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
+
+/* low_reduce.c: along the row */
+LirVal low_red_variable(Low *w, const Red *r);  /* new variable holding the reduction's identity */
+void   low_red_update(Low *w, Red *r);
+void   low_red_finish(Low *w, Red *r, uint32_t n);
+
+/* low_acc.c: across instances */
+void   low_acc_begin(Low *w);
+void   low_acc_update(Low *w, uint32_t acc);
+void   low_acc_end(Low *w);
+LirFn *low_acc_second(Low *w, const char *symbol);
+
+/* low_row.c */
+LirVal low_ci(Low *w, int64_t v);              /* i32 constant */
+void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
+
+#endif

@@ -1,0 +1,297 @@
+/* low_acc.c: sums across instances, deterministic: every block adds up its own rows in f32, in order, then a second launch adds the
+ * blocks' partial rows in a fixed order and rounds once.
+ *
+ * Workspace: [partial row][sum][row length] f32, one partial row a block (acc=reg) or a row group (acc=mem).
+ */
+#include "low.h"
+
+enum { COLS = 32, GROUPS = 16, HOST_K = 4 };
+
+static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->s->vec, 0.0); }
+
+/* i64 address of element 0 of sum `acc` in partial row `row` (i32). */
+static LirVal partial_row(Low *w, LirVal row, uint32_t acc)
+{
+    LirVal n = lir_cast(w->fn, DT_I64, w->rowlen);
+    LirVal at = lir_op2(w->fn, LIR_ADD, low_mul_i64(w, row, w->rv->nacc), lir_ci(w->fn, DT_I64, acc));
+    at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_MUL, at, n), lir_ci(w->fn, DT_I64, 4));
+    return lir_op2(w->fn, LIR_ADD, lir_word(w->fn, DT_I64, (LirWord){LIR_W_WORK, 0, 0}), at);
+}
+
+static void set_acc_bases(Low *w)
+{
+    LirVal block = lir_add(w->fn, (LirOp){.op = LIR_CTAID, .dt = DT_I32, .lanes = 1, .ref = -1});
+    if (w->s->acc == ACC_MEM)
+        block = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, block, low_ci(w, w->s->rows)), w->grp);
+    LirVal first = lir_op2(w->fn, LIR_MUL, w->lane, low_ci(w, w->s->vec));
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        w->acc_base[i] = lir_op2(w->fn, LIR_ADD, partial_row(w, block, i), low_mul_i64(w, first, 4));
+}
+
+static int partial_align(const Low *w)
+{
+    int whole = w->s->vec * 4;
+    return w->host || w->s->align != ALIGN_VEC ? 4 : whole < 16 ? whole : 16;
+}
+
+static LirVal partial_load(Low *w, uint32_t acc)
+{
+    LirVal addr = low_vec_addr(w, w->acc_base[acc], NULL, 4);
+    LirOp o = {.op = LIR_LDG, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {addr}, .imm.i = partial_align(w)};
+    if (w->mask.kind == MASK_PART) {
+        o.op = LIR_LDGM;
+        o.a[1] = w->mask.lo;
+        o.a[2] = w->mask.hi;
+    } else if (w->mask.kind == MASK_WHOLE) {
+        o.op = LIR_LDGP;
+        o.a[1] = w->mask.in;
+    }
+    return lir_add(w->fn, o);
+}
+
+static void partial_store(Low *w, uint32_t acc, LirVal v, LirVal guard)
+{
+    LirVal addr = low_vec_addr(w, w->acc_base[acc], NULL, 4);
+    LirOp o = {.op = LIR_STG, .ref = -1, .a = {addr, v}, .imm.i = partial_align(w)};
+    if (w->mask.kind == MASK_PART) {
+        o.op = LIR_STGM;
+        o.a[2] = w->mask.lo;
+        o.a[3] = guard ? lir_op3(w->fn, LIR_SELECT, guard, w->mask.hi, low_ci(w, 0)) : w->mask.hi;
+    } else if (w->mask.kind == MASK_WHOLE || guard) {
+        o.op = LIR_STGP;
+        o.a[2] = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
+    }
+    lir_add(w->fn, o);
+}
+
+static void clear_vectors(Low *w)
+{
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        low_mask(w);
+        for (uint32_t i = 0; i < w->rv->nacc; i++)
+            partial_store(w, i, zeros(w), 0);
+    }
+    w->k = 0;
+}
+
+static void clear_partials(Low *w)
+{
+    if (w->s->len != LEN_ANY) {
+        clear_vectors(w);
+        return;
+    }
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1});
+    w->turn = lir_op1(w->fn, LIR_GET, var);
+    lir_add(w->fn, (LirOp){.op = LIR_WHILE, .ref = -1, .a = {lir_op2(w->fn, LIR_LT, w->turn, w->rowlen)}});
+    clear_vectors(w);
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, w->turn, low_ci(w, (int64_t)w->s->lanes * w->s->vec * w->s->per)));
+    lir_add(w->fn, (LirOp){.op = LIR_END, .ref = -1});
+    w->turn = 0;
+}
+
+void low_acc_begin(Low *w)
+{
+    if (!w->rv->nacc)
+        return;
+    set_acc_bases(w);
+    if (w->s->acc == ACC_MEM) {
+        clear_partials(w);
+        return;
+    }
+    w->acc = ARENA_ARRAY(w->a, LirVal, w->rv->nacc * LOW_MAX_PER);
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        for (int k = 0; k < w->s->per; k++)
+            w->acc[i * LOW_MAX_PER + (uint32_t)k] = lir_op1(w->fn, LIR_VAR, zeros(w));
+}
+
+void low_acc_update(Low *w, uint32_t acc)
+{
+    const RowMem *m = &w->rv->acc[acc];
+    LirVal guard = low_guard(w, m->op);
+    LirVal v = lir_splat(w->fn, lir_cast(w->fn, DT_F32, low_row(w, w->tir->ops[m->op].a[0])), w->s->vec);
+    if (w->s->acc == ACC_MEM) {
+        partial_store(w, acc, lir_op2(w->fn, LIR_ADD, partial_load(w, acc), v), guard);
+        return;
+    }
+    LirVal var = w->acc[acc * LOW_MAX_PER + (uint32_t)w->k];
+    if (guard)
+        v = lir_op3(w->fn, LIR_SELECT, guard, v, zeros(w));
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, var), v));
+}
+
+static LirVal fold_addr(Low *w, LirVal grp)
+{
+    int whole = w->s->vec * 4;
+    LirVal index = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, grp, low_ci(w, w->s->lanes)), w->lane);
+    LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, whole));
+    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base + (uint32_t)(w->k * w->s->rows * w->s->lanes * whole)));
+}
+
+static int fold_align(const Low *w) { return w->s->vec * 4 < 16 ? w->s->vec * 4 : 16; }
+
+/* Adds the row groups' registers through shared memory; group 0 ends with the block's sum. */
+static void fold_groups(Low *w, LirVal *v)
+{
+    lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
+    for (w->k = 0; w->k < w->s->per; w->k++)
+        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {fold_addr(w, w->grp), v[w->k]}, .imm.i = fold_align(w)});
+    lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
+    for (w->k = 0; w->k < w->s->per; w->k++)
+        for (int g = 1; g < w->s->rows; g++) {
+            LirVal other = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1,
+                                                  .a = {fold_addr(w, low_ci(w, g))}, .imm.i = fold_align(w)});
+            v[w->k] = lir_op2(w->fn, LIR_ADD, v[w->k], other);
+        }
+    w->k = 0;
+}
+
+void low_acc_end(Low *w)
+{
+    if (!w->rv->nacc || w->s->acc == ACC_MEM)
+        return;
+    LirVal first = w->s->rows > 1 ? lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0)) : 0;
+    if (w->s->async == ASYNC_CP)
+        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
+    for (uint32_t i = 0; i < w->rv->nacc; i++) {
+        LirVal v[LOW_MAX_PER];
+        for (int k = 0; k < w->s->per; k++)
+            v[k] = lir_op1(w->fn, LIR_GET, w->acc[i * LOW_MAX_PER + (uint32_t)k]);
+        if (first)
+            fold_groups(w, v);
+        for (w->k = 0; w->k < w->s->per; w->k++) {
+            low_mask(w);
+            partial_store(w, i, v[w->k], first);
+        }
+        w->k = 0;
+    }
+}
+
+/* ---- the second launch ---- */
+
+static LirVal partial_rows(Low *w)
+{
+    LirVal n = lir_word(w->fn, DT_I32, (LirWord){LIR_W_BLOCKS, 0, 0});
+    return w->s->acc == ACC_MEM ? lir_op2(w->fn, LIR_MUL, n, low_ci(w, w->s->rows)) : n;
+}
+
+/* Address of column col of the output of sum `acc`; any strides. */
+static LirVal out_addr(Low *w, uint32_t acc, LirVal col)
+{
+    const RowMem *m = &w->rv->acc[acc];
+    const TirOp *o = &w->tir->ops[m->op];
+    Sched any = *w->s;
+    Low at = *w;
+    any.align = ALIGN_SCALAR;
+    at.s = &any;
+    LirVal base = low_base(&at, o, m);
+    LirVal e = low_mul_i64(w, col, (int64_t)m->step * dt_bytes(w->tir->tensors[m->tensor].dt));
+    LirVal st = lir_word(w->fn, DT_I64, (LirWord){LIR_W_STRIDE, m->tensor, (uint16_t)m->row_dim});
+    return lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, e, st));
+}
+
+static LirVal round_to(Low *w, uint32_t acc, LirVal v) { return lir_cast(w->fn, w->tir->tensors[w->rv->acc[acc].tensor].dt, v); }
+
+/* Adds this thread's share of the partial rows: rows rg, rg+GROUPS, .. of column col. */
+static LirVal gpu_column(Low *w, uint32_t acc, LirVal col, LirVal rg, LirVal in, int unroll)
+{
+    LirVal rows = partial_rows(w), sum = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, 1, 0.0));
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1});
+    LirVal r0 = lir_op1(w->fn, LIR_GET, var), v[32];
+    lir_add(w->fn, (LirOp){.op = LIR_WHILE, .ref = -1, .a = {lir_op2(w->fn, LIR_LT, r0, rows)}});
+    for (int u = 0; u < unroll; u++) {
+        LirVal r = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_ADD, r0, rg), low_ci(w, u * GROUPS));
+        LirVal addr = lir_op2(w->fn, LIR_ADD, partial_row(w, r, acc), low_mul_i64(w, col, 4));
+        LirVal ok = lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_LT, r, rows));
+        v[u] = lir_add(w->fn, (LirOp){.op = LIR_LDGP, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {addr, ok}, .imm.i = 4});
+    }
+    LirVal s = lir_op1(w->fn, LIR_GET, sum);
+    for (int u = 0; u < unroll; u++)
+        s = lir_op2(w->fn, LIR_ADD, s, v[u]);
+    lir_set(w->fn, sum, s);
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, r0, low_ci(w, unroll * GROUPS)));
+    lir_add(w->fn, (LirOp){.op = LIR_END, .ref = -1});
+    return lir_op1(w->fn, LIR_GET, sum);
+}
+
+static void gpu_fold(Low *w, uint32_t acc, LirVal col, LirVal rg, LirVal in, LirVal sum)
+{
+    LirVal c4 = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, COLS - 1)), low_ci(w, 4));
+    LirVal at = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, rg, low_ci(w, COLS * 4)), c4);
+    if (acc)
+        lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
+    lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {at, sum}, .imm.i = 4});
+    lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
+    LirVal all = 0;
+    for (int g = 0; g < GROUPS; g++) {
+        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1,
+                                          .a = {lir_op2(w->fn, LIR_ADD, c4, low_ci(w, g * COLS * 4))}, .imm.i = 4});
+        all = all ? lir_op2(w->fn, LIR_ADD, all, v) : v;
+    }
+    LirVal ok = lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, rg, low_ci(w, 0)));
+    LirVal v = round_to(w, acc, all);
+    lir_add(w->fn, (LirOp){.op = LIR_STGP, .ref = (int16_t)w->rv->acc[acc].tensor, .a = {out_addr(w, acc, col), v, ok},
+                           .imm.i = dt_bytes(lir_dt(w->fn, v))});
+}
+
+static void gpu_second(Low *w, LirVal block)
+{
+    int blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1), unroll = (blocks + GROUPS - 1) / GROUPS;
+    unroll = unroll > 12 ? 12 : unroll;
+    LirVal col = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, block, low_ci(w, COLS)), lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, COLS - 1)));
+    LirVal rg = lir_op2(w->fn, LIR_SHR, w->tid, low_ci(w, 5)), in = lir_op2(w->fn, LIR_LT, col, w->rowlen);
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        gpu_fold(w, i, col, rg, in, gpu_column(w, i, col, rg, in, unroll));
+}
+
+/* One thread adds vec*HOST_K columns. */
+static void host_second(Low *w, LirVal block, int vec)
+{
+    LirVal col0 = lir_op2(w->fn, LIR_MUL, block, low_ci(w, vec * HOST_K)), rows = partial_rows(w);
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        for (int k = 0; k < HOST_K; k++) {
+            LirVal col = lir_op2(w->fn, LIR_ADD, col0, low_ci(w, k * vec)), hi = lir_op2(w->fn, LIR_SUB, w->rowlen, col);
+            LirVal sum = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, vec, 0.0)), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+            lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1});
+            LirVal r = lir_op1(w->fn, LIR_GET, var);
+            lir_add(w->fn, (LirOp){.op = LIR_WHILE, .ref = -1, .a = {lir_op2(w->fn, LIR_LT, r, rows)}});
+            LirVal addr = lir_op2(w->fn, LIR_ADD, partial_row(w, r, i), low_mul_i64(w, col, 4));
+            LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDGM, .dt = DT_F32, .lanes = (uint8_t)vec, .ref = -1, .a = {addr, low_ci(w, 0), hi}, .imm.i = 4});
+            lir_set(w->fn, sum, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, sum), v));
+            lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, r, low_ci(w, 1)));
+            lir_add(w->fn, (LirOp){.op = LIR_END, .ref = -1});
+            v = round_to(w, i, lir_op1(w->fn, LIR_GET, sum));
+            lir_add(w->fn, (LirOp){.op = LIR_STGM, .ref = (int16_t)w->rv->acc[i].tensor, .a = {out_addr(w, i, col), v, low_ci(w, 0), hi},
+                                   .imm.i = dt_bytes(lir_dt(w->fn, v))});
+        }
+}
+
+LirFn *low_acc_second(Low *first, const char *symbol)
+{
+    Low w = *first;
+    w.fn = lir_new(w.a, symbol);
+    w.fn->precise = first->fn->precise;
+    w.fn->pdl = first->fn->pdl;
+    w.fn->warp = first->fn->warp;
+    w.fn->cluster = 1;
+    w.fn->threads = w.host ? 1 : COLS * GROUPS;
+    w.fn->smem = w.host ? 0 : COLS * GROUPS * 4;
+    w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
+    w.active = w.shift = w.turn = 0;
+    w.k = 0;
+    w.rowlen = w.s->len == LEN_EXACT ? low_ci(&w, w.s->n) : lir_word(w.fn, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
+    w.tid = w.host ? low_ci(&w, 0) : lir_add(w.fn, (LirOp){.op = LIR_TID, .dt = DT_I32, .lanes = 1, .ref = -1});
+    w.lane = low_ci(&w, 0);
+    LirVal block = lir_add(w.fn, (LirOp){.op = LIR_CTAID, .dt = DT_I32, .lanes = 1, .ref = -1});
+    int vec = w.s->align == ALIGN_SCALAR ? 1 : 16;
+    if (w.fn->pdl)
+        lir_add(w.fn, (LirOp){.op = LIR_PDLWAIT, .ref = -1});
+    if (w.host)
+        host_second(&w, block, vec);
+    else
+        gpu_second(&w, block);
+    LowLaunch *l = &w.out->launch[w.out->nlaunch++];
+    *l = (LowLaunch){.fn = w.fn, .grid = LOW_G_COLUMNS, .per = w.host ? vec * HOST_K : COLS};
+    return w.fn;
+}

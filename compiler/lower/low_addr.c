@@ -1,0 +1,170 @@
+/* low_addr.c: addresses of rows and vectors, and which part of a vector lies inside the row.
+ *
+ * Lane l holds, as its vector k, the elements (k*lanes + l)*vec .. +vec of the row (in a loop, from the turn's first
+ * element on).  Under align=shift the row is taken to begin `shift` elements after a vector boundary, so that every access
+ * but the first and the last is aligned.  Row bases are 64-bit; positions inside a row are 32-bit.
+ */
+#include "low.h"
+
+LirVal low_ci(Low *w, int64_t v) { return lir_ci(w->fn, DT_I32, v); }
+
+LirVal low_mul_i64(Low *w, LirVal v, int64_t by)
+{
+    return lir_op2(w->fn, LIR_MUL, lir_cast(w->fn, DT_I64, v), lir_ci(w->fn, DT_I64, by));
+}
+
+static LirVal stride(Low *w, uint16_t tensor, uint16_t dim)
+{
+    return lir_word(w->fn, DT_I64, (LirWord){LIR_W_STRIDE, tensor, dim});
+}
+
+/* First element of this lane's vector 0, in elements of the row; shifted rows count from the boundary before the row. */
+static LirVal lane_first(Low *w)
+{
+    LirVal e = lir_op2(w->fn, LIR_MUL, w->lane, low_ci(w, w->s->vec));
+    return w->shift ? lir_op2(w->fn, LIR_SUB, e, w->shift) : e;
+}
+
+LirVal low_position(Low *w)
+{
+    LirVal e = lir_op2(w->fn, LIR_ADD, lane_first(w), low_ci(w, (int64_t)w->k * w->s->lanes * w->s->vec));
+    return w->turn ? lir_op2(w->fn, LIR_ADD, e, w->turn) : e;
+}
+
+static bool rowlen_const(const Low *w, int64_t *n)
+{
+    *n = w->s->n;
+    return w->s->len == LEN_EXACT;
+}
+
+/* Is vector k inside the row for every lane, whatever the shift? */
+static bool surely_inside(const Low *w)
+{
+    int64_t n, block = (int64_t)w->s->lanes * w->s->vec;
+    if (!rowlen_const(w, &n))
+        return false;
+    if (w->s->split)
+        return n % (block * w->s->per) == 0;
+    if (w->s->align == ALIGN_SHIFT)
+        return w->k > 0 && (w->k + 1) * block <= n;
+    return (w->k + 1) * block <= n;
+}
+
+void low_mask(Low *w)
+{
+    bool whole = w->s->vec == 1 || (w->s->align == ALIGN_VEC && !w->host);
+    w->mask = (Mask){MASK_FULL, 0, 0, 0};
+    if (surely_inside(w))
+        return;
+    LirVal e = low_position(w);
+    if (whole) {
+        w->mask = (Mask){MASK_WHOLE, lir_op2(w->fn, LIR_LT, e, w->rowlen), 0, 0};
+        return;
+    }
+    LirVal hi = lir_op2(w->fn, LIR_SUB, w->rowlen, e);
+    LirVal lo = w->shift && w->k == 0 ? lir_op1(w->fn, LIR_NEG, e) : low_ci(w, 0);
+    w->mask = (Mask){MASK_PART, 0, lo, hi};
+}
+
+static LirVal index_elements(Low *w, const TirOp *o, uint32_t dim)
+{
+    const TirIndex *x = &w->tir->ix[o->ix + dim];
+    if (x->kind == TIR_IX_SCALAR)
+        return low_scalar(w, x->val);
+    LirVal start = x->val ? low_scalar(w, x->val) : 0;
+    if (x->axis == w->rv->row_axis)
+        return start;
+    LirVal at = 0;
+    for (uint32_t i = 0; i < w->rv->npromoted; i++)
+        if (w->rv->promoted[i] == x->axis)
+            at = low_mul_i64(w, w->coord[w->rv->npars + i], x->step ? x->step : 1);
+    return start ? lir_op2(w->fn, LIR_ADD, start, at) : at;
+}
+
+LirVal low_base(Low *w, const TirOp *o, const RowMem *m)
+{
+    int bytes = dt_bytes(w->tir->tensors[o->ref].dt);
+    LirVal at = 0;
+    for (uint32_t i = 0; i < o->nix; i++) {
+        LirVal e = index_elements(w, o, i);
+        if (!e)
+            continue;
+        if (!m || m->row_dim != (int)i || w->s->align == ALIGN_SCALAR)
+            e = lir_op2(w->fn, LIR_MUL, lir_cast(w->fn, DT_I64, e), stride(w, o->ref, (uint16_t)i));
+        at = at ? lir_op2(w->fn, LIR_ADD, at, lir_cast(w->fn, DT_I64, e)) : lir_cast(w->fn, DT_I64, e);
+    }
+    LirVal base = lir_word(w->fn, DT_I64, (LirWord){LIR_W_PTR, o->ref, 0});
+    if (at)
+        base = lir_op2(w->fn, LIR_ADD, base, low_mul_i64(w, at, bytes));
+    if (m && w->s->align != ALIGN_SCALAR)
+        base = lir_op2(w->fn, LIR_ADD, base, low_mul_i64(w, lane_first(w), bytes));
+    return base;
+}
+
+LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes)
+{
+    int64_t k_bytes = (int64_t)w->k * w->s->lanes * w->s->vec * bytes;
+    if (w->s->align == ALIGN_SCALAR && m) {
+        LirVal e = low_mul_i64(w, low_position(w), (int64_t)m->step * bytes);
+        return lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, e, stride(w, m->tensor, (uint16_t)m->row_dim)));
+    }
+    if (w->turn)
+        base = lir_op2(w->fn, LIR_ADD, base, low_mul_i64(w, w->turn, bytes));
+    return lir_op2(w->fn, LIR_ADD, base, lir_ci(w->fn, DT_I64, k_bytes));
+}
+
+/* Alignment that the variant's conditions promise for a vector of this tensor. */
+int low_align(const Low *w, const RowMem *m, int bytes)
+{
+    int whole = w->s->vec * bytes;
+    if (w->s->align == ALIGN_SCALAR)
+        return bytes;
+    if (w->host)
+        return w->s->hint == HINT_STREAM ? (whole < 64 ? whole : 64) : bytes;
+    if (w->s->align == ALIGN_SHIFT && !m->inst)
+        return bytes;
+    return whole < 16 ? whole : 16;
+}
+
+static uint8_t load_flags(const Low *w, const RowMem *m)
+{
+    if (w->s->hint == HINT_STREAM && m->inst && !w->host)
+        return LIR_F_STREAM;
+    return 0;
+}
+
+LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard)
+{
+    int bytes = dt_bytes(dt);
+    LirVal addr = low_vec_addr(w, base, m, bytes), zero = low_ci(w, 0);
+    LirOp o = {.op = LIR_LDG, .dt = dt, .lanes = (uint8_t)w->s->vec, .ref = (int16_t)m->tensor, .flags = load_flags(w, m),
+               .a = {addr}, .imm.i = low_align(w, m, bytes), .sp = w->tir->ops[m->op].sp};
+    if (w->mask.kind == MASK_PART) {
+        o.op = LIR_LDGM;
+        o.a[1] = w->mask.lo;
+        o.a[2] = guard ? lir_op3(w->fn, LIR_SELECT, guard, w->mask.hi, zero) : w->mask.hi;
+    } else if (w->mask.kind == MASK_WHOLE || guard) {
+        o.op = LIR_LDGP;
+        o.a[1] = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
+    }
+    return lir_add(w->fn, o);
+}
+
+void low_store_vec(Low *w, LirVal base, const RowMem *m, LirVal v, LirVal guard)
+{
+    DType dt = lir_dt(w->fn, v);
+    int bytes = dt_bytes(dt);
+    LirVal addr = low_vec_addr(w, base, m, bytes), zero = low_ci(w, 0);
+    v = lir_splat(w->fn, v, w->s->vec);
+    LirOp o = {.op = LIR_STG, .ref = (int16_t)m->tensor, .flags = w->s->hint == HINT_STREAM ? LIR_F_STREAM : 0,
+               .a = {addr, v}, .imm.i = low_align(w, m, bytes), .sp = w->tir->ops[m->op].sp};
+    if (w->mask.kind == MASK_PART) {
+        o.op = LIR_STGM;
+        o.a[2] = w->mask.lo;
+        o.a[3] = guard ? lir_op3(w->fn, LIR_SELECT, guard, w->mask.hi, zero) : w->mask.hi;
+    } else if (w->mask.kind == MASK_WHOLE || guard) {
+        o.op = LIR_STGP;
+        o.a[2] = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
+    }
+    lir_add(w->fn, o);
+}

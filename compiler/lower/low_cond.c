@@ -1,0 +1,51 @@
+/* low_cond.c: what must hold at launch for the variant just lowered: row length, alignment, unit strides. */
+#include "low.h"
+
+static void cond(Low *w, LowCondKind kind, uint16_t a, uint16_t b, int64_t value)
+{
+    LowKernel *k = w->out;
+    *ARENA_PUSH(w->a, k->conds, k->nconds, k->capconds) = (LowCond){(uint8_t)kind, a, b, value};
+}
+
+static void length_conds(Low *w)
+{
+    const Sched *s = w->s;
+    int64_t cap = (int64_t)s->lanes * s->vec * s->per;
+    if (s->len == LEN_EXACT)
+        cond(w, LOW_C_ROWLEN_EQ, 0, 0, s->n);
+    if (s->len == LEN_CAP)
+        cond(w, LOW_C_ROWLEN_LE, 0, 0, s->align == ALIGN_SHIFT ? cap - (s->vec - 1) : cap);
+    if (s->align == ALIGN_VEC && !w->host && s->vec > 1 && s->len != LEN_EXACT)
+        cond(w, LOW_C_ROWLEN_MULT, 0, 0, s->vec);
+}
+
+static void access_conds(Low *w, const RowMem *m)
+{
+    int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
+    if (w->s->align == ALIGN_SCALAR)
+        return;
+    int align = low_align(w, m, bytes);
+    if (w->s->align == ALIGN_SHIFT) {
+        const RowMem *first = w->rv->nload ? &w->rv->load[0] : &w->rv->store[0];
+        cond(w, LOW_C_UNIT, m->tensor, (uint16_t)m->row_dim, 0);
+        if (m->inst && m != first)
+            cond(w, LOW_C_CONGRUENT, first->tensor, m->tensor,
+                 (int64_t)w->s->vec * bytes | (int64_t)first->row_dim << 16 | (int64_t)m->row_dim << 24);
+        return;
+    }
+    if (align > bytes)
+        cond(w, LOW_C_ALIGNED, m->tensor, (uint16_t)m->row_dim, align);
+    else
+        cond(w, LOW_C_UNIT, m->tensor, (uint16_t)m->row_dim, 0);
+}
+
+void low_conds(Low *w)
+{
+    length_conds(w);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        access_conds(w, &w->rv->load[i]);
+    for (uint32_t i = 0; i < w->rv->nstore; i++)
+        access_conds(w, &w->rv->store[i]);
+    if (w->s->hint == HINT_STREAM && w->host)
+        cond(w, LOW_C_ELEMS_GE, 0, 0, 1 << 21);   /* non-temporal stores pay once the rows leave the caches */
+}

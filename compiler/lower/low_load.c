@@ -1,0 +1,192 @@
+/* low_load.c: where row values come from (memory, asynchronous slots, operands kept for all rows) and where they stay
+ * between phases (packed registers, shared memory, read again).
+ *
+ * Shared memory holds, in this order: exchange buffers of the reductions; asynchronous slots [stage][load][k][thread];
+ * kept operands [load][k][lane]; kept rows [load][k][thread].  Slots are private to a thread, so that a copy's own wait is all the
+ * ordering its data needs.  The area in which row groups add up their cross-row sums lies over the slots.
+ */
+#include "low.h"
+
+static uint32_t up(uint32_t v, uint32_t to) { return (v + to - 1) / to * to; }
+
+static DType load_dt(const Low *w, uint32_t load) { return w->tir->tensors[w->rv->load[load].tensor].dt; }
+static uint32_t vec_bytes(const Low *w, uint32_t load) { return (uint32_t)(w->s->vec * dt_bytes(load_dt(w, load))); }
+
+static bool is_async(const Low *w, uint32_t load) { return w->s->async == ASYNC_CP && w->rv->load[load].inst; }
+static bool is_operand(const Low *w, uint32_t load) { return !w->rv->load[load].inst && w->s->wkeep != WKEEP_LOAD; }
+
+/* Byte offset of load's area among the loads for which `in` holds. */
+static uint32_t area(const Low *w, uint32_t load, bool (*in)(const Low *, uint32_t), uint32_t threads)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < load; i++)
+        if (in(w, i))
+            at += up(vec_bytes(w, i), 4) * (uint32_t)w->s->per * threads;
+    return at;
+}
+
+static bool is_kept_smem(const Low *w, uint32_t load)
+{
+    return w->s->keep == KEEP_SMEM && !is_async(w, load) && !is_operand(w, load) && w->rv->last_phase > 0 && w->rv->load[load].inst;
+}
+static bool is_operand_smem(const Low *w, uint32_t load) { return is_operand(w, load) && w->s->wkeep == WKEEP_SMEM; }
+
+void low_plan_smem(Low *w)
+{
+    uint32_t threads = w->fn->threads, n = w->rv->nload;
+    uint32_t warps = (uint32_t)(w->s->lanes + 31) / 32, reds = 0;
+    w->red_bytes = 4;
+    for (TirVal v = 1; v < w->tir->nops; v++)
+        if (tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE) {
+            reds++;
+            if (dt_bytes(w->tir->ops[v].dt) == 8 && w->tir->ops[v].op != TIR_ARGMAX)
+                w->red_bytes = 8;
+        }
+    if (w->s->lanes > 32 && !w->host) {
+        w->red_slot = reds * up(warps, 4) * (uint32_t)w->s->rows * (uint32_t)w->red_bytes;
+        w->red_base = 0;
+    }
+    w->async_base = up(2 * w->red_slot, 128);
+    w->async_stage = w->s->async == ASYNC_CP ? area(w, n, is_async, threads) : 0;
+    w->wkeep_base = up(w->async_base + w->async_stage * (uint32_t)w->s->stages, 128);
+    w->keep_base = up(w->wkeep_base + area(w, n, is_operand_smem, (uint32_t)w->s->lanes), 128);
+    w->smem = w->keep_base + area(w, n, is_kept_smem, threads);
+    w->fold_base = w->async_base;
+    if (w->rv->nacc && w->s->acc == ACC_REG && w->s->rows > 1) {
+        uint32_t fold = w->fold_base + (uint32_t)(w->s->rows * w->s->lanes * w->s->vec * w->s->per) * 4;
+        w->smem = w->smem > fold ? w->smem : fold;
+    }
+    w->fn->smem = w->host ? 0 : up(w->smem, 16);
+}
+
+/* Offset of this thread's slot for vector k: base + (area + k*threads*bytes) + index*bytes. */
+static LirVal slot_addr(Low *w, uint32_t base, LirVal index, uint32_t threads, uint32_t bytes)
+{
+    LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, bytes));
+    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, base + (uint32_t)w->k * threads * bytes));
+}
+
+static int smem_align(uint32_t bytes) { return bytes < 16 ? (int)bytes : 16; }
+
+static LirVal lds(Low *w, uint32_t load, LirVal at)
+{
+    const RowMem *m = &w->rv->load[load];
+    return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = load_dt(w, load), .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {at},
+                                  .imm.i = smem_align(vec_bytes(w, load)), .sp = w->tir->ops[m->op].sp});
+}
+
+static void sts(Low *w, uint32_t load, LirVal at, LirVal v)
+{
+    lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {at, v}, .imm.i = smem_align(vec_bytes(w, load)),
+                           .sp = w->tir->ops[w->rv->load[load].op].sp});
+}
+
+static LirVal kept_addr(Low *w, uint32_t load)
+{
+    return slot_addr(w, w->keep_base + area(w, load, is_kept_smem, w->fn->threads), w->tid, w->fn->threads, up(vec_bytes(w, load), 4));
+}
+
+static LirVal operand_addr(Low *w, uint32_t load)
+{
+    uint32_t lanes = (uint32_t)w->s->lanes;
+    return slot_addr(w, w->wkeep_base + area(w, load, is_operand_smem, lanes), w->lane, lanes, up(vec_bytes(w, load), 4));
+}
+
+static LirVal async_addr(Low *w, uint32_t load, LirVal slot)
+{
+    uint32_t threads = w->fn->threads;
+    LirVal at = slot_addr(w, w->async_base + area(w, load, is_async, threads), w->tid, threads, up(vec_bytes(w, load), 4));
+    return lir_op2(w->fn, LIR_ADD, at, slot);
+}
+
+static LirVal base_of(Low *w, uint32_t load)
+{
+    if (!w->row_base[load])
+        w->row_base[load] = low_base(w, &w->tir->ops[w->rv->load[load].op], &w->rv->load[load]);
+    return w->row_base[load];
+}
+
+static LirVal from_memory(Low *w, uint32_t load)
+{
+    const RowMem *m = &w->rv->load[load];
+    LirVal guard = w->rv->guard[m->op] ? low_guard(w, m->op) : 0;
+    return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
+}
+
+/* Kept operands are fetched once per block, before the loop over instances. */
+void low_wkeep_fill(Low *w)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++) {
+        if (!is_operand(w, i))
+            continue;
+        for (w->k = 0; w->k < w->s->per; w->k++) {
+            low_mask(w);
+            LirVal v = from_memory(w, i);
+            if (w->s->wkeep == WKEEP_REG) {
+                w->kept[i * LOW_MAX_PER + (uint32_t)w->k] = v;
+                continue;
+            }
+            LirVal first = w->s->rows > 1 ? lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0)) : 0;
+            LirOp st = {.op = first ? LIR_STSP : LIR_STS, .ref = -1, .a = {operand_addr(w, i), v, first},
+                        .imm.i = smem_align(vec_bytes(w, i)), .sp = w->tir->ops[w->rv->load[i].op].sp};
+            lir_add(w->fn, st);
+        }
+    }
+    if (w->s->wkeep == WKEEP_SMEM && w->s->rows > 1)
+        lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
+    w->k = 0;
+}
+
+static LirVal operand(Low *w, uint32_t load)
+{
+    if (w->s->wkeep == WKEEP_SMEM)
+        return lds(w, load, operand_addr(w, load));
+    LirVal v = w->kept[load * LOW_MAX_PER + (uint32_t)w->k];
+    return lir_op1(w->fn, LIR_OPAQUE, v);
+}
+
+/* Row loads that are kept are fetched once per instance; `kept` is cleared between instances but for operands. */
+LirVal low_kept_load(Low *w, uint32_t load)
+{
+    LirVal *kept = &w->kept[load * LOW_MAX_PER + (uint32_t)w->k];
+    const RowMem *m = &w->rv->load[load];
+    bool unrolled = w->s->len != LEN_ANY;
+    if (is_operand(w, load))
+        return operand(w, load);
+    if (w->s->keep == KEEP_REG && unrolled && m->inst && *kept)
+        return *kept;
+    if (is_async(w, load)) {
+        LirVal v = lds(w, load, async_addr(w, load, w->slot));
+        *kept = v;
+        return v;
+    }
+    if (is_kept_smem(w, load) && *kept)
+        return lds(w, load, kept_addr(w, load));
+    LirVal v = from_memory(w, load);
+    if (is_kept_smem(w, load))
+        sts(w, load, kept_addr(w, load), v);
+    *kept = v;
+    return v;
+}
+
+/* Starts the copies of one instance (already set by low_set_instance, with its own guard) into the given stage. */
+void low_async_issue(Low *w, LirVal inside, LirVal slot)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++) {
+        if (!is_async(w, i))
+            continue;
+        const RowMem *m = &w->rv->load[i];
+        int bytes = dt_bytes(load_dt(w, i)), whole = (int)vec_bytes(w, i);
+        LirVal base = base_of(w, i);
+        for (w->k = 0; w->k < w->s->per; w->k++) {
+            low_mask(w);
+            LirVal in = w->mask.kind == MASK_WHOLE ? low_and(w, w->mask.in, inside) : inside;
+            if (!in)
+                in = lir_ci(w->fn, DT_BOOL, 1);
+            lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .a = {async_addr(w, i, slot), low_vec_addr(w, base, m, bytes), in},
+                                   .imm.i = whole, .sp = w->tir->ops[m->op].sp});
+        }
+    }
+    w->k = 0;
+    lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1});
+}

@@ -1,0 +1,390 @@
+/* low_row.c: a row kernel as one function over instances: instance, phases, vectors.
+ *
+ * A block holds `rows` groups of `lanes` lanes; a group works on one instance at a time.  A group past the last instance
+ * repeats the last one with its stores held back, so that barriers and shuffles stay uniform.
+ */
+#include "low.h"
+
+#include <string.h>
+
+void low_conds(Low *w);   /* low_cond.c */
+
+static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
+static LirVal word32(Low *w, LirWordKind k, uint16_t a) { return lir_word(w->fn, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
+static void mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }
+
+/* ---- instances ---- */
+
+static void decode_coords(Low *w, LirVal g)
+{
+    uint32_t n = w->rv->npars + w->rv->npromoted;
+    LirVal rest = g;
+    for (uint32_t i = n; i-- > 1;) {
+        LirVal ext = word32(w, LIR_W_PAREXT, (uint16_t)i);
+        w->coord[i] = lir_cast(w->fn, DT_I64, lir_op2(w->fn, LIR_REM, rest, ext));
+        rest = lir_op2(w->fn, LIR_DIV, rest, ext);
+    }
+    w->coord[0] = lir_cast(w->fn, DT_I64, rest);
+}
+
+static void forget_instance(Low *w)
+{
+    memset(w->scalar, 0, sizeof *w->scalar * w->tir->nops);
+    memset(w->row_base, 0, sizeof *w->row_base * ROW_MAX_MEM * 2);
+    memset(w->red_value, 0, sizeof *w->red_value * w->tir->nops);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (w->rv->load[i].inst || w->s->wkeep != WKEEP_REG)
+            memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
+}
+
+/* Elements by which this instance's rows start past a vector boundary (the variant's condition makes it the same for all). */
+static LirVal row_shift(Low *w)
+{
+    const RowMem *m = w->rv->nload ? &w->rv->load[0] : &w->rv->store[0];
+    const TirOp *o = &w->tir->ops[m->op];
+    int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
+    LirVal lane = w->lane;
+    w->lane = low_ci(w, 0);
+    LirVal base = low_base(w, o, m);
+    w->lane = lane;
+    LirVal e = lir_op2(w->fn, LIR_DIV, lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, base, lir_ci(w->fn, DT_I64, w->s->vec * bytes - 1))),
+                       low_ci(w, bytes));
+    return e;
+}
+
+void low_set_instance(Low *w, LirVal g, bool may_be_outside)
+{
+    forget_instance(w);
+    w->active = 0;
+    if (may_be_outside) {
+        w->active = lir_op2(w->fn, LIR_LT, g, w->ninst);
+        g = lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, w->ninst, low_ci(w, 1)));
+    }
+    decode_coords(w, g);
+    w->shift = 0;
+    if (w->s->align == ALIGN_SHIFT)
+        w->shift = row_shift(w);
+}
+
+/* ---- phases ---- */
+
+static uint32_t reductions_of_phase(Low *w, int p, Red *r)
+{
+    uint32_t n = 0;
+    for (TirVal v = 1; v < w->tir->nops; v++) {
+        const TirOp *o = &w->tir->ops[v];
+        if (tir_op_kind(o->op) != TIR_K_REDUCE || n == LOW_MAX_RED)
+            continue;
+        bool two = o->op == TIR_LSE || o->op == TIR_ARGMAX;
+        int step = p - (w->rv->phase[v] - (two ? 2 : 1));
+        if (step < 0 || step > (two ? 1 : 0))
+            continue;
+        DType dt = o->dt == DT_F16 || o->dt == DT_BF16 ? DT_F32 : o->dt;
+        DType in = w->tir->ops[o->a[0]].dt;
+        if (o->op == TIR_ARGMAX)
+            dt = step ? DT_I32 : dt_is_float(in) ? DT_F32 : in;
+        RedKind kind = o->op == TIR_RMAX ? RED_MAX : o->op == TIR_RMIN ? RED_MIN : RED_SUM;
+        if (two)
+            kind = !step ? RED_MAX : o->op == TIR_LSE ? RED_SUM : RED_MIN;
+        r[n++] = (Red){.op = v, .kind = kind, .step = step, .dt = dt};
+    }
+    return n;
+}
+
+static void bases_of_phase(Low *w, int p)
+{
+    const RowView *rv = w->rv;
+    for (uint32_t i = 0; i < rv->nload; i++)
+        if (!w->row_base[i] && rv->phase[rv->load[i].op] <= p)
+            w->row_base[i] = low_base(w, &w->tir->ops[rv->load[i].op], &rv->load[i]);
+    for (uint32_t i = 0; i < rv->nstore && p == rv->last_phase; i++)
+        w->row_base[ROW_MAX_MEM + i] = low_base(w, &w->tir->ops[rv->store[i].op], &rv->store[i]);
+}
+
+/* Marks the row loads that v needs. */
+static void mark_loads(const Low *w, TirVal v, uint8_t *seen, uint8_t *need)
+{
+    if (seen[v] || !w->rv->is_row[v])
+        return;
+    seen[v] = 1;
+    const TirOp *o = &w->tir->ops[v];
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (w->rv->load[i].op == v)
+            need[i] = 1;
+    for (int i = 0; i < tir_op_nargs(o->op); i++)
+        if (o->a[i])
+            mark_loads(w, o->a[i], seen, need);
+}
+
+static void loads_of_phase(Low *w, int p, const Red *r, uint32_t n, uint8_t *need)
+{
+    uint8_t *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
+    for (uint32_t i = 0; i < n; i++)
+        mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
+    if (p != w->rv->last_phase)
+        return;
+    for (uint32_t i = 0; i < w->rv->nstore; i++)
+        mark_loads(w, w->tir->ops[w->rv->store[i].op].a[0], seen, need);
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        mark_loads(w, w->tir->ops[w->rv->acc[i].op].a[0], seen, need);
+}
+
+static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, const uint8_t *need)
+{
+    memset(w->row, 0, sizeof *w->row * w->tir->nops);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i])
+            w->row[w->rv->load[i].op] = loaded[i];
+    for (uint32_t i = 0; i < n; i++)
+        low_red_update(w, &r[i]);
+    if (p != w->rv->last_phase)
+        return;
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        low_acc_update(w, i);
+    for (uint32_t i = 0; i < w->rv->nstore; i++) {
+        const RowMem *m = &w->rv->store[i];
+        LirVal v = lir_cast(w->fn, w->tir->tensors[m->tensor].dt, low_row(w, w->tir->ops[m->op].a[0]));
+        low_store_vec(w, w->row_base[ROW_MAX_MEM + i], m, v, low_guard(w, m->op));
+    }
+}
+
+/* The `per` vectors from w->turn on: first every load, then the work, so that the loads are in flight together. */
+static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+{
+    LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        low_mask(w);
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            if (need[i])
+                loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
+    }
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        low_mask(w);
+        one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+    }
+    w->k = 0;
+}
+
+static LirVal row_end(Low *w) { return w->shift ? lir_op2(w->fn, LIR_ADD, w->rowlen, w->shift) : w->rowlen; }
+
+static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        for (int k = 0; k < w->s->per; k++)
+            r[i].acc[k] = low_red_variable(w, &r[i]);
+        r[i].nacc = (uint32_t)w->s->per;
+    }
+    LirVal end = row_end(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    mark(w, LIR_LOOP, 0);
+    w->turn = lir_op1(w->fn, LIR_GET, var);
+    mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, w->turn, end));
+    vectors(w, p, r, n, need);
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, w->turn, low_ci(w, (int64_t)w->s->lanes * w->s->vec * w->s->per)));
+    mark(w, LIR_END, 0);
+    w->turn = 0;
+}
+
+static void phase(Low *w, int p)
+{
+    Red r[LOW_MAX_RED];
+    uint8_t need[ROW_MAX_MEM] = {0};
+    uint32_t n = reductions_of_phase(w, p, r);
+    low_scalars_of_phase(w, p);
+    bases_of_phase(w, p);
+    loads_of_phase(w, p, r, n, need);
+    if (w->s->len == LEN_ANY && !w->s->split)
+        row_loop(w, p, r, n, need);
+    else
+        vectors(w, p, r, n, need);
+    low_red_finish(w, r, n);
+}
+
+/* ---- one instance ---- */
+
+static void scalar_stores(Low *w)
+{
+    for (TirVal v = 1; v < w->tir->nops; v++) {
+        const TirOp *o = &w->tir->ops[v];
+        if (o->op != TIR_STORE || w->rv->is_row[o->a[0]])
+            continue;
+        LirVal first = w->s->lanes > 1 ? lir_op2(w->fn, LIR_EQ, w->lane, low_ci(w, 0)) : 0;
+        LirVal guard = low_and(w, low_guard(w, v), first);
+        LirVal x = lir_cast(w->fn, w->tir->tensors[o->ref].dt, low_scalar(w, o->a[0]));
+        LirOp st = {.op = guard ? LIR_STGP : LIR_STG, .ref = (int16_t)o->ref, .a = {low_base(w, o, NULL), x, guard},
+                    .imm.i = dt_bytes(w->tir->tensors[o->ref].dt), .sp = o->sp};
+        lir_add(w->fn, st);
+    }
+}
+
+static void instance(Low *w)
+{
+    for (int p = 0; p <= w->rv->last_phase; p++)
+        phase(w, p);
+    low_scalars_of_phase(w, w->rv->last_phase + 1);
+    scalar_stores(w);
+}
+
+/* ---- the grid ---- */
+
+static void oneshot(Low *w)
+{
+    LirVal g = sreg(w, LIR_CTAID);
+    if (w->s->split) {
+        int64_t tile = (int64_t)w->s->lanes * w->s->vec * w->s->per;
+        LirVal n = lir_op2(w->fn, LIR_DIV, lir_op2(w->fn, LIR_ADD, w->rowlen, low_ci(w, tile - 1)), low_ci(w, tile));
+        w->turn = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, g, n), low_ci(w, tile));
+        g = lir_op2(w->fn, LIR_DIV, g, n);
+    }
+    if (w->s->rows > 1)
+        g = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp);
+    low_set_instance(w, g, w->s->rows > 1);
+    instance(w);
+}
+
+/* First row group and step of this block: interleaved over blocks on a GPU, a contiguous range on the host. */
+static void walk(Low *w, LirVal *first, LirVal *end, LirVal *step)
+{
+    LirVal block = sreg(w, LIR_CTAID), blocks = sreg(w, LIR_NCTAID);
+    *step = lir_op2(w->fn, LIR_MUL, blocks, low_ci(w, w->s->rows));
+    *first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, w->s->rows));
+    *end = w->ninst;
+    if (!w->host)
+        return;
+    LirVal chunk = lir_op2(w->fn, LIR_DIV, lir_op2(w->fn, LIR_ADD, w->ninst, lir_op2(w->fn, LIR_SUB, blocks, low_ci(w, 1))), blocks);
+    *first = lir_op2(w->fn, LIR_MUL, block, chunk);
+    *end = lir_op2(w->fn, LIR_MIN, w->ninst, lir_op2(w->fn, LIR_ADD, *first, chunk));
+    *step = low_ci(w, 1);
+}
+
+static LirVal group_instance(Low *w, LirVal base) { return w->s->rows > 1 ? lir_op2(w->fn, LIR_ADD, base, w->grp) : base; }
+
+/* Copies of the row group at base into stage `slot` (a byte offset), or an empty group of copies past the end. */
+static void issue(Low *w, LirVal base, LirVal end, LirVal slot)
+{
+    LirVal g = group_instance(w, base), inside = lir_op2(w->fn, LIR_LT, g, end);
+    low_set_instance(w, lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1))), false);
+    low_async_issue(w, inside, slot);
+}
+
+static LirVal next_stage(Low *w, LirVal slot, int by)
+{
+    int64_t ring = (int64_t)w->async_stage * w->s->stages;
+    LirVal n = lir_op2(w->fn, LIR_ADD, slot, low_ci(w, (int64_t)by * w->async_stage));
+    return lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_GE, n, low_ci(w, ring)), lir_op2(w->fn, LIR_SUB, n, low_ci(w, ring)), n);
+}
+
+static void persistent(Low *w)
+{
+    bool async = w->s->async == ASYNC_CP;
+    LirVal first, end, step, slot = 0;
+    walk(w, &first, &end, &step);
+    LirVal var = lir_op1(w->fn, LIR_VAR, first);
+    if (async) {
+        slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+        for (int i = 0; i < w->s->stages - 1; i++)
+            issue(w, lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, i))), end, low_ci(w, (int64_t)i * w->async_stage));
+    }
+    mark(w, LIR_LOOP, 0);
+    LirVal base = lir_op1(w->fn, LIR_GET, var);
+    mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
+    w->events = 0;
+    if (async) {
+        w->slot = lir_op1(w->fn, LIR_GET, slot);
+        LirVal ahead = lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, w->s->stages - 1)));
+        issue(w, ahead, end, next_stage(w, w->slot, w->s->stages - 1));
+        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->stages - 1});
+    }
+    low_set_instance(w, group_instance(w, base), w->s->rows > 1);
+    instance(w);
+    if (async)
+        lir_set(w->fn, slot, next_stage(w, w->slot, 1));
+    if (w->toggle && w->events & 1)
+        lir_set(w->fn, w->toggle, lir_op2(w->fn, LIR_SUB, low_ci(w, w->red_slot), lir_op1(w->fn, LIR_GET, w->toggle)));
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, base, step));
+    mark(w, LIR_END, 0);
+}
+
+/* ---- the whole ---- */
+
+static bool results_are_narrow(const TirFn *fn)
+{
+    for (uint32_t i = 0; i < fn->ntensors; i++) {
+        const TirTensor *t = &fn->tensors[i];
+        if (t->mode != TIR_IN && !t->absent && t->rank > 1 && dt_bytes(t->dt) > 2)
+            return false;
+    }
+    return true;
+}
+
+static void begin(Low *w, const char *symbol)
+{
+    const Sched *s = w->s;
+    w->fn = lir_new(w->a, symbol);
+    w->fn->threads = w->host ? 1 : (uint32_t)(s->rows * s->lanes);
+    w->fn->warp = w->host ? 1 : 32;
+    w->fn->cluster = (uint32_t)s->cluster;
+    w->fn->min_ctas = (uint32_t)s->ctas;
+    w->fn->precise = !results_are_narrow(w->tir);
+    w->fn->pdl = s->pdl;
+    w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->row = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
+    w->kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
+    low_plan_smem(w);
+    w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
+    w->lane = s->rows > 1 ? lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, s->lanes)) : w->tid;
+    w->grp = s->rows > 1 ? lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, s->lanes)) : low_ci(w, 0);
+    w->rowlen = s->len == LEN_EXACT ? low_ci(w, s->n) : word32(w, LIR_W_ROWLEN, 0);
+    w->ninst = word32(w, LIR_W_INST, 0);
+}
+
+static void body(Low *w)
+{
+    if (w->s->pdl) {
+        mark(w, LIR_PDLGO, 0);
+        mark(w, LIR_PDLWAIT, 0);
+    }
+    if (w->s->wkeep != WKEEP_LOAD)
+        low_wkeep_fill(w);
+    low_acc_begin(w);
+    if (w->s->grid == GRID_PERSISTENT && w->red_slot)
+        w->toggle = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    if (w->s->grid == GRID_PERSISTENT)
+        persistent(w);
+    else
+        oneshot(w);
+    low_acc_end(w);
+}
+
+static void describe(Low *w)
+{
+    LowKernel *k = w->out;
+    const Sched *s = w->s;
+    LowLaunch *l = &k->launch[k->nlaunch++];
+    *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
+                     .per = s->rows, .per2 = s->split ? s->lanes * s->vec * s->per : 0, .ctas = s->ctas ? s->ctas : 1};
+    for (uint32_t i = 0; i < w->rv->npars; i++)
+        k->inst_ext[k->ninst++] = w->tir->pars[w->rv->first_par + i].ext;
+    for (uint32_t i = 0; i < w->rv->npromoted; i++)
+        k->inst_ext[k->ninst++] = w->tir->axes[w->rv->promoted[i]].ext;
+    k->row_ext = row_view_ext(w->rv);
+    k->work_bytes = (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
+}
+
+LowKernel *low_run(const TirFn *fn, const SchedFacts *f, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
+{
+    Low w = {.tir = fn, .s = s, .t = t, .a = a, .d = d, .host = t->kind == TGT_HOST};
+    (void)f;
+    w.rv = row_view(fn, a, d);
+    if (!w.rv)
+        return NULL;
+    w.out = ARENA_NEW(a, LowKernel);
+    begin(&w, symbol);
+    body(&w);
+    describe(&w);
+    low_conds(&w);
+    if (w.rv->nacc)
+        low_acc_second(&w, arena_strf(a, "%s_1", symbol));
+    return w.out;
+}

@@ -1,0 +1,156 @@
+/* low_value.c: values of the tile IR as values of the lowered IR.
+ *
+ * Scalars of an instance are computed once per instance; row values once per vector and phase, from packed loads: a row
+ * value needed in two phases is computed twice, only its loads are kept.  16-bit float arithmetic is done in f32 and rounded.
+ */
+#include "low.h"
+
+static LirOpcode opcode(TirOpcode op)
+{
+    switch (op) {
+#define SAME(X) X(NEG) X(ABS) X(NOT) X(EXP) X(EXP2) X(LOG) X(LOG2) X(LOG1P) X(SQRT) X(RSQRT) X(RCP) X(TANH) X(SIGMOID) X(ERF) \
+    X(SIN) X(COS) X(FLOOR) X(CEIL) X(ROUND) X(POW) X(ISNAN) X(ISINF) X(ADD) X(SUB) X(MUL) X(DIV) X(REM) X(MIN) X(MAX) X(AND) \
+    X(OR) X(XOR) X(SHL) X(SHR) X(EQ) X(NE) X(LT) X(LE) X(GT) X(GE) X(SELECT) X(FMA)
+#define CASE(n) case TIR_##n: return LIR_##n;
+    SAME(CASE)
+#undef CASE
+#undef SAME
+    default: return LIR_NOP;
+    }
+}
+
+static bool narrow(DType t) { return t == DT_F16 || t == DT_BF16; }
+
+static LirVal widen(Low *w, LirVal v) { return v && narrow(lir_dt(w->fn, v)) ? lir_cast(w->fn, DT_F32, v) : v; }
+
+LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c)
+{
+    LirOpcode o = opcode(op);
+    a = widen(w, a);
+    b = widen(w, b);
+    c = widen(w, c);
+    LirVal v = c ? lir_op3(w->fn, o, a, b, c) : b ? lir_op2(w->fn, o, a, b) : lir_op1(w->fn, o, a);
+    return narrow(dt) ? lir_cast(w->fn, dt, v) : v;
+}
+
+LirVal low_and(Low *w, LirVal a, LirVal b)
+{
+    if (!a || !b)
+        return a ? a : b;
+    return lir_op2(w->fn, LIR_AND, a, b);
+}
+
+LirVal low_guard(Low *w, TirVal v)
+{
+    LirVal all = w->active;
+    for (TirVal at = v; w->rv->guard[at]; at = w->rv->guard[at]) {
+        LirVal c = low_scalar(w, w->tir->ops[w->rv->guard[at]].a[0]);
+        all = low_and(w, all, w->rv->guard_else[at] ? lir_op1(w->fn, LIR_NOT, c) : c);
+    }
+    return all;
+}
+
+/* (c + sum k*dim) / den as i64, from the dim words. */
+static LirVal extent(Low *w, const TirExt *e)
+{
+    LirVal sum = lir_ci(w->fn, DT_I64, e->c);
+    for (uint32_t i = 0; i < TIR_MAX_DIMS; i++) {
+        if (!e->k[i])
+            continue;
+        LirVal dim = lir_word(w->fn, DT_I64, (LirWord){LIR_W_DIM, (uint16_t)i, 0});
+        sum = lir_op2(w->fn, LIR_ADD, sum, lir_op2(w->fn, LIR_MUL, dim, lir_ci(w->fn, DT_I64, e->k[i])));
+    }
+    return e->den == 1 ? sum : lir_op2(w->fn, LIR_DIV, sum, lir_ci(w->fn, DT_I64, e->den));
+}
+
+static LirVal constant(Low *w, const TirOp *o)
+{
+    if (dt_is_float(o->dt))
+        return narrow(o->dt) ? lir_cast(w->fn, o->dt, lir_cf(w->fn, DT_F32, 1, o->imm.f)) : lir_cf(w->fn, o->dt, 1, o->imm.f);
+    return lir_ci(w->fn, o->dt, o->imm.i);
+}
+
+static LirVal scalar_load(Low *w, TirVal v)
+{
+    const TirOp *o = &w->tir->ops[v];
+    LirVal base = low_base(w, o, NULL);
+    LirVal guard = w->rv->guard[v] ? low_guard(w, v) : 0;
+    LirOp ld = {.op = guard ? LIR_LDGP : LIR_LDG, .dt = o->dt, .lanes = 1, .ref = (int16_t)o->ref, .a = {base, guard},
+                .imm.i = dt_bytes(o->dt), .sp = o->sp};
+    return lir_add(w->fn, ld);
+}
+
+static LirVal coordinate(Low *w, const TirOp *o)
+{
+    if (o->op == TIR_COORD)
+        return w->coord[o->ref - w->rv->first_par];
+    for (uint32_t i = 0; i < w->rv->npromoted; i++)
+        if (w->rv->promoted[i] == o->ref)
+            return w->coord[w->rv->npars + i];
+    return 0;
+}
+
+static LirVal emit_scalar(Low *w, TirVal v)
+{
+    const TirOp *o = &w->tir->ops[v];
+    switch (o->op) {
+    case TIR_CONST:  return constant(w, o);
+    case TIR_PARAM:  return lir_word(w->fn, o->dt, (LirWord){LIR_W_SCALAR, o->ref, 0});
+    case TIR_EXTENT: return lir_cast(w->fn, o->dt, extent(w, o->ext));
+    case TIR_COORD:
+    case TIR_IOTA:   return lir_cast(w->fn, o->dt, coordinate(w, o));
+    case TIR_CAST:   return lir_cast(w->fn, o->dt, low_scalar(w, o->a[0]));
+    case TIR_LOAD:   return scalar_load(w, v);
+    default:
+        return low_arith(w, o->op, o->dt, low_scalar(w, o->a[0]), o->a[1] ? low_scalar(w, o->a[1]) : 0,
+                         o->a[2] ? low_scalar(w, o->a[2]) : 0);
+    }
+}
+
+LirVal low_scalar(Low *w, TirVal v)
+{
+    if (!w->scalar[v])
+        w->scalar[v] = emit_scalar(w, v);
+    return w->scalar[v];
+}
+
+/* Emits every scalar that can be had before phase p, so that they stand outside the loops over the row. */
+void low_scalars_of_phase(Low *w, int p)
+{
+    for (TirVal v = 1; v < w->tir->nops; v++) {
+        const TirOp *o = &w->tir->ops[v];
+        TirOpKind kind = tir_op_kind(o->op);
+        bool value = kind == TIR_K_LEAF || kind == TIR_K_ELEM || kind == TIR_K_CMP || kind == TIR_K_CAST || o->op == TIR_LOAD;
+        if (value && !w->rv->is_row[v] && w->rv->phase[v] <= p)
+            low_scalar(w, v);
+    }
+}
+
+static LirVal emit_row(Low *w, TirVal v)
+{
+    const TirOp *o = &w->tir->ops[v];
+    switch (o->op) {
+    case TIR_LOAD:
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            if (w->rv->load[i].op == v)
+                return low_kept_load(w, i);
+        return 0;
+    case TIR_IOTA: {
+        LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->s->vec, .ref = -1, .sp = o->sp});
+        return lir_cast(w->fn, o->dt, lir_op2(w->fn, LIR_ADD, low_position(w), steps));
+    }
+    case TIR_CAST:
+        return lir_cast(w->fn, o->dt, low_row(w, o->a[0]));
+    default:
+        return low_arith(w, o->op, o->dt, low_row(w, o->a[0]), o->a[1] ? low_row(w, o->a[1]) : 0, o->a[2] ? low_row(w, o->a[2]) : 0);
+    }
+}
+
+LirVal low_row(Low *w, TirVal v)
+{
+    if (!w->rv->is_row[v])
+        return low_scalar(w, v);
+    if (!w->row[v])
+        w->row[v] = emit_row(w, v);
+    return w->row[v];
+}

@@ -1,0 +1,207 @@
+/* row_view.c: finds the row axis, the phases and the memory operations of a row kernel. See row_view.h. */
+#include "row_view.h"
+
+#include <string.h>
+
+static bool limit(Diag *d, Span sp, const char *what)
+{
+    diag_report(d, DIAG_LIMIT, LG_NO_ROW_FORM, sp, "%s has no row form yet", what);
+    return false;
+}
+
+static bool is_reduce(const TirOp *o) { return tir_op_kind(o->op) == TIR_K_REDUCE; }
+
+/* The axis reduced over, else the innermost axis of the first tile stored or summed. */
+static uint32_t find_row_axis(const TirFn *fn)
+{
+    for (uint32_t i = 1; i < fn->nops; i++)
+        if (is_reduce(&fn->ops[i]))
+            return fn->ops[i].ref;
+    for (uint32_t i = 1; i < fn->nops; i++) {
+        const TirOp *o = &fn->ops[i];
+        if ((o->op == TIR_STORE || o->op == TIR_ACC) && fn->ops[o->a[0]].nax)
+            return fn->ops[o->a[0]].ax[fn->ops[o->a[0]].nax - 1];
+    }
+    return UINT32_MAX;
+}
+
+static bool has_axis(const TirOp *o, uint32_t axis)
+{
+    for (int i = 0; i < o->nax; i++)
+        if (o->ax[i] == axis)
+            return true;
+    return false;
+}
+
+static bool add_promoted(RowView *rv, uint16_t axis)
+{
+    for (uint32_t i = 0; i < rv->npromoted; i++)
+        if (rv->promoted[i] == axis)
+            return true;
+    if (rv->npromoted == TIR_MAX_AXES || rv->npars + rv->npromoted >= ROW_MAX_COORDS)
+        return false;
+    rv->promoted[rv->npromoted++] = axis;
+    return true;
+}
+
+static bool note_axes(RowView *rv, const TirOp *o, Diag *d)
+{
+    for (int i = 0; i < o->nax; i++)
+        if (o->ax[i] != rv->row_axis && !add_promoted(rv, o->ax[i]))
+            return limit(d, o->sp, "a tile of so many axes");
+    return true;
+}
+
+/* Does the place of a load or store differ between instances? */
+static bool index_is_inst(const RowView *rv, const TirOp *o)
+{
+    for (uint32_t i = 0; i < o->nix; i++) {
+        const TirIndex *x = &rv->fn->ix[o->ix + i];
+        if (x->kind == TIR_IX_SLICE && x->axis != rv->row_axis)
+            return true;
+        if (x->val && rv->is_inst[x->val])
+            return true;
+    }
+    return false;
+}
+
+static int start_multiple(const RowView *rv, TirVal start)
+{
+    if (!start)
+        return 0;
+    const TirOp *o = &rv->fn->ops[start];
+    if (o->op == TIR_CONST)
+        return o->imm.i == 0 ? 0 : -1;
+    if (o->op != TIR_EXTENT || !o->ext)
+        return -1;
+    TirExt n = row_view_ext(rv);
+    for (int m = 0; m <= 8; m++)
+        if (tir_ext_eq(*o->ext, tir_ext_scale(n, m, 1)))
+            return m;
+    return -1;
+}
+
+static bool note_mem(RowView *rv, RowMem *list, uint32_t *n, TirVal v, bool is_row, Diag *d)
+{
+    const TirOp *o = &rv->fn->ops[v];
+    if (!is_row)
+        return true;
+    if (*n == ROW_MAX_MEM)
+        return limit(d, o->sp, "a kernel with so many row accesses");
+    RowMem m = {.op = v, .tensor = o->ref, .row_dim = -1, .step = 1, .inst = index_is_inst(rv, o)};
+    for (uint32_t i = 0; i < o->nix; i++) {
+        const TirIndex *x = &rv->fn->ix[o->ix + i];
+        if (x->kind == TIR_IX_TILE)
+            return limit(d, o->sp, "an index that is a tile");
+        if (x->kind == TIR_IX_SLICE && x->axis == rv->row_axis) {
+            if (m.row_dim >= 0)
+                return limit(d, o->sp, "a diagonal access");
+            m.row_dim = (int)i;
+            m.step = x->step ? x->step : 1;
+            m.start_mul = start_multiple(rv, x->val);
+        }
+    }
+    list[(*n)++] = m;
+    return true;
+}
+
+/* Reductions made of two: logsumexp (max, then sum) and argmax (max, then first index). */
+static int reduce_steps(TirOpcode op) { return op == TIR_LSE || op == TIR_ARGMAX ? 2 : 1; }
+
+static bool visit(RowView *rv, TirVal v, Diag *d)
+{
+    const TirOp *o = &rv->fn->ops[v];
+    int phase = 0;
+    bool inst = false;
+    for (int i = 0; i < tir_op_nargs(o->op); i++) {
+        phase = rv->phase[o->a[i]] > phase ? rv->phase[o->a[i]] : phase;
+        inst |= rv->is_inst[o->a[i]];
+    }
+    for (uint32_t i = 0; i < o->nix; i++) {
+        TirVal x = rv->fn->ix[o->ix + i].val;
+        phase = x && rv->phase[x] > phase ? rv->phase[x] : phase;
+    }
+    if (rv->guard[v] && rv->phase[rv->guard[v]] > phase)
+        phase = rv->phase[rv->guard[v]];
+    if (!note_axes(rv, o, d))
+        return false;
+    rv->is_row[v] = has_axis(o, rv->row_axis);
+    if (is_reduce(o)) {
+        if (o->ref != rv->row_axis)
+            return limit(d, o->sp, "a reduction over a second axis");
+        phase += reduce_steps(o->op);
+    }
+    if (o->op == TIR_LOAD)
+        inst = index_is_inst(rv, o);
+    if (o->op == TIR_COORD || (o->op == TIR_IOTA && o->ref != rv->row_axis))
+        inst = true;
+    if (o->op == TIR_ELEM)
+        return limit(d, o->sp, "an element of a tile");
+    rv->phase[v] = phase;
+    rv->is_inst[v] = inst;
+    if (phase > rv->last_phase)
+        rv->last_phase = phase;
+    switch (o->op) {
+    case TIR_LOAD:  return note_mem(rv, rv->load, &rv->nload, v, rv->is_row[v], d);
+    case TIR_STORE: return note_mem(rv, rv->store, &rv->nstore, v, rv->is_row[o->a[0]], d);
+    case TIR_ACC:
+        if (!rv->is_row[o->a[0]] || index_is_inst(rv, o))
+            return limit(d, o->sp, "a cross-row sum other than one along the whole row");
+        return note_mem(rv, rv->acc, &rv->nacc, v, true, d);
+    default:        return true;
+    }
+}
+
+static bool visit_all(RowView *rv, Arena *a, Diag *d)
+{
+    const TirFn *fn = rv->fn;
+    TirVal *stack = ARENA_ARRAY(a, TirVal, fn->nops + 1);
+    uint8_t *other = ARENA_ARRAY(a, uint8_t, fn->nops + 1);
+    uint32_t depth = 0;
+    for (uint32_t v = 1; v < fn->nops; v++) {
+        const TirOp *o = &fn->ops[v];
+        if (o->op == TIR_PAR) {
+            if (rv->par_op)
+                return limit(d, o->sp, "a second par nest");
+            rv->par_op = v;
+            rv->first_par = o->ref;
+            rv->npars = o->ref2;
+        }
+        if (o->op == TIR_END) {
+            depth -= depth > 0;
+            continue;
+        }
+        if (o->op == TIR_ELSE) {
+            other[depth] = 1;
+            continue;
+        }
+        rv->guard[v] = depth && fn->ops[stack[depth]].op == TIR_IF ? stack[depth] : 0;
+        rv->guard_else[v] = other[depth];
+        if (o->op == TIR_PAR || o->op == TIR_IF) {
+            stack[++depth] = v;
+            other[depth] = 0;
+        }
+        if (!visit(rv, v, d))
+            return false;
+    }
+    return true;
+}
+
+TirExt row_view_ext(const RowView *rv) { return rv->fn->axes[rv->row_axis].ext; }
+
+RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
+{
+    RowView *rv = ARENA_NEW(a, RowView);
+    rv->fn = fn;
+    rv->row_axis = find_row_axis(fn);
+    rv->is_row = ARENA_ARRAY(a, uint8_t, fn->nops);
+    rv->is_inst = ARENA_ARRAY(a, uint8_t, fn->nops);
+    rv->phase = ARENA_ARRAY(a, int, fn->nops);
+    rv->guard = ARENA_ARRAY(a, TirVal, fn->nops);
+    rv->guard_else = ARENA_ARRAY(a, uint8_t, fn->nops);
+    if (rv->row_axis == UINT32_MAX) {
+        limit(d, fn->sp, "a kernel without a tile");
+        return NULL;
+    }
+    return visit_all(rv, a, d) ? rv : NULL;
+}

@@ -1,0 +1,42 @@
+/* row_view.h: one kernel seen as a row kernel: which values run along the row, which differ by instance, in which phase.
+ *
+ * A row kernel has one par nest and one row axis; other tile axes are promoted to instance coordinates.  It is cut into
+ * phases at full-row reductions: phase 0 needs no reduction's result, phase p needs those of phase p-1.  Row stores and
+ * cross-row sums happen in the last phase, so that an output may lie over an input.
+ */
+#ifndef LGR_ROW_VIEW_H
+#define LGR_ROW_VIEW_H
+#include "tir.h"
+
+enum { ROW_MAX_COORDS = 8, ROW_MAX_MEM = 24 };
+
+typedef struct RowMem {          /* one load, store or cross-row sum that runs along the row */
+    TirVal  op;
+    uint16_t tensor;
+    int     row_dim;             /* tensor dimension the row axis runs along */
+    int     step;                /* elements of the tensor dimension per element of the row */
+    bool    inst;                /* address differs between instances */
+    int     start_mul;           /* start of the slice = start_mul * row length, -1: anything else */
+} RowMem;
+
+typedef struct RowView {
+    const TirFn *fn;
+    uint32_t row_axis;           /* UINT32_MAX: no row (scalars only) */
+    uint32_t par_op;             /* the PAR op */
+    uint32_t first_par, npars;
+    uint16_t promoted[TIR_MAX_AXES]; uint32_t npromoted;   /* axes made instance coordinates, outermost first */
+    uint8_t *is_row, *is_inst;   /* per op */
+    int     *phase;              /* per op: the phase in which its value can be had */
+    TirVal  *guard;              /* per op: innermost enclosing IF op (0 none); guard_else says which side */
+    uint8_t *guard_else;
+    int      last_phase;
+    RowMem   load[ROW_MAX_MEM], store[ROW_MAX_MEM], acc[ROW_MAX_MEM];
+    uint32_t nload, nstore, nacc;
+} RowView;
+
+/* NULL with a DIAG_LIMIT naming what has no row form. */
+RowView *row_view(const TirFn *fn, Arena *a, Diag *d);
+/* Extent of the row axis. */
+TirExt row_view_ext(const RowView *rv);
+
+#endif

@@ -1,0 +1,69 @@
+/* sched_facts.c: what the scheduler needs to know of a kernel, counted once from its row view. */
+#include "row_view.h"
+#include "sched.h"
+
+static bool seen_before(const RowMem *list, uint32_t i)
+{
+    for (uint32_t j = 0; j < i; j++)
+        if (list[j].tensor == list[i].tensor && list[j].start_mul == list[i].start_mul)
+            return true;
+    return false;
+}
+
+static void count_stream(SchedFacts *f, int bytes, int *sum)
+{
+    *sum += bytes;
+    f->max_elem_bytes = bytes > f->max_elem_bytes ? bytes : f->max_elem_bytes;
+    f->min_elem_bytes = !f->min_elem_bytes || bytes < f->min_elem_bytes ? bytes : f->min_elem_bytes;
+}
+
+static void count_memory(const RowView *rv, SchedFacts *f)
+{
+    for (uint32_t i = 0; i < rv->nload; i++) {
+        int bytes = dt_bytes(rv->fn->tensors[rv->load[i].tensor].dt);
+        if (!rv->load[i].inst)
+            f->shared_loads++;
+        else
+            f->row_loads++;
+        if (rv->load[i].inst && !seen_before(rv->load, i))
+            count_stream(f, bytes, &f->row_bytes_in);
+    }
+    for (uint32_t i = 0; i < rv->nstore; i++)
+        count_stream(f, dt_bytes(rv->fn->tensors[rv->store[i].tensor].dt), &f->row_bytes_out);
+    f->accs = (int)rv->nacc;
+}
+
+static bool is_special(TirOpcode op)
+{
+    switch (op) {
+    case TIR_EXP: case TIR_EXP2: case TIR_LOG: case TIR_LOG2: case TIR_LOG1P: case TIR_SQRT: case TIR_RSQRT: case TIR_RCP:
+    case TIR_TANH: case TIR_SIGMOID: case TIR_ERF: case TIR_SIN: case TIR_COS: case TIR_POW: case TIR_LSE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
+{
+    Arena *a = arena_new();
+    RowView *rv = a ? row_view(fn, a, d) : NULL;
+    *out = (SchedFacts){0};
+    if (rv) {
+        out->row_axis = rv->row_axis;
+        out->has_row = true;
+        out->phases = rv->last_phase + 1;
+        count_memory(rv, out);
+        for (TirVal v = 1; v < fn->nops; v++) {
+            out->reductions += tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
+            if (!rv->is_row[v])
+                continue;
+            out->flops += tir_op_kind(fn->ops[v].op) == TIR_K_ELEM || tir_op_kind(fn->ops[v].op) == TIR_K_CAST;
+            out->sfu += is_special(fn->ops[v].op);
+        }
+        if (!out->min_elem_bytes)
+            out->min_elem_bytes = out->max_elem_bytes = 4;
+    }
+    arena_free(a);
+    return rv != NULL;
+}

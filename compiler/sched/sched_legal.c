@@ -1,0 +1,142 @@
+/* sched_legal.c: which schedules a target can run and the row lowering can write down. */
+#include "row_view.h"
+#include "sched.h"
+
+static bool power_of_two(int v) { return v > 0 && (v & (v - 1)) == 0; }
+
+static const char *shape_illegal(const SchedFacts *f, const Sched *s, const Target *t)
+{
+    int threads = s->rows * s->lanes;
+    if (t->kind == TGT_HOST)
+        return threads == 1 ? NULL : "the host runs one lane and one row group a block";
+    if (threads > 1024)
+        return "more than 1024 threads a block";
+    if (threads % t->warp)
+        return "threads are not whole warps";
+    if (s->lanes < t->warp ? !power_of_two(s->lanes) : s->lanes % t->warp != 0)
+        return "lanes must be a power of two below a warp, or whole warps";
+    if (s->ctas && threads * s->ctas > t->threads_mp)
+        return "more threads than a multiprocessor holds";
+    if (s->align != ALIGN_SCALAR && s->vec * f->min_elem_bytes > 16)
+        return "a vector of the narrowest stream is wider than 16 bytes";
+    return NULL;
+}
+
+static const char *length_illegal(const SchedFacts *f, const Sched *s)
+{
+    int64_t cap = (int64_t)s->lanes * s->vec * s->per;
+    if (s->len == LEN_EXACT && !s->split && cap < s->n + (s->align == ALIGN_SHIFT ? s->vec - 1 : 0))
+        return "the lanes do not hold a row of n elements";
+    if (s->len == LEN_EXACT && s->align == ALIGN_VEC && s->n % s->vec)
+        return "n is not a multiple of the vector";
+    if (s->split && (f->reductions || f->accs || s->grid != GRID_ONESHOT || s->align == ALIGN_SHIFT || s->len == LEN_CAP))
+        return "split wants a kernel without reductions, one block a tile, and any or exact length";
+    if (s->len == LEN_ANY && !s->split && s->keep != KEEP_RELOAD && f->phases > 1)
+        return "a loop over the row reads it again in each phase";
+    return NULL;
+}
+
+static const char *align_illegal(const RowView *rv, const SchedFacts *f, const Sched *s, const Target *t)
+{
+    if (s->align == ALIGN_SCALAR)
+        return s->vec == 1 ? NULL : "align=scalar takes one element at a time";
+    if (s->align == ALIGN_SHIFT) {
+        if (t->kind == TGT_HOST || !power_of_two(s->vec) || f->max_elem_bytes != f->min_elem_bytes)
+            return "align=shift wants streams of one element size, on a GPU";
+        if (s->wkeep != WKEEP_LOAD || s->acc == ACC_MEM || f->accs || s->async != ASYNC_NONE || s->len == LEN_ANY)
+            return "align=shift holds no operands, sums or asynchronous slots";
+    }
+    const RowMem *lists[3] = {rv->load, rv->store, rv->acc};
+    uint32_t n[3] = {rv->nload, rv->nstore, rv->nacc};
+    for (int l = 0; l < 3; l++)
+        for (uint32_t i = 0; i < n[l]; i++)
+            if (lists[l][i].step != 1 || lists[l][i].start_mul < 0 || (lists[l][i].start_mul > 0 && s->align == ALIGN_SHIFT))
+                return "a strided or offset slice is read element by element";
+    return NULL;
+}
+
+static const char *async_illegal(const SchedFacts *f, const Sched *s, const Target *t)
+{
+    if (s->async == ASYNC_NONE)
+        return s->stages == 1 ? NULL : "stages without asynchronous copies";
+    if (!(t->features & TGT_F_CPASYNC) || s->grid != GRID_PERSISTENT || s->stages < 2)
+        return "asynchronous copies want a persistent grid and two stages or more";
+    if (s->align != ALIGN_VEC || s->len == LEN_ANY || !f->row_loads)
+        return "asynchronous copies want aligned vectors and a whole row in the lanes";
+    if (s->vec * f->max_elem_bytes > 16 || s->vec * f->min_elem_bytes < 4)
+        return "an asynchronous copy is 4, 8 or 16 bytes";
+    return NULL;
+}
+
+static const char *across_illegal(const SchedFacts *f, const Sched *s, const Target *t)
+{
+    if (f->accs && s->grid != GRID_PERSISTENT)
+        return "cross-row sums want a persistent grid";
+    if (f->accs && s->acc == ACC_REG && s->len == LEN_ANY)
+        return "register accumulators hold rows of bounded length";
+    if (!f->accs && s->acc != ACC_REG)
+        return "no cross-row sum to keep";
+    if (s->wkeep != WKEEP_LOAD && (s->grid != GRID_PERSISTENT || s->len == LEN_ANY || !f->shared_loads))
+        return "operands are kept by persistent blocks whose lanes hold a whole row";
+    if (s->batch != 1)
+        return "one row a barrier is what the lowering writes";
+    if (s->cluster != 1)
+        return "one block a row is what the lowering writes";
+    if (s->pdl && !(t->features & TGT_F_PDL))
+        return "the target has no programmatic dependent launch";
+    return NULL;
+}
+
+/* Registers a lane needs for what it holds: packed rows, accumulators, one vector's worth of f32 work, addresses. */
+static int registers(const SchedFacts *f, const Sched *s)
+{
+    int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
+    int sums = s->acc == ACC_REG ? f->accs * s->per * s->vec : 0;
+    int operands = s->wkeep == WKEEP_REG ? s->per * s->vec * f->shared_loads / 2 : 0;
+    return packed + sums + operands + 3 * s->vec + 20;
+}
+
+static uint32_t shared_bytes(const SchedFacts *f, const Sched *s)
+{
+    uint32_t threads = (uint32_t)(s->rows * s->lanes), vectors = threads * (uint32_t)(s->per * s->vec);
+    uint32_t bytes = 2u * (uint32_t)f->reductions * 128u * 8u;
+    if (s->async == ASYNC_CP)
+        bytes += vectors * (uint32_t)f->row_bytes_in * (uint32_t)s->stages;
+    if (s->wkeep == WKEEP_SMEM)
+        bytes += vectors / (uint32_t)s->rows * 4u * (uint32_t)f->shared_loads;
+    if (s->keep == KEEP_SMEM && s->async != ASYNC_CP)
+        bytes += vectors * (uint32_t)f->row_bytes_in;
+    uint32_t fold = f->accs && s->rows > 1 ? vectors * 4u : 0;
+    return bytes > fold ? bytes : fold;
+}
+
+static const char *resources_illegal(const SchedFacts *f, const Sched *s, const Target *t)
+{
+    int threads = s->rows * s->lanes, ctas = s->ctas ? s->ctas : 1;
+    if (t->kind == TGT_HOST)
+        return s->keep == KEEP_SMEM || s->wkeep != WKEEP_LOAD ? "the host has no shared memory" : NULL;
+    if (shared_bytes(f, s) > (uint32_t)t->smem_block_kb * 1024u)
+        return "more shared memory than a block may have";
+    if (shared_bytes(f, s) * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
+        return "more shared memory than a multiprocessor has";
+    int limit = t->regs_mp / (threads * ctas);
+    limit = limit > 255 ? 255 : limit;
+    if (registers(f, s) > limit)
+        return "more registers than a lane may have";
+    return NULL;
+}
+
+const char *sched_illegal(const TirFn *fn, const SchedFacts *f, const Sched *s, const Target *t, Arena *a)
+{
+    Diag quiet;
+    diag_init(&quiet, a);
+    const RowView *rv = row_view(fn, a, &quiet);
+    if (!rv)
+        return "the kernel has no row form";
+    const char *why = shape_illegal(f, s, t);
+    why = why ? why : length_illegal(f, s);
+    why = why ? why : align_illegal(rv, f, s, t);
+    why = why ? why : async_illegal(f, s, t);
+    why = why ? why : across_illegal(f, s, t);
+    return why ? why : resources_illegal(f, s, t);
+}

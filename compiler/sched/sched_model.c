@@ -1,0 +1,304 @@
+/* sched_model.c: the analytical model: what a schedule costs, and which variants a kernel gets.
+ *
+ * In: facts of a kernel, a target, a row length.  Out: the cheapest legal schedule of a small grid of candidates, for
+ * each row length worth a variant of its own, then for capacities, then forms that always hold.  The model knows bandwidth,
+ * bytes in flight, the latency of a row's chain of work, blocks per multiprocessor, barrier width and waves; it knows no op.
+ */
+#include "sched.h"
+
+#include <math.h>
+
+enum { MiB = 1 << 20 };
+
+static int ceil_div(int64_t a, int64_t b) { return (int)((a + b - 1) / b); }
+
+static double stream_gbps(const SchedFacts *f, const Target *t)
+{
+    return t->gbps * (f->row_bytes_in > f->row_bytes_out ? 1.025 : 1.0);   /* reads are cheaper than turning the bus round */
+}
+
+static int resident_blocks(const SchedFacts *f, const Sched *s, const Target *t)
+{
+    int threads = s->rows * s->lanes, regs = 24 + s->vec * 3 + s->per * s->vec * f->row_bytes_in / 4;
+    int by_regs = t->regs_mp / (threads * (regs > 32 ? regs : 32)), by_threads = t->threads_mp / threads;
+    int k = by_regs < by_threads ? by_regs : by_threads;
+    if (s->ctas && s->ctas < k)
+        k = s->ctas;
+    return k < 1 ? 1 : k > 32 ? 32 : k;
+}
+
+/* One-shot blocks: bandwidth, spoiled by few bytes in flight, wide barriers, small blocks and a ragged last wave. */
+static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
+{
+    double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
+    int threads = s->rows * s->lanes, k = resident_blocks(f, s, t), warps = s->lanes / 32;
+    double flight = (double)k * threads * s->per * s->vec * f->row_bytes_in;
+    double spoil = flight < 32768 ? 0.3 * (32768 / flight - 1) : 0;
+    if (f->reductions && warps > 8)
+        spoil += (s->per == 1 ? 0.012 : 0.004) * (warps - 8);
+    if (f->reductions && warps > 4)
+        spoil += s->per == 1 ? 0.01 : 0.0;
+    if (threads < 128)
+        spoil += 0.1 * (128.0 / threads - 1);
+    spoil += f->reductions ? 0.0015 * s->per : 0.01 * (s->per - 1);
+    spoil += 0.15 * ((double)ceil_div(n, (int64_t)s->lanes * s->vec) * s->lanes * s->vec / (double)n - 1);
+    spoil += s->rows > 1 ? 0.002 : 0;
+    double tiles = s->split ? (double)ceil_div(n, (int64_t)s->lanes * s->vec * s->per) : 1;
+    double waves = (double)ceil_div(rows, s->rows) * tiles / ((double)t->mps * k);
+    if (waves < 8)
+        spoil += 0.25 * (ceil(waves) / waves - 1) / waves;
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + (s->pdl ? 0.7 : 1.3);
+}
+
+/* Nanoseconds from a row's arrival to its last store: unpacking and arithmetic, then the exchange between lanes. */
+static double row_latency(const SchedFacts *f, const Sched *s)
+{
+    double work = 12.0 * s->per * s->vec * (f->row_loads + f->accs) / 8 * 4;
+    double exchange = 220 + (s->lanes > 32 ? 160 + 12 * (s->lanes / 32) : 0);
+    return 350 + work + exchange * (f->phases - 1) + (s->async == ASYNC_NONE ? 900 : 0);
+}
+
+/* Persistent blocks: row groups in flight hide a row's latency; partial rows and the last uneven turn come on top. */
+static double persistent_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
+{
+    double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
+    int ctas = s->ctas ? s->ctas : 1, groups = ctas * s->rows;
+    double per_row = (double)n * (f->row_bytes_in + f->row_bytes_out) / (stream_gbps(f, t) / t->mps);
+    double busy = row_latency(f, s) / (groups * per_row);
+    double spoil = busy > 0.8 ? (busy - 0.8) * 0.9 : 0;
+    double flight = (double)groups * s->stages * n * f->row_bytes_in;
+    spoil += flight < 49152 ? 0.25 * (49152 / flight - 1) : 0;
+    double turns = (double)rows / ((double)t->mps * groups);
+    if (turns > 1)
+        spoil += 0.5 * (ceil(turns) / turns - 1);
+    spoil += f->row_bytes_in <= f->row_bytes_out ? 0.06 : 0;
+    double partial = 0.55e-6 * t->mps * ctas * n * 4 * f->accs;
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + partial + 2.5 + 0.002 * s->rows * s->lanes / 32 + (s->wkeep == WKEEP_REG ? 0 : 0.05);
+}
+
+double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
+{
+    return s->grid == GRID_PERSISTENT ? persistent_cost(f, s, t, rows, n) : oneshot_cost(f, s, t, rows, n);
+}
+
+/* Mean over a launch of 64 MiB and one of 512 MiB of input, each against its bytes. */
+static double typical_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t n)
+{
+    double sum = 0;
+    for (int i = 0; i < 2; i++) {
+        int64_t bytes = (i ? 512LL : 64LL) * MiB, rows = bytes / (n * (f->max_elem_bytes ? f->max_elem_bytes : 2));
+        rows = rows < 1 ? 1 : rows;
+        sum += sched_cost(f, s, t, rows, n) / (double)bytes;
+    }
+    return sum;
+}
+
+/* ---- the grid of candidates ---- */
+
+typedef struct Search {
+    const TirFn *fn; const SchedFacts *f; const Target *t; Arena *a;
+    int64_t n; Sched best; double cost; bool found;
+} Search;
+
+static void consider(Search *q, const Sched *s)
+{
+    if (sched_illegal(q->fn, q->f, s, q->t, q->a))
+        return;
+    double c = typical_cost(q->f, s, q->t, q->n);
+    if (!q->found || c < q->cost) {
+        q->best = *s;
+        q->cost = c;
+        q->found = true;
+    }
+}
+
+static void consider_oneshot(Search *q, Sched s)
+{
+    for (s.rows = 1; s.rows <= 16; s.rows *= 2) {
+        if (s.rows * s.lanes > 256 && s.rows > 1)
+            break;
+        s.pdl = (q->t->features & TGT_F_PDL) && (s.per > 1 || s.rows > 1);
+        s.ctas = s.per >= 16 ? 2 : 0;
+        consider(q, &s);
+    }
+}
+
+static void consider_persistent(Search *q, Sched s)
+{
+    s.grid = GRID_PERSISTENT;
+    s.pdl = (q->t->features & TGT_F_PDL) != 0;
+    for (s.rows = 1; s.rows <= 8; s.rows *= 2)
+        for (s.ctas = 1; s.ctas <= 2; s.ctas++)
+            for (s.stages = 1; s.stages <= 3; s.stages++) {
+                s.async = s.stages > 1 ? ASYNC_CP : ASYNC_NONE;
+                for (s.wkeep = WKEEP_LOAD; s.wkeep <= WKEEP_SMEM; s.wkeep++)
+                    consider(q, &s);
+            }
+}
+
+static int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
+
+/* Every lane count that holds n elements in `per` vectors, per = 1..16. */
+static void search_lanes(Search *q, Sched s)
+{
+    int64_t slack = s.align == ALIGN_SHIFT ? s.vec - 1 : 0;
+    for (s.per = 1; s.per <= 16; s.per++) {
+        int64_t lanes = ceil_div(q->n + slack, (int64_t)s.vec * s.per);
+        if (lanes <= 32)
+            for (s.lanes = 1; s.lanes < lanes; s.lanes *= 2) {}
+        else
+            s.lanes = (int32_t)round_up(lanes, 32);
+        if (s.lanes > 1024 || (s.per > 1 && s.lanes < 32))
+            continue;
+        if (q->f->accs)
+            consider_persistent(q, s);
+        else
+            consider_oneshot(q, s);
+    }
+}
+
+static void add(SchedList *out, Arena *a, Sched s) { *ARENA_PUSH(a, out->s, out->n, out->cap) = s; }
+
+static int gpu_vec(const SchedFacts *f)
+{
+    int bytes = f->accs ? f->max_elem_bytes : f->min_elem_bytes;   /* asynchronous copies take 16 bytes at most */
+    return 16 / bytes;
+}
+
+static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align, int64_t n)
+{
+    Sched s = sched_default();
+    s.vec = gpu_vec(q->f);
+    s.len = len;
+    s.align = align;
+    s.n = len == LEN_EXACT ? (int32_t)n : 0;
+    q->n = n;
+    q->found = false;
+    if (len == LEN_EXACT && n % s.vec)
+        return;
+    search_lanes(q, s);
+    if (q->found)
+        add(out, q->a, q->best);
+}
+
+/* ---- the variants ---- */
+
+/* Row lengths common in models, each worth its own variant, and capacities for the rest. */
+static const int32_t exact_lengths[] = {512, 1024, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 12288, 16384, 32768};
+static const int32_t capacities[] = {64, 128, 256, 512, 1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768};
+enum { NEXACT = sizeof exact_lengths / sizeof *exact_lengths, NCAP = sizeof capacities / sizeof *capacities };
+
+static void add_if_legal(SchedList *out, Search *q, Sched s)
+{
+    if (!sched_illegal(q->fn, q->f, &s, q->t, q->a))
+        add(out, q->a, s);
+}
+
+static Sched always(const SchedFacts *f, int vec, SchedAlign align)
+{
+    Sched s = sched_default();
+    s.vec = vec;
+    s.align = align;
+    s.keep = f->phases > 1 ? KEEP_RELOAD : KEEP_REG;
+    s.lanes = 256;
+    s.per = align == ALIGN_SCALAR ? 4 : 2;
+    if (f->accs) {
+        s.grid = GRID_PERSISTENT;
+        s.acc = ACC_MEM;
+        s.ctas = 2;
+    }
+    return s;
+}
+
+static Sched tiles(const SchedFacts *f, const Target *t)
+{
+    Sched s = sched_default();
+    s.vec = gpu_vec(f);
+    s.lanes = 256;
+    s.split = 1;
+    s.pdl = (t->features & TGT_F_PDL) != 0;
+    return s;
+}
+
+static void choose_gpu(Search *q, SchedList *out)
+{
+    bool elementwise = !q->f->reductions && !q->f->accs;
+    for (int i = 0; i < NEXACT && !elementwise; i++)
+        add_length(out, q, LEN_EXACT, ALIGN_VEC, exact_lengths[i]);
+    for (int i = 0; i < NCAP; i++)
+        if (!elementwise || capacities[i] <= 1024)
+            add_length(out, q, LEN_CAP, ALIGN_VEC, capacities[i]);
+    if (elementwise)
+        add_if_legal(out, q, tiles(q->f, q->t));
+    for (int i = 0; i < NCAP && !q->f->accs; i++)
+        add_length(out, q, LEN_CAP, ALIGN_SHIFT, capacities[i]);
+    add_if_legal(out, q, always(q->f, gpu_vec(q->f), ALIGN_VEC));
+    add_if_legal(out, q, always(q->f, 1, ALIGN_SCALAR));
+}
+
+static void choose_host(Search *q, SchedList *out)
+{
+    for (int form = 0; form < 3; form++) {
+        Sched s = always(q->f, form == 2 ? 1 : 16, form == 2 ? ALIGN_SCALAR : ALIGN_VEC);
+        s.lanes = 1;
+        s.hint = form == 0 ? HINT_STREAM : HINT_NONE;
+        s.ctas = q->f->accs ? 32 : 0;
+        add_if_legal(out, q, s);
+    }
+}
+
+void sched_choose(const TirFn *fn, const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
+{
+    Search q = {.fn = fn, .f = f, .t = t, .a = a};
+    if (t->kind == TGT_HOST)
+        choose_host(&q, out);
+    else
+        choose_gpu(&q, out);
+}
+
+/* ---- random schedules, for the tests ---- */
+
+static uint32_t next(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*seed >> 33);
+}
+
+static int pick(uint64_t *seed, int n) { return (int)(next(seed) % (uint32_t)n); }
+
+static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
+{
+    static const int lanes[] = {1, 2, 4, 8, 16, 32, 64, 96, 128, 224, 256};
+    Sched s = sched_default();
+    bool host = t->kind == TGT_HOST;
+    s.align = pick(seed, 3);
+    s.vec = s.align == ALIGN_SCALAR ? 1 : host ? 16 : 1 << pick(seed, 4);
+    s.per = 1 + pick(seed, 4);
+    s.lanes = host ? 1 : lanes[pick(seed, 11)];
+    s.rows = host ? 1 : 1 << pick(seed, 4);
+    s.keep = pick(seed, 3);
+    s.len = pick(seed, 3);
+    s.n = s.len == LEN_EXACT ? s.lanes * s.vec * s.per - s.vec * pick(seed, 2) * pick(seed, s.lanes) : 0;
+    s.grid = f->accs || pick(seed, 2) ? GRID_PERSISTENT : GRID_ONESHOT;
+    s.acc = f->accs ? pick(seed, 2) : 0;
+    s.ctas = s.grid == GRID_PERSISTENT ? 1 + pick(seed, 2) : 0;
+    s.async = s.grid == GRID_PERSISTENT ? pick(seed, 2) : 0;
+    s.stages = s.async ? 2 + pick(seed, 3) : 1;
+    s.wkeep = s.grid == GRID_PERSISTENT ? pick(seed, 3) : 0;
+    s.split = !f->reductions && !f->accs ? pick(seed, 2) : 0;
+    s.hint = pick(seed, 2);
+    s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
+    return s;
+}
+
+Sched sched_random(const TirFn *fn, const SchedFacts *f, const Target *t, uint64_t *seed, Arena *a)
+{
+    for (int i = 0; i < 10000; i++) {
+        Sched s = draw(f, t, seed);
+        if (!sched_illegal(fn, f, &s, t, a))
+            return s;
+    }
+    Sched s = always(f, 1, ALIGN_SCALAR);
+    s.lanes = t->kind == TGT_HOST ? 1 : 32;
+    return s;
+}

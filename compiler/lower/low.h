@@ -104,6 +104,9 @@ void   low_acc_update(Low *w, uint32_t acc);
 void   low_acc_end(Low *w);
 LirFn *low_acc_second(Low *w, const char *symbol);
 
+/* low_cond.c */
+void   low_conds(Low *w);                      /* what must hold at launch */
+
 /* low_row.c */
 LirVal low_ci(Low *w, int64_t v);              /* i32 constant */
 void   low_set_instance(Low *w, LirVal g, bool may_be_outside);

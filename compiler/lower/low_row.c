@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-void low_conds(Low *w);   /* low_cond.c */
-
 static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
 static LirVal word32(Low *w, LirWordKind k, uint16_t a) { return lir_word(w->fn, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
 static void mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }

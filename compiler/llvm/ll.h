@@ -16,6 +16,7 @@ typedef struct LlOptions {
     int  opt_level;              /* 0..3; 3 unless a test asks otherwise */
     bool line_tables;
     const char *host_cpu, *host_features;   /* NULL: this machine's */
+    const Diag *places;          /* whose files the spans are in, for line tables; NULL: the Diag of the call */
 } LlOptions;
 
 /* PTX for the functions of one module (one spec kernel's launches). NUL-terminated text appended to out. */

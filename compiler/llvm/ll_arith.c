@@ -1,0 +1,188 @@
+/* ll_arith.c: elementwise operations: integer and float arithmetic, comparisons, selects.
+ *
+ * In: operands in parts, all of one shape.  Out: the same.  16-bit floats are widened to f32 and rounded back.  Division and
+ * remainder by zero give 0, shifts count modulo the width, so that no lowered operation is undefined in LLVM.
+ */
+#include "ll_int.h"
+
+static bool is_signed(DType dt) { return dt == DT_I8 || dt == DT_I32 || dt == DT_I64; }
+
+static LLVMValueRef icmp(Ll *l, LLVMIntPredicate p, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildICmp(l->b, p, a, b, ""); }
+
+static bool safe_divisor(LLVMValueRef b)
+{
+    return LLVMIsAConstantInt(b) && LLVMConstIntGetSExtValue(b) != 0 && LLVMConstIntGetSExtValue(b) != -1;
+}
+
+static LLVMValueRef divide(Ll *l, bool rem, bool sign, LLVMValueRef a, LLVMValueRef b)
+{
+    if (sign)
+        return rem ? LLVMBuildSRem(l->b, a, b, "") : LLVMBuildSDiv(l->b, a, b, "");
+    return rem ? LLVMBuildURem(l->b, a, b, "") : LLVMBuildUDiv(l->b, a, b, "");
+}
+
+/* x/0 and x%0 are 0; the least number over -1 wraps. */
+static LLVMValueRef int_div(Ll *l, bool rem, DType dt, LLVMValueRef a, LLVMValueRef b)
+{
+    bool sign = is_signed(dt);
+    if (safe_divisor(b))
+        return divide(l, rem, sign, a, b);
+    LLVMTypeRef t = LLVMTypeOf(a);
+    LLVMValueRef zero = LLVMConstNull(t), one = ll_ic(t, 1);
+    LLVMValueRef none = icmp(l, LLVMIntEQ, b, zero), bad = none;
+    if (sign) {
+        LLVMValueRef least = ll_ic(t, dt == DT_I64 ? INT64_MIN : dt == DT_I32 ? INT32_MIN : INT8_MIN);
+        LLVMValueRef wraps = LLVMBuildAnd(l->b, icmp(l, LLVMIntEQ, b, ll_ic(t, -1)), icmp(l, LLVMIntEQ, a, least), "");
+        bad = LLVMBuildOr(l->b, none, wraps, "");
+    }
+    LLVMValueRef q = divide(l, rem, sign, a, ll_sel(l, bad, one, b));
+    return ll_sel(l, none, zero, q);
+}
+
+static LLVMValueRef shift(Ll *l, bool left, DType dt, LLVMValueRef a, LLVMValueRef n)
+{
+    n = LLVMBuildAnd(l->b, n, ll_ic(LLVMTypeOf(n), dt_bytes(dt) * 8 - 1), "");
+    if (left)
+        return LLVMBuildShl(l->b, a, n, "");
+    return is_signed(dt) ? LLVMBuildAShr(l->b, a, n, "") : LLVMBuildLShr(l->b, a, n, "");
+}
+
+static LLVMValueRef compare_float(Ll *l, LirOpcode op, LLVMValueRef a, LLVMValueRef b)
+{
+    static const LLVMRealPredicate p[] = {LLVMRealOEQ, LLVMRealUNE, LLVMRealOLT, LLVMRealOLE, LLVMRealOGT, LLVMRealOGE};
+    return ll_fcmp(l, p[op - LIR_EQ], a, b);
+}
+
+static LLVMValueRef compare_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, LLVMValueRef b)
+{
+    static const LLVMIntPredicate s[] = {LLVMIntEQ, LLVMIntNE, LLVMIntSLT, LLVMIntSLE, LLVMIntSGT, LLVMIntSGE};
+    static const LLVMIntPredicate u[] = {LLVMIntEQ, LLVMIntNE, LLVMIntULT, LLVMIntULE, LLVMIntUGT, LLVMIntUGE};
+    return icmp(l, (is_signed(dt) ? s : u)[op - LIR_EQ], a, b);
+}
+
+static LLVMValueRef minmax_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, LLVMValueRef b)
+{
+    if (op == LIR_MIN)
+        return ll_intr2(l, is_signed(dt) ? "llvm.smin" : "llvm.umin", a, b);
+    return ll_intr2(l, is_signed(dt) ? "llvm.smax" : "llvm.umax", a, b);
+}
+
+static LLVMValueRef arith_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp)
+{
+    switch (op) {
+    case LIR_ADD: return LLVMBuildAdd(l->b, a[0], a[1], "");
+    case LIR_SUB: return LLVMBuildSub(l->b, a[0], a[1], "");
+    case LIR_MUL: return LLVMBuildMul(l->b, a[0], a[1], "");
+    case LIR_FMA: return LLVMBuildAdd(l->b, LLVMBuildMul(l->b, a[0], a[1], ""), a[2], "");
+    case LIR_DIV: return int_div(l, false, dt, a[0], a[1]);
+    case LIR_REM: return int_div(l, true, dt, a[0], a[1]);
+    case LIR_MIN:
+    case LIR_MAX: return minmax_int(l, op, dt, a[0], a[1]);
+    case LIR_SHL: return shift(l, true, dt, a[0], a[1]);
+    case LIR_SHR: return shift(l, false, dt, a[0], a[1]);
+    case LIR_NEG: return LLVMBuildNeg(l->b, a[0], "");
+    case LIR_ABS: {
+        LLVMValueRef neg = LLVMBuildNeg(l->b, a[0], "");
+        return is_signed(dt) ? ll_intr2(l, "llvm.smax", a[0], neg) : a[0];
+    }
+    case LIR_FLOOR:
+    case LIR_CEIL:
+    case LIR_ROUND: return a[0];
+    case LIR_ISNAN:
+    case LIR_ISINF: return LLVMConstNull(ll_like(l->ty.i1, LLVMTypeOf(a[0])));
+    default: ll_fail(l, DIAG_BUG, LG_EMIT, sp, "%s of %s", lir_op_name(op), dt_name(dt));
+    }
+}
+
+static LLVMValueRef arith_float(Ll *l, LirOpcode op, LLVMValueRef *a, Span sp)
+{
+    switch (op) {
+    case LIR_ADD:   return ll_fadd(l, a[0], a[1]);
+    case LIR_SUB:   return ll_fsub(l, a[0], a[1]);
+    case LIR_MUL:   return ll_fmul(l, a[0], a[1]);
+    case LIR_FMA:   return ll_fma(l, a[0], a[1], a[2]);
+    case LIR_MIN:   return ll_intr2(l, "llvm.minimum", a[0], a[1]);
+    case LIR_MAX:   return ll_intr2(l, "llvm.maximum", a[0], a[1]);
+    case LIR_NEG:   return LLVMBuildFNeg(l->b, a[0], "");
+    case LIR_ABS:   return ll_intr1(l, "llvm.fabs", a[0]);
+    case LIR_FLOOR: return ll_intr1(l, "llvm.floor", a[0]);
+    case LIR_CEIL:  return ll_intr1(l, "llvm.ceil", a[0]);
+    case LIR_ROUND: return ll_intr1(l, "llvm.roundeven", a[0]);
+    case LIR_ISNAN: return ll_fcmp(l, LLVMRealUNO, a[0], a[0]);
+    case LIR_ISINF: return ll_fcmp(l, LLVMRealOEQ, ll_intr1(l, "llvm.fabs", a[0]), ll_fc(l, a[0], __builtin_inf()));
+    default:        return ll_math(l, op, a[0], a[1], sp);
+    }
+}
+
+/* Signs of zero matter to nobody but min and max, and LLVM's own rules for flags on them are strict: no flags there. */
+LLVMValueRef ll_arith(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp)
+{
+    if (op == LIR_AND)
+        return LLVMBuildAnd(l->b, a[0], a[1], "");
+    if (op == LIR_OR)
+        return LLVMBuildOr(l->b, a[0], a[1], "");
+    if (op == LIR_XOR)
+        return LLVMBuildXor(l->b, a[0], a[1], "");
+    if (op == LIR_NOT)
+        return LLVMBuildNot(l->b, a[0], "");
+    if (op >= LIR_EQ && op <= LIR_GE)
+        return dt_is_float(dt) ? compare_float(l, op, a[0], a[1]) : compare_int(l, op, dt, a[0], a[1]);
+    return dt_is_float(dt) ? arith_float(l, op, a, sp) : arith_int(l, op, dt, a, sp);
+}
+
+/* Packed 16-bit values are chosen element by element when the condition differs between elements. */
+static LlVal select_lanes(Ll *l, LlVal c, LlVal a, LlVal b)
+{
+    LLVMValueRef e[256];
+    for (unsigned i = 0; i < a.lanes; i++)
+        e[i] = ll_sel(l, ll_lane(l, c, c.lanes == 1 ? 0 : i), ll_lane(l, a, i), ll_lane(l, b, i));
+    return ll_from_lanes(l, a.dt, a.lanes, e);
+}
+
+static LlVal select_value(Ll *l, const LirOp *o)
+{
+    LlVal c = ll_arg(l, o, 0);
+    LlVal a = ll_value_splat(l, ll_arg(l, o, 1), o->lanes), b = ll_value_splat(l, ll_arg(l, o, 2), o->lanes);
+    if (c.lanes != 1 && ll_packed(l, a.dt, a.lanes))
+        return select_lanes(l, c, a, b);
+    LlVal r = ll_new(l, o->dt, o->lanes);
+    for (unsigned i = 0; i < r.n; i++)
+        r.p[i] = ll_sel(l, c.p[c.lanes == 1 ? 0 : i], a.p[i], b.p[i]);
+    return r;
+}
+
+
+
+static LlVal bits_value(Ll *l, const LirOp *o)
+{
+    LlVal a = ll_arg(l, o, 0), r = ll_new(l, o->dt, o->lanes);
+    if (ll_packed(l, a.dt, a.lanes) != ll_packed(l, o->dt, o->lanes))
+        ll_fail(l, DIAG_BUG, LG_EMIT, o->sp, "bits of %s as %s", dt_name(a.dt), dt_name(o->dt));
+    for (unsigned i = 0; i < r.n; i++)
+        r.p[i] = LLVMBuildBitCast(l->b, a.p[i], ll_part_type(l, o->dt, o->lanes), "");
+    return r;
+}
+
+LlVal ll_elementwise(Ll *l, const LirOp *o)
+{
+    if (o->op == LIR_SELECT)
+        return select_value(l, o);
+    if (o->op == LIR_CAST)
+        return ll_cast(l, o->dt, ll_arg(l, o, 0));
+    if (o->op == LIR_BITS)
+        return bits_value(l, o);
+    LlVal a[3];
+    int n = lir_op_nargs(o->op);
+    for (int i = 0; i < n; i++) {
+        a[i] = ll_value_splat(l, ll_arg(l, o, i), o->lanes);
+        if (ll_narrow(a[i].dt))
+            a[i] = ll_cast_f32(l, a[i]);
+    }
+    bool back = ll_narrow(o->dt);
+    LlVal r = ll_new(l, back ? DT_F32 : o->dt, o->lanes);
+    for (unsigned i = 0; i < r.n; i++) {
+        LLVMValueRef p[3] = {a[0].p[i], n > 1 ? a[1].p[i] : NULL, n > 2 ? a[2].p[i] : NULL};
+        r.p[i] = ll_arith(l, o->op, a[0].dt, p, o->sp);
+    }
+    return back ? ll_cast(l, o->dt, r) : r;
+}

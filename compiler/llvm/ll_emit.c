@@ -1,0 +1,218 @@
+/* ll_emit.c: walks one lowered function and writes LLVM IR.
+ *
+ * In: a verified LirFn.  Out: a function in l->mod.  Variables become allocas that LLVM turns into registers; LOOP and IF
+ * become blocks.  One pass, in order; the work per operation is in the other files.
+ */
+#include "ll_int.h"
+
+LlVal ll_arg(Ll *l, const LirOp *o, int i)
+{
+    LlVal v = l->val[o->a[i]];
+    if (!v.p)
+        ll_fail(l, DIAG_BUG, LG_EMIT, o->sp, "operand %d of %s has no value", i, lir_op_name(o->op));
+    return v;
+}
+
+static LLVMValueRef scalar(Ll *l, const LirOp *o, int i) { return ll_arg(l, o, i).p[0]; }
+
+/* ---- variables ---- */
+
+static LLVMValueRef slot(Ll *l, LLVMTypeRef t)
+{
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(l->b);
+    LLVMPositionBuilderBefore(l->b, LLVMGetFirstInstruction(l->entry));
+    LLVMValueRef p = LLVMBuildAlloca(l->b, t, "");
+    LLVMPositionBuilderAtEnd(l->b, here);
+    return p;
+}
+
+static LlVal var_new(Ll *l, const LirOp *o)
+{
+    LlVal first = ll_value_splat(l, ll_arg(l, o, 0), o->lanes), v = ll_new(l, o->dt, o->lanes);
+    for (unsigned i = 0; i < v.n; i++) {
+        v.p[i] = slot(l, ll_part_type(l, o->dt, o->lanes));
+        LLVMBuildStore(l->b, first.p[i], v.p[i]);
+    }
+    return v;
+}
+
+static LlVal var_get(Ll *l, const LirOp *o)
+{
+    LlVal var = ll_arg(l, o, 0), v = ll_new(l, var.dt, var.lanes);
+    for (unsigned i = 0; i < v.n; i++)
+        v.p[i] = LLVMBuildLoad2(l->b, ll_part_type(l, var.dt, var.lanes), var.p[i], "");
+    return v;
+}
+
+static void var_set(Ll *l, const LirOp *o)
+{
+    LlVal var = ll_arg(l, o, 0), v = ll_value_splat(l, ll_arg(l, o, 1), var.lanes);
+    for (unsigned i = 0; i < v.n; i++)
+        LLVMBuildStore(l->b, v.p[i], var.p[i]);
+}
+
+/* ---- structure ---- */
+
+static LlScope *push(Ll *l, const LirOp *o, bool loop, LLVMBasicBlockRef head, LLVMBasicBlockRef exit)
+{
+    if (l->nscope == LL_MAX_DEPTH)
+        ll_fail(l, DIAG_LIMIT, LG_EMIT, o->sp, "loops and ifs nested more than %d deep", LL_MAX_DEPTH);
+    l->scope[l->nscope] = (LlScope){head, exit, loop};
+    return &l->scope[l->nscope++];
+}
+
+static LlScope *top(Ll *l, const LirOp *o, bool loop)
+{
+    if (!l->nscope || l->scope[l->nscope - 1].loop != loop)
+        ll_fail(l, DIAG_BUG, LG_EMIT, o->sp, "%s out of place", lir_op_name(o->op));
+    return &l->scope[l->nscope - 1];
+}
+
+static void enter_loop(Ll *l, const LirOp *o)
+{
+    LlScope *s = push(l, o, true, ll_block(l, "head"), ll_block(l, "exit"));
+    LLVMBuildBr(l->b, s->head);
+    LLVMPositionBuilderAtEnd(l->b, s->head);
+}
+
+static void leave_unless(Ll *l, const LirOp *o)
+{
+    LlScope *s = top(l, o, true);
+    LLVMBasicBlockRef on = ll_block(l, "body");
+    LLVMBuildCondBr(l->b, scalar(l, o, 0), on, s->exit);
+    LLVMPositionBuilderAtEnd(l->b, on);
+}
+
+static void enter_if(Ll *l, const LirOp *o)
+{
+    LLVMBasicBlockRef then = ll_block(l, "then"), other = ll_block(l, "else");
+    push(l, o, false, other, ll_block(l, "join"));
+    LLVMBuildCondBr(l->b, scalar(l, o, 0), then, other);
+    LLVMPositionBuilderAtEnd(l->b, then);
+}
+
+static void enter_else(Ll *l, const LirOp *o)
+{
+    LlScope *s = top(l, o, false);
+    LLVMBuildBr(l->b, s->exit);
+    LLVMPositionBuilderAtEnd(l->b, s->head);
+    s->head = NULL;
+}
+
+static void leave(Ll *l, const LirOp *o)
+{
+    if (!l->nscope)
+        ll_fail(l, DIAG_BUG, LG_EMIT, o->sp, "end without a loop or if");
+    LlScope s = l->scope[--l->nscope];
+    LLVMBuildBr(l->b, s.loop ? s.head : s.exit);
+    if (!s.loop && s.head) {
+        LLVMPositionBuilderAtEnd(l->b, s.head);
+        LLVMBuildBr(l->b, s.exit);
+    }
+    LLVMPositionBuilderAtEnd(l->b, s.exit);
+}
+
+static void structure(Ll *l, const LirOp *o)
+{
+    switch (o->op) {
+    case LIR_LOOP:  enter_loop(l, o); break;
+    case LIR_WHILE: leave_unless(l, o); break;
+    case LIR_IF:    enter_if(l, o); break;
+    case LIR_ELSE:  enter_else(l, o); break;
+    default:        leave(l, o); break;
+    }
+}
+
+/* ---- one operation ---- */
+
+static LlVal one(Ll *l, const LirOp *o, LLVMValueRef x)
+{
+    LlVal v = ll_new(l, o->dt, 1);
+    v.p[0] = x;
+    return v;
+}
+
+static LlVal word(Ll *l, const LirOp *o)
+{
+    LLVMTypeRef t = ll_mem_type(l, o->dt, 1);
+    LLVMValueRef x = LLVMBuildLoad2(l->b, t, l->hooks->word_addr(l, o->imm.i), "");
+    unsigned kind = LLVMGetMDKindIDInContext(l->cx, "invariant.load", 14);
+    LLVMSetMetadata(x, kind, LLVMMetadataAsValue(l->cx, LLVMMDNodeInContext2(l->cx, NULL, 0)));
+    return o->dt == DT_BOOL ? one(l, o, LLVMBuildICmp(l->b, LLVMIntNE, x, LLVMConstNull(t), "")) : one(l, o, x);
+}
+
+/* 64-bit values and 16-bit ones cross lanes as 32-bit words. */
+static LlVal shuffle(Ll *l, const LirOp *o)
+{
+    LlVal a = ll_arg(l, o, 0), r = ll_new(l, o->dt, o->lanes);
+    for (unsigned i = 0; i < a.n; i++)
+        r.p[i] = l->hooks->shuffle(l, o, a.p[i]);
+    return r;
+}
+
+static LlVal memory(Ll *l, const LirOp *o)
+{
+    switch (o->op) {
+    case LIR_LDG:  return ll_load(l, o, LL_GLOBAL, NULL);
+    case LIR_LDGP: return ll_load(l, o, LL_GLOBAL, scalar(l, o, 1));
+    case LIR_LDGM: return l->hooks->load_masked(l, o);
+    case LIR_LDS:  return ll_load(l, o, LL_SHARED, NULL);
+    case LIR_STG:  ll_store(l, o, LL_GLOBAL, ll_arg(l, o, 1), NULL); break;
+    case LIR_STGP: ll_store(l, o, LL_GLOBAL, ll_arg(l, o, 1), scalar(l, o, 2)); break;
+    case LIR_STGM: l->hooks->store_masked(l, o); break;
+    case LIR_STS:  ll_store(l, o, LL_SHARED, ll_arg(l, o, 1), NULL); break;
+    case LIR_STSP: ll_store(l, o, LL_SHARED, ll_arg(l, o, 1), scalar(l, o, 2)); break;
+    default:       break;
+    }
+    return (LlVal){0};
+}
+
+static LlVal emit_op(Ll *l, const LirOp *o)
+{
+    switch (o->op) {
+    case LIR_NOP:   return (LlVal){0};
+    case LIR_CONST: return ll_const(l, o);
+    case LIR_WORD:  return word(l, o);
+    case LIR_VAR:   return var_new(l, o);
+    case LIR_GET:   return var_get(l, o);
+    case LIR_SET:   var_set(l, o); return (LlVal){0};
+    case LIR_BFLY:
+    case LIR_BCAST: return shuffle(l, o);
+    default:        break;
+    }
+    if (o->op <= LIR_CTARANK)
+        return one(l, o, l->hooks->leaf(l, o));
+    if (o->op >= LIR_LOOP) {
+        structure(l, o);
+        return (LlVal){0};
+    }
+    if (o->op >= LIR_CPA) {
+        l->hooks->sync(l, o);
+        return (LlVal){0};
+    }
+    if (o->op >= LIR_LDG)
+        return memory(l, o);
+    if (o->op >= LIR_SPLAT || o->op == LIR_STEPS)
+        return ll_vector_op(l, o);
+    return ll_elementwise(l, o);
+}
+
+void ll_emit_fn(Ll *l, const LirFn *fn)
+{
+    l->fn = fn;
+    l->nscope = 0;
+    l->val = ARENA_ARRAY(l->a, LlVal, fn->nops);
+    l->hooks->begin(l);
+    ll_lines_fn(l);
+    for (uint32_t i = 1; i < fn->nops; i++) {
+        const LirOp *o = &fn->ops[i];
+        bool exact = o->flags & LIR_F_EXACT;
+        l->precise = fn->precise || exact;
+        l->fmf = exact ? 0 : LLVMFastMathNoSignedZeros | LLVMFastMathAllowContract;
+        ll_lines_at(l, o->sp);
+        l->val[i] = emit_op(l, o);
+    }
+    if (l->nscope)
+        ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "%s: a loop or if is not closed", fn->name);
+    l->hooks->end(l);
+}

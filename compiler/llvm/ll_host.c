@@ -1,0 +1,304 @@
+/* ll_host.c: host kernels: `void sym(ptr words, i32 begin, i32 end, i32 nctas)` looping over blocks, one thread a block.
+ *
+ * In: operations whose form depends on the target.  Out: LLVM vectors as wide as the lowered ones; LLVM splits them to the
+ * processor's width.  Partly masked vectors are masked loads and stores; shared memory is a small array on the stack.
+ * bf16 is rounded with integer operations: the native instruction takes denormals for zero.
+ */
+#include <string.h>
+#include "ll_int.h"
+
+static void attr(Ll *l, const char *key, const char *value)
+{
+    LLVMAttributeRef a = LLVMCreateStringAttribute(l->cx, key, (unsigned)strlen(key), value, (unsigned)strlen(value));
+    LLVMAddAttributeAtIndex(l->func, LLVMAttributeFunctionIndex, a);
+}
+
+static bool has(const Ll *l, const char *feature) { return strstr(l->features, feature) != NULL; }
+
+static void declare(Ll *l)
+{
+    LLVMTypeRef p[] = {l->ty.ptr, l->ty.i32, l->ty.i32, l->ty.i32};
+    l->func = LLVMAddFunction(l->mod, l->fn->name, LLVMFunctionType(l->ty.v, p, 4, 0));
+    attr(l, "target-cpu", l->cpu);
+    if (*l->features)
+        attr(l, "target-features", l->features);
+    attr(l, "no-builtins", "");
+    if (has(l, "+avx512f"))
+        attr(l, "prefer-vector-width", "512");
+    unsigned kind = LLVMGetEnumAttributeKindForName("nounwind", 8);
+    LLVMAddAttributeAtIndex(l->func, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(l->cx, kind, 0));
+}
+
+/* Blocks begin .. end-1, one after another. */
+static void begin(Ll *l)
+{
+    declare(l);
+    l->words = LLVMGetParam(l->func, 0);
+    l->nctaid = LLVMGetParam(l->func, 3);
+    LLVMValueRef first = LLVMGetParam(l->func, 1), last = LLVMGetParam(l->func, 2);
+    l->entry = ll_block(l, "entry");
+    LLVMBasicBlockRef head = ll_block(l, "block"), body = ll_block(l, "start");
+    l->latch = ll_block(l, "next");
+    l->done = ll_block(l, "done");
+    LLVMPositionBuilderAtEnd(l->b, l->entry);
+    l->smem = NULL;
+    if (l->fn->smem) {
+        l->smem = LLVMBuildAlloca(l->b, LLVMArrayType2(l->ty.i8, l->fn->smem), "");
+        LLVMSetAlignment(l->smem, 64);
+    }
+    LLVMBuildBr(l->b, head);
+    LLVMPositionBuilderAtEnd(l->b, head);
+    l->ctaid = LLVMBuildPhi(l->b, l->ty.i32, "");
+    LLVMBuildCondBr(l->b, LLVMBuildICmp(l->b, LLVMIntULT, l->ctaid, last, ""), body, l->done);
+    LLVMPositionBuilderAtEnd(l->b, l->latch);
+    LLVMValueRef next = LLVMBuildAdd(l->b, l->ctaid, ll_i32(l, 1), "");
+    LLVMBuildBr(l->b, head);
+    LLVMAddIncoming(l->ctaid, (LLVMValueRef[]){first, next}, (LLVMBasicBlockRef[]){l->entry, l->latch}, 2);
+    LLVMPositionBuilderAtEnd(l->b, body);
+    l->streamed = false;
+}
+
+/* Non-temporal stores are drained before anybody is told that the blocks are done. */
+static void end(Ll *l)
+{
+    LLVMBuildBr(l->b, l->latch);
+    LLVMPositionBuilderAtEnd(l->b, l->done);
+    if (l->streamed)
+        LLVMBuildFence(l->b, LLVMAtomicOrderingSequentiallyConsistent, 0, "");
+    LLVMBuildRetVoid(l->b);
+}
+
+static LLVMValueRef leaf(Ll *l, const LirOp *o)
+{
+    return o->op == LIR_CTAID ? l->ctaid : o->op == LIR_NCTAID ? l->nctaid : ll_i32(l, 0);
+}
+
+static LLVMValueRef word_addr(Ll *l, int64_t word)
+{
+    LLVMValueRef at = ll_i64(l, word);
+    return LLVMBuildGEP2(l->b, l->ty.i64, l->words, &at, 1, "");
+}
+
+/* ---- memory ---- */
+
+static LLVMTypeRef access_type(const LlAccess *m) { return m->k == 1 ? m->unit : LLVMVectorType(m->unit, (unsigned)m->k); }
+
+static LLVMValueRef pointer(Ll *l, const LlAccess *m)
+{
+    if (m->space == LL_GLOBAL)
+        return LLVMBuildIntToPtr(l->b, m->addr, l->ty.ptr, "");
+    LLVMValueRef at = LLVMBuildZExt(l->b, m->addr, l->ty.i64, "");
+    return LLVMBuildGEP2(l->b, l->ty.i8, l->smem, &at, 1, "");
+}
+
+static void mark(Ll *l, LLVMValueRef v, const char *kind, LLVMMetadataRef *what, size_t n)
+{
+    unsigned k = LLVMGetMDKindIDInContext(l->cx, kind, (unsigned)strlen(kind));
+    LLVMSetMetadata(v, k, LLVMMetadataAsValue(l->cx, LLVMMDNodeInContext2(l->cx, what, n)));
+}
+
+static LLVMValueRef plain_load(Ll *l, const LlAccess *m)
+{
+    LLVMValueRef v = LLVMBuildLoad2(l->b, access_type(m), pointer(l, m), "");
+    LLVMSetAlignment(v, m->align < 1 ? 1 : (unsigned)m->align);
+    if (m->flags & LIR_F_CONST)
+        mark(l, v, "invariant.load", NULL, 0);
+    return v;
+}
+
+static void plain_store(Ll *l, const LlAccess *m, LLVMValueRef v)
+{
+    LLVMValueRef s = LLVMBuildStore(l->b, v, pointer(l, m));
+    LLVMSetAlignment(s, m->align < 1 ? 1 : (unsigned)m->align);
+    if ((m->flags & LIR_F_STREAM) && m->space == LL_GLOBAL && m->align >= m->k * m->unit_bytes && m->k * m->unit_bytes >= 16) {
+        LLVMMetadataRef one = LLVMValueAsMetadata(ll_i32(l, 1));
+        mark(l, s, "nontemporal", &one, 1);
+        l->streamed = true;
+    }
+}
+
+typedef struct Gate { LLVMBasicBlockRef from, then, join; } Gate;
+
+static Gate open_gate(Ll *l, LLVMValueRef pred)
+{
+    Gate g = {LLVMGetInsertBlock(l->b), ll_block(l, "when"), ll_block(l, "after")};
+    LLVMBuildCondBr(l->b, pred, g.then, g.join);
+    LLVMPositionBuilderAtEnd(l->b, g.then);
+    return g;
+}
+
+static void close_gate(Ll *l, Gate *g)
+{
+    g->then = LLVMGetInsertBlock(l->b);
+    LLVMBuildBr(l->b, g->join);
+    LLVMPositionBuilderAtEnd(l->b, g->join);
+}
+
+static LLVMValueRef load(Ll *l, const LlAccess *m)
+{
+    if (!m->pred)
+        return plain_load(l, m);
+    Gate g = open_gate(l, m->pred);
+    LLVMValueRef v = plain_load(l, m);
+    close_gate(l, &g);
+    LLVMValueRef r = LLVMBuildPhi(l->b, LLVMTypeOf(v), "");
+    LLVMAddIncoming(r, (LLVMValueRef[]){v, LLVMConstNull(LLVMTypeOf(v))}, (LLVMBasicBlockRef[]){g.then, g.from}, 2);
+    return r;
+}
+
+static void store(Ll *l, const LlAccess *m, LLVMValueRef v)
+{
+    if (!m->pred) {
+        plain_store(l, m, v);
+        return;
+    }
+    Gate g = open_gate(l, m->pred);
+    plain_store(l, m, v);
+    close_gate(l, &g);
+}
+
+/* i1 vector: lo <= i < hi. */
+static LLVMValueRef lane_mask(Ll *l, LLVMValueRef lo, LLVMValueRef hi, unsigned lanes)
+{
+    LLVMValueRef steps[256];
+    for (unsigned i = 0; i < lanes; i++)
+        steps[i] = ll_i32(l, i);
+    LLVMValueRef at = LLVMConstVector(steps, lanes);
+    LLVMValueRef from = LLVMBuildICmp(l->b, LLVMIntSGE, at, ll_splat(l, lo, lanes), "");
+    LLVMValueRef to = LLVMBuildICmp(l->b, LLVMIntSLT, at, ll_splat(l, hi, lanes), "");
+    return LLVMBuildAnd(l->b, from, to, "");
+}
+
+static void align_arg(Ll *l, LLVMValueRef call, unsigned arg, int64_t align)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName("align", 5);
+    LLVMAddCallSiteAttribute(call, arg, LLVMCreateEnumAttribute(l->cx, kind, align < 1 ? 1 : (uint64_t)align));
+}
+
+static LLVMValueRef masked_call(Ll *l, const char *name, LLVMTypeRef data, unsigned n, LLVMValueRef *args)
+{
+    LLVMTypeRef over[2] = {data, l->ty.ptr};
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(l->mod, id, over, 2);
+    return LLVMBuildCall2(l->b, LLVMGlobalGetValueType(f), f, args, n, "");
+}
+
+static LLVMValueRef in_span(Ll *l, LLVMValueRef lo, LLVMValueRef hi)
+{
+    LLVMValueRef zero = ll_i32(l, 0);
+    return LLVMBuildAnd(l->b, LLVMBuildICmp(l->b, LLVMIntSLE, lo, zero, ""), LLVMBuildICmp(l->b, LLVMIntSGT, hi, zero, ""), "");
+}
+
+static LlVal load_masked(Ll *l, const LirOp *o)
+{
+    LLVMValueRef lo = ll_arg(l, o, 1).p[0], hi = ll_arg(l, o, 2).p[0];
+    if (o->lanes == 1)
+        return ll_load(l, o, LL_GLOBAL, in_span(l, lo, hi));
+    LLVMTypeRef t = ll_mem_type(l, o->dt, o->lanes);
+    LLVMValueRef p = LLVMBuildIntToPtr(l->b, ll_arg(l, o, 0).p[0], l->ty.ptr, "");
+    LLVMValueRef args[] = {p, lane_mask(l, lo, hi, o->lanes), LLVMConstNull(t)};
+    LLVMValueRef v = masked_call(l, "llvm.masked.load", t, 3, args);
+    align_arg(l, v, 1, o->imm.i);
+    return ll_from_mem(l, o->dt, o->lanes, v);
+}
+
+static void store_masked(Ll *l, const LirOp *o)
+{
+    LlVal v = ll_arg(l, o, 1);
+    LLVMValueRef lo = ll_arg(l, o, 2).p[0], hi = ll_arg(l, o, 3).p[0];
+    if (v.lanes == 1) {
+        ll_store(l, o, LL_GLOBAL, v, in_span(l, lo, hi));
+        return;
+    }
+    LLVMValueRef p = LLVMBuildIntToPtr(l->b, ll_arg(l, o, 0).p[0], l->ty.ptr, ""), x = ll_to_mem(l, v);
+    LLVMValueRef args[] = {x, p, lane_mask(l, lo, hi, v.lanes)};
+    align_arg(l, masked_call(l, "llvm.masked.store", LLVMTypeOf(x), 3, args), 2, o->imm.i);
+}
+
+/* ---- one thread: barriers and waits are nothing, a copy is a copy ---- */
+
+static void copy_now(Ll *l, const LirOp *o)
+{
+    int n = (int)o->imm.i;
+    LLVMValueRef pred = ll_arg(l, o, 2).p[0];
+    LlAccess from = {LL_GLOBAL, ll_arg(l, o, 1).p[0], l->ty.i8, 1, n, 1, 0, NULL};
+    LlAccess to = {LL_SHARED, ll_arg(l, o, 0).p[0], l->ty.i8, 1, n, 1, 0, NULL};
+    Gate g = open_gate(l, pred);
+    plain_store(l, &to, plain_load(l, &from));
+    close_gate(l, &g);
+}
+
+static void sync_op(Ll *l, const LirOp *o)
+{
+    if (o->op == LIR_CPA)
+        copy_now(l, o);
+}
+
+static LLVMValueRef shuffle(Ll *l, const LirOp *o, LLVMValueRef v)
+{
+    if (o->imm.i)
+        ll_fail(l, DIAG_BUG, LG_EMIT, o->sp, "%s across lanes: a host block has one thread", lir_op_name(o->op));
+    return v;
+}
+
+static LLVMValueRef opaque(Ll *l, LLVMValueRef v)
+{
+    (void)l;
+    return v;
+}
+
+/* ---- 16-bit floats ---- */
+
+static LLVMValueRef bf16_to_f32(Ll *l, LLVMValueRef v)
+{
+    LLVMTypeRef wide = ll_like(l->ty.i32, LLVMTypeOf(v));
+    LLVMValueRef w = LLVMBuildShl(l->b, LLVMBuildZExt(l->b, v, wide, ""), ll_ic(wide, 16), "");
+    return ll_bits(l, w, l->ty.f32);
+}
+
+/* Round to nearest even on the bits; NaN stays a NaN by a set quiet bit. */
+static LLVMValueRef f32_to_bf16(Ll *l, LLVMValueRef v)
+{
+    LLVMValueRef u = ll_bits(l, v, l->ty.i32);
+    LLVMTypeRef t = LLVMTypeOf(u);
+    LLVMValueRef odd = LLVMBuildAnd(l->b, LLVMBuildLShr(l->b, u, ll_ic(t, 16), ""), ll_ic(t, 1), "");
+    LLVMValueRef up = LLVMBuildAdd(l->b, u, LLVMBuildAdd(l->b, odd, ll_ic(t, 0x7fff), ""), "");
+    LLVMValueRef nan = LLVMBuildOr(l->b, u, ll_ic(t, 0x400000), "");
+    LLVMValueRef r = ll_sel(l, ll_fcmp(l, LLVMRealUNO, v, v), nan, up);
+    return LLVMBuildTrunc(l->b, LLVMBuildLShr(l->b, r, ll_ic(t, 16), ""), ll_like(l->ty.i16, t), "");
+}
+
+static void need_f16(Ll *l)
+{
+    if (strstr(LLVMGetTarget(l->mod), "x86_64") && !has(l, "+f16c") && *l->features)
+        ll_fail(l, DIAG_LIMIT, LG_HOST_CPU, (Span){0}, "f16 on this processor needs f16c, which it lacks");
+}
+
+static LlVal widen(Ll *l, LlVal v)
+{
+    LlVal r = ll_new(l, DT_F32, v.lanes);
+    if (v.dt == DT_F16) {
+        need_f16(l);
+        r.p[0] = LLVMBuildFPExt(l->b, ll_bits(l, v.p[0], l->ty.f16), ll_like(l->ty.f32, LLVMTypeOf(v.p[0])), "");
+    } else
+        r.p[0] = bf16_to_f32(l, v.p[0]);
+    return r;
+}
+
+static LlVal narrow(Ll *l, DType dt, LlVal v)
+{
+    LlVal r = ll_new(l, dt, v.lanes);
+    if (dt == DT_F16) {
+        need_f16(l);
+        LLVMValueRef h = LLVMBuildFPTrunc(l->b, v.p[0], ll_like(l->ty.f16, LLVMTypeOf(v.p[0])), "");
+        r.p[0] = ll_bits(l, h, l->ty.i16);
+    } else
+        r.p[0] = f32_to_bf16(l, v.p[0]);
+    return r;
+}
+
+const LlHooks ll_host_hooks = {
+    .parts = false, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = load, .store = store,
+    .load_masked = load_masked, .store_masked = store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
+    .narrow = narrow, .widen = widen,
+};

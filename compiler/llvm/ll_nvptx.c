@@ -1,0 +1,309 @@
+/* ll_nvptx.c: GPU kernels: entry form, special registers, shuffles, barriers, asynchronous copies, conversions, fast math.
+ *
+ * In: operations whose form depends on the target.  Out: NVPTX intrinsics and inline assembler.  A kernel takes its parameter
+ * words as one byval grid constant, so that a word is one ld.param.  Shared memory is one dynamic array.
+ * After each wait stands an empty asm that clobbers memory: LLVM takes some waits to touch only their arguments.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "ll_nvptx.h"
+
+static void attr(Ll *l, const char *key, const char *value)
+{
+    LLVMAttributeRef a = LLVMCreateStringAttribute(l->cx, key, (unsigned)strlen(key), value, (unsigned)strlen(value));
+    LLVMAddAttributeAtIndex(l->func, LLVMAttributeFunctionIndex, a);
+}
+
+static void enum_attr(Ll *l, unsigned at, const char *name, uint64_t v)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    LLVMAddAttributeAtIndex(l->func, at, LLVMCreateEnumAttribute(l->cx, kind, v));
+}
+
+static void kernel_attrs(Ll *l)
+{
+    char text[32];
+    const LirFn *fn = l->fn;
+    snprintf(text, sizeof text, "%u,1,1", fn->threads);
+    attr(l, "nvvm.reqntid", text);
+    if (fn->min_ctas) {
+        snprintf(text, sizeof text, "%u", fn->min_ctas);
+        attr(l, "nvvm.minctasm", text);
+    }
+    if (fn->cluster > 1) {
+        snprintf(text, sizeof text, "%u,1,1", fn->cluster);
+        attr(l, "nvvm.cluster_dim", text);
+    }
+    if (!fn->precise)
+        attr(l, "denormal-fp-math-f32", "preserve-sign,preserve-sign");
+    enum_attr(l, LLVMAttributeFunctionIndex, "nounwind", 0);
+}
+
+static void param_attrs(Ll *l)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName("byval", 5);
+    LLVMTypeRef words = LLVMArrayType2(l->ty.i64, l->fn->nwords);
+    LLVMAddAttributeAtIndex(l->func, 1, LLVMCreateTypeAttribute(l->cx, kind, words));
+    enum_attr(l, 1, "align", 8);
+    LLVMAddAttributeAtIndex(l->func, 1, LLVMCreateStringAttribute(l->cx, "nvvm.grid_constant", 18, "", 0));
+}
+
+static LLVMValueRef shared_array(Ll *l)
+{
+    LLVMValueRef g = LLVMGetNamedGlobal(l->mod, "lgr_smem");
+    if (!g) {
+        g = LLVMAddGlobalInAddressSpace(l->mod, LLVMArrayType2(l->ty.i8, 0), "lgr_smem", 3);
+        LLVMSetLinkage(g, LLVMExternalLinkage);
+        LLVMSetAlignment(g, 128);
+    }
+    return g;
+}
+
+static void begin(Ll *l)
+{
+    bool words = l->fn->nwords > 0;
+    LLVMTypeRef ft = LLVMFunctionType(l->ty.v, &l->ty.ptr, words ? 1 : 0, 0);
+    l->func = LLVMAddFunction(l->mod, l->fn->name, ft);
+    LLVMSetFunctionCallConv(l->func, LLVMPTXKernelCallConv);
+    kernel_attrs(l);
+    if (words) {
+        param_attrs(l);
+        l->words = LLVMGetParam(l->func, 0);
+    }
+    l->smem = l->fn->smem ? shared_array(l) : NULL;
+    LLVMBasicBlockRef body = (l->entry = ll_block(l, "entry"), ll_block(l, "start"));
+    LLVMPositionBuilderAtEnd(l->b, l->entry);
+    LLVMBuildBr(l->b, body);
+    LLVMPositionBuilderAtEnd(l->b, body);
+}
+
+static void end(Ll *l) { LLVMBuildRetVoid(l->b); }
+
+static LLVMValueRef leaf(Ll *l, const LirOp *o)
+{
+    switch (o->op) {
+    case LIR_TID:    return ll_intr(l, "llvm.nvvm.read.ptx.sreg.tid.x", NULL, 0, NULL);
+    case LIR_CTAID:  return ll_intr(l, "llvm.nvvm.read.ptx.sreg.ctaid.x", NULL, 0, NULL);
+    case LIR_NCTAID: return ll_intr(l, "llvm.nvvm.read.ptx.sreg.nctaid.x", NULL, 0, NULL);
+    default:
+        if (l->fn->cluster <= 1)
+            return ll_i32(l, 0);
+        return ll_intr(l, "llvm.nvvm.read.ptx.sreg.cluster.ctarank", NULL, 0, NULL);
+    }
+}
+
+static LLVMValueRef word_addr(Ll *l, int64_t word)
+{
+    LLVMValueRef at = ll_i64(l, word);
+    return LLVMBuildGEP2(l->b, l->ty.i64, l->words, &at, 1, "");
+}
+
+/* ---- between threads ---- */
+
+static void clobber(Ll *l) { ll_asm(l, l->ty.v, "", "~{memory}", true, 0, NULL); }
+
+static LLVMValueRef shuffle_word(Ll *l, const LirOp *o, LLVMValueRef v, const char *type)
+{
+    char name[64];
+    snprintf(name, sizeof name, "llvm.nvvm.shfl.sync.%s.%s", o->op == LIR_BFLY ? "bfly" : "idx", type);
+    LLVMValueRef args[] = {ll_i32(l, -1), v, ll_i32(l, o->imm.i), ll_i32(l, 31)};
+    return ll_intr(l, name, NULL, 4, args);
+}
+
+static LLVMValueRef shuffle_wide(Ll *l, const LirOp *o, LLVMValueRef v)
+{
+    LLVMTypeRef pair = LLVMVectorType(l->ty.i32, 2);
+    LLVMValueRef two = LLVMBuildBitCast(l->b, v, pair, ""), e[2];
+    for (unsigned i = 0; i < 2; i++)
+        e[i] = shuffle_word(l, o, ll_elem(l, two, i), "i32");
+    return LLVMBuildBitCast(l->b, ll_vector(l, l->ty.i32, e, 2), LLVMTypeOf(v), "");
+}
+
+static LLVMValueRef shuffle(Ll *l, const LirOp *o, LLVMValueRef v)
+{
+    LLVMTypeRef t = LLVMTypeOf(v);
+    if (t == l->ty.f32)
+        return shuffle_word(l, o, v, "f32");
+    if (t == l->ty.i32)
+        return shuffle_word(l, o, v, "i32");
+    if (t == l->ty.i64 || t == l->ty.f64)
+        return shuffle_wide(l, o, v);
+    LLVMValueRef w = shuffle_word(l, o, LLVMBuildZExt(l->b, v, l->ty.i32, ""), "i32");
+    return LLVMBuildTrunc(l->b, w, t, "");
+}
+
+static void copy_async(Ll *l, const LirOp *o)
+{
+    char text[160];
+    LLVMValueRef pred = ll_arg(l, o, 2).p[0];
+    LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), ll_arg(l, o, 1).p[0], ll_pred_word(l, pred)};
+    bool always = LLVMIsAConstantInt(pred) && LLVMConstIntGetZExtValue(pred);
+    const char *form = o->imm.i == 16 ? "cg" : "ca";
+    if (always)
+        snprintf(text, sizeof text, "cp.async.%s.shared.global [$0], [$1], %d;", form, (int)o->imm.i);
+    else
+        snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.b32 p, $2, 0; @p cp.async.%s.shared.global [$0], [$1], %d; }", form, (int)o->imm.i);
+    ll_asm(l, l->ty.v, text, always ? "r,l,~{memory}" : "r,l,r,~{memory}", true, always ? 2 : 3, args);
+}
+
+static void call0(Ll *l, const char *name) { ll_intr(l, name, NULL, 0, NULL); }
+
+static void call1(Ll *l, const char *name, int64_t v)
+{
+    LLVMValueRef a = ll_i32(l, v);
+    ll_intr(l, name, NULL, 1, &a);
+}
+
+static void dependent(Ll *l, const LirOp *o)
+{
+    if (!l->fn->pdl || !(l->t->features & TGT_F_PDL))
+        return;
+    if (o->op == LIR_PDLWAIT) {
+        call0(l, "llvm.nvvm.griddepcontrol.wait");
+        clobber(l);
+    } else
+        call0(l, "llvm.nvvm.griddepcontrol.launch.dependents");
+}
+
+static void named_barrier(Ll *l, const LirOp *o)
+{
+    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_i32(l, o->imm.i)};
+    ll_intr(l, "llvm.nvvm.barrier.cta.sync.aligned.count", NULL, 2, args);
+}
+
+static void sync_op(Ll *l, const LirOp *o)
+{
+    switch (o->op) {
+    case LIR_CPA:      copy_async(l, o); break;
+    case LIR_CPCOMMIT: call0(l, "llvm.nvvm.cp.async.commit.group"); break;
+    case LIR_CPWAIT:   call1(l, "llvm.nvvm.cp.async.wait.group", o->imm.i); clobber(l); break;
+    case LIR_BAR:      call1(l, "llvm.nvvm.barrier.cta.sync.aligned.all", 0); break;
+    case LIR_BARN:     named_barrier(l, o); break;
+    case LIR_WARPSYNC: call1(l, "llvm.nvvm.bar.warp.sync", -1); break;
+    default:           dependent(l, o); break;
+    }
+}
+
+static LLVMValueRef opaque(Ll *l, LLVMValueRef v)
+{
+    LLVMTypeRef t = LLVMTypeOf(v);
+    if (t == l->ty.i1)
+        return v;
+    if (t == l->ty.i8)
+        return LLVMBuildTrunc(l->b, opaque(l, LLVMBuildZExt(l->b, v, l->ty.i16, "")), t, "");
+    const char *c = t == l->ty.i32 ? "=r,0" : t == l->ty.f32 ? "=f,0" : t == l->ty.i64 ? "=l,0" : t == l->ty.f64 ? "=d,0" : "=h,0";
+    return ll_asm(l, t, "", c, true, 1, &v);
+}
+
+/* ---- 16-bit floats ---- */
+
+static void widen_pair(Ll *l, DType dt, LLVMValueRef w, LLVMValueRef *e)
+{
+    if (dt == DT_BF16) {
+        e[0] = LLVMBuildBitCast(l->b, LLVMBuildShl(l->b, w, ll_i32(l, 16), ""), l->ty.f32, "");
+        e[1] = LLVMBuildBitCast(l->b, LLVMBuildAnd(l->b, w, ll_i32(l, -65536), ""), l->ty.f32, "");
+        return;
+    }
+    LLVMValueRef h = LLVMBuildBitCast(l->b, w, LLVMVectorType(l->ty.f16, 2), "");
+    for (unsigned i = 0; i < 2; i++)
+        e[i] = LLVMBuildFPExt(l->b, ll_elem(l, h, i), l->ty.f32, "");
+}
+
+static LLVMValueRef widen_one(Ll *l, DType dt, LLVMValueRef v)
+{
+    if (dt == DT_F16)
+        return LLVMBuildFPExt(l->b, LLVMBuildBitCast(l->b, v, l->ty.f16, ""), l->ty.f32, "");
+    LLVMValueRef w = LLVMBuildShl(l->b, LLVMBuildZExt(l->b, v, l->ty.i32, ""), ll_i32(l, 16), "");
+    return LLVMBuildBitCast(l->b, w, l->ty.f32, "");
+}
+
+static LlVal widen(Ll *l, LlVal v)
+{
+    LlVal r = ll_new(l, DT_F32, v.lanes);
+    for (unsigned i = 0; i < v.n; i++) {
+        if (ll_packed(l, v.dt, v.lanes))
+            widen_pair(l, v.dt, v.p[i], r.p + 2 * i);
+        else
+            r.p[i] = widen_one(l, v.dt, v.p[i]);
+    }
+    return r;
+}
+
+static LLVMValueRef narrow_pair(Ll *l, DType dt, LLVMValueRef *e)
+{
+    LLVMValueRef v;
+    if (dt == DT_BF16)
+        v = ll_intr(l, "llvm.nvvm.ff2bf16x2.rn", NULL, 2, (LLVMValueRef[]){e[1], e[0]});
+    else
+        v = LLVMBuildFPTrunc(l->b, ll_vector(l, l->ty.f32, e, 2), LLVMVectorType(l->ty.f16, 2), "");
+    return LLVMBuildBitCast(l->b, v, l->ty.i32, "");
+}
+
+static LLVMValueRef narrow_one(Ll *l, DType dt, LLVMValueRef e)
+{
+    LLVMValueRef v = dt == DT_BF16 ? ll_intr(l, "llvm.nvvm.f2bf16.rn", NULL, 1, &e) : LLVMBuildFPTrunc(l->b, e, l->ty.f16, "");
+    return LLVMBuildBitCast(l->b, v, l->ty.i16, "");
+}
+
+static LlVal narrow(Ll *l, DType dt, LlVal v)
+{
+    LlVal r = ll_new(l, dt, v.lanes);
+    for (unsigned i = 0; i < r.n; i++)
+        r.p[i] = ll_packed(l, dt, v.lanes) ? narrow_pair(l, dt, v.p + 2 * i) : narrow_one(l, dt, v.p[i]);
+    return r;
+}
+
+/* ---- fast arithmetic: errors of 2 to 4 units in the last place, results below 2**-126 flushed ---- */
+
+static LLVMValueRef nv1(Ll *l, const char *name, LLVMValueRef x) { return ll_intr(l, name, NULL, 1, &x); }
+static LLVMValueRef ex2(Ll *l, LLVMValueRef x) { return ll_intr(l, "llvm.nvvm.ex2.approx.ftz", l->ty.f32, 1, &x); }
+static LLVMValueRef rcp(Ll *l, LLVMValueRef x) { return nv1(l, "llvm.nvvm.rcp.approx.ftz.f", x); }
+static LLVMValueRef lg2(Ll *l, LLVMValueRef x) { return nv1(l, "llvm.nvvm.lg2.approx.ftz.f", x); }
+
+static LLVMValueRef times(Ll *l, LLVMValueRef x, double c) { return ll_fmul(l, x, ll_fc(l, x, c)); }
+
+static LLVMValueRef sigmoid(Ll *l, LLVMValueRef x)
+{
+    return rcp(l, ll_fadd(l, ll_fc(l, x, 1.0), ex2(l, times(l, x, -LL_LOG2E))));
+}
+
+/* 1 - 2/(1+e**2|x|), but the series below 1/16, where the difference would lose the leading bits. */
+static LLVMValueRef tanh_fast(Ll *l, LLVMValueRef x)
+{
+    LLVMValueRef one = ll_fc(l, x, 1.0), a = ll_intr1(l, "llvm.fabs", x), z = ll_fmul(l, x, x);
+    LLVMValueRef q = rcp(l, ll_fadd(l, one, ex2(l, times(l, a, 2 * LL_LOG2E))));
+    LLVMValueRef big = ll_intr2(l, "llvm.copysign", ll_fma(l, q, ll_fc(l, x, -2.0), one), x);
+    LLVMValueRef p = ll_fma(l, z, ll_fc(l, x, 2.0 / 15), ll_fc(l, x, -1.0 / 3));
+    LLVMValueRef small = ll_fma(l, ll_fmul(l, x, z), p, x);
+    return ll_sel(l, ll_fcmp(l, LLVMRealOLT, a, ll_fc(l, x, 0.0625)), small, big);
+}
+
+static LLVMValueRef fast(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y)
+{
+    switch (op) {
+    case LIR_EXP:     return ex2(l, times(l, x, LL_LOG2E));
+    case LIR_EXP2:    return ex2(l, x);
+    case LIR_LOG:     return times(l, lg2(l, x), LL_LN2);
+    case LIR_LOG2:    return lg2(l, x);
+    case LIR_SQRT:    return nv1(l, "llvm.nvvm.sqrt.approx.ftz.f", x);
+    case LIR_RSQRT:   return nv1(l, "llvm.nvvm.rsqrt.approx.ftz.f", x);
+    case LIR_RCP:     return rcp(l, x);
+    case LIR_DIV:     return ll_intr(l, "llvm.nvvm.div.full.ftz", NULL, 2, (LLVMValueRef[]){x, y});
+    case LIR_TANH:    return tanh_fast(l, x);
+    case LIR_SIGMOID: return sigmoid(l, x);
+    default:          return NULL;
+    }
+}
+
+static LLVMValueRef exp2_core(Ll *l, LLVMValueRef x)
+{
+    return ll_intr(l, "llvm.nvvm.ex2.approx", l->ty.f32, 1, &x);
+}
+
+static LLVMValueRef rsqrt(Ll *l, LLVMValueRef x) { return nv1(l, "llvm.nvvm.rsqrt.approx.f", x); }
+
+const LlHooks ll_nvptx_hooks = {
+    .parts = true, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = ll_nvptx_load, .store = ll_nvptx_store,
+    .load_masked = ll_nvptx_load_masked, .store_masked = ll_nvptx_store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
+    .narrow = narrow, .widen = widen, .fast = fast, .exp2_core = exp2_core, .rsqrt = rsqrt,
+};

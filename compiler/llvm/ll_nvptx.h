@@ -1,0 +1,16 @@
+/* ll_nvptx.h: shared by ll_nvptx.c and ll_nvptx_mem.c. */
+#ifndef LGR_LL_NVPTX_H
+#define LGR_LL_NVPTX_H
+#include "ll_int.h"
+
+#define LL_LOG2E 1.4426950408889634
+#define LL_LN2   0.6931471805599453
+
+LLVMValueRef ll_shared_addr(Ll *l, LLVMValueRef offset);       /* 32-bit address in the shared window */
+LLVMValueRef ll_pred_word(Ll *l, LLVMValueRef pred);           /* i1 as an i32 for inline assembler */
+LLVMValueRef ll_nvptx_load(Ll *l, const LlAccess *m);
+void         ll_nvptx_store(Ll *l, const LlAccess *m, LLVMValueRef v);
+LlVal        ll_nvptx_load_masked(Ll *l, const LirOp *o);
+void         ll_nvptx_store_masked(Ll *l, const LirOp *o);
+
+#endif

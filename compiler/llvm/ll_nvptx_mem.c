@@ -1,0 +1,284 @@
+/* ll_nvptx_mem.c: memory instructions of a GPU.
+ *
+ * In: LlAccess (up to 16 bytes, aligned).  Out: plain IR loads and stores where there is neither predicate nor hint, so that
+ * LLVM folds constant offsets into the address; else one inline assembler statement with the predicate inside (no branch).
+ * Partly masked vectors take one access when whole, else element by element under predicates.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "ll_nvptx.h"
+
+LLVMValueRef ll_shared_addr(Ll *l, LLVMValueRef offset)
+{
+    LLVMValueRef p = LLVMBuildGEP2(l->b, l->ty.i8, l->smem, &offset, 1, "");
+    return LLVMBuildPtrToInt(l->b, p, l->ty.i32, "");
+}
+
+LLVMValueRef ll_pred_word(Ll *l, LLVMValueRef pred) { return LLVMBuildZExt(l->b, pred, l->ty.i32, ""); }
+
+static LLVMTypeRef access_type(const LlAccess *m) { return m->k == 1 ? m->unit : LLVMVectorType(m->unit, (unsigned)m->k); }
+
+static LLVMValueRef pointer(Ll *l, const LlAccess *m)
+{
+    if (m->space == LL_GLOBAL)
+        return LLVMBuildIntToPtr(l->b, m->addr, l->ty.gptr, "");
+    LLVMValueRef at = m->addr;
+    return LLVMBuildGEP2(l->b, l->ty.i8, l->smem, &at, 1, "");
+}
+
+static void mark(Ll *l, LLVMValueRef load, const char *kind)
+{
+    unsigned k = LLVMGetMDKindIDInContext(l->cx, kind, (unsigned)strlen(kind));
+    LLVMSetMetadata(load, k, LLVMMetadataAsValue(l->cx, LLVMMDNodeInContext2(l->cx, NULL, 0)));
+}
+
+static LLVMValueRef plain_load(Ll *l, const LlAccess *m)
+{
+    LLVMValueRef v = LLVMBuildLoad2(l->b, access_type(m), pointer(l, m), "");
+    LLVMSetAlignment(v, (unsigned)m->align);
+    if (m->flags & LIR_F_CONST)
+        mark(l, v, "invariant.load");
+    return v;
+}
+
+static const char *load_hint(const Ll *l, unsigned flags)
+{
+    bool levels = l->ptx >= 74;                          /* L1::.. came with PTX 7.4 */
+    if (flags & LIR_F_STREAM)
+        return levels ? ".L1::no_allocate" : (flags & LIR_F_CONST) ? "" : ".cs";
+    return (flags & LIR_F_KEEP) && levels ? ".L1::evict_last" : "";
+}
+
+/* 8-bit units travel in 16-bit registers: there are no smaller ones. */
+static LLVMTypeRef register_type(Ll *l, const LlAccess *m)
+{
+    return m->unit_bytes == 8 ? l->ty.i64 : m->unit_bytes == 4 ? l->ty.i32 : l->ty.i16;
+}
+
+static char letter(const LlAccess *m) { return m->unit_bytes == 8 ? 'l' : m->unit_bytes == 4 ? 'r' : 'h'; }
+
+/* "{$0,$1}" for registers from..from+k-1, or "$0". */
+static void register_list(Buf *b, int from, int k)
+{
+    buf_puts(b, k > 1 ? "{" : "");
+    for (int i = 0; i < k; i++)
+        buf_printf(b, "%s$%d", i ? "," : "", from + i);
+    buf_puts(b, k > 1 ? "}" : "");
+}
+
+static void type_suffix(Buf *b, const LlAccess *m)
+{
+    if (m->k > 1)
+        buf_printf(b, ".v%d", m->k);
+    buf_printf(b, ".b%d", m->unit_bytes * 8);
+}
+
+static void load_text(Ll *l, const LlAccess *m, Buf *b)
+{
+    if (m->pred) {
+        buf_printf(b, "{ .reg .pred p; setp.ne.b32 p, $%d, 0; ", m->k + 1);
+        for (int i = 0; i < m->k; i++)
+            buf_printf(b, "mov.b%d $%d, 0; ", m->unit_bytes == 1 ? 16 : m->unit_bytes * 8, i);
+        buf_puts(b, "@p ");
+    }
+    bool nc = (m->flags & LIR_F_CONST) && m->space == LL_GLOBAL;
+    buf_printf(b, "ld.%s%s%s", m->space == LL_GLOBAL ? "global" : "shared", nc ? ".nc" : "",
+               m->space == LL_GLOBAL ? load_hint(l, m->flags) : "");
+    type_suffix(b, m);
+    buf_puts(b, " ");
+    register_list(b, 0, m->k);
+    buf_printf(b, ", [$%d];%s", m->k, m->pred ? " }" : "");
+}
+
+static void load_constraints(const LlAccess *m, Buf *b)
+{
+    for (int i = 0; i < m->k; i++)
+        buf_printf(b, "=%s%c,", m->pred ? "&" : "", letter(m));
+    buf_printf(b, "%c%s", m->space == LL_GLOBAL ? 'l' : 'r', m->pred ? ",r" : "");
+}
+
+static LLVMValueRef address(Ll *l, const LlAccess *m) { return m->space == LL_GLOBAL ? m->addr : ll_shared_addr(l, m->addr); }
+
+/* Loads of memory that others write keep their order (sideeffect); constant ones may move. */
+static LLVMValueRef asm_load(Ll *l, const LlAccess *m)
+{
+    Buf text = {0}, cons = {0};
+    load_text(l, m, &text);
+    load_constraints(m, &cons);
+    LLVMTypeRef reg = register_type(l, m), all[16];
+    for (int i = 0; i < m->k; i++)
+        all[i] = reg;
+    LLVMTypeRef ret = m->k == 1 ? reg : LLVMStructTypeInContext(l->cx, all, (unsigned)m->k, 0);
+    LLVMValueRef args[2] = {address(l, m), m->pred ? ll_pred_word(l, m->pred) : NULL}, e[16];
+    LLVMValueRef r = ll_asm(l, ret, text.p, cons.p, !(m->flags & LIR_F_CONST), m->pred ? 2 : 1, args);
+    buf_free(&text);
+    buf_free(&cons);
+    for (int i = 0; i < m->k; i++) {
+        e[i] = m->k == 1 ? r : LLVMBuildExtractValue(l->b, r, (unsigned)i, "");
+        e[i] = m->unit_bytes == 1 ? LLVMBuildTrunc(l->b, e[i], m->unit, "") : LLVMBuildBitCast(l->b, e[i], m->unit, "");
+    }
+    return ll_vector(l, m->unit, e, (unsigned)m->k);
+}
+
+/* More than four 1- or 2-byte units cannot be named in one instruction; they are loaded as words. */
+static LlAccess as_words(Ll *l, const LlAccess *m)
+{
+    LlAccess w = *m;
+    w.unit = l->ty.i32;
+    w.unit_bytes = 4;
+    w.k = m->k * m->unit_bytes / 4;
+    return w;
+}
+
+static bool known(LLVMValueRef pred, bool value)
+{
+    return LLVMIsAConstantInt(pred) && (LLVMConstIntGetZExtValue(pred) != 0) == value;
+}
+
+static bool need_asm(Ll *l, const LlAccess *m)
+{
+    return m->pred || (m->space == LL_GLOBAL && *load_hint(l, m->flags));
+}
+
+LLVMValueRef ll_nvptx_load(Ll *l, const LlAccess *access)
+{
+    LlAccess m = *access;
+    if (m.pred && known(m.pred, false))
+        return LLVMConstNull(access_type(&m));
+    if (m.pred && known(m.pred, true))
+        m.pred = NULL;
+    if (!need_asm(l, &m))
+        return plain_load(l, &m);
+    if (m.k > 1 && m.unit_bytes < 4 && m.k * m.unit_bytes >= 4) {
+        LlAccess w = as_words(l, &m);
+        return LLVMBuildBitCast(l->b, asm_load(l, &w), access_type(&m), "");
+    }
+    return asm_load(l, &m);
+}
+
+static void store_text(const LlAccess *m, Buf *b)
+{
+    if (m->pred)
+        buf_printf(b, "{ .reg .pred p; setp.ne.b32 p, $%d, 0; @p ", m->k + 1);
+    buf_printf(b, "st.%s%s", m->space == LL_GLOBAL ? "global" : "shared", (m->flags & LIR_F_STREAM) && m->space == LL_GLOBAL ? ".cs" : "");
+    type_suffix(b, m);
+    buf_puts(b, " [$0], ");
+    register_list(b, 1, m->k);
+    buf_printf(b, ";%s", m->pred ? " }" : "");
+}
+
+static void asm_store(Ll *l, const LlAccess *m, LLVMValueRef v)
+{
+    Buf text = {0}, cons = {0};
+    LLVMValueRef args[20];
+    unsigned n = 0;
+    store_text(m, &text);
+    args[n++] = address(l, m);
+    buf_puts(&cons, m->space == LL_GLOBAL ? "l" : "r");
+    for (int i = 0; i < m->k; i++) {
+        LLVMValueRef e = ll_elem(l, v, (unsigned)i);
+        args[n++] = m->unit_bytes == 1 ? LLVMBuildZExt(l->b, e, l->ty.i16, "") : LLVMBuildBitCast(l->b, e, register_type(l, m), "");
+        buf_printf(&cons, ",%c", letter(m));
+    }
+    if (m->pred) {
+        args[n++] = ll_pred_word(l, m->pred);
+        buf_puts(&cons, ",r");
+    }
+    buf_puts(&cons, ",~{memory}");
+    ll_asm(l, l->ty.v, text.p, cons.p, true, n, args);
+    buf_free(&text);
+    buf_free(&cons);
+}
+
+void ll_nvptx_store(Ll *l, const LlAccess *access, LLVMValueRef v)
+{
+    LlAccess m = *access;
+    if (m.pred && known(m.pred, false))
+        return;
+    if (m.pred && known(m.pred, true))
+        m.pred = NULL;
+    if (!m.pred && !(m.space == LL_GLOBAL && (m.flags & LIR_F_STREAM))) {
+        LLVMSetAlignment(LLVMBuildStore(l->b, v, pointer(l, &m)), (unsigned)m.align);
+        return;
+    }
+    if (m.k > 1 && m.unit_bytes < 4 && m.k * m.unit_bytes >= 4) {
+        LlAccess w = as_words(l, &m);
+        asm_store(l, &w, LLVMBuildBitCast(l->b, v, access_type(&w), ""));
+        return;
+    }
+    asm_store(l, &m, v);
+}
+
+/* ---- partly masked vectors ---- */
+
+typedef struct Span32 { LLVMValueRef lo, hi; } Span32;
+
+static LLVMValueRef whole(Ll *l, Span32 s, unsigned lanes)
+{
+    LLVMValueRef below = LLVMBuildICmp(l->b, LLVMIntSLE, s.lo, ll_i32(l, 0), "");
+    LLVMValueRef above = LLVMBuildICmp(l->b, LLVMIntSGE, s.hi, ll_i32(l, lanes), "");
+    return LLVMBuildAnd(l->b, below, above, "");
+}
+
+static void lane_preds(Ll *l, Span32 s, unsigned lanes, LLVMValueRef *pred)
+{
+    for (unsigned i = 0; i < lanes; i++) {
+        LLVMValueRef from = LLVMBuildICmp(l->b, LLVMIntSLE, s.lo, ll_i32(l, i), "");
+        LLVMValueRef to = LLVMBuildICmp(l->b, LLVMIntSGT, s.hi, ll_i32(l, i), "");
+        pred[i] = LLVMBuildAnd(l->b, from, to, "");
+    }
+}
+
+typedef struct Fork { LLVMBasicBlockRef full, part, join; } Fork;
+
+static Fork fork_whole(Ll *l, Span32 s, unsigned lanes)
+{
+    Fork f = {ll_block(l, "full"), ll_block(l, "part"), ll_block(l, "joined")};
+    LLVMBuildCondBr(l->b, whole(l, s, lanes), f.full, f.part);
+    LLVMPositionBuilderAtEnd(l->b, f.full);
+    return f;
+}
+
+static void switch_to_part(Ll *l, Fork *f)
+{
+    f->full = LLVMGetInsertBlock(l->b);
+    LLVMBuildBr(l->b, f->join);
+    LLVMPositionBuilderAtEnd(l->b, f->part);
+}
+
+static void join(Ll *l, Fork *f)
+{
+    f->part = LLVMGetInsertBlock(l->b);
+    LLVMBuildBr(l->b, f->join);
+    LLVMPositionBuilderAtEnd(l->b, f->join);
+}
+
+LlVal ll_nvptx_load_masked(Ll *l, const LirOp *o)
+{
+    LLVMValueRef pred[LL_MAX_PARTS];
+    Span32 s = {ll_arg(l, o, 1).p[0], ll_arg(l, o, 2).p[0]};
+    Fork f = fork_whole(l, s, o->lanes);
+    LlVal a = ll_load(l, o, LL_GLOBAL, NULL);
+    switch_to_part(l, &f);
+    lane_preds(l, s, o->lanes, pred);
+    LlVal b = ll_load_lanes(l, o, pred), r = ll_new(l, o->dt, o->lanes);
+    join(l, &f);
+    for (unsigned i = 0; i < r.n; i++) {
+        r.p[i] = LLVMBuildPhi(l->b, LLVMTypeOf(a.p[i]), "");
+        LLVMAddIncoming(r.p[i], (LLVMValueRef[]){a.p[i], b.p[i]}, (LLVMBasicBlockRef[]){f.full, f.part}, 2);
+    }
+    return r;
+}
+
+void ll_nvptx_store_masked(Ll *l, const LirOp *o)
+{
+    LLVMValueRef pred[LL_MAX_PARTS];
+    LlVal v = ll_arg(l, o, 1);
+    Span32 s = {ll_arg(l, o, 2).p[0], ll_arg(l, o, 3).p[0]};
+    Fork f = fork_whole(l, s, v.lanes);
+    ll_store(l, o, LL_GLOBAL, v, NULL);
+    switch_to_part(l, &f);
+    lane_preds(l, s, v.lanes, pred);
+    ll_store_lanes(l, o, v, pred);
+    join(l, &f);
+}

@@ -1,0 +1,148 @@
+/* ll_session.c: what lives longer than one module: LLVM's targets and the target machines, and how failures come back.
+ *
+ * LLVM reports its own fatal errors through a callback without context and would then exit; the callback jumps back into the
+ * emission that runs on this thread.  Each emission has its own LLVM context, so that sessions share nothing.
+ */
+#include <llvm-c/ErrorHandling.h>
+#include <llvm-c/Target.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "ll_session.h"
+
+enum { MAX_HOST_MACHINES = 8 };
+
+typedef struct HostMachine { char *cpu, *features; LLVMTargetMachineRef tm; } HostMachine;
+
+struct LlSession {
+    char *cpu, *features;
+    LLVMTargetMachineRef gpu[TARGET_COUNT];
+    HostMachine host[MAX_HOST_MACHINES]; uint32_t nhost;
+};
+
+/* The callback has no other way to find its emission. */
+static _Thread_local Ll *running;
+
+static void on_fatal(const char *reason)
+{
+    Ll *l = running;
+    if (l)
+        ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "LLVM: %s", reason);
+}
+
+static void init_llvm(void)
+{
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+    LLVMInitializeNativeTarget();
+    LLVMInitializeNativeAsmPrinter();
+    LLVMInitializeNativeAsmParser();
+    LLVMInstallFatalErrorHandler(on_fatal);
+}
+
+LlSession *ll_open(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_llvm);
+    LlSession *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->cpu = LLVMGetHostCPUName();
+    s->features = LLVMGetHostCPUFeatures();
+    return s;
+}
+
+void ll_close(LlSession *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < TARGET_COUNT; i++)
+        if (s->gpu[i])
+            LLVMDisposeTargetMachine(s->gpu[i]);
+    for (uint32_t i = 0; i < s->nhost; i++) {
+        LLVMDisposeTargetMachine(s->host[i].tm);
+        free(s->host[i].cpu);
+        free(s->host[i].features);
+    }
+    LLVMDisposeMessage(s->cpu);
+    LLVMDisposeMessage(s->features);
+    free(s);
+}
+
+void ll_fail(Ll *l, DiagClass cls, DiagCode code, Span sp, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    diag_report(l->d, cls, code, sp, "%s", text);
+    longjmp(l->fail, 1);
+}
+
+void ll_enter(Ll *l) { running = l; }
+void ll_leave(void) { running = NULL; }
+
+/* Warnings and remarks of LLVM's are dropped; its errors become ours. */
+static void on_diagnostic(LLVMDiagnosticInfoRef info, void *arg)
+{
+    Ll *l = arg;
+    if (LLVMGetDiagInfoSeverity(info) != LLVMDSError)
+        return;
+    char *text = LLVMGetDiagInfoDescription(info);
+    diag_report(l->d, DIAG_BUG, LG_EMIT, (Span){0}, "LLVM: %s", text);
+    LLVMDisposeMessage(text);
+}
+
+void ll_catch(Ll *l) { LLVMContextSetDiagnosticHandler(l->cx, on_diagnostic, l); }
+
+static LLVMTargetMachineRef machine(const char *triple, const char *cpu, const char *features)
+{
+    LLVMTargetRef target;
+    char *err = NULL;
+    if (LLVMGetTargetFromTriple(triple, &target, &err)) {
+        LLVMDisposeMessage(err);
+        return NULL;
+    }
+    return LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelSmall);
+}
+
+LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t)
+{
+    for (int i = 0; i < TARGET_COUNT; i++) {
+        if (target_get((TargetId)i) != t && strcmp(target_get((TargetId)i)->name, t->name))
+            continue;
+        if (!s->gpu[i])
+            s->gpu[i] = machine("nvptx64-nvidia-cuda", t->cpu, t->ptx);
+        return s->gpu[i];
+    }
+    return NULL;
+}
+
+const char *ll_cpu(const LlSession *s, const LlOptions *o) { return o->host_cpu ? o->host_cpu : s->cpu; }
+
+const char *ll_features(const LlSession *s, const LlOptions *o)
+{
+    if (o->host_features)
+        return o->host_features;
+    return o->host_cpu ? "" : s->features;
+}
+
+LLVMTargetMachineRef ll_host_machine(LlSession *s, const LlOptions *o)
+{
+    const char *cpu = ll_cpu(s, o), *features = ll_features(s, o);
+    for (uint32_t i = 0; i < s->nhost; i++)
+        if (!strcmp(s->host[i].cpu, cpu) && !strcmp(s->host[i].features, features))
+            return s->host[i].tm;
+    if (s->nhost == MAX_HOST_MACHINES)
+        return NULL;
+    char *triple = LLVMGetDefaultTargetTriple();
+    HostMachine m = {strdup(cpu), strdup(features), machine(triple, cpu, features)};
+    LLVMDisposeMessage(triple);
+    if (m.tm && m.cpu && m.features)
+        s->host[s->nhost++] = m;
+    return m.tm;
+}

@@ -164,7 +164,7 @@ static void put_wanted(Buf *b, const int *wanted, int n)
         int t = wanted[i];
         bool starts = t == TOK_INT || t == TOK_FLOAT || t == TOK_TRUE || t == TOK_FALSE || t == TOK_LP || t == TOK_NOT
                    || t == TOK_MINUS || t == TOK_TILDE || t == TOK_IDENT;
-        bool fallback = t == TOK_OVER || t == TOK_ALL || t == TOK_OF || t == TOK_IS;
+        bool fallback = t == TOK_RESYNC || t == TOK_OVER || t == TOK_ALL || t == TOK_OF || t == TOK_IS;
         if ((expression && starts) || fallback) continue;
         if (k == 6) return;
         names[k++] = token_text(t);
@@ -213,17 +213,27 @@ void parse_overflow(Parse *px)
 static bool begins_decl(int kind)
 {
     return kind == TOK_OP || kind == TOK_DIM || kind == TOK_TYPE || kind == TOK_PARAM || kind == TOK_OPTION || kind == TOK_KERNEL
-        || kind == TOK_CHECK || kind == TOK_PLAN;
+        || kind == TOK_CHECK;
+}
+
+static bool begins_stmt(int kind)
+{
+    return kind == TOK_LET || kind == TOK_VAR || kind == TOK_PAR || kind == TOK_FOR || kind == TOK_IF || kind == TOK_IDENT;
 }
 
 /* Passes over the rest of the line, whole { } groups that open on it included, or to the next declaration outside braces. */
 Token parse_resync(Parse *px, Token t)
 {
     int depth = 0;
+    bool again = px->failed_before && px->last_failed == t.sp.lo;
     px->failed = false;
-    for (; t.kind; t = lexer_next(&px->lx)) {
-        if (!depth && t.first_on_line && (px->braces > 0 || begins_decl(t.kind))) break;
-        if (!depth && px->braces > 0 && t.kind == TOK_RC) break;
+    px->failed_before = true;
+    px->last_failed = t.sp.lo;
+    for (bool own = true; t.kind; t = lexer_next(&px->lx), own = false) {
+        if (own && again) continue;
+        bool inside = px->braces > 0;
+        if (!depth && t.first_on_line && (inside ? !own || begins_stmt(t.kind) : begins_decl(t.kind))) break;
+        if (!depth && inside && t.kind == TOK_RC) break;
         depth += (t.kind == TOK_LC) - (t.kind == TOK_RC);
         if (depth < 0) depth = 0;
     }

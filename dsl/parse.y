@@ -24,6 +24,7 @@
 /* Names that mean something in few places only. */
 %fallback IDENT OVER ALL OF IS.
 %token DOT TILE PLAN.
+/* RESYNC: what parse_run() feeds after it has passed over the rest of a faulty statement. */
 
 /* Loosest first. A select reads to the right; comparisons do not chain; bits bind tighter than comparisons. */
 %right QUESTION.
@@ -56,7 +57,7 @@ decl(N) ::= KERNEL(K) IDENT(I) LP args(A) RP block(B). { N = ast_with(px, ast_na
 decl(N) ::= KERNEL(K) IDENT(I) STRING(S) LP args(A) RP block(B). { N = ast_text(px, ast_with(px, ast_named(px, AST_KERNEL, K, I, 0, 0), A, B), S); }
 decl(N) ::= CHECK(K) LC clauses(L) RC. { N = ast_with(px, ast_node(px, AST_CHECK, K, 0, 0, 0), L, ast_list()); }
 decl(N) ::= CHECK(K) names(F) LC clauses(L) RC. { N = ast_with(px, ast_node(px, AST_CHECK, K, 0, 0, 0), L, F); }
-decl(N) ::= error. { N = 0; }
+decl(N) ::= error RESYNC. { N = 0; }
 
 param(N) ::= PARAM(K) IDENT(I) COLON IDENT(T) default(D). { N = ast_typed(px, ast_named(px, AST_PARAM, K, I, D, 0), T); }
 default(N) ::= . { N = 0; }
@@ -95,7 +96,7 @@ clause(N) ::= IDENT(I) names(L). { N = ast_with(px, ast_named(px, AST_C_LIST, I,
 clause(N) ::= IDENT(I) ASSIGN expr(E). { N = ast_named(px, AST_C_FIX, I, I, E, 0); }
 clause(N) ::= IDENT(I) LT expr(E). { N = ast_named(px, AST_C_BELOW, I, I, E, 0); }
 clause(N) ::= IDENT(I) OF name(F) IS name(B). { N = ast_named(px, AST_C_DERIV, I, I, F, B); }
-clause(N) ::= error. { N = 0; }
+clause(N) ::= error RESYNC. { N = 0; }
 name(N) ::= IDENT(I). { N = ast_named(px, AST_NAME, I, I, 0, 0); }
 
 %type block { AstList }
@@ -114,7 +115,7 @@ stmt(N) ::= IDENT(I) LB indices(L) RB(R) PLUSEQ expr(E). { N = ast_mode(ast_with
 stmt(N) ::= PAR(K) coords(L) block(B). { N = ast_with(px, ast_node(px, AST_PAR, K, 0, 0, 0), L, B); }
 stmt(N) ::= FOR(K) IDENT(I) IN expr(A) DOTDOT expr(B) block(S). { N = ast_with(px, ast_named(px, AST_FOR, K, I, A, B), ast_list(), S); }
 stmt(N) ::= ifstmt(S). { N = S; }
-stmt(N) ::= error. { N = 0; }
+stmt(N) ::= error RESYNC. { N = 0; }
 ifstmt(N) ::= IF(K) expr(C) block(B) else(E). { N = ast_with(px, ast_node(px, AST_IF, K, C, 0, 0), E, B); }
 else(L) ::= . { L = ast_list(); }
 else(L) ::= ELSE block(B). { L = B; }
@@ -176,17 +177,22 @@ bound(N) ::= expr(E). { N = E; }
 void parse_run(Parse *px)
 {
     yyParser p;
-    Token t;
     tile_parse_Init(&p, px);
-    do {
-        t = lexer_next(&px->lx);
-        if (px->failed) {
-            t = parse_resync(px, t);
-            p.yyerrcnt = -1;           /* all has been passed over: the next error is a new one */
-        }
+    Token t = lexer_next(&px->lx);
+    for (;;) {
+        int braces = px->braces;
         px->braces += (t.kind == TOK_LC) - (t.kind == TOK_RC);
         tile_parse_(&p, t.kind, t);
-    } while (t.kind && !px->overflow);
+        if (!t.kind || px->overflow) break;
+        if (!px->failed) {
+            t = lexer_next(&px->lx);
+            continue;
+        }
+        px->braces = braces;
+        t = parse_resync(px, t);
+        tile_parse_(&p, TOK_RESYNC, t);
+        p.yyerrcnt = -1;               /* all of it has been passed over: the next error is a new one */
+    }
     tile_parse_Finalize(&p);
 }
 }

@@ -14,6 +14,8 @@ typedef struct Parse {
     AstList  decls;
     int      braces;          /* open { before the current token */
     bool     failed;          /* a syntax error at the current token: pass over the rest of what it is in */
+    bool     failed_before;
+    uint32_t last_failed;     /* where the last error was */
     bool     overflow;
     bool     too_deep;        /* said once */
 } Parse;

@@ -123,6 +123,7 @@ void low_wkeep_fill(Low *w)
             low_mask(w);
             LirVal v = from_memory(w, i);
             if (w->s->wkeep == WKEEP_REG) {
+                v = w->s->grid == GRID_ONESHOT ? lir_op1(w->fn, LIR_OPAQUE, v) : v;   /* or the load sinks to its use */
                 w->kept[i * LOW_MAX_PER + (uint32_t)w->k] = v;
                 continue;
             }
@@ -142,7 +143,7 @@ static LirVal operand(Low *w, uint32_t load)
     if (w->s->wkeep == WKEEP_SMEM)
         return lds(w, load, operand_addr(w, load));
     LirVal v = w->kept[load * LOW_MAX_PER + (uint32_t)w->k];
-    return lir_op1(w->fn, LIR_OPAQUE, v);
+    return w->s->grid == GRID_ONESHOT ? v : lir_op1(w->fn, LIR_OPAQUE, v);
 }
 
 /* Row loads that are kept are fetched once per instance; `kept` is cleared between instances but for operands. */
@@ -153,8 +154,8 @@ LirVal low_kept_load(Low *w, uint32_t load)
     bool unrolled = w->s->len != LEN_ANY;
     if (is_operand(w, load))
         return operand(w, load);
-    if (w->s->keep == KEEP_REG && unrolled && m->inst && *kept)
-        return *kept;
+    if (w->s->keep == KEEP_REG && unrolled && m->inst && *kept)   /* long rows stay packed: unpacked twice, not held wide */
+        return w->s->per >= 8 && w->s->vec > 1 && !w->host ? lir_op1(w->fn, LIR_OPAQUE, *kept) : *kept;
     if (is_async(w, load)) {
         LirVal v = lds(w, load, async_addr(w, load, w->slot));
         *kept = v;

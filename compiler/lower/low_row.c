@@ -256,12 +256,75 @@ static void walk(Low *w, LirVal *first, LirVal *end, LirVal *step)
 
 static LirVal group_instance(Low *w, LirVal base) { return w->s->rows > 1 ? lir_op2(w->fn, LIR_ADD, base, w->grp) : base; }
 
-/* Copies of the row group at base into stage `slot` (a byte offset), or an empty group of copies past the end. */
-static void issue(Low *w, LirVal base, LirVal end, LirVal slot)
+/* ---- what a persistent block fetches ahead of use: rows by asynchronous copies, scalars of an instance in variables ---- */
+
+enum { MAX_AHEAD = 8, MAX_SCALARS = 8 };
+
+typedef struct Ahead {
+    int    distance;                        /* row groups between fetch and use */
+    TirVal load[MAX_SCALARS]; uint32_t n;   /* scalar loads fetched ahead */
+    LirVal var[MAX_SCALARS][MAX_AHEAD];     /* var[i][j]: value for the instance j turns on */
+} Ahead;
+
+static bool plain_place(const Low *w, const TirOp *o)
+{
+    for (uint32_t i = 0; i < o->nix; i++) {
+        TirOpcode op = w->tir->ops[w->tir->ix[o->ix + i].val].op;
+        if (op != TIR_COORD && op != TIR_CONST)
+            return false;
+    }
+    return true;
+}
+
+static void find_scalars_ahead(Low *w, Ahead *h)
+{
+    *h = (Ahead){.distance = w->s->stages > 1 ? w->s->stages - 1 : 1};
+    for (TirVal v = 1; v < w->tir->nops && !w->host; v++) {
+        const TirOp *o = &w->tir->ops[v];
+        bool scalar = o->op == TIR_LOAD && !w->rv->is_row[v] && w->rv->is_inst[v] && !w->rv->guard[v];
+        if (scalar && plain_place(w, o) && h->n < MAX_SCALARS)
+            h->load[h->n++] = v;
+    }
+}
+
+/* Sets the instance at base (or the last one, past the end) and starts its copies into stage `slot`; 0: no copies. */
+static void fetch(Low *w, LirVal base, LirVal end, LirVal slot)
 {
     LirVal g = group_instance(w, base), inside = lir_op2(w->fn, LIR_LT, g, end);
     low_set_instance(w, lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1))), false);
-    low_async_issue(w, inside, slot);
+    if (slot)
+        low_async_issue(w, inside, slot);
+}
+
+static void fetch_first(Low *w, Ahead *h, LirVal first, LirVal end, LirVal step)
+{
+    for (int i = 0; i < h->distance; i++) {
+        if (w->s->async != ASYNC_CP && !h->n)
+            continue;
+        LirVal base = lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, i)));
+        fetch(w, base, end, w->s->async == ASYNC_CP ? low_ci(w, (int64_t)i * w->async_stage) : 0);
+        for (uint32_t j = 0; j < h->n; j++)
+            h->var[j][i] = lir_op1(w->fn, LIR_VAR, low_scalar(w, h->load[j]));
+    }
+}
+
+/* Fetches the row group `distance` turns on, then makes `base` the current instance with its scalars at hand. */
+static void fetch_next(Low *w, Ahead *h, LirVal base, LirVal end, LirVal step, LirVal slot)
+{
+    LirVal next[MAX_SCALARS];
+    if (slot || h->n)
+        fetch(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance))), end, slot);
+    for (uint32_t j = 0; j < h->n; j++)
+        next[j] = low_scalar(w, h->load[j]);
+    if (slot)
+        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->stages - 1});
+    low_set_instance(w, group_instance(w, base), w->s->rows > 1);
+    for (uint32_t j = 0; j < h->n; j++) {
+        w->scalar[h->load[j]] = lir_op1(w->fn, LIR_GET, h->var[j][0]);
+        for (int i = 0; i + 1 < h->distance; i++)
+            lir_set(w->fn, h->var[j][i], lir_op1(w->fn, LIR_GET, h->var[j][i + 1]));
+        lir_set(w->fn, h->var[j][h->distance - 1], next[j]);
+    }
 }
 
 static LirVal next_stage(Low *w, LirVal slot, int by)
@@ -275,24 +338,20 @@ static void persistent(Low *w)
 {
     bool async = w->s->async == ASYNC_CP;
     LirVal first, end, step, slot = 0;
+    Ahead h;
     walk(w, &first, &end, &step);
+    find_scalars_ahead(w, &h);
     LirVal var = lir_op1(w->fn, LIR_VAR, first);
-    if (async) {
+    if (async)
         slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-        for (int i = 0; i < w->s->stages - 1; i++)
-            issue(w, lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, i))), end, low_ci(w, (int64_t)i * w->async_stage));
-    }
+    fetch_first(w, &h, first, end, step);
     mark(w, LIR_LOOP, 0);
     LirVal base = lir_op1(w->fn, LIR_GET, var);
     mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
     w->events = 0;
-    if (async) {
+    if (async)
         w->slot = lir_op1(w->fn, LIR_GET, slot);
-        LirVal ahead = lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, w->s->stages - 1)));
-        issue(w, ahead, end, next_stage(w, w->slot, w->s->stages - 1));
-        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->stages - 1});
-    }
-    low_set_instance(w, group_instance(w, base), w->s->rows > 1);
+    fetch_next(w, &h, base, end, step, async ? next_stage(w, w->slot, w->s->stages - 1) : 0);
     instance(w);
     if (async)
         lir_set(w->fn, slot, next_stage(w, w->slot, 1));

@@ -76,8 +76,10 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "register accumulators hold rows of bounded length";
     if (!f->accs && s->acc != ACC_REG)
         return "no cross-row sum to keep";
-    if (s->wkeep != WKEEP_LOAD && (s->grid != GRID_PERSISTENT || s->len == LEN_ANY || !f->shared_loads))
-        return "operands are kept by persistent blocks whose lanes hold a whole row";
+    if (s->wkeep != WKEEP_LOAD && (s->len == LEN_ANY || !f->shared_loads))
+        return "operands are kept by blocks whose lanes hold a whole row";
+    if (s->wkeep == WKEEP_SMEM && s->grid != GRID_PERSISTENT)
+        return "operands in shared memory want a persistent grid";
     if (s->batch != 1)
         return "one row a barrier is what the lowering writes";
     if (s->cluster != 1)

@@ -14,9 +14,16 @@ Case *case_new(const char *symbol)
     diag_init(&c->d, c->a);
     c->s = ll_open();
     assert_non_null(c->s);
-    c->fn = lir_new(c->a, symbol);
+    case_next(c, symbol);
     c->o.opt_level = 3;
     return c;
+}
+
+void case_next(Case *c, const char *symbol)
+{
+    assert_true(c->nfns < CASE_FNS);
+    c->fn = lir_new(c->a, arena_strf(c->a, "%s", symbol));
+    c->fns[c->nfns++] = c->fn;
 }
 
 void case_free(Case *c)
@@ -53,7 +60,7 @@ void case_print_errors(Case *c)
 
 void case_ptx(Case *c, TargetId t, Buf *ptx)
 {
-    bool good = ll_emit_ptx(c->s, &c->fn, 1, target_get(t), &c->o, ptx, &c->d);
+    bool good = ll_emit_ptx(c->s, c->fns, c->nfns, target_get(t), &c->o, ptx, &c->d);
     if (!good)
         case_print_errors(c);
     assert_true(good);
@@ -61,32 +68,43 @@ void case_ptx(Case *c, TargetId t, Buf *ptx)
         fputs(ptx->p, stderr);
 }
 
+static void check_info(Case *c, const LlAsmInfo *info, uint32_t n)
+{
+    assert_int_equal(n, c->nfns);
+    for (uint32_t i = 0; i < n; i++) {
+        bool known = false;
+        for (uint32_t k = 0; k < c->nfns; k++)
+            known |= !strcmp(info[i].symbol, c->fns[k]->name);
+        assert_true(known);
+        if (info[i].spill_stores || info[i].spill_loads || info[i].stack)
+            fail_msg("%s: %d bytes spilled, %d on the stack", info[i].symbol, info[i].spill_stores, info[i].stack);
+        assert_true(info[i].regs > 0 && info[i].regs <= 255);
+    }
+}
+
 int case_assemble(Case *c)
 {
     int done = 0;
     for (int t = TARGET_SM80; t < TARGET_COUNT; t++) {
         Buf ptx = {0}, cubin = {0};
-        LlAsmInfo info[4];
+        LlAsmInfo info[CASE_FNS];
         uint32_t n = 0;
         case_ptx(c, (TargetId)t, &ptx);
+        assert_null(strstr(ptx.p, ".local"));
         if (ll_ptxas_path()) {
-            bool good = ll_ptxas(ptx.p, ptx.n, target_get((TargetId)t), &cubin, info, 4, &n, &c->d);
+            bool good = ll_ptxas(ptx.p, ptx.n, target_get((TargetId)t), &cubin, info, CASE_FNS, &n, &c->d);
             if (!good)
                 case_print_errors(c);
             assert_true(good);
-            assert_int_equal(n, 1);
-            assert_string_equal(info[0].symbol, c->fn->name);
-            assert_int_equal(info[0].spill_stores, 0);
-            assert_int_equal(info[0].spill_loads, 0);
-            assert_true(info[0].regs > 0 && info[0].regs <= 255);
+            check_info(c, info, n);
             assert_true(cubin.n > 64 && !memcmp(cubin.p, "\x7f" "ELF", 4));
-            done++;
+            done += (int)n;
         }
         buf_free(&ptx);
         buf_free(&cubin);
     }
     if (!done)
-        printf("  skipped: 6 assemblies, no ptxas on this machine\n");
+        printf("  skipped: %u assemblies, no ptxas on this machine\n", 6 * c->nfns);
     return done;
 }
 
@@ -114,8 +132,8 @@ void case_ordered(const char *text, ...)
 CaseCode case_host(Case *c)
 {
     Buf blob = {0};
-    uint32_t entry = 0;
-    bool good = ll_emit_host(c->s, &c->fn, 1, &c->o, &blob, &entry, &c->d);
+    uint32_t entry[CASE_FNS];
+    bool good = ll_emit_host(c->s, c->fns, c->nfns, &c->o, &blob, entry, &c->d);
     if (!good)
         case_print_errors(c);
     assert_true(good);
@@ -124,7 +142,7 @@ CaseCode case_host(Case *c)
     assert_true(code.map != MAP_FAILED);
     memcpy(code.map, blob.p, blob.n);
     assert_int_equal(mprotect(code.map, blob.n, PROT_READ | PROT_EXEC), 0);
-    void *at = (char *)code.map + entry;
+    void *at = (char *)code.map + entry[0];
     memcpy(&code.run, &at, sizeof at);
     buf_free(&blob);
     return code;

@@ -8,11 +8,15 @@
 #include <cmocka.h>
 #include "ll.h"
 
+enum { CASE_FNS = 64 };
 typedef struct Case {
-    Arena *a; Diag d; LlSession *s; LirFn *fn; LlOptions o;
+    Arena *a; Diag d; LlSession *s; LlOptions o;
+    LirFn *fn;                           /* the function being built: fns[nfns - 1] */
+    LirFn *fns[CASE_FNS]; uint32_t nfns;
 } Case;
 
 Case *case_new(const char *symbol);
+void  case_next(Case *c, const char *symbol);     /* one more function in the same module */
 void  case_free(Case *c);
 LirVal case_leaf(Case *c, LirOpcode op);
 LirVal case_op(Case *c, LirOpcode op, DType dt, int lanes, LirVal x, LirVal y, int64_t imm);
@@ -21,7 +25,7 @@ LirVal case_at(Case *c, LirVal base, LirVal index, int bytes);      /* base + in
 LirVal case_mem(Case *c, LirOpcode op, DType dt, int lanes, LirVal addr, LirVal b, LirVal x, LirVal y, int64_t align, int flags);
 void  case_print_errors(Case *c);
 
-/* PTX of c->fn for the target; fails the test on errors. */
+/* PTX of the functions for the target; fails the test on errors. */
 void  case_ptx(Case *c, TargetId t, Buf *ptx);
 /* ptxas for all six GPU targets; spills must be 0. Returns kernels assembled (0 when ptxas is absent). */
 int   case_assemble(Case *c);

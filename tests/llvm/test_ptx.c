@@ -47,8 +47,372 @@ static void test_hints(void **state)
     case_free(c);
 }
 
+
+/* ---- a row sum: 4 warps, shuffles, shared memory, a loop ---- */
+
+static LirVal warp_sum(Case *c, LirVal v)
+{
+    for (int d = 16; d; d /= 2)
+        v = lir_op2(c->fn, LIR_ADD, v, case_op(c, LIR_BFLY, lir_dt(c->fn, v), 1, v, 0, d));
+    return v;
+}
+
+static void row_sum_kernel(Case *c, DType t, bool precise)
+{
+    LirFn *fn = c->fn;
+    fn->threads = 128;
+    fn->smem = 64;
+    fn->precise = precise;
+    fn->min_ctas = 4;
+    fn->pdl = true;
+    case_op(c, LIR_PDLWAIT, 0, 0, 0, 0, 0);
+    LirVal tid = case_leaf(c, LIR_TID), row = case_leaf(c, LIR_CTAID);
+    LirVal base = lir_op2(fn, LIR_ADD, case_ptr(c, 0), lir_op2(fn, LIR_MUL, lir_cast(fn, DT_I64, row), lir_word(fn, DT_I64, (LirWord){LIR_W_STRIDE, 0, 0})));
+    LirVal n = lir_word(fn, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
+    LirVal acc = lir_op1(fn, LIR_VAR, lir_cf(fn, DT_F32, 8, 0)), i = lir_op1(fn, LIR_VAR, lir_op2(fn, LIR_MUL, tid, lir_ci(fn, DT_I32, 8)));
+    case_op(c, LIR_LOOP, 0, 0, 0, 0, 0);
+    LirVal at = lir_op1(fn, LIR_GET, i);
+    case_op(c, LIR_WHILE, 0, 0, lir_op2(fn, LIR_LT, at, n), 0, 0);
+    LirVal v = lir_cast(fn, DT_F32, case_mem(c, LIR_LDG, t, 8, case_at(c, base, at, dt_bytes(t)), 0, 0, 0, 16, 0));
+    lir_set(fn, acc, lir_op3(fn, LIR_FMA, v, v, lir_op1(fn, LIR_GET, acc)));
+    lir_set(fn, i, lir_op2(fn, LIR_ADD, at, lir_ci(fn, DT_I32, 1024)));
+    case_op(c, LIR_END, 0, 0, 0, 0, 0);
+    LirVal s = warp_sum(c, lir_op1(fn, LIR_HSUM, lir_op1(fn, LIR_GET, acc)));
+    LirVal lane = lir_op2(fn, LIR_AND, tid, lir_ci(fn, DT_I32, 31)), warp = lir_op2(fn, LIR_SHR, tid, lir_ci(fn, DT_I32, 5));
+    case_mem(c, LIR_STSP, 0, 0, lir_op2(fn, LIR_MUL, warp, lir_ci(fn, DT_I32, 4)), s, lir_op2(fn, LIR_EQ, lane, lir_ci(fn, DT_I32, 0)), 0, 4, 0);
+    case_op(c, LIR_BAR, 0, 0, 0, 0, 0);
+    LirVal all = lir_op1(fn, LIR_HSUM, case_mem(c, LIR_LDS, DT_F32, 4, lir_ci(fn, DT_I32, 0), 0, 0, 0, 16, 0));
+    LirVal first = lir_op2(fn, LIR_EQ, tid, lir_ci(fn, DT_I32, 0));
+    case_mem(c, LIR_STGP, 0, 0, case_at(c, case_ptr(c, 1), row, 4), lir_op1(fn, LIR_RSQRT, all), first, 0, 4, 0);
+    case_op(c, LIR_PDLGO, 0, 0, 0, 0, 0);
+}
+
+static void test_row_sum(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_row_sum");
+    Buf ptx = {0};
+    row_sum_kernel(c, DT_BF16, false);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    case_ordered(ptx.p, ".extern .shared .align 128 .b8 lgr_smem[]", ".entry lgr_row_sum(", ".minnctapersm 4", "griddepcontrol.wait", "ld.global.v4.b32", "shl.b32",
+                 "and.b32", "fma.rn", "bra", "shfl.sync.bfly.b32", "@p st.shared.b32", "bar.sync \t0;", "ld.shared.v4.b32", "rsqrt.approx.ftz.f32", "@p st.global.b32",
+                 "griddepcontrol.launch_dependents", "ret;", NULL);
+    assert_int_equal(case_count(ptx.p, "shfl.sync.bfly"), 5);
+    assert_int_equal(case_count(ptx.p, "fma.rn"), 8);
+    assert_int_equal(case_count(ptx.p, "ld.global"), 1);
+    assert_null(strstr(ptx.p, "cvt.f32"));
+    buf_free(&ptx);
+    Buf old = {0};
+    case_ptx(c, TARGET_SM80, &old);
+    assert_null(strstr(old.p, "griddepcontrol"));
+    buf_free(&old);
+    case_next(c, "lgr_row_sum_f16");
+    row_sum_kernel(c, DT_F16, true);
+    case_next(c, "lgr_row_sum_f32");
+    row_sum_kernel(c, DT_F32, true);
+    case_assemble(c);
+    case_free(c);
+}
+
+/* ---- every dtype, vector and scalar, through every form of global access ---- */
+
+static void access_kernel(Case *c, DType t, int lanes, int align, int flags)
+{
+    LirFn *fn = c->fn;
+    fn->threads = 64;
+    LirVal i = case_leaf(c, LIR_TID), zero = lir_ci(fn, DT_I32, 0), n = lir_word(fn, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
+    LirVal src = case_at(c, case_ptr(c, 0), i, lanes * dt_bytes(t)), dst = case_at(c, case_ptr(c, 1), i, lanes * dt_bytes(t));
+    LirVal in = lir_op2(fn, LIR_LT, i, n), far = lir_ci(fn, DT_I64, 1 << 16), left = lir_op2(fn, LIR_SUB, n, i);
+    LirVal a = case_mem(c, LIR_LDG, t, lanes, src, 0, 0, 0, align, flags);
+    LirVal b = case_mem(c, LIR_LDGP, t, lanes, lir_op2(fn, LIR_ADD, src, far), in, 0, 0, align, flags);
+    LirVal m = case_mem(c, LIR_LDGM, t, lanes, src, lir_op1(fn, LIR_NEG, n), left, 0, align, flags);
+    case_mem(c, LIR_STG, 0, 0, dst, a, 0, 0, align, flags);
+    case_mem(c, LIR_STGP, 0, 0, lir_op2(fn, LIR_ADD, dst, far), b, in, 0, align, flags);
+    case_mem(c, LIR_STGM, 0, 0, dst, m, zero, left, align, flags);
+}
+
+static void test_access(void **state)
+{
+    (void)state;
+    static const DType t[] = {DT_BOOL, DT_I8, DT_U8, DT_I32, DT_I64, DT_F16, DT_BF16, DT_F32};
+    Case *c = case_new("lgr_access");
+    access_kernel(c, DT_BF16, 16, 16, 0);
+    int kernels = 1;
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+        for (int k = 0; k < 4; k++) {
+            char name[64];
+            int lanes = k < 2 ? 8 : k == 2 ? 1 : 2, align = k == 1 ? dt_bytes(t[i]) : lanes * dt_bytes(t[i]) > 16 ? 16 : lanes * dt_bytes(t[i]);
+            snprintf(name, sizeof name, "lgr_access_%s_%d", dt_name(t[i]), k);
+            case_next(c, name);
+            access_kernel(c, t[i], lanes, align, k == 0 ? LIR_F_CONST : k == 2 ? LIR_F_STREAM : k == 3 ? LIR_F_KEEP : 0);
+            kernels++;
+        }
+    int done = case_assemble(c);
+    assert_true(done == 0 || done == 6 * kernels);
+    case_free(c);
+}
+
+static void test_masked(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_masked");
+    Buf ptx = {0};
+    access_kernel(c, DT_BF16, 8, 16, 0);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    assert_int_equal(case_count(ptx.p, "@p ld.global.b16"), 8);        /* LDGM's element path */
+    assert_int_equal(case_count(ptx.p, "@p st.global.b16"), 8);
+    assert_int_equal(case_count(ptx.p, "@p ld.global.v4.b32"), 1);     /* LDGP */
+    assert_int_equal(case_count(ptx.p, "@p st.global.v4.b32"), 1);
+    assert_int_equal(case_count(ptx.p, "ld.global.v4.b32"), 3);
+    buf_free(&ptx);
+    case_free(c);
+}
+
+/* ---- asynchronous copies: a ring of three stages, each thread reading what it copied ---- */
+
+static void issue(Case *c, LirVal stage, LirVal src, LirVal in)
+{
+    LirVal slot = lir_op2(c->fn, LIR_ADD, lir_op2(c->fn, LIR_MUL, stage, lir_ci(c->fn, DT_I32, 2048)), lir_op2(c->fn, LIR_MUL, case_leaf(c, LIR_TID), lir_ci(c->fn, DT_I32, 16)));
+    lir_add(c->fn, (LirOp){.op = LIR_CPA, .ref = -1, .a = {slot, src, in}, .imm.i = 16});
+    case_op(c, LIR_CPCOMMIT, 0, 0, 0, 0, 0);
+}
+
+static void ring_kernel(Case *c)
+{
+    LirFn *fn = c->fn;
+    fn->threads = 128;
+    fn->smem = 3 * 2048;
+    LirVal tid = case_leaf(c, LIR_TID), n = lir_word(fn, DT_I32, (LirWord){LIR_W_INST, 0, 0}), zero = lir_ci(fn, DT_I32, 0);
+    LirVal src = case_at(c, case_ptr(c, 0), tid, 16), dst = case_at(c, case_ptr(c, 1), tid, 16);
+    for (int s = 0; s < 2; s++)
+        issue(c, lir_ci(fn, DT_I32, s), lir_op2(fn, LIR_ADD, src, lir_ci(fn, DT_I64, s * 2048)), lir_op2(fn, LIR_LT, lir_ci(fn, DT_I32, s), n));
+    LirVal i = lir_op1(fn, LIR_VAR, zero), sum = lir_op1(fn, LIR_VAR, lir_cf(fn, DT_F32, 8, 0));
+    case_op(c, LIR_LOOP, 0, 0, 0, 0, 0);
+    LirVal at = lir_op1(fn, LIR_GET, i), ahead = lir_op2(fn, LIR_ADD, at, lir_ci(fn, DT_I32, 2)), three = lir_ci(fn, DT_I32, 3);
+    case_op(c, LIR_WHILE, 0, 0, lir_op2(fn, LIR_LT, at, n), 0, 0);
+    lir_add(fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 1});
+    LirVal slot = lir_op2(fn, LIR_ADD, lir_op2(fn, LIR_MUL, lir_op2(fn, LIR_REM, at, three), lir_ci(fn, DT_I32, 2048)), lir_op2(fn, LIR_MUL, tid, lir_ci(fn, DT_I32, 16)));
+    LirVal v = lir_cast(fn, DT_F32, case_mem(c, LIR_LDS, DT_BF16, 8, slot, 0, 0, 0, 16, 0));
+    lir_set(fn, sum, lir_op2(fn, LIR_ADD, lir_op1(fn, LIR_GET, sum), v));
+    issue(c, lir_op2(fn, LIR_REM, ahead, three), case_at(c, src, ahead, 2048), lir_op2(fn, LIR_LT, ahead, n));
+    lir_set(fn, i, lir_op2(fn, LIR_ADD, at, lir_ci(fn, DT_I32, 1)));
+    case_op(c, LIR_END, 0, 0, 0, 0, 0);
+    case_mem(c, LIR_STG, 0, 0, dst, lir_cast(fn, DT_BF16, lir_op1(fn, LIR_GET, sum)), 0, 0, 16, 0);
+}
+
+static void test_ring(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_ring");
+    Buf ptx = {0};
+    ring_kernel(c);
+    case_ptx(c, TARGET_SM80, &ptx);
+    case_ordered(ptx.p, "@p cp.async.cg.shared.global", "cp.async.commit_group", "@p cp.async.cg", "cp.async.commit_group", "cp.async.wait_group \t1", "ld.shared.v4.b32",
+                 "@p cp.async.cg", "cp.async.commit_group", "bra", "cvt.rn.bf16x2.f32", "st.global.v4.b32", NULL);
+    assert_int_equal(case_count(ptx.p, "cvt.rn.bf16x2.f32"), 4);
+    assert_int_equal(case_count(ptx.p, "add.rn.ftz.f32") + case_count(ptx.p, "add.ftz.f32"), 8);
+    buf_free(&ptx);
+    case_assemble(c);
+    case_free(c);
+}
+
+/* ---- every elementwise operation ---- */
+
+static void elementwise_kernel(Case *c, LirOpcode op, DType t, int lanes)
+{
+    LirFn *fn = c->fn;
+    int bytes = lanes * dt_bytes(t), align = bytes < 16 ? bytes : 16;
+    LirVal i = case_leaf(c, LIR_TID), v[3] = {0};
+    for (int k = 0; k < 3; k++)
+        v[k] = case_mem(c, LIR_LDG, t, lanes, case_at(c, case_ptr(c, k), i, bytes), 0, 0, 0, align, 0);
+    if (op == LIR_SELECT)
+        v[0] = lir_op2(fn, LIR_GT, v[1], v[2]);
+    LirVal r = lir_op_nargs(op) == 1 ? lir_op1(fn, op, v[0]) : lir_op_nargs(op) == 2 ? lir_op2(fn, op, v[0], v[1]) : lir_op3(fn, op, v[0], v[1], v[2]);
+    case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 3), i, bytes), lir_cast(fn, t, r), 0, 0, align, 0);
+}
+
+static bool float_only(LirOpcode op) { return op >= LIR_EXP && op <= LIR_POW && op != LIR_FLOOR && op != LIR_CEIL && op != LIR_ROUND; }
+static bool int_only(LirOpcode op) { return op == LIR_AND || op == LIR_OR || op == LIR_XOR || op == LIR_SHL || op == LIR_SHR || op == LIR_NOT; }
+
+static void all_ops(DType t, int lanes, bool precise)
+{
+    Case *c = NULL;
+    for (LirOpcode op = LIR_ADD; op <= LIR_ISINF; op++) {
+        char name[64];
+        if (dt_is_float(t) ? int_only(op) : float_only(op))
+            continue;
+        snprintf(name, sizeof name, "lgr_%s_%s", lir_op_name(op), dt_name(t));
+        if (c)
+            case_next(c, name);
+        else
+            c = case_new(name);
+        c->fn->threads = 128;
+        c->fn->precise = precise;
+        elementwise_kernel(c, op, t, lanes);
+    }
+    int done = case_assemble(c);
+    printf("  %u operations of %s x%d, precise %d: %d kernels assembled\n", c->nfns, dt_name(t), lanes, precise, done);
+    case_free(c);
+}
+
+static void test_ops(void **state)
+{
+    (void)state;
+    all_ops(DT_F32, 4, true);
+    all_ops(DT_F32, 4, false);
+    all_ops(DT_BF16, 8, false);
+    all_ops(DT_F16, 1, false);
+    all_ops(DT_I32, 4, false);
+    all_ops(DT_I64, 2, false);
+    all_ops(DT_U8, 4, false);
+}
+
+/* ---- casts, folds, shuffles of every width, barriers by name ---- */
+
+static void test_casts(void **state)
+{
+    (void)state;
+    static const DType t[] = {DT_BOOL, DT_I8, DT_U8, DT_I32, DT_I64, DT_F16, DT_BF16, DT_F32};
+    Case *c = case_new("lgr_casts");
+    for (int i = 0; i < 8; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "lgr_casts_%s", dt_name(t[i]));
+        if (i)
+            case_next(c, name);
+        c->fn->threads = 32;
+        LirVal at = case_leaf(c, LIR_TID);
+        int in = 4 * dt_bytes(t[i]);
+        LirVal v = case_mem(c, LIR_LDG, t[i], 4, case_at(c, case_ptr(c, 0), at, in), 0, 0, 0, in < 16 ? in : 16, 0);
+        for (int j = 0; j < 8; j++) {
+            int out = 4 * dt_bytes(t[j]);
+            case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 1 + j), at, out), lir_cast(c->fn, t[j], v), 0, 0, out < 16 ? out : 16, 0);
+        }
+    }
+    case_assemble(c);
+    case_free(c);
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    static const DType t[] = {DT_I32, DT_F32, DT_I64, DT_BF16, DT_U8};
+    Case *c = case_new("lgr_threads");
+    Buf ptx = {0};
+    LirFn *fn = c->fn;
+    fn->threads = 256;
+    LirVal tid = case_leaf(c, LIR_TID);
+    for (int i = 0; i < 5; i++) {
+        LirVal p = case_at(c, case_ptr(c, i), tid, dt_bytes(t[i])), v = case_mem(c, LIR_LDG, t[i], 1, p, 0, 0, 0, dt_bytes(t[i]), 0);
+        v = case_op(c, LIR_BCAST, t[i], 1, case_op(c, LIR_BFLY, t[i], 1, v, 0, 4), 0, 7);
+        case_mem(c, LIR_STG, 0, 0, p, v, 0, 0, dt_bytes(t[i]), 0);
+    }
+    LirVal group = lir_op2(fn, LIR_ADD, lir_op2(fn, LIR_SHR, tid, lir_ci(fn, DT_I32, 6)), lir_ci(fn, DT_I32, 1));
+    case_op(c, LIR_BARN, 0, 0, group, 0, 64);
+    case_op(c, LIR_WARPSYNC, 0, 0, 0, 0, 0);
+    case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 5), tid, 4), case_leaf(c, LIR_CTARANK), 0, 0, 4, 0);
+    case_ptx(c, TARGET_SM80, &ptx);
+    assert_int_equal(case_count(ptx.p, "shfl.sync.bfly.b32"), 6);
+    assert_int_equal(case_count(ptx.p, "shfl.sync.idx.b32"), 6);
+    case_ordered(ptx.p, "bar.sync", ", 64;", "bar.warp.sync", NULL);
+    buf_free(&ptx);
+    case_assemble(c);
+    case_free(c);
+}
+
+/* ---- contraction, exactness, denormals ---- */
+
+static void mul_add(Case *c, int flags)
+{
+    LirFn *fn = c->fn;
+    fn->threads = 32;
+    LirVal p = case_at(c, case_ptr(c, 0), case_leaf(c, LIR_TID), 4), v = case_mem(c, LIR_LDG, DT_F32, 1, p, 0, 0, 0, 4, 0);
+    LirVal m = lir_add(fn, (LirOp){.op = LIR_MUL, .dt = DT_F32, .lanes = 1, .flags = (uint8_t)flags, .ref = -1, .a = {v, v}});
+    LirVal s = lir_add(fn, (LirOp){.op = LIR_ADD, .dt = DT_F32, .lanes = 1, .flags = (uint8_t)flags, .ref = -1, .a = {m, v}});
+    LirVal d = lir_add(fn, (LirOp){.op = LIR_DIV, .dt = DT_F32, .lanes = 1, .flags = (uint8_t)flags, .ref = -1, .a = {s, m}});
+    case_mem(c, LIR_STG, 0, 0, p, d, 0, 0, 4, 0);
+}
+
+static void test_exact(void **state)
+{
+    (void)state;
+    for (int exact = 0; exact < 2; exact++) {
+        Case *c = case_new("lgr_exact");
+        Buf ptx = {0};
+        mul_add(c, exact ? LIR_F_EXACT : 0);
+        case_ptx(c, TARGET_SM90A, &ptx);
+        assert_int_equal(case_count(ptx.p, "fma.rn"), exact ? 0 : 1);
+        assert_int_equal(case_count(ptx.p, "div.rn"), exact ? 1 : 0);
+        assert_int_equal(case_count(ptx.p, "div.full.ftz.f32"), exact ? 0 : 1);
+        buf_free(&ptx);
+        case_free(c);
+    }
+}
+
+/* ---- line tables ---- */
+
+static void test_lines(void **state)
+{
+    (void)state;
+    static const char text[] = "line one\nline two\nline three\n";
+    Case *c = case_new("lgr_lines");
+    Buf ptx = {0}, plain = {0};
+    uint32_t f = diag_add_file(&c->d, "specs/x.tile", text, sizeof text - 1);
+    copy_kernel(c, 0);
+    for (uint32_t i = 1; i < c->fn->nops; i++)
+        c->fn->ops[i].sp = (Span){f, i < c->fn->nops - 2 ? 9 : 18, 19};
+    case_ptx(c, TARGET_SM90A, &plain);
+    assert_null(strstr(plain.p, ".loc"));
+    c->o.line_tables = true;
+    case_ptx(c, TARGET_SM90A, &ptx);
+    case_ordered(ptx.p, ".target sm_90a\n", ".loc\t1 2", ".loc\t1 3", "st.global", ".file\t1", "x.tile", NULL);
+    buf_free(&ptx);
+    buf_free(&plain);
+    case_assemble(c);
+    case_free(c);
+}
+
+/* Two emissions of the same function are byte for byte the same, whatever came between. */
+static void test_same(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_same");
+    Buf one = {0}, two = {0}, other = {0};
+    ring_kernel(c);
+    case_ptx(c, TARGET_SM90A, &one);
+    case_ptx(c, TARGET_SM80, &other);
+    case_ptx(c, TARGET_SM90A, &two);
+    assert_int_equal(one.n, two.n);
+    assert_memory_equal(one.p, two.p, one.n);
+    buf_free(&one);
+    buf_free(&two);
+    buf_free(&other);
+    case_free(c);
+}
+
+static void test_bad_ptx(void **state)
+{
+    (void)state;
+    static const char bad[] = ".version 8.0\n.target sm_90a\n.address_size 64\n.visible .entry k() { nonsense; }\n";
+    Case *c = case_new("lgr_bad");
+    Buf cubin = {0};
+    uint32_t n = 7;
+    if (!ll_ptxas_path())
+        printf("  skipped: 1 assembly, no ptxas on this machine\n");
+    else {
+        assert_false(ll_ptxas(bad, sizeof bad - 1, target_get(TARGET_SM90A), &cubin, NULL, 0, &n, &c->d));
+        assert_int_equal(n, 0);
+        assert_int_equal(c->d.items[0].code, LG_PTXAS);
+        assert_non_null(strstr(c->d.items[0].msg, "ptxas for sm_90a"));
+    }
+    case_free(c);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_copy), cmocka_unit_test(test_hints)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
+        cmocka_unit_test(test_masked), cmocka_unit_test(test_ring), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_exact), cmocka_unit_test(test_lines), cmocka_unit_test(test_same),
+        cmocka_unit_test(test_bad_ptx)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

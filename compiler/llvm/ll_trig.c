@@ -56,6 +56,17 @@ static LLVMValueRef turn_fraction(Ll *l, LLVMValueRef ax)
     return LLVMBuildAdd(l->b, LLVMBuildAdd(l->b, top, LLVMBuildMul(l->b, mid, m64, ""), ""), low, "");
 }
 
+/* rest * 2**-64 turns in radians: the upper bits exactly, the lower 38 rounded. */
+static LLVMValueRef radians(Ll *l, LLVMValueRef rest, LLVMTypeRef f32)
+{
+    LLVMTypeRef t64 = LLVMTypeOf(rest);
+    LLVMValueRef up = LLVMBuildSIToFP(l->b, LLVMBuildAShr(l->b, rest, ll_ic(t64, 38), ""), f32, "");
+    LLVMValueRef down = LLVMBuildSIToFP(l->b, LLVMBuildAnd(l->b, rest, ll_ic(t64, ((int64_t)1 << 38) - 1), ""), f32, "");
+    LLVMValueRef low = ll_fmul(l, up, ll_fc(l, up, -0x1.777a5cp-49));
+    low = ll_fma(l, down, ll_fc(l, up, 0x1.921fb6p-62), low);
+    return ll_fma(l, up, ll_fc(l, up, 0x1.921fb6p-24), low);
+}
+
 static LLVMValueRef reduce_far(Ll *l, LLVMValueRef x, LLVMValueRef *quadrant)
 {
     LLVMValueRef ax = ll_intr1(l, "llvm.fabs", x), turn = turn_fraction(l, ax);
@@ -63,7 +74,7 @@ static LLVMValueRef reduce_far(Ll *l, LLVMValueRef x, LLVMValueRef *quadrant)
     LLVMValueRef half = LLVMBuildAdd(l->b, turn, ll_ic(t64, (int64_t)1 << 61), "");
     LLVMValueRef q = LLVMBuildTrunc(l->b, LLVMBuildLShr(l->b, half, ll_ic(t64, 62), ""), t, "");
     LLVMValueRef rest = LLVMBuildSub(l->b, turn, LLVMBuildShl(l->b, LLVMBuildZExt(l->b, q, t64, ""), ll_ic(t64, 62), ""), "");
-    LLVMValueRef r = ll_fmul(l, LLVMBuildSIToFP(l->b, rest, LLVMTypeOf(x), ""), ll_fc(l, x, 0x1.921fb6p-62));
+    LLVMValueRef r = radians(l, rest, LLVMTypeOf(x));
     LLVMValueRef neg = ll_fcmp(l, LLVMRealOLT, x, ll_fc(l, x, 0.0));
     *quadrant = ll_sel(l, neg, LLVMBuildNeg(l->b, q, ""), q);
     return ll_sel(l, neg, LLVMBuildFNeg(l->b, r, ""), r);

@@ -35,7 +35,7 @@ LLVMValueRef ll_intr3(Ll *l, const char *name, LLVMValueRef a, LLVMValueRef b, L
 
 LLVMValueRef ll_asm(Ll *l, LLVMTypeRef ret, const char *text, const char *cons, bool side, unsigned n, LLVMValueRef *args)
 {
-    LLVMTypeRef types[40];
+    LLVMTypeRef types[LL_MAX_PARTS + 8];
     for (unsigned i = 0; i < n; i++)
         types[i] = LLVMTypeOf(args[i]);
     LLVMTypeRef ft = LLVMFunctionType(ret, types, n, 0);

@@ -149,9 +149,7 @@ LLVMValueRef ll_sincos(Ll *l, LLVMValueRef x, bool cosine);
 /* ll_mem.c */
 LlVal ll_load(Ll *l, const LirOp *o, LlSpace space, LLVMValueRef pred);
 void  ll_store(Ll *l, const LirOp *o, LlSpace space, LlVal v, LLVMValueRef pred);
-LlVal ll_load_lanes(Ll *l, const LirOp *o, LLVMValueRef *pred);  /* element by element, each under its predicate */
-void  ll_store_lanes(Ll *l, const LirOp *o, LlVal v, LLVMValueRef *pred);
-LLVMTypeRef ll_mem_type(Ll *l, DType dt, unsigned lanes);        /* host: type in memory */
+LLVMTypeRef ll_mem_type(Ll *l, DType dt, unsigned lanes);        /* type in memory */
 LlVal ll_from_mem(Ll *l, DType dt, unsigned lanes, LLVMValueRef v);
 LLVMValueRef ll_to_mem(Ll *l, LlVal v);
 

@@ -109,30 +109,3 @@ void ll_store(Ll *l, const LirOp *o, LlSpace space, LlVal v, LLVMValueRef pred)
         l->hooks->store(l, &m, ll_vector(l, p.unit, u + i, (unsigned)p.per));
     }
 }
-
-static Plan plan_lane(Ll *l, DType dt, unsigned lanes) { return (Plan){ll_mem_type(l, dt, 1), dt_bytes(dt), (int)lanes, 1}; }
-
-LlVal ll_load_lanes(Ll *l, const LirOp *o, LLVMValueRef *pred)
-{
-    LLVMValueRef e[LL_MAX_PARTS];
-    Plan p = plan_lane(l, o->dt, o->lanes);
-    for (int i = 0; i < p.n; i++) {
-        LlAccess m = access_of(l, o, LL_GLOBAL, p, i, pred[i]);
-        e[i] = l->hooks->load(l, &m);
-        if (o->dt == DT_BOOL)
-            e[i] = LLVMBuildICmp(l->b, LLVMIntNE, e[i], LLVMConstNull(l->ty.i8), "");
-    }
-    return ll_from_lanes(l, o->dt, o->lanes, e);
-}
-
-void ll_store_lanes(Ll *l, const LirOp *o, LlVal v, LLVMValueRef *pred)
-{
-    Plan p = plan_lane(l, v.dt, v.lanes);
-    for (int i = 0; i < p.n; i++) {
-        LLVMValueRef e = ll_lane(l, v, (unsigned)i);
-        if (v.dt == DT_BOOL)
-            e = LLVMBuildZExt(l->b, e, l->ty.i8, "");
-        LlAccess m = access_of(l, o, LL_GLOBAL, p, i, pred[i]);
-        l->hooks->store(l, &m, e);
-    }
-}

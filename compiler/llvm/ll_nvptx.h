@@ -1,4 +1,4 @@
-/* ll_nvptx.h: shared by ll_nvptx.c and ll_nvptx_mem.c. */
+/* ll_nvptx.h: shared by ll_nvptx.c, ll_nvptx_mem.c and ll_nvptx_mask.c. */
 #ifndef LGR_LL_NVPTX_H
 #define LGR_LL_NVPTX_H
 #include "ll_int.h"
@@ -8,6 +8,7 @@
 
 LLVMValueRef ll_shared_addr(Ll *l, LLVMValueRef offset);       /* 32-bit address in the shared window */
 LLVMValueRef ll_pred_word(Ll *l, LLVMValueRef pred);           /* i1 as an i32 for inline assembler */
+const char  *ll_nvptx_load_hint(const Ll *l, unsigned flags);   /* ".L1::.." or "" */
 LLVMValueRef ll_nvptx_load(Ll *l, const LlAccess *m);
 void         ll_nvptx_store(Ll *l, const LlAccess *m, LLVMValueRef v);
 LlVal        ll_nvptx_load_masked(Ll *l, const LirOp *o);

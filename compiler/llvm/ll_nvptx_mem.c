@@ -2,7 +2,7 @@
  *
  * In: LlAccess (up to 16 bytes, aligned).  Out: plain IR loads and stores where there is neither predicate nor hint, so that
  * LLVM folds constant offsets into the address; else one inline assembler statement with the predicate inside (no branch).
- * Partly masked vectors take one access when whole, else element by element under predicates.
+ * Partly masked vectors are in ll_nvptx_mask.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static LLVMValueRef plain_load(Ll *l, const LlAccess *m)
     return v;
 }
 
-static const char *load_hint(const Ll *l, unsigned flags)
+const char *ll_nvptx_load_hint(const Ll *l, unsigned flags)
 {
     bool levels = l->ptx >= 74;                          /* L1::.. came with PTX 7.4 */
     if (flags & LIR_F_STREAM)
@@ -83,7 +83,7 @@ static void load_text(Ll *l, const LlAccess *m, Buf *b)
     }
     bool nc = (m->flags & LIR_F_CONST) && m->space == LL_GLOBAL;
     buf_printf(b, "ld.%s%s%s", m->space == LL_GLOBAL ? "global" : "shared", nc ? ".nc" : "",
-               m->space == LL_GLOBAL ? load_hint(l, m->flags) : "");
+               m->space == LL_GLOBAL ? ll_nvptx_load_hint(l, m->flags) : "");
     type_suffix(b, m);
     buf_puts(b, " ");
     register_list(b, 0, m->k);
@@ -137,7 +137,7 @@ static bool known(LLVMValueRef pred, bool value)
 
 static bool need_asm(Ll *l, const LlAccess *m)
 {
-    return m->pred || (m->space == LL_GLOBAL && *load_hint(l, m->flags));
+    return m->pred || (m->space == LL_GLOBAL && *ll_nvptx_load_hint(l, m->flags));
 }
 
 LLVMValueRef ll_nvptx_load(Ll *l, const LlAccess *access)
@@ -207,78 +207,4 @@ void ll_nvptx_store(Ll *l, const LlAccess *access, LLVMValueRef v)
         return;
     }
     asm_store(l, &m, v);
-}
-
-/* ---- partly masked vectors ---- */
-
-typedef struct Span32 { LLVMValueRef lo, hi; } Span32;
-
-static LLVMValueRef whole(Ll *l, Span32 s, unsigned lanes)
-{
-    LLVMValueRef below = LLVMBuildICmp(l->b, LLVMIntSLE, s.lo, ll_i32(l, 0), "");
-    LLVMValueRef above = LLVMBuildICmp(l->b, LLVMIntSGE, s.hi, ll_i32(l, lanes), "");
-    return LLVMBuildAnd(l->b, below, above, "");
-}
-
-static void lane_preds(Ll *l, Span32 s, unsigned lanes, LLVMValueRef *pred)
-{
-    for (unsigned i = 0; i < lanes; i++) {
-        LLVMValueRef from = LLVMBuildICmp(l->b, LLVMIntSLE, s.lo, ll_i32(l, i), "");
-        LLVMValueRef to = LLVMBuildICmp(l->b, LLVMIntSGT, s.hi, ll_i32(l, i), "");
-        pred[i] = LLVMBuildAnd(l->b, from, to, "");
-    }
-}
-
-typedef struct Fork { LLVMBasicBlockRef full, part, join; } Fork;
-
-static Fork fork_whole(Ll *l, Span32 s, unsigned lanes)
-{
-    Fork f = {ll_block(l, "full"), ll_block(l, "part"), ll_block(l, "joined")};
-    LLVMBuildCondBr(l->b, whole(l, s, lanes), f.full, f.part);
-    LLVMPositionBuilderAtEnd(l->b, f.full);
-    return f;
-}
-
-static void switch_to_part(Ll *l, Fork *f)
-{
-    f->full = LLVMGetInsertBlock(l->b);
-    LLVMBuildBr(l->b, f->join);
-    LLVMPositionBuilderAtEnd(l->b, f->part);
-}
-
-static void join(Ll *l, Fork *f)
-{
-    f->part = LLVMGetInsertBlock(l->b);
-    LLVMBuildBr(l->b, f->join);
-    LLVMPositionBuilderAtEnd(l->b, f->join);
-}
-
-LlVal ll_nvptx_load_masked(Ll *l, const LirOp *o)
-{
-    LLVMValueRef pred[LL_MAX_PARTS];
-    Span32 s = {ll_arg(l, o, 1).p[0], ll_arg(l, o, 2).p[0]};
-    Fork f = fork_whole(l, s, o->lanes);
-    LlVal a = ll_load(l, o, LL_GLOBAL, NULL);
-    switch_to_part(l, &f);
-    lane_preds(l, s, o->lanes, pred);
-    LlVal b = ll_load_lanes(l, o, pred), r = ll_new(l, o->dt, o->lanes);
-    join(l, &f);
-    for (unsigned i = 0; i < r.n; i++) {
-        r.p[i] = LLVMBuildPhi(l->b, LLVMTypeOf(a.p[i]), "");
-        LLVMAddIncoming(r.p[i], (LLVMValueRef[]){a.p[i], b.p[i]}, (LLVMBasicBlockRef[]){f.full, f.part}, 2);
-    }
-    return r;
-}
-
-void ll_nvptx_store_masked(Ll *l, const LirOp *o)
-{
-    LLVMValueRef pred[LL_MAX_PARTS];
-    LlVal v = ll_arg(l, o, 1);
-    Span32 s = {ll_arg(l, o, 2).p[0], ll_arg(l, o, 3).p[0]};
-    Fork f = fork_whole(l, s, v.lanes);
-    ll_store(l, o, LL_GLOBAL, v, NULL);
-    switch_to_part(l, &f);
-    lane_preds(l, s, v.lanes, pred);
-    ll_store_lanes(l, o, v, pred);
-    join(l, &f);
 }

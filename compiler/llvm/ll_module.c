@@ -58,7 +58,7 @@ static void optimise(Ll *l)
         ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "LLVM's passes: %s", LLVMGetErrorMessage(e));
 }
 
-static bool prepare(Ll *l)
+static void prepare(Ll *l)
 {
     l->hooks = l->t ? &ll_nvptx_hooks : &ll_host_hooks;
     l->ptx = l->t && strlen(l->t->ptx) > 4 ? atoi(l->t->ptx + 4) : 0;
@@ -67,8 +67,7 @@ static bool prepare(Ll *l)
     l->features = ll_features(l->s, l->opt);
     l->places = l->opt->places ? l->opt->places : l->d;
     if (!l->tm)
-        diag_report(l->d, DIAG_BUG, LG_EMIT, (Span){0}, "LLVM has no target machine for %s", l->t ? l->t->name : l->cpu);
-    return l->tm != NULL;
+        ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "LLVM has no target machine for %s", l->t ? l->t->name : l->cpu);
 }
 
 static void dispose(Ll *l)
@@ -84,6 +83,7 @@ static bool guarded(Ll *l, LirFn *const *fns, uint32_t n, void (*then)(Ll *, voi
     if (setjmp(l->fail))
         return false;
     uint32_t before = l->d->nerrors;
+    prepare(l);
     new_module(l, n ? fns[0]->name : "empty");
     ll_lines_begin(l);
     for (uint32_t i = 0; i < n; i++)
@@ -107,7 +107,7 @@ bool ll_with_module(LlSession *s, LirFn *const *fns, uint32_t n, const Target *t
         arena_on_oom(a, &l->fail);
         ll_enter(l);
         uint32_t before = d->nerrors;
-        good = prepare(l) && guarded(l, fns, n, then, arg);
+        good = guarded(l, fns, n, then, arg);
         ll_leave();
         if (!good && d->nerrors == before)
             diag_report(d, DIAG_ERROR, LG_MEMORY, (Span){0}, "memory ran out");

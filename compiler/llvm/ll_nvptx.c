@@ -31,6 +31,8 @@ static void kernel_attrs(Ll *l)
         attr(l, "nvvm.minctasm", text);
     }
     if (fn->cluster > 1) {
+        if (!(l->t->features & TGT_F_CLUSTER))
+            ll_fail(l, DIAG_LIMIT, LG_EMIT, (Span){0}, "%s: %s has no clusters of blocks", fn->name, l->t->name);
         snprintf(text, sizeof text, "%u,1,1", fn->cluster);
         attr(l, "nvvm.cluster_dim", text);
     }

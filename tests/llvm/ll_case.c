@@ -142,8 +142,11 @@ CaseCode case_host(Case *c)
     assert_true(code.map != MAP_FAILED);
     memcpy(code.map, blob.p, blob.n);
     assert_int_equal(mprotect(code.map, blob.n, PROT_READ | PROT_EXEC), 0);
-    void *at = (char *)code.map + entry[0];
-    memcpy(&code.run, &at, sizeof at);
+    for (uint32_t i = 0; i < c->nfns; i++) {
+        void *at = (char *)code.map + entry[i];
+        memcpy(&code.entry[i], &at, sizeof at);
+    }
+    code.run = code.entry[0];
     buf_free(&blob);
     return code;
 }

@@ -35,7 +35,7 @@ void  case_ordered(const char *text, ...);
 
 /* Host code, mapped for running. */
 typedef void (*CaseFn)(const uint64_t *words, uint32_t begin, uint32_t end, uint32_t nctas);
-typedef struct CaseCode { void *map; size_t size; CaseFn run; } CaseCode;
+typedef struct CaseCode { void *map; size_t size; CaseFn run, entry[CASE_FNS]; } CaseCode;   /* run is entry[0] */
 CaseCode case_host(Case *c);
 void  case_unmap(CaseCode *code);
 

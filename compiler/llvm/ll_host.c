@@ -189,11 +189,9 @@ static LLVMValueRef in_span(Ll *l, LLVMValueRef lo, LLVMValueRef hi)
     return LLVMBuildAnd(l->b, LLVMBuildICmp(l->b, LLVMIntSLE, lo, zero, ""), LLVMBuildICmp(l->b, LLVMIntSGT, hi, zero, ""), "");
 }
 
-static LlVal load_masked(Ll *l, const LirOp *o)
+static LlVal load_part(Ll *l, const LirOp *o)
 {
     LLVMValueRef lo = ll_arg(l, o, 1).p[0], hi = ll_arg(l, o, 2).p[0];
-    if (o->lanes == 1)
-        return ll_load(l, o, LL_GLOBAL, in_span(l, lo, hi));
     LLVMTypeRef t = ll_mem_type(l, o->dt, o->lanes);
     LLVMValueRef p = LLVMBuildIntToPtr(l->b, ll_arg(l, o, 0).p[0], l->ty.ptr, "");
     LLVMValueRef args[] = {p, lane_mask(l, lo, hi, o->lanes), LLVMConstNull(t)};
@@ -202,17 +200,34 @@ static LlVal load_masked(Ll *l, const LirOp *o)
     return ll_from_mem(l, o->dt, o->lanes, v);
 }
 
-static void store_masked(Ll *l, const LirOp *o)
+static void store_part(Ll *l, const LirOp *o)
 {
     LlVal v = ll_arg(l, o, 1);
     LLVMValueRef lo = ll_arg(l, o, 2).p[0], hi = ll_arg(l, o, 3).p[0];
-    if (v.lanes == 1) {
-        ll_store(l, o, LL_GLOBAL, v, in_span(l, lo, hi));
-        return;
-    }
     LLVMValueRef p = LLVMBuildIntToPtr(l->b, ll_arg(l, o, 0).p[0], l->ty.ptr, ""), x = ll_to_mem(l, v);
     LLVMValueRef args[] = {x, p, lane_mask(l, lo, hi, v.lanes)};
     align_arg(l, masked_call(l, "llvm.masked.store", LLVMTypeOf(x), 3, args), 2, o->imm.i);
+}
+
+/* Where masks are slow (no AVX-512: 16-bit elements one by one), a branch keeps them to the last vector of a row. */
+static bool cheap_masks(const Ll *l) { return has(l, "+avx512bw"); }
+
+static LlVal load_masked(Ll *l, const LirOp *o)
+{
+    if (o->lanes == 1)
+        return ll_load(l, o, LL_GLOBAL, in_span(l, ll_arg(l, o, 1).p[0], ll_arg(l, o, 2).p[0]));
+    return cheap_masks(l) ? load_part(l, o) : ll_load_forked(l, o, load_part);
+}
+
+static void store_masked(Ll *l, const LirOp *o)
+{
+    LlVal v = ll_arg(l, o, 1);
+    if (v.lanes == 1)
+        ll_store(l, o, LL_GLOBAL, v, in_span(l, ll_arg(l, o, 2).p[0], ll_arg(l, o, 3).p[0]));
+    else if (cheap_masks(l))
+        store_part(l, o);
+    else
+        ll_store_forked(l, o, store_part);
 }
 
 /* ---- one thread: barriers and waits are nothing, a copy is a copy ---- */

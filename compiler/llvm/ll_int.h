@@ -149,6 +149,8 @@ LLVMValueRef ll_sincos(Ll *l, LLVMValueRef x, bool cosine);
 /* ll_mem.c */
 LlVal ll_load(Ll *l, const LirOp *o, LlSpace space, LLVMValueRef pred);
 void  ll_store(Ll *l, const LirOp *o, LlSpace space, LlVal v, LLVMValueRef pred);
+LlVal ll_load_forked(Ll *l, const LirOp *o, LlVal (*part)(Ll *l, const LirOp *o));     /* LDGM: whole, or `part` */
+void  ll_store_forked(Ll *l, const LirOp *o, void (*part)(Ll *l, const LirOp *o));      /* STGM */
 LLVMTypeRef ll_mem_type(Ll *l, DType dt, unsigned lanes);        /* type in memory */
 LlVal ll_from_mem(Ll *l, DType dt, unsigned lanes, LLVMValueRef v);
 LLVMValueRef ll_to_mem(Ll *l, LlVal v);

@@ -109,3 +109,55 @@ void ll_store(Ll *l, const LirOp *o, LlSpace space, LlVal v, LLVMValueRef pred)
         l->hooks->store(l, &m, ll_vector(l, p.unit, u + i, (unsigned)p.per));
     }
 }
+
+/* ---- partly masked vectors: a branch between the whole access and what the target does for a part ---- */
+
+typedef struct Fork { LLVMBasicBlockRef full, part, join; } Fork;
+
+static Fork fork_whole(Ll *l, LLVMValueRef lo, LLVMValueRef hi, unsigned lanes)
+{
+    LLVMValueRef below = LLVMBuildICmp(l->b, LLVMIntSLE, lo, ll_i32(l, 0), "");
+    LLVMValueRef above = LLVMBuildICmp(l->b, LLVMIntSGE, hi, ll_i32(l, lanes), "");
+    Fork f = {ll_block(l, "full"), ll_block(l, "part"), ll_block(l, "joined")};
+    LLVMBuildCondBr(l->b, LLVMBuildAnd(l->b, below, above, ""), f.full, f.part);
+    LLVMPositionBuilderAtEnd(l->b, f.full);
+    return f;
+}
+
+static void switch_to_part(Ll *l, Fork *f)
+{
+    f->full = LLVMGetInsertBlock(l->b);
+    LLVMBuildBr(l->b, f->join);
+    LLVMPositionBuilderAtEnd(l->b, f->part);
+}
+
+static void join(Ll *l, Fork *f)
+{
+    f->part = LLVMGetInsertBlock(l->b);
+    LLVMBuildBr(l->b, f->join);
+    LLVMPositionBuilderAtEnd(l->b, f->join);
+}
+
+LlVal ll_load_forked(Ll *l, const LirOp *o, LlVal (*part)(Ll *l, const LirOp *o))
+{
+    Fork f = fork_whole(l, ll_arg(l, o, 1).p[0], ll_arg(l, o, 2).p[0], o->lanes);
+    LlVal a = ll_load(l, o, LL_GLOBAL, NULL);
+    switch_to_part(l, &f);
+    LlVal b = part(l, o), r = ll_new(l, o->dt, o->lanes);
+    join(l, &f);
+    for (unsigned i = 0; i < r.n; i++) {
+        r.p[i] = LLVMBuildPhi(l->b, LLVMTypeOf(a.p[i]), "");
+        LLVMAddIncoming(r.p[i], (LLVMValueRef[]){a.p[i], b.p[i]}, (LLVMBasicBlockRef[]){f.full, f.part}, 2);
+    }
+    return r;
+}
+
+void ll_store_forked(Ll *l, const LirOp *o, void (*part)(Ll *l, const LirOp *o))
+{
+    LlVal v = ll_arg(l, o, 1);
+    Fork f = fork_whole(l, ll_arg(l, o, 2).p[0], ll_arg(l, o, 3).p[0], v.lanes);
+    ll_store(l, o, LL_GLOBAL, v, NULL);
+    switch_to_part(l, &f);
+    part(l, o);
+    join(l, &f);
+}

@@ -9,36 +9,6 @@
 enum { TEXT_OPERANDS = 3 };      /* address, lo, hi */
 
 typedef struct Mask { LLVMValueRef lo, hi; } Mask;
-typedef struct Fork { LLVMBasicBlockRef full, part, join; } Fork;
-
-static LLVMValueRef whole(Ll *l, Mask s, unsigned lanes)
-{
-    LLVMValueRef below = LLVMBuildICmp(l->b, LLVMIntSLE, s.lo, ll_i32(l, 0), "");
-    LLVMValueRef above = LLVMBuildICmp(l->b, LLVMIntSGE, s.hi, ll_i32(l, lanes), "");
-    return LLVMBuildAnd(l->b, below, above, "");
-}
-
-static Fork fork_whole(Ll *l, Mask s, unsigned lanes)
-{
-    Fork f = {ll_block(l, "full"), ll_block(l, "part"), ll_block(l, "joined")};
-    LLVMBuildCondBr(l->b, whole(l, s, lanes), f.full, f.part);
-    LLVMPositionBuilderAtEnd(l->b, f.full);
-    return f;
-}
-
-static void switch_to_part(Ll *l, Fork *f)
-{
-    f->full = LLVMGetInsertBlock(l->b);
-    LLVMBuildBr(l->b, f->join);
-    LLVMPositionBuilderAtEnd(l->b, f->part);
-}
-
-static void join(Ll *l, Fork *f)
-{
-    f->part = LLVMGetInsertBlock(l->b);
-    LLVMBuildBr(l->b, f->join);
-    LLVMPositionBuilderAtEnd(l->b, f->join);
-}
 
 /* How the parts of a value stand in registers. */
 typedef struct Form { bool packed; int bytes; unsigned parts, lanes; char letter; LLVMTypeRef reg; } Form;
@@ -94,8 +64,9 @@ static LLVMValueRef from_register(Ll *l, const Form *f, DType dt, LLVMValueRef v
     return LLVMBuildBitCast(l->b, v, ll_part_type(l, dt, f->lanes), "");
 }
 
-static LlVal load_part(Ll *l, const LirOp *o, Mask s)
+static LlVal load_part(Ll *l, const LirOp *o)
 {
+    Mask s = {ll_arg(l, o, 1).p[0], ll_arg(l, o, 2).p[0]};
     Form f = form_of(l, o->dt, o->lanes);
     Buf text = {0}, cons = {0};
     LLVMTypeRef regs[LL_MAX_PARTS];
@@ -116,22 +87,7 @@ static LlVal load_part(Ll *l, const LirOp *o, Mask s)
     return r;
 }
 
-LlVal ll_nvptx_load_masked(Ll *l, const LirOp *o)
-{
-    Mask s = {ll_arg(l, o, 1).p[0], ll_arg(l, o, 2).p[0]};
-    if (o->lanes == 1)
-        return load_part(l, o, s);
-    Fork f = fork_whole(l, s, o->lanes);
-    LlVal a = ll_load(l, o, LL_GLOBAL, NULL);
-    switch_to_part(l, &f);
-    LlVal b = load_part(l, o, s), r = ll_new(l, o->dt, o->lanes);
-    join(l, &f);
-    for (unsigned i = 0; i < r.n; i++) {
-        r.p[i] = LLVMBuildPhi(l->b, LLVMTypeOf(a.p[i]), "");
-        LLVMAddIncoming(r.p[i], (LLVMValueRef[]){a.p[i], b.p[i]}, (LLVMBasicBlockRef[]){f.full, f.part}, 2);
-    }
-    return r;
-}
+LlVal ll_nvptx_load_masked(Ll *l, const LirOp *o) { return o->lanes == 1 ? load_part(l, o) : ll_load_forked(l, o, load_part); }
 
 static void store_text(const Form *f, unsigned flags, Buf *b)
 {
@@ -153,8 +109,10 @@ static LLVMValueRef to_register(Ll *l, const Form *f, LLVMValueRef v)
     return LLVMBuildBitCast(l->b, v, f->reg, "");
 }
 
-static void store_part(Ll *l, const LirOp *o, LlVal v, Mask s)
+static void store_part(Ll *l, const LirOp *o)
 {
+    LlVal v = ll_arg(l, o, 1);
+    Mask s = {ll_arg(l, o, 2).p[0], ll_arg(l, o, 3).p[0]};
     Form f = form_of(l, v.dt, v.lanes);
     Buf text = {0}, cons = {0};
     LLVMValueRef args[TEXT_OPERANDS + LL_MAX_PARTS] = {ll_arg(l, o, 0).p[0], s.lo, s.hi};
@@ -172,15 +130,8 @@ static void store_part(Ll *l, const LirOp *o, LlVal v, Mask s)
 
 void ll_nvptx_store_masked(Ll *l, const LirOp *o)
 {
-    LlVal v = ll_arg(l, o, 1);
-    Mask s = {ll_arg(l, o, 2).p[0], ll_arg(l, o, 3).p[0]};
-    if (v.lanes == 1) {
-        store_part(l, o, v, s);
-        return;
-    }
-    Fork f = fork_whole(l, s, v.lanes);
-    ll_store(l, o, LL_GLOBAL, v, NULL);
-    switch_to_part(l, &f);
-    store_part(l, o, v, s);
-    join(l, &f);
+    if (ll_arg(l, o, 1).lanes == 1)
+        store_part(l, o);
+    else
+        ll_store_forked(l, o, store_part);
 }

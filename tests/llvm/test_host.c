@@ -225,9 +225,10 @@ static void test_int(void **state)
 
 /* ---- masks: row of n elements copied in vectors of 16, nothing outside touched ---- */
 
-static void check_masked(DType t, int n, int lo)
+static void check_masked(DType t, int n, int lo, const char *cpu)
 {
     Case *c = case_new("lgr_mask");
+    c->o.host_cpu = cpu;
     int bytes = dt_bytes(t);
     unsigned char src[64 * 8 + 64], dst[64 * 8 + 64];
     for (size_t i = 0; i < sizeof src; i++) {
@@ -254,8 +255,10 @@ static void test_masked(void **state)
     (void)state;
     static const DType t[] = {DT_BOOL, DT_U8, DT_BF16, DT_F32, DT_I64, DT_F64};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++)
-        for (int n = 0; n <= 64; n += 7)
-            check_masked(t[i], n, n % 3);
+        for (int n = 0; n <= 64; n += 7) {
+            check_masked(t[i], n, n % 3, NULL);
+            check_masked(t[i], n, n % 3, "x86-64-v3");
+        }
 }
 
 /* ---- structure: sum of a row by a loop, rms scaling, a branch and shared memory ---- */

@@ -43,6 +43,17 @@ LLVMValueRef ll_asm(Ll *l, LLVMTypeRef ret, const char *text, const char *cons, 
     return LLVMBuildCall2(l->b, ft, f, args, n, "");
 }
 
+LLVMValueRef ll_asm_bufs(Ll *l, LLVMTypeRef ret, Buf *text, Buf *cons, bool side, unsigned n, LLVMValueRef *args)
+{
+    bool good = !text->failed && !cons->failed;
+    LLVMValueRef r = good ? ll_asm(l, ret, text->p, cons->p, side, n, args) : NULL;
+    buf_free(text);
+    buf_free(cons);
+    if (!good)
+        ll_fail(l, DIAG_ERROR, LG_MEMORY, (Span){0}, "memory ran out");
+    return r;
+}
+
 LLVMTypeRef ll_like(LLVMTypeRef elem, LLVMTypeRef shape)
 {
     return LLVMGetTypeKind(shape) == LLVMVectorTypeKind ? LLVMVectorType(elem, LLVMGetVectorSize(shape)) : elem;

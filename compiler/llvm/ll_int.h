@@ -3,7 +3,7 @@
  * A lowered value is held as parts.  On the host it has one part: an LLVM scalar or vector.  On a GPU every element is a part of
  * its own (registers are scalar there), but for 16-bit floats of two or more elements: those stay packed in pairs, one i32 a part.
  * 16-bit floats are bits (i16) everywhere; arithmetic on them is done in f32.
- * A failure reports a diagnostic and jumps to l->fail; what LLVM had allocated for the module is then lost on purpose.
+ * A failure reports a diagnostic and jumps to l->fail; after a fatal error inside LLVM its module is lost on purpose.
  */
 #ifndef LGR_LL_INT_H
 #define LGR_LL_INT_H
@@ -14,6 +14,7 @@
 #include "ll.h"
 
 enum { LL_MAX_PARTS = 256, LL_MAX_DEPTH = 64 };
+enum { LL_JUMP_OURS = 1, LL_JUMP_LLVM = 2 };     /* who jumped to l->fail */
 
 typedef struct LlVal { LLVMValueRef *p; uint16_t n; uint8_t dt, lanes; } LlVal;
 
@@ -101,6 +102,7 @@ LLVMValueRef ll_intr1(Ll *l, const char *name, LLVMValueRef a);                 
 LLVMValueRef ll_intr2(Ll *l, const char *name, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_intr3(Ll *l, const char *name, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 LLVMValueRef ll_asm(Ll *l, LLVMTypeRef ret, const char *text, const char *cons, bool side, unsigned n, LLVMValueRef *args);
+LLVMValueRef ll_asm_bufs(Ll *l, LLVMTypeRef ret, Buf *text, Buf *cons, bool side, unsigned n, LLVMValueRef *args);   /* frees both */
 LLVMTypeRef  ll_like(LLVMTypeRef elem, LLVMTypeRef shape);       /* elem, or a vector of it as long as shape */
 LLVMValueRef ll_fc(Ll *l, LLVMValueRef like, double v);          /* constant of like's type */
 LLVMValueRef ll_ic(LLVMTypeRef type, int64_t v);                 /* integer constant, splatted when type is a vector */

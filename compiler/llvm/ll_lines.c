@@ -77,5 +77,4 @@ void ll_lines_end(Ll *l)
         return;
     LLVMSetCurrentDebugLocation2(l->b, NULL);
     LLVMDIBuilderFinalize(l->di);
-    LLVMDisposeDIBuilder(l->di);
 }

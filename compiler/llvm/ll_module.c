@@ -72,16 +72,24 @@ static void prepare(Ll *l)
 
 static void dispose(Ll *l)
 {
-    LLVMDisposeBuilder(l->b);
-    LLVMDisposeModule(l->mod);
-    LLVMContextDispose(l->cx);
+    if (l->di)
+        LLVMDisposeDIBuilder(l->di);
+    if (l->b)
+        LLVMDisposeBuilder(l->b);
+    if (l->mod)
+        LLVMDisposeModule(l->mod);
+    if (l->cx)
+        LLVMContextDispose(l->cx);
 }
 
 /* Everything between the jump's target and its sources lives in *l, which is not on this frame's registers. */
 static bool guarded(Ll *l, LirFn *const *fns, uint32_t n, void (*then)(Ll *, void *), void *arg)
 {
-    if (setjmp(l->fail))
-        return false;
+    switch (setjmp(l->fail)) {
+    case 0: break;
+    case LL_JUMP_LLVM: return false;       /* its objects are in no state to be destroyed */
+    default: dispose(l); return false;
+    }
     uint32_t before = l->d->nerrors;
     prepare(l);
     new_module(l, n ? fns[0]->name : "empty");
@@ -140,13 +148,6 @@ static void emit_text(Ll *l, void *arg)
     LLVMDisposeMessage(text);
 }
 
-static void terminate(Buf *b)
-{
-    buf_put(b, "", 1);
-    if (!b->failed)
-        b->n--;
-}
-
 bool ll_emit_ptx(LlSession *s, LirFn *const *fns, uint32_t n, const Target *t, const LlOptions *o, Buf *out, Diag *d)
 {
     if (t->kind != TGT_GPU) {
@@ -154,18 +155,12 @@ bool ll_emit_ptx(LlSession *s, LirFn *const *fns, uint32_t n, const Target *t, c
         return false;
     }
     Out to = {out, LLVMAssemblyFile};
-    if (!ll_with_module(s, fns, n, t, o, d, emit_buffer, &to))
-        return false;
-    terminate(out);
-    return !out->failed;
+    return ll_with_module(s, fns, n, t, o, d, emit_buffer, &to) && !out->failed;
 }
 
 bool ll_emit_ir(LlSession *s, LirFn *const *fns, uint32_t n, const Target *t, const LlOptions *o, Buf *out, Diag *d)
 {
-    if (!ll_with_module(s, fns, n, t, o, d, emit_text, out))
-        return false;
-    terminate(out);
-    return !out->failed;
+    return ll_with_module(s, fns, n, t, o, d, emit_text, out) && !out->failed;
 }
 
 bool ll_emit_object(LlSession *s, LirFn *const *fns, uint32_t n, const LlOptions *o, Buf *obj, Diag *d)

@@ -78,9 +78,7 @@ static LlVal load_part(Ll *l, const LirOp *o)
     buf_puts(&cons, "l,r,r");
     LLVMTypeRef ret = f.parts == 1 ? f.reg : LLVMStructTypeInContext(l->cx, regs, f.parts, 0);
     LLVMValueRef args[TEXT_OPERANDS] = {ll_arg(l, o, 0).p[0], s.lo, s.hi};
-    LLVMValueRef all = ll_asm(l, ret, text.p, cons.p, !(o->flags & LIR_F_CONST), TEXT_OPERANDS, args);
-    buf_free(&text);
-    buf_free(&cons);
+    LLVMValueRef all = ll_asm_bufs(l, ret, &text, &cons, !(o->flags & LIR_F_CONST), TEXT_OPERANDS, args);
     LlVal r = ll_new(l, o->dt, o->lanes);
     for (unsigned i = 0; i < r.n; i++)
         r.p[i] = from_register(l, &f, o->dt, f.parts == 1 ? all : LLVMBuildExtractValue(l->b, all, i, ""));
@@ -123,9 +121,7 @@ static void store_part(Ll *l, const LirOp *o)
         buf_printf(&cons, ",%c", f.letter);
     }
     buf_puts(&cons, ",~{memory}");
-    ll_asm(l, l->ty.v, text.p, cons.p, true, TEXT_OPERANDS + v.n, args);
-    buf_free(&text);
-    buf_free(&cons);
+    ll_asm_bufs(l, l->ty.v, &text, &cons, true, TEXT_OPERANDS + v.n, args);
 }
 
 void ll_nvptx_store_masked(Ll *l, const LirOp *o)

@@ -110,9 +110,7 @@ static LLVMValueRef asm_load(Ll *l, const LlAccess *m)
         all[i] = reg;
     LLVMTypeRef ret = m->k == 1 ? reg : LLVMStructTypeInContext(l->cx, all, (unsigned)m->k, 0);
     LLVMValueRef args[2] = {address(l, m), m->pred ? ll_pred_word(l, m->pred) : NULL}, e[16];
-    LLVMValueRef r = ll_asm(l, ret, text.p, cons.p, !(m->flags & LIR_F_CONST), m->pred ? 2 : 1, args);
-    buf_free(&text);
-    buf_free(&cons);
+    LLVMValueRef r = ll_asm_bufs(l, ret, &text, &cons, !(m->flags & LIR_F_CONST), m->pred ? 2 : 1, args);
     for (int i = 0; i < m->k; i++) {
         e[i] = m->k == 1 ? r : LLVMBuildExtractValue(l->b, r, (unsigned)i, "");
         e[i] = m->unit_bytes == 1 ? LLVMBuildTrunc(l->b, e[i], m->unit, "") : LLVMBuildBitCast(l->b, e[i], m->unit, "");
@@ -185,9 +183,7 @@ static void asm_store(Ll *l, const LlAccess *m, LLVMValueRef v)
         buf_puts(&cons, ",r");
     }
     buf_puts(&cons, ",~{memory}");
-    ll_asm(l, l->ty.v, text.p, cons.p, true, n, args);
-    buf_free(&text);
-    buf_free(&cons);
+    ll_asm_bufs(l, l->ty.v, &text, &cons, true, n, args);
 }
 
 void ll_nvptx_store(Ll *l, const LlAccess *access, LLVMValueRef v)

@@ -27,8 +27,10 @@ static _Thread_local Ll *running;
 static void on_fatal(const char *reason)
 {
     Ll *l = running;
-    if (l)
-        ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "LLVM: %s", reason);
+    if (!l)
+        return;
+    diag_report(l->d, DIAG_BUG, LG_EMIT, (Span){0}, "LLVM: %s", reason);
+    longjmp(l->fail, LL_JUMP_LLVM);
 }
 
 static void init_llvm(void)
@@ -80,7 +82,7 @@ void ll_fail(Ll *l, DiagClass cls, DiagCode code, Span sp, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     diag_report(l->d, cls, code, sp, "%s", text);
-    longjmp(l->fail, 1);
+    longjmp(l->fail, LL_JUMP_OURS);
 }
 
 void ll_enter(Ll *l) { running = l; }

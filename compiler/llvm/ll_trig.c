@@ -1,10 +1,12 @@
 /* ll_trig.c: sine and cosine of f32.
  *
- * In: f32 of any shape.  Out: the same, within 2 units in the last place for |x| < 2**22.  Beyond, the remainder modulo pi/2 is had from
- * the product of the mantissa with 96 bits of 2/pi (Payne and Hanek's way) in 64-bit integers, chosen by a select.
+ * In: f32 of any shape.  Out: the same, within 1.5 units in the last place.  From FAR on, the remainder modulo pi/2 is had from the product of
+ * the mantissa with 96 bits of 2/pi (Payne and Hanek's way) in 64-bit integers, chosen by a select.
  */
 #include <math.h>
 #include "ll_int.h"
+
+#define FAR 16384.0      /* above, the rounding of x * 2/pi alone would move the remainder out of the polynomials' range */
 
 /* x - n*pi/2 with pi/2 in three parts; n*first part is exact. */
 static LLVMValueRef reduce_near(Ll *l, LLVMValueRef x, LLVMValueRef *quadrant)
@@ -97,7 +99,7 @@ static LLVMValueRef cos_core(Ll *l, LLVMValueRef z)
 LLVMValueRef ll_sincos(Ll *l, LLVMValueRef x, bool cosine)
 {
     LLVMValueRef q, qf, near = reduce_near(l, x, &q), far = reduce_far(l, x, &qf);
-    LLVMValueRef ax = ll_intr1(l, "llvm.fabs", x), is_far = ll_fcmp(l, LLVMRealOGE, ax, ll_fc(l, x, 4194304.0));
+    LLVMValueRef ax = ll_intr1(l, "llvm.fabs", x), is_far = ll_fcmp(l, LLVMRealOGE, ax, ll_fc(l, x, FAR));
     LLVMValueRef r = ll_sel(l, is_far, far, near);
     q = ll_sel(l, is_far, qf, q);
     LLVMTypeRef t = LLVMTypeOf(q);

@@ -167,10 +167,22 @@ static void dependent(Ll *l, const LirOp *o)
         call0(l, "llvm.nvvm.griddepcontrol.launch.dependents");
 }
 
+/* With the number of a barrier in a register ptxas reserves all sixteen, and few blocks fit on a multiprocessor: so one barrier
+ * with a constant number for each group of the block, under a predicate. */
 static void named_barrier(Ll *l, const LirOp *o)
 {
-    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_i32(l, o->imm.i)};
-    ll_intr(l, "llvm.nvvm.barrier.cta.sync.aligned.count", NULL, 2, args);
+    Buf text = {0}, cons = {0};
+    unsigned threads = (unsigned)o->imm.i, groups = threads ? l->fn->threads / threads : 0;
+    if (groups < 1 || groups > 15)
+        ll_fail(l, DIAG_LIMIT, LG_EMIT, o->sp, "%u groups of threads with a barrier each; a block has 15", groups);
+    buf_puts(&text, "{ .reg .pred p; ");
+    for (unsigned i = 1; i <= groups; i++)
+        buf_printf(&text, "setp.%s.u32 p, $0, %u; @p bar.sync %u, %u; ", i == groups ? "ge" : "eq", i, i, threads);
+    buf_puts(&text, "}");
+    buf_puts(&cons, "r,~{memory}");
+    LLVMValueRef call = ll_asm_bufs(l, l->ty.v, &text, &cons, true, 1, &ll_arg(l, o, 0).p[0]);
+    unsigned kind = LLVMGetEnumAttributeKindForName("convergent", 10);
+    LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(l->cx, kind, 0));
 }
 
 static void sync_op(Ll *l, const LirOp *o)

@@ -313,7 +313,8 @@ static void test_threads(void **state)
     case_ptx(c, TARGET_SM80, &ptx);
     assert_int_equal(case_count(ptx.p, "shfl.sync.bfly.b32"), 6);
     assert_int_equal(case_count(ptx.p, "shfl.sync.idx.b32"), 6);
-    case_ordered(ptx.p, "bar.sync", ", 64;", "bar.warp.sync", NULL);
+    case_ordered(ptx.p, "@p bar.sync 1, 64;", "@p bar.sync 2, 64;", "@p bar.sync 3, 64;", "@p bar.sync 4, 64;", "bar.warp.sync", NULL);
+    assert_int_equal(case_count(ptx.p, "bar.sync"), 4);
     buf_free(&ptx);
     case_assemble(c);
     case_free(c);

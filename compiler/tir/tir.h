@@ -38,6 +38,7 @@ typedef struct TirTensor {
     bool    accumulate;            /* out written by `+=` across instances (starts from zero) */
     TirExt  shape[TIR_MAX_RANK];
     Span    sp;
+    uint16_t over;                 /* out: index + 1 of the in tensor that the caller may pass for it (in place); 0: none */
 } TirTensor;
 
 typedef struct TirScalar { const char *name; DType dt; bool has_default; double defval; Span sp; } TirScalar;

@@ -164,7 +164,7 @@ static void put_wanted(Buf *b, const int *wanted, int n)
         int t = wanted[i];
         bool starts = t == TOK_INT || t == TOK_FLOAT || t == TOK_TRUE || t == TOK_FALSE || t == TOK_LP || t == TOK_NOT
                    || t == TOK_MINUS || t == TOK_TILDE || t == TOK_IDENT;
-        bool fallback = t == TOK_RESYNC || t == TOK_OVER || t == TOK_ALL || t == TOK_OF || t == TOK_IS;
+        bool fallback = t == TOK_RESYNC || t == TOK_OVER || t == TOK_OF || t == TOK_IS;
         if ((expression && starts) || fallback) continue;
         if (k == 6) return;
         names[k++] = token_text(t);

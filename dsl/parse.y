@@ -22,7 +22,7 @@
 %stack_overflow { parse_overflow(px); }
 
 /* Names that mean something in few places only. */
-%fallback IDENT OVER ALL OF IS.
+%fallback IDENT OVER OF IS.
 %token DOT TILE PLAN.
 /* RESYNC: what parse_run() feeds after it has passed over the rest of a faulty statement. */
 

@@ -228,7 +228,10 @@ TirFn *sema_kernel(const SemaOp *op, uint32_t kernel, const SemaBinding *b, Aren
     Cx cx = { .op = op, .k = k, .b = b, .a = a, .d = d, .fn = fn };
     fn->binding = sema_binding_text(op, (int)kernel, b, a);
     fn->sp = k->sp;
-    for (uint32_t i = 0; i < k->ndims; i++) fn->dims[tir_dim(fn, op->dims[k->dims[i]].name)].sp = op->dims[k->dims[i]].sp;
+    for (uint32_t i = 0; i < k->ndims; i++) {
+        uint32_t dim = tir_dim(fn, op->dims[k->dims[i]].name);
+        fn->dims[dim].sp = op->dims[k->dims[i]].sp;
+    }
     for (uint32_t i = 0; i < k->ntensors; i++) add_tensor(&cx, &k->tensors[i]);
     for (uint32_t i = 0; i < k->nparams; i++) add_scalar(&cx, &k->params[i]);
     for (uint32_t i = 0; i < fn->ntensors; i++)

@@ -318,6 +318,6 @@ static LLVMValueRef rsqrt(Ll *l, LLVMValueRef x) { return nv1(l, "llvm.nvvm.rsqr
 
 const LlHooks ll_nvptx_hooks = {
     .parts = true, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = ll_nvptx_load, .store = ll_nvptx_store,
-    .load_masked = ll_nvptx_load_masked, .store_masked = ll_nvptx_store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
+    .load_run = ll_nvptx_load_run, .store_masked = ll_nvptx_store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
     .narrow = narrow, .widen = widen, .fast = fast, .exp2_core = exp2_core, .rsqrt = rsqrt,
 };

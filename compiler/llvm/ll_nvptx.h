@@ -11,7 +11,7 @@ LLVMValueRef ll_pred_word(Ll *l, LLVMValueRef pred);           /* i1 as an i32 f
 const char  *ll_nvptx_load_hint(const Ll *l, unsigned flags);   /* ".L1::.." or "" */
 LLVMValueRef ll_nvptx_load(Ll *l, const LlAccess *m);
 void         ll_nvptx_store(Ll *l, const LlAccess *m, LLVMValueRef v);
-LlVal        ll_nvptx_load_masked(Ll *l, const LirOp *o);
+void         ll_nvptx_load_run(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out);
 void         ll_nvptx_store_masked(Ll *l, const LirOp *o);
 
 #endif

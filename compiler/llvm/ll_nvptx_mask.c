@@ -1,14 +1,35 @@
 /* ll_nvptx_mask.c: vectors of which only the elements lo <= i < hi are inside the row (LDGM, STGM).
  *
- * In: the operation.  Out: one whole access when all elements are inside, which is the rule; else one inline assembler statement with
- * an access of its own for each element, each under its predicate.  One statement, since LLVM's time goes by instructions and
- * the rare side of the branch would else be most of the kernel.
+ * In: a run of loads, or one store.  Out: whole accesses under predicates, in straight line, so that all loads of a run are in flight
+ * together; then one branch, rarely taken, to inline assembler that has an access for each element of the vectors that lie across
+ * the row's ends, each under its predicate.  One statement a vector, since LLVM's time goes by instructions.
  */
 #include "ll_nvptx.h"
 
 enum { TEXT_OPERANDS = 3 };      /* address, lo, hi */
 
+enum { MAX_RUN = 64 };
+
 typedef struct Mask { LLVMValueRef lo, hi; } Mask;
+
+static LLVMValueRef whole(Ll *l, Mask s, unsigned lanes)
+{
+    LLVMValueRef below = LLVMBuildICmp(l->b, LLVMIntSLE, s.lo, ll_i32(l, 0), "");
+    LLVMValueRef above = LLVMBuildICmp(l->b, LLVMIntSGE, s.hi, ll_i32(l, lanes), "");
+    return LLVMBuildAnd(l->b, below, above, "");
+}
+
+/* Some elements inside, but not all. */
+static LLVMValueRef across(Ll *l, Mask s, unsigned lanes, LLVMValueRef full)
+{
+    LLVMValueRef below = LLVMBuildICmp(l->b, LLVMIntSLT, s.lo, ll_i32(l, lanes), "");
+    LLVMValueRef above = LLVMBuildICmp(l->b, LLVMIntSGT, s.hi, ll_i32(l, 0), "");
+    LLVMValueRef some = LLVMBuildAnd(l->b, below, above, "");
+    return LLVMBuildAnd(l->b, some, LLVMBuildNot(l->b, full, ""), "");
+}
+
+/* The alignment allows single elements only: then there is nothing to be won by whole accesses. */
+static bool singly(const LirOp *o, DType dt, unsigned lanes) { return lanes == 1 || o->imm.i <= dt_bytes(dt); }
 
 /* How the parts of a value stand in registers. */
 typedef struct Form { bool packed; int bytes; unsigned parts, lanes; char letter; LLVMTypeRef reg; } Form;
@@ -64,9 +85,8 @@ static LLVMValueRef from_register(Ll *l, const Form *f, DType dt, LLVMValueRef v
     return LLVMBuildBitCast(l->b, v, ll_part_type(l, dt, f->lanes), "");
 }
 
-static LlVal load_part(Ll *l, const LirOp *o)
+static LlVal load_part(Ll *l, const LirOp *o, Mask s)
 {
-    Mask s = {ll_arg(l, o, 1).p[0], ll_arg(l, o, 2).p[0]};
     Form f = form_of(l, o->dt, o->lanes);
     Buf text = {0}, cons = {0};
     LLVMTypeRef regs[LL_MAX_PARTS];
@@ -85,7 +105,73 @@ static LlVal load_part(Ll *l, const LirOp *o)
     return r;
 }
 
-LlVal ll_nvptx_load_masked(Ll *l, const LirOp *o) { return o->lanes == 1 ? load_part(l, o) : ll_load_forked(l, o, load_part); }
+typedef struct Run { LLVMValueRef part[MAX_RUN], any; LLVMBasicBlockRef from, fix, join; } Run;
+
+static Mask mask_of(Ll *l, const LirOp *o) { return (Mask){ll_arg(l, o, 1).p[0], ll_arg(l, o, 2).p[0]}; }
+
+/* The whole accesses; notes which vectors of this thread lie across an end. */
+static void load_wholes(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out, Run *r)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        Mask s = mask_of(l, o[i]);
+        if (singly(o[i], o[i]->dt, o[i]->lanes)) {
+            out[i] = load_part(l, o[i], s);
+            continue;
+        }
+        LLVMValueRef full = whole(l, s, o[i]->lanes);
+        out[i] = ll_load(l, o[i], LL_GLOBAL, full);
+        r->part[i] = across(l, s, o[i]->lanes, full);
+        r->any = r->any ? LLVMBuildOr(l->b, r->any, r->part[i], "") : r->part[i];
+    }
+}
+
+static LlVal mend(Ll *l, const LirOp *o, LLVMValueRef part, LlVal v)
+{
+    Mask s = mask_of(l, o);
+    s.hi = ll_sel(l, part, s.hi, ll_i32(l, 0));
+    LlVal b = load_part(l, o, s), r = ll_new(l, o->dt, o->lanes);
+    for (unsigned i = 0; i < r.n; i++)
+        r.p[i] = ll_sel(l, part, b.p[i], v.p[i]);
+    return r;
+}
+
+static LlVal merge(Ll *l, const Run *r, LlVal v, LlVal mended)
+{
+    LlVal m = ll_new(l, v.dt, v.lanes);
+    for (unsigned i = 0; i < m.n; i++) {
+        m.p[i] = LLVMBuildPhi(l->b, LLVMTypeOf(v.p[i]), "");
+        LLVMAddIncoming(m.p[i], (LLVMValueRef[]){v.p[i], mended.p[i]}, (LLVMBasicBlockRef[]){r->from, r->fix}, 2);
+    }
+    return m;
+}
+
+static void load_some(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out)
+{
+    Run r = {0};
+    LlVal mended[MAX_RUN];
+    load_wholes(l, o, n, out, &r);
+    if (!r.any)
+        return;
+    r.from = LLVMGetInsertBlock(l->b);
+    r.fix = ll_block(l, "ends");
+    r.join = ll_block(l, "loaded");
+    LLVMBuildCondBr(l->b, r.any, r.fix, r.join);
+    LLVMPositionBuilderAtEnd(l->b, r.fix);
+    for (uint32_t i = 0; i < n; i++)
+        if (r.part[i])
+            mended[i] = mend(l, o[i], r.part[i], out[i]);
+    LLVMBuildBr(l->b, r.join);
+    LLVMPositionBuilderAtEnd(l->b, r.join);
+    for (uint32_t i = 0; i < n; i++)
+        if (r.part[i])
+            out[i] = merge(l, &r, out[i], mended[i]);
+}
+
+void ll_nvptx_load_run(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out)
+{
+    for (uint32_t i = 0; i < n; i += MAX_RUN)
+        load_some(l, o + i, n - i < MAX_RUN ? n - i : MAX_RUN, out + i);
+}
 
 static void store_text(const Form *f, unsigned flags, Buf *b)
 {
@@ -107,10 +193,8 @@ static LLVMValueRef to_register(Ll *l, const Form *f, LLVMValueRef v)
     return LLVMBuildBitCast(l->b, v, f->reg, "");
 }
 
-static void store_part(Ll *l, const LirOp *o)
+static void store_part(Ll *l, const LirOp *o, LlVal v, Mask s)
 {
-    LlVal v = ll_arg(l, o, 1);
-    Mask s = {ll_arg(l, o, 2).p[0], ll_arg(l, o, 3).p[0]};
     Form f = form_of(l, v.dt, v.lanes);
     Buf text = {0}, cons = {0};
     LLVMValueRef args[TEXT_OPERANDS + LL_MAX_PARTS] = {ll_arg(l, o, 0).p[0], s.lo, s.hi};
@@ -126,8 +210,18 @@ static void store_part(Ll *l, const LirOp *o)
 
 void ll_nvptx_store_masked(Ll *l, const LirOp *o)
 {
-    if (ll_arg(l, o, 1).lanes == 1)
-        store_part(l, o);
-    else
-        ll_store_forked(l, o, store_part);
+    LlVal v = ll_arg(l, o, 1);
+    Mask s = {ll_arg(l, o, 2).p[0], ll_arg(l, o, 3).p[0]};
+    if (singly(o, v.dt, v.lanes)) {
+        store_part(l, o, v, s);
+        return;
+    }
+    LLVMValueRef full = whole(l, s, v.lanes);
+    ll_store(l, o, LL_GLOBAL, v, full);
+    LLVMBasicBlockRef fix = ll_block(l, "ends"), join = ll_block(l, "stored");
+    LLVMBuildCondBr(l->b, across(l, s, v.lanes, full), fix, join);
+    LLVMPositionBuilderAtEnd(l->b, fix);
+    store_part(l, o, v, s);
+    LLVMBuildBr(l->b, join);
+    LLVMPositionBuilderAtEnd(l->b, join);
 }

@@ -5,7 +5,7 @@
  */
 #include "low.h"
 
-enum { COLS = 32, GROUPS = 16, HOST_K = 4 };
+enum { COLS = 32, THREADS = 256, HOST_K = 4 };   /* few threads, so that they fit beside the first launch's */
 
 static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->s->vec, 0.0); }
 
@@ -192,44 +192,60 @@ static LirVal out_addr(Low *w, uint32_t acc, LirVal col)
 
 static LirVal round_to(Low *w, uint32_t acc, LirVal v) { return lir_cast(w->fn, w->tir->tensors[w->rv->acc[acc].tensor].dt, v); }
 
-/* Adds this thread's share of the partial rows: rows rg, rg+GROUPS, .. of column col. */
-static LirVal gpu_column(Low *w, uint32_t acc, LirVal col, LirVal rg, LirVal in, int unroll)
+/* The GPU's second launch: a block adds COLS columns; each of its threads takes cv neighbouring columns of every rt-th row. */
+typedef struct Fold { int cv, rt, unroll; LirVal col, row, in; } Fold;
+
+/* This thread's share of sum `acc`: rows row, row+rt, .. in order. */
+static LirVal fold_rows(Low *w, uint32_t acc, const Fold *f)
 {
-    LirVal rows = partial_rows(w), sum = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, 1, 0.0));
+    LirVal rows = partial_rows(w), sum = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, f->cv, 0.0));
     LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1});
     LirVal r0 = lir_op1(w->fn, LIR_GET, var), v[32];
     lir_add(w->fn, (LirOp){.op = LIR_WHILE, .ref = -1, .a = {lir_op2(w->fn, LIR_LT, r0, rows)}});
-    for (int u = 0; u < unroll; u++) {
-        LirVal r = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_ADD, r0, rg), low_ci(w, u * GROUPS));
-        LirVal addr = lir_op2(w->fn, LIR_ADD, partial_row(w, r, acc), low_mul_i64(w, col, 4));
-        LirVal ok = lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_LT, r, rows));
-        v[u] = lir_add(w->fn, (LirOp){.op = LIR_LDGP, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {addr, ok}, .imm.i = 4});
+    for (int u = 0; u < f->unroll; u++) {
+        LirVal r = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_ADD, r0, f->row), low_ci(w, u * f->rt));
+        LirVal addr = lir_op2(w->fn, LIR_ADD, partial_row(w, r, acc), low_mul_i64(w, f->col, 4));
+        LirVal ok = lir_op2(w->fn, LIR_AND, f->in, lir_op2(w->fn, LIR_LT, r, rows));
+        v[u] = lir_add(w->fn, (LirOp){.op = LIR_LDGP, .dt = DT_F32, .lanes = (uint8_t)f->cv, .ref = -1, .a = {addr, ok}, .imm.i = 4 * f->cv});
     }
     LirVal s = lir_op1(w->fn, LIR_GET, sum);
-    for (int u = 0; u < unroll; u++)
+    for (int u = 0; u < f->unroll; u++)
         s = lir_op2(w->fn, LIR_ADD, s, v[u]);
     lir_set(w->fn, sum, s);
-    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, r0, low_ci(w, unroll * GROUPS)));
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, r0, low_ci(w, f->unroll * f->rt)));
     lir_add(w->fn, (LirOp){.op = LIR_END, .ref = -1});
     return lir_op1(w->fn, LIR_GET, sum);
 }
 
-static void gpu_fold(Low *w, uint32_t acc, LirVal col, LirVal rg, LirVal in, LirVal sum)
+/* The row threads of a warp together (they hold the same columns every 32/cv lanes), then the warps through shared memory. */
+static void fold_threads(Low *w, uint32_t acc, const Fold *f, LirVal sum)
 {
-    LirVal c4 = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, COLS - 1)), low_ci(w, 4));
-    LirVal at = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, rg, low_ci(w, COLS * 4)), c4);
+    LirVal lane = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31)), warp = lir_op2(w->fn, LIR_SHR, w->tid, low_ci(w, 5));
+    int width = COLS / f->cv;
     if (acc)
         lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {at, sum}, .imm.i = 4});
+    for (int i = 0; i < f->cv; i++) {
+        LirVal s = f->cv == 1 ? sum : lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {sum}, .imm.i = i});
+        for (int o = width; o < 32; o *= 2)
+            s = lir_op2(w->fn, LIR_ADD, s, lir_add(w->fn, (LirOp){.op = LIR_BFLY, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {s}, .imm.i = o}));
+        LirVal at = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, warp, low_ci(w, COLS * 4)), lir_op2(w->fn, LIR_MUL, lane, low_ci(w, 4 * f->cv)));
+        lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .imm.i = 4,
+                               .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, 4 * i)), s, lir_op2(w->fn, LIR_LT, lane, low_ci(w, width))}});
+    }
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    LirVal all = 0;
-    for (int g = 0; g < GROUPS; g++) {
+}
+
+static void fold_store(Low *w, uint32_t acc, LirVal first_col)
+{
+    LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, COLS - 1)), low_ci(w, 4)), all = 0;
+    for (int g = 0; g < THREADS / 32; g++) {
         LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1,
-                                          .a = {lir_op2(w->fn, LIR_ADD, c4, low_ci(w, g * COLS * 4))}, .imm.i = 4});
+                                          .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, g * COLS * 4))}, .imm.i = 4});
         all = all ? lir_op2(w->fn, LIR_ADD, all, v) : v;
     }
-    LirVal ok = lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, rg, low_ci(w, 0)));
+    LirVal col = lir_op2(w->fn, LIR_ADD, first_col, w->tid);
+    LirVal ok = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LT, w->tid, low_ci(w, COLS)), lir_op2(w->fn, LIR_LT, col, w->rowlen));
     LirVal v = round_to(w, acc, all);
     lir_add(w->fn, (LirOp){.op = LIR_STGP, .ref = (int16_t)w->rv->acc[acc].tensor, .a = {out_addr(w, acc, col), v, ok},
                            .imm.i = dt_bytes(lir_dt(w->fn, v))});
@@ -237,12 +253,18 @@ static void gpu_fold(Low *w, uint32_t acc, LirVal col, LirVal rg, LirVal in, Lir
 
 static void gpu_second(Low *w, LirVal block)
 {
-    int blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1), unroll = (blocks + GROUPS - 1) / GROUPS;
-    unroll = unroll > 12 ? 12 : unroll;
-    LirVal col = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, block, low_ci(w, COLS)), lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, COLS - 1)));
-    LirVal rg = lir_op2(w->fn, LIR_SHR, w->tid, low_ci(w, 5)), in = lir_op2(w->fn, LIR_LT, col, w->rowlen);
-    for (uint32_t i = 0; i < w->rv->nacc; i++)
-        gpu_fold(w, i, col, rg, in, gpu_column(w, i, col, rg, in, unroll));
+    Fold f = {.cv = w->s->align == ALIGN_VEC && w->s->vec % 4 == 0 ? 4 : 1};
+    int width = COLS / f.cv, blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1);
+    LirVal first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, COLS));
+    f.rt = THREADS / width;
+    f.unroll = (blocks + f.rt - 1) / f.rt > 12 ? 12 : (blocks + f.rt - 1) / f.rt;
+    f.col = lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, width - 1)), low_ci(w, f.cv)));
+    f.row = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, width));
+    f.in = lir_op2(w->fn, LIR_LT, f.col, w->rowlen);
+    for (uint32_t i = 0; i < w->rv->nacc; i++) {
+        fold_threads(w, i, &f, fold_rows(w, i, &f));
+        fold_store(w, i, first);
+    }
 }
 
 /* One thread adds vec*HOST_K columns. */
@@ -275,8 +297,8 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.fn->pdl = first->fn->pdl;
     w.fn->warp = first->fn->warp;
     w.fn->cluster = 1;
-    w.fn->threads = w.host ? 1 : COLS * GROUPS;
-    w.fn->smem = w.host ? 0 : COLS * GROUPS * 4;
+    w.fn->threads = w.host ? 1 : THREADS;
+    w.fn->smem = w.host ? 0 : THREADS / 32 * COLS * 4;
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
     w.active = w.shift = w.turn = 0;
     w.k = 0;

@@ -1,0 +1,37 @@
+/* gpu.h: the little of the CUDA driver that a benchmark needs beside libliger: memory, streams, graphs, events.
+ *
+ * Loaded by dlopen; gpu_open() gives NULL and a reason where there is no driver or no device.  Errors end the program with
+ * the driver call and its code: a benchmark has nothing to recover.
+ */
+#ifndef LGR_BENCH_GPU_H
+#define LGR_BENCH_GPU_H
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Gpu Gpu;
+typedef void *GpuStream;
+typedef void *GpuGraph;
+
+Gpu      *gpu_open(const char **why_not);
+void      gpu_close(Gpu *g);
+const char *gpu_name(Gpu *g);
+uint64_t  gpu_alloc(Gpu *g, size_t bytes);
+void      gpu_free(Gpu *g, uint64_t p);
+size_t    gpu_free_memory(Gpu *g);
+void      gpu_upload(Gpu *g, uint64_t dst, const void *src, size_t bytes);
+void      gpu_download(Gpu *g, void *dst, uint64_t src, size_t bytes);
+void      gpu_copy(Gpu *g, uint64_t dst, uint64_t src, size_t bytes, GpuStream s);
+void      gpu_fill(Gpu *g, uint64_t dst, uint32_t word, size_t bytes);
+GpuStream gpu_stream(Gpu *g);
+void      gpu_sync(Gpu *g, GpuStream s);
+void      gpu_capture_begin(Gpu *g, GpuStream s);
+GpuGraph  gpu_capture_end(Gpu *g, GpuStream s);
+void      gpu_graph_free(Gpu *g, GpuGraph x);
+double    gpu_time_graph(Gpu *g, GpuGraph x, GpuStream s);   /* microseconds of one replay, by events */
+
+/* A bare cuLaunchKernelEx of a kernel with one by-value array of words, for the launch overhead's baseline. */
+typedef struct GpuKernel { void *fn; unsigned grid, block, smem; } GpuKernel;
+GpuKernel gpu_load(Gpu *g, const void *image, const char *symbol);
+void      gpu_launch(Gpu *g, GpuKernel k, void *words, GpuStream s);
+
+#endif

@@ -167,7 +167,4 @@ void ll_lines_fn(Ll *l);
 void ll_lines_at(Ll *l, Span sp);
 void ll_lines_end(Ll *l);
 
-/* ll_link.c: relocatable ELF64 to one flat blob */
-bool ll_link_flat(const char *obj, size_t n, LirFn *const *fns, uint32_t nfns, Buf *blob, uint32_t *entry, Diag *d);
-
 #endif

@@ -6,7 +6,7 @@
 #include <elf.h>
 #include <stdio.h>
 #include <string.h>
-#include "ll_int.h"
+#include "ll_link.h"
 
 enum { MAX_SECTIONS = 512, BLOB_ALIGN = 64 };
 
@@ -27,6 +27,12 @@ static bool refuse(Object *o, const char *what, const char *name)
 
 static bool inside(const Object *o, uint64_t at, uint64_t size) { return at <= o->n && size <= o->n - at; }
 
+/* A table of structures with 8-byte members, as the format wants it. */
+static bool table_ok(const Elf64_Shdr *s, size_t entry) { return s->sh_offset % 8 == 0 && s->sh_size % entry == 0; }
+
+/* A string table: so that every name in it ends. */
+static bool strings_ok(const Object *o, const Elf64_Shdr *s) { return s->sh_type == SHT_STRTAB && s->sh_size && !o->p[s->sh_offset + s->sh_size - 1]; }
+
 static const char *section_name(const Object *o, const Elf64_Shdr *s)
 {
     const Elf64_Shdr *names = &o->sh[o->eh->e_shstrndx];
@@ -39,7 +45,7 @@ static bool find_symbols(Object *o)
         const Elf64_Shdr *s = &o->sh[i];
         if (s->sh_type != SHT_SYMTAB)
             continue;
-        if (s->sh_link >= o->eh->e_shnum)
+        if (s->sh_link >= o->eh->e_shnum || !table_ok(s, sizeof *o->sym) || !strings_ok(o, &o->sh[s->sh_link]))
             return refuse(o, "malformed", "symbol table");
         o->sym = (const Elf64_Sym *)(o->p + s->sh_offset);
         o->nsym = (uint32_t)(s->sh_size / sizeof *o->sym);
@@ -55,13 +61,15 @@ static bool open_object(Object *o)
     o->eh = (const Elf64_Ehdr *)o->p;
     if (o->n < sizeof *o->eh || memcmp(o->eh->e_ident, ELFMAG, SELFMAG) || o->eh->e_ident[EI_CLASS] != ELFCLASS64)
         return refuse(o, "not an", "ELF64 object");
-    if (o->eh->e_shnum > MAX_SECTIONS || !inside(o, o->eh->e_shoff, (uint64_t)o->eh->e_shnum * sizeof(Elf64_Shdr)) ||
+    if (o->eh->e_shnum > MAX_SECTIONS || o->eh->e_shoff % 8 || !inside(o, o->eh->e_shoff, (uint64_t)o->eh->e_shnum * sizeof(Elf64_Shdr)) ||
         o->eh->e_shstrndx >= o->eh->e_shnum)
         return refuse(o, "malformed", "section table");
     o->sh = (const Elf64_Shdr *)(o->p + o->eh->e_shoff);
     for (int i = 0; i < o->eh->e_shnum; i++)
         if (o->sh[i].sh_type != SHT_NOBITS && !inside(o, o->sh[i].sh_offset, o->sh[i].sh_size))
             return refuse(o, "malformed section", "bounds");
+    if (!strings_ok(o, &o->sh[o->eh->e_shstrndx]))
+        return refuse(o, "malformed", "section names");
     return find_symbols(o);
 }
 
@@ -105,6 +113,8 @@ static bool symbol_place(Object *o, uint32_t i, int64_t *at)
     const Elf64_Sym *s = &o->sym[i];
     if (s->st_shndx == SHN_UNDEF || s->st_shndx >= o->eh->e_shnum || o->place[s->st_shndx] < 0)
         return refuse(o, "needs", symbol_name(o, s));
+    if (s->st_value > o->sh[s->st_shndx].sh_size)
+        return refuse(o, "malformed symbol", symbol_name(o, s));
     *at = o->place[s->st_shndx] + (int64_t)s->st_value;
     return true;
 }
@@ -138,7 +148,7 @@ static bool apply(Object *o, uint32_t type, char *where, size_t room, int64_t at
 
 static bool relocate_section(Object *o, const Elf64_Shdr *rs)
 {
-    if (rs->sh_info >= o->eh->e_shnum)
+    if (rs->sh_info >= o->eh->e_shnum || !table_ok(rs, sizeof(Elf64_Rela)))
         return refuse(o, "malformed", "relocation section");
     if (o->place[rs->sh_info] < 0)
         return true;
@@ -172,7 +182,7 @@ static bool find_entry(Object *o, const char *name, uint32_t *entry)
             if (!symbol_place(o, i, &at))
                 return false;
             *entry = (uint32_t)at;
-            return true;
+            return o->sym[i].st_value < o->sh[o->sym[i].st_shndx].sh_size || refuse(o, "malformed function", name);
         }
     return refuse(o, "no function", name);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "ll_link.h"
 #include "ll_session.h"
 
 static void types(Ll *l)

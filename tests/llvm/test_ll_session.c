@@ -1,7 +1,8 @@
-/* test_session.c: sessions: what LLVM gives up on becomes a diagnostic and the session goes on; threads share nothing; what the
+/* test_ll_session.c: sessions: what LLVM gives up on becomes a diagnostic and the session goes on; threads share nothing; what the
  * linker of host blobs must refuse, it refuses by name.
  */
 #include "ll_case.h"
+#include "ll_link.h"
 
 #include <elf.h>
 #include <pthread.h>
@@ -151,6 +152,53 @@ static void test_object(void **state)
     case_free(c);
 }
 
+/* A processor without fused multiply-add would need the C library's fmaf: a blob has no outside symbols. */
+static void test_needs_symbol(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_needs");
+    Buf blob = {0};
+    uint32_t entry;
+    build(c);
+    c->o.host_cpu = "x86-64";
+    assert_false(ll_emit_host(c->s, c->fns, 1, &c->o, &blob, &entry, &c->d));
+    assert_int_equal(c->d.items[0].code, LG_HOST_LINK);
+    assert_string_equal(c->d.items[0].msg, "host code: needs fmaf");
+    buf_free(&blob);
+    case_free(c);
+}
+
+/* Every truncation and every flipped byte of an object is refused or harmless. */
+static void test_damaged_object(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_damaged");
+    Buf obj = {0};
+    store_kernel(c, 1);
+    assert_true(ll_emit_object(c->s, c->fns, 1, &c->o, &obj, &c->d));
+    int refused = 0;
+    for (size_t i = 0; i < 2 * obj.n; i++) {
+        Buf blob = {0};
+        uint32_t entry = 0;
+        size_t n = i < obj.n ? i : obj.n;
+        char *copy = malloc(n + 1);
+        memcpy(copy, obj.p, n);
+        if (i >= obj.n)
+            copy[i - obj.n] ^= 0x55;
+        if (ll_link_flat(copy, n, c->fns, 1, &blob, &entry, &c->d))
+            assert_true(entry < blob.n);
+        else
+            refused++;
+        free(copy);
+        buf_free(&blob);
+        c->d.n = 0;
+    }
+    printf("  %d of %zu damaged objects refused\n", refused, 2 * obj.n);
+    assert_true(refused >= (int)obj.n);
+    buf_free(&obj);
+    case_free(c);
+}
+
 static void test_ir(void **state)
 {
     (void)state;
@@ -166,6 +214,7 @@ static void test_ir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_fatal), cmocka_unit_test(test_cluster), cmocka_unit_test(test_threads),
-                                       cmocka_unit_test(test_two_functions), cmocka_unit_test(test_object), cmocka_unit_test(test_ir)};
+                                       cmocka_unit_test(test_two_functions), cmocka_unit_test(test_object), cmocka_unit_test(test_ir), cmocka_unit_test(test_needs_symbol),
+                                       cmocka_unit_test(test_damaged_object)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* test_math.c: every function of f32 on the host against MPFR, with its bound in units in the last place.
+/* test_ll_math.c: every function of f32 on the host against MPFR, with its bound in units in the last place.
  *
  * Inputs: points spread over the whole range of bit patterns, points near the function's own difficult places, and the special
  * values.  Each function runs in 16 lanes and in one lane.

@@ -1,4 +1,4 @@
-/* test_gpu.c: kernels run on this machine's GPU: functions against libm in double, casts and integers against the host's code bit
+/* test_ll_gpu.c: kernels run on this machine's GPU: functions against libm in double, casts and integers against the host's code bit
  * by bit, masks, shuffles, barriers and asynchronous copies against plain loops.  Skipped, with the reason, where there is no GPU.
  */
 #include "ll_case.h"

@@ -1,4 +1,4 @@
-/* test_ptx.c: kernels to PTX: ordered lines and counts, and ptxas for all six GPU targets without a spilled byte. */
+/* test_ll_ptx.c: kernels to PTX: ordered lines and counts, and ptxas for all six GPU targets without a spilled byte. */
 #include "ll_case.h"
 
 #include <stdio.h>

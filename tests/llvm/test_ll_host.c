@@ -1,4 +1,4 @@
-/* test_host.c: host code run and compared: every pair of casts, integer arithmetic at its edges, loads and stores under masks and
+/* test_ll_host.c: host code run and compared: every pair of casts, integer arithmetic at its edges, loads and stores under masks and
  * predicates, loops, variables, shared memory, sums over elements.
  */
 #include "ll_case.h"

@@ -95,7 +95,7 @@ static Token step(Lexer *lx)
                                                 return token(lx, TOK_INT, from); }
         ["] [^"\n\x00]* ["]                   { check_string(lx, from); return token(lx, TOK_STRING, from); }
         ["] [^"\n\x00]*                       { diag_report(lx->d, DIAG_ERROR, LG_TOKEN, here(lx, from), "the string is not closed on its line");
-                                                return token(lx, TOK_STRING, from); }
+                                                goto skip; }
         "("  { return token(lx, TOK_LP, from); }
         ")"  { return token(lx, TOK_RP, from); }
         "["  { return token(lx, TOK_LB, from); }

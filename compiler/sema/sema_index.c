@@ -19,7 +19,7 @@ static bool never_negative(TirExt e)
 static bool within(Cx *cx, TirExt end, TirExt size, Span sp, const char *tensor)
 {
     if (never_negative(tir_ext_add(size, end, -1))) return true;
-    sema_error(cx, LG_INDEX, sp, "%s has %s here; that the index stays below is not sure for %s", tensor, ext_text(cx, size), ext_text(cx, end));
+    sema_error(cx, LG_INDEX, sp, "%s has extent %s here, which may be less than %s", tensor, ext_text(cx, size), ext_text(cx, end));
     return false;
 }
 
@@ -34,6 +34,14 @@ static bool slice_step(Cx *cx, const AstNode *n, int64_t *step)
     return false;
 }
 
+/* A number of elements that is a fraction for every size. */
+static bool divides_never(TirExt e)
+{
+    bool constant = true;
+    for (int i = 0; i < TIR_MAX_DIMS; i++) constant &= !e.k[i];
+    return constant && e.c % e.den;
+}
+
 static bool take_slice(Cx *cx, const AstNode *n, TirExt size, const char *tensor, TirIndex *ix)
 {
     TirExt lo = tir_ext_const(0), hi = size, len;
@@ -45,7 +53,7 @@ static bool take_slice(Cx *cx, const AstNode *n, TirExt size, const char *tensor
         return false;
     }
     if (!within(cx, hi, size, n->sp, tensor)) return false;
-    if (tir_ext_is_const(len, &c) && len.den != 1 && c * len.den != len.c) {
+    if (divides_never(len)) {
         sema_error(cx, LG_INDEX, n->sp, "the step %lld does not divide the slice", (long long)step);
         return false;
     }
@@ -188,7 +196,8 @@ static Value element(Cx *cx, const AstNode *n, Value tile)
         }
         Value i = sema_expr(cx, k);
         if (i.kind == V_BAD || !in_range(cx, i, cx->fn->axes[value_op(cx, tile)->ax[at]].ext, n->name)) return value_bad();
-        i = value_as(cx, i, DT_I64);
+        if (i.kind == V_INT || i.kind == V_EXT) i = value_as(cx, i, DT_I64);
+        if (i.kind == V_BAD) return i;
         if (i.kind != V_TILE || !dt_is_int(value_dt(cx, i)) || value_op(cx, i)->nax) {
             sema_error(cx, LG_INDEX, k->sp, "an element of a tile is named by one integer, not by %s", value_text(cx, i));
             return value_bad();

@@ -250,7 +250,9 @@ bool sema_check_all(const SemaOp *op, Diag *d)
         return false;
     }
     for (uint32_t k = 0; k < op->nkernels; k++) {
-        SemaBinding b = sema_binding_first(op, k);
+        SemaBinding plain = sema_binding_default(op), b = sema_binding_first(op, k);
+        sema_kernel(op, k, &plain, a, d);          /* first, so that errors of every binding are told for the plainest */
+        arena_reset(a);
         do {
             sema_kernel(op, k, &b, a, d);
             arena_reset(a);

@@ -1,0 +1,23 @@
+/* fuzz_lang.c: the entry that a fuzzer calls: any bytes through lexer, parser, typing of every kernel and rendering.
+ * Build with a fuzzing engine and link this file alone; the plain run links test_lang_fuzz.c instead.
+ */
+#include "sema.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    Arena *a = arena_new();
+    Diag d;
+    Buf text = { 0 }, json = { 0 };
+    diag_init(&d, a);
+    AstSpec *ast = ast_parse(diag_add_file(&d, "input", (const char *)data, size), a, &d);
+    SemaOp *op = sema_open(ast, a, &d);
+    if (op) sema_check_all(op, &d);
+    diag_render_text(&d, &text, false);
+    diag_render_json(&d, &json);
+    buf_free(&text);
+    buf_free(&json);
+    arena_free(a);
+    return 0;
+}

@@ -17,13 +17,23 @@ struct Arena {
     Chunk   *head;      /* first chunk */
     Chunk   *cur;       /* chunk being filled; those after it are empty */
     jmp_buf *oom;
+    Arena   *parent, *children, *sibling;
 };
 
 Arena *arena_new(void) { return calloc(1, sizeof(Arena)); }
 
+static void unlink_child(Arena *a)
+{
+    Arena **p = &a->parent->children;
+    while (*p != a) p = &(*p)->sibling;
+    *p = a->sibling;
+}
+
 void arena_free(Arena *a)
 {
     if (!a) return;
+    while (a->children) arena_free(a->children);
+    if (a->parent) unlink_child(a);
     for (Chunk *c = a->head, *next; c; c = next) {
         next = c->next;
         free(c);
@@ -46,6 +56,16 @@ static _Noreturn void out_of_memory(Arena *a)
 {
     if (a->oom) longjmp(*a->oom, 1);
     abort();
+}
+
+Arena *arena_child(Arena *parent)
+{
+    Arena *a = arena_new();
+    if (!a) out_of_memory(parent);
+    a->oom = parent->oom;
+    a->parent = parent;
+    a->sibling = parent->children;
+    return parent->children = a;
 }
 
 static Chunk *new_chunk(Arena *a, size_t bytes)

@@ -16,6 +16,7 @@
 typedef struct Arena Arena;
 
 Arena *arena_new(void);                                  /* NULL when memory is out */
+Arena *arena_child(Arena *parent);                       /* a shorter life, the same handler; freed with its parent at the latest */
 void   arena_free(Arena *a);
 void   arena_reset(Arena *a);                            /* poisons, keeps the chunks */
 void   arena_on_oom(Arena *a, jmp_buf *handler);

@@ -92,7 +92,8 @@ SemaOp *sema_open(const AstSpec *ast, Arena *a, Diag *d);
 /* One kernel under one binding; NULL when anything was wrong. Neither op nor ast is changed: threads may share them. */
 TirFn *sema_kernel(const SemaOp *op, uint32_t kernel, const SemaBinding *b, Arena *a, Diag *d);
 
-/* Types every kernel under every binding, each error told once; false when there were any. */
+/* Types every kernel under every binding, each error told once; false when there were any.  Where the bindings are too
+ * many for a second's work, every single choice and as many pairs of choices as there is time for are tried instead. */
 bool sema_check_all(const SemaOp *op, Diag *d);
 
 int sema_find_kernel(const SemaOp *op, const char *name);   /* -1 when there is none */

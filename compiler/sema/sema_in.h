@@ -102,6 +102,7 @@ void  sema_check_places(Cx *cx);                          /* unwritten outs, in-
 void  sema_open_kernel(Cx *cx, SemaOp *op, const AstNode *n);
 void  sema_open_check(Cx *cx, SemaOp *op, const AstNode *n);
 bool  sema_open_param(Cx *cx, const AstNode *n, SemaParam *out);
+TirFn *sema_build(const SemaOp *op, uint32_t kernel, const SemaBinding *b, Arena *a, Diag *d, int64_t *work);  /* adds to *work */
 bool  sema_number(Cx *cx, const AstNode *n, double *out); /* a literal, perhaps negative, or true, false */
 
 #endif

@@ -188,8 +188,7 @@ bool sema_tensor_present(const SemaOp *op, uint32_t kernel, uint32_t tensor, con
     Arena *a;
     bool there = true;
     if (!t->cond || !(a = arena_new())) return there;
-    Diag d;
-    diag_init(&d, a);
+    Diag d = { .arena = a };                     /* what could go wrong was told by sema_open() */
     Cx cx = { .op = op, .k = &op->kernels[kernel], .b = b, .a = a, .d = &d };
     sema_const_bool(&cx, t->cond, &there);
     arena_free(a);
@@ -223,6 +222,12 @@ static void add_scalar(Cx *cx, const SemaParam *p)
 
 TirFn *sema_kernel(const SemaOp *op, uint32_t kernel, const SemaBinding *b, Arena *a, Diag *d)
 {
+    int64_t work = 0;
+    return sema_build(op, kernel, b, a, d, &work);
+}
+
+TirFn *sema_build(const SemaOp *op, uint32_t kernel, const SemaBinding *b, Arena *a, Diag *d, int64_t *work)
+{
     const SemaKernel *k = &op->kernels[kernel];
     TirFn *fn = tir_new(a, op->name, k->name);
     Cx cx = { .op = op, .k = k, .b = b, .a = a, .d = d, .fn = fn };
@@ -238,26 +243,6 @@ TirFn *sema_kernel(const SemaOp *op, uint32_t kernel, const SemaBinding *b, Aren
         if (fn->tensors[i].over && fn->tensors[fn->tensors[i].over - 1].absent) fn->tensors[i].over = 0;
     sema_block(&cx, k->ast->body);
     sema_check_places(&cx);
+    *work += cx.work + fn->nops + 100;
     return cx.failed ? NULL : fn;
-}
-
-bool sema_check_all(const SemaOp *op, Diag *d)
-{
-    uint32_t before = d->nerrors;
-    Arena *a = arena_new();
-    if (!a) {
-        diag_report(d, DIAG_ERROR, LG_MEMORY, op->sp, "memory ran out");
-        return false;
-    }
-    for (uint32_t k = 0; k < op->nkernels; k++) {
-        SemaBinding plain = sema_binding_default(op), b = sema_binding_first(op, k);
-        sema_kernel(op, k, &plain, a, d);          /* first, so that errors of every binding are told for the plainest */
-        arena_reset(a);
-        do {
-            sema_kernel(op, k, &b, a, d);
-            arena_reset(a);
-        } while (sema_binding_next(op, k, &b));
-    }
-    arena_free(a);
-    return d->nerrors == before;
 }

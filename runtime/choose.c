@@ -1,0 +1,180 @@
+/* choose.c: which variant serves a bound call: the first whose conditions hold. Grids, workspace and parameter words follow. */
+#include "lgr_int.h"
+
+#include <string.h>
+
+static bool aligned(const View *v, uint32_t row_dim, int64_t to)
+{
+    if (v->shape[row_dim] > 1 && v->stride[row_dim] != 1)
+        return false;
+    if (v->base % (uint64_t)to)
+        return false;
+    for (int d = 0; d < v->rank; d++)
+        if ((uint32_t)d != row_dim && v->shape[d] > 1 && v->stride[d] * v->bytes % to)
+            return false;
+    return true;
+}
+
+static int64_t modulo(int64_t v, int64_t to) { return (v % to + to) % to; }
+
+/* Rows of both start at the same address modulo `to`. */
+static bool congruent(const View *a, const View *b, const LgkCond *c)
+{
+    int64_t to = c->value & 0xffff;
+    uint32_t ra = c->value >> 16 & 0xff, rb = c->value >> 24 & 0xff;
+    if ((a->shape[ra] > 1 && a->stride[ra] != 1) || (b->shape[rb] > 1 && b->stride[rb] != 1) || a->rank != b->rank || ra != rb)
+        return false;
+    if (a->base % (uint64_t)to != b->base % (uint64_t)to)
+        return false;
+    for (int d = 0; d < a->rank; d++)
+        if ((uint32_t)d != ra && a->shape[d] > 1 && modulo(a->stride[d] * a->bytes, to) != modulo(b->stride[d] * b->bytes, to))
+            return false;
+    return true;
+}
+
+static bool holds(const Bound *b, const LgkCond *c)
+{
+    const View *v = &b->view[c->a];
+    switch (c->kind) {
+    case LGK_C_ROWLEN_EQ:   return b->row == c->value;
+    case LGK_C_ROWLEN_LE:   return b->row <= c->value;
+    case LGK_C_ROWLEN_MULT: return b->row % c->value == 0;
+    case LGK_C_ALIGNED:     return aligned(v, c->b, c->value);
+    case LGK_C_CONGRUENT:   return congruent(v, &b->view[c->b], c);
+    case LGK_C_UNIT:        return v->shape[c->b] <= 1 || v->stride[c->b] == 1;
+    case LGK_C_INST_GE:     return b->instances >= c->value;
+    case LGK_C_INST_LE:     return b->instances <= c->value;
+    case LGK_C_ELEMS_GE:    return b->instances * b->row >= c->value;
+    case LGK_C_ELEMS_LE:    return b->instances * b->row <= c->value;
+    default:                return false;
+    }
+}
+
+static bool serves(const Bound *b, const Pack *p, const LgkVariant *v)
+{
+    const LgkCond *c = &p->t_CONDS[v->conds.first];
+    for (uint32_t i = 0; i < v->conds.count; i++)
+        if (!holds(b, &c[i]))
+            return false;
+    return true;
+}
+
+static const LgkSet *find_set(lgr_context *ctx, const Bound *b)
+{
+    const Pack *p = b->kernel->pack;
+    const LgkSet *best = NULL;
+    int score = 0;
+    for (uint32_t i = 0; i < b->inst->sets.count; i++) {
+        const LgkSet *s = &p->t_SETS[b->inst->sets.first + i];
+        int fit;
+        if (b->device != LGR_HOST_DEVICE)
+            fit = lgr__cuda_fit(ctx, b->device, s);
+        else
+            fit = !strcmp(lgr__str(p, s->target), ctx->backend ? ctx->backend->target : "host");
+        if (fit > score) {
+            score = fit;
+            best = s;
+        }
+    }
+    return best;
+}
+
+/* Instances and row length: all variants of a set agree on them. */
+static bool measure(Bound *b, const Pack *p, const LgkVariant *v)
+{
+    b->instances = 1;
+    for (uint32_t i = 0; i < v->inst.count; i++) {
+        if (!lgr__extent(&p->t_EXTENTS[v->inst.first + i], b->dims, &b->par[i]))
+            return false;
+        b->instances *= b->par[i];
+    }
+    return lgr__extent(&p->t_EXTENTS[v->row], b->dims, &b->row);
+}
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+static int64_t blocks_of(lgr_context *ctx, const Bound *b, const LgkLaunch *l)
+{
+    int64_t groups = ceil_div(b->instances, l->per);
+    switch (l->grid) {
+    case LGK_G_PERSISTENT: {
+        int64_t most = b->device != LGR_HOST_DEVICE ? (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas
+                     : ctx->backend ? (int64_t)ctx->backend->processors * l->ctas : l->ctas;
+        return groups < most ? groups : most;
+    }
+    case LGK_G_COLUMNS:        return ceil_div(b->row, l->per);
+    case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(b->row, l->per2);
+    default:                   return groups;
+    }
+}
+
+static lgr_status size_up(lgr_context *ctx, Bound *b)
+{
+    const Pack *p = b->kernel->pack;
+    for (uint32_t i = 0; i < b->variant->launches.count; i++) {
+        int64_t n = blocks_of(ctx, b, &p->t_LAUNCHES[b->variant->launches.first + i]);
+        if (n > INT32_MAX)
+            return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "more than 2^31 blocks", "%s", "fewer");
+        b->blocks[i] = (uint32_t)n;
+    }
+    size_t bytes = (size_t)b->blocks[0] * (size_t)b->row * (size_t)b->variant->work_bytes;
+    b->workspace = (bytes + 255) & ~(size_t)255;
+    return LGR_OK;
+}
+
+lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b)
+{
+    const Pack *p = b->kernel->pack;
+    (void)call;
+    if (b->device != LGR_HOST_DEVICE && !ctx->cuda) {
+        lgr_status s = lgr__cuda_open(ctx);
+        if (s != LGR_OK)
+            return s;
+    }
+    b->set = find_set(ctx, b);
+    if (!b->set)
+        return lgr__fail(LGR_ERROR_NO_TARGET, b->kernel, "", b->device == LGR_HOST_DEVICE ? "the CPU" : "this CUDA device", "%s", "a target that the pack holds");
+    for (uint32_t i = 0; i < b->set->variants.count; i++) {
+        const LgkVariant *v = &p->t_VARIANTS[b->set->variants.first + i];
+        if (i == 0 && !measure(b, p, v))
+            return lgr__fail(LGR_ERROR_SHAPE, b->kernel, "", "an extent that does not divide", "%s", "dims that the kernel's slices divide");
+        if (b->instances >= INT32_MAX || b->row >= INT32_MAX)
+            return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "2^31 rows, or rows of 2^31 elements", "%s", "fewer");
+        if (serves(b, p, v)) {
+            b->variant = v;
+            b->nth = i;
+            return size_up(ctx, b);
+        }
+    }
+    return lgr__fail(LGR_ERROR_NO_VARIANT, b->kernel, "", "", "%s", "tensors that a variant of the pack serves");
+}
+
+static uint64_t scalar_bits(const Bound *b, const lgr_call *call, uint32_t i)
+{
+    const LgkScalar *s = &b->kernel->pack->t_SCALARS[b->kernel->k->scalars.first + i];
+    uint64_t bits = 0;
+    if (s->dtype == LGK_F32) {
+        float f = (float)(call->scalars ? call->scalars[i].f : s->def);
+        memcpy(&bits, &f, sizeof f);
+        return bits;
+    }
+    return (uint64_t)(call->scalars ? call->scalars[i].i : (int64_t)s->def);
+}
+
+void lgr__fill_words(const Bound *b, const lgr_call *call, const LgkLaunch *l, uint64_t *words)
+{
+    const LgkWord *w = &b->kernel->pack->t_WORDS[l->words.first];
+    for (uint32_t i = 0; i < l->words.count; i++) {
+        switch (w[i].kind) {
+        case LGK_W_DIM:    words[i] = (uint64_t)b->dims[w[i].a]; break;
+        case LGK_W_PTR:    words[i] = b->view[w[i].a].present ? b->view[w[i].a].base : 0; break;
+        case LGK_W_STRIDE: words[i] = b->view[w[i].a].present ? (uint64_t)b->view[w[i].a].stride[w[i].b] : 0; break;
+        case LGK_W_SCALAR: words[i] = scalar_bits(b, call, w[i].a); break;
+        case LGK_W_WORK:   words[i] = (uint64_t)(uintptr_t)call->workspace; break;
+        case LGK_W_INST:   words[i] = (uint64_t)b->instances; break;
+        case LGK_W_PAREXT: words[i] = (uint64_t)b->par[w[i].a]; break;
+        case LGK_W_ROWLEN: words[i] = (uint64_t)b->row; break;
+        default:           words[i] = b->blocks[w[i].a]; break;
+        }
+    }
+}

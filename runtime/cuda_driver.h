@@ -1,0 +1,29 @@
+/* cuda_driver.h: the part of the CUDA driver that the runtime uses, as one table of function pointers.
+ *
+ * Declared here because the driver's own headers are not needed to run.  lgr_config.driver may point to a filled LgrCudaDriver:
+ * tests do.  Layouts follow the driver API reference; the sizes are asserted below.
+ */
+#ifndef LGR_CUDA_DRIVER_H
+#define LGR_CUDA_DRIVER_H
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct LgrCuAttribute { uint32_t id; uint32_t pad; uint64_t value[8]; } LgrCuAttribute;
+typedef struct LgrCuConfig {
+    uint32_t grid[3], block[3], shared;
+    void *stream;
+    LgrCuAttribute *attrs;
+    uint32_t nattrs;
+} LgrCuConfig;
+_Static_assert(sizeof(LgrCuAttribute) == 72 && offsetof(LgrCuAttribute, value) == 8, "CUlaunchAttribute");
+_Static_assert(sizeof(LgrCuConfig) == 56 && offsetof(LgrCuConfig, stream) == 32, "CUlaunchConfig");
+
+enum { LGR_CU_ATTR_CLUSTER = 4, LGR_CU_ATTR_PDL = 6, LGR_CU_FUNC_MAX_SHARED = 8, LGR_CU_DEV_PROCESSORS = 16, LGR_CU_DEV_MAJOR = 75, LGR_CU_DEV_MINOR = 76 };
+
+typedef struct LgrCudaDriver {
+#define X(field, symbol, args) int(*field) args;
+#include "cuda_driver.def"
+#undef X
+} LgrCudaDriver;
+
+#endif

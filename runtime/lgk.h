@@ -1,0 +1,119 @@
+/* lgk.h: the pack format (.lgk): a manifest of fixed-size records in tables, then code.
+ *
+ * Little-endian, mapped read-only and used in place; every reference is an index into a table or an offset into the strings, and
+ * is checked once when the pack is opened.  The manifest (everything before `code_offset`) has one digest, every piece of code its own,
+ * checked when that code is loaded.  Written by compiler/pack, read by runtime/pack_open.c.
+ */
+#ifndef LGR_LGK_H
+#define LGR_LGK_H
+#include <stdint.h>
+
+#define LGK_MAGIC "LGRPACK\1"
+enum { LGK_VERSION = 1, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 6, LGK_MAX_OPTIONS = 10, LGK_MAX_TENSORS = 24,
+       LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 128, LGK_MAX_LAUNCHES = 4, LGK_MAX_INST = 8 };
+
+/* X(enum, record type) */
+#define LGK_TABLES(X)            \
+    X(STRINGS, char)             \
+    X(KERNELS, LgkKernel)        \
+    X(NAMES, LgkName)            \
+    X(CHOICES, LgkName)          \
+    X(TYPES, LgkType)            \
+    X(OPTIONS, LgkOption)        \
+    X(TENSORS, LgkTensor)        \
+    X(EXTENTS, LgkExtent)        \
+    X(SCALARS, LgkScalar)        \
+    X(INSTANCES, LgkInstance)    \
+    X(SETS, LgkSet)              \
+    X(VARIANTS, LgkVariant)      \
+    X(CONDS, LgkCond)            \
+    X(LAUNCHES, LgkLaunch)       \
+    X(WORDS, LgkWord)            \
+    X(CODES, LgkCode)
+
+enum {
+#define X(e, type) LGK_T_##e,
+    LGK_TABLES(X)
+#undef X
+    LGK_T_COUNT
+};
+
+typedef struct LgkTable { uint64_t offset; uint32_t count, stride; } LgkTable;
+
+typedef struct LgkHeader {
+    char     magic[8];
+    uint32_t version, ntables;
+    uint64_t size;                 /* of the whole file */
+    uint64_t code_offset;          /* end of the manifest */
+    uint64_t digest[2];            /* XXH3-128 of the manifest with this field zero */
+    LgkTable table[LGK_T_COUNT];
+} LgkHeader;
+
+typedef uint32_t LgkStr;           /* offset into STRINGS */
+typedef struct LgkRange { uint32_t first, count; } LgkRange;
+
+typedef struct LgkName { LgkStr name; uint32_t dtype; } LgkName;   /* dims, option choices; type choices by dtype */
+typedef struct LgkKernel {
+    LgkStr   op, name, doc;
+    uint32_t flags;
+    LgkRange dims, types, options, tensors, scalars, instances;    /* dims in NAMES */
+} LgkKernel;
+typedef struct LgkType { LgkStr name; LgkRange choices; } LgkType;             /* CHOICES */
+typedef struct LgkOption { LgkStr name; LgkRange choices; uint32_t def; } LgkOption;
+
+enum { LGK_IN, LGK_OUT, LGK_INOUT };
+typedef struct LgkTensor {
+    LgkStr   name;
+    uint32_t rank, mode, dtype;    /* dtype: LgkDtype when fixed, 0 when bound by a type */
+    int32_t  type;                 /* index among the kernel's types, -1 when fixed */
+    int32_t  over;                 /* tensor it may lie over, -1 none */
+    uint32_t accumulate, optional;
+    uint32_t extents;              /* first of `rank` EXTENTS */
+} LgkTensor;
+typedef struct LgkExtent { int64_t c, den, k[LGK_MAX_DIMS]; } LgkExtent;       /* (c + sum k*dim) / den */
+typedef struct LgkScalar { LgkStr name; uint32_t dtype, has_default, pad; double def; } LgkScalar;
+
+typedef struct LgkInstance {
+    uint32_t dtype[LGK_MAX_TYPES], option[LGK_MAX_OPTIONS];
+    uint64_t present;              /* bit i: tensor i is given */
+    LgkRange sets;
+} LgkInstance;
+typedef struct LgkSet {            /* the variants of one instance on one target */
+    LgkStr   target;
+    uint32_t kind;                 /* LgkCodeKind */
+    uint32_t sm, arch_specific;    /* 90 and 1 for sm_90a */
+    LgkRange variants;
+} LgkSet;
+typedef struct LgkVariant {
+    LgkStr   schedule, symbol;
+    LgkRange conds, launches, inst;   /* inst: EXTENTS whose product is the number of instances */
+    uint32_t row;                  /* EXTENTS: row length */
+    uint32_t code;
+    int32_t  work_bytes, registers, spills;
+    uint32_t pad;
+} LgkVariant;
+
+/* Condition, grid and word kinds are those of compiler/lower/lower.h and compiler/lir/lir.h; compiler/pack asserts it. */
+enum { LGK_C_ROWLEN_EQ, LGK_C_ROWLEN_LE, LGK_C_ROWLEN_MULT, LGK_C_ALIGNED, LGK_C_CONGRUENT, LGK_C_UNIT, LGK_C_INST_GE, LGK_C_INST_LE,
+       LGK_C_ELEMS_GE, LGK_C_ELEMS_LE, LGK_C_COUNT };
+enum { LGK_G_GROUPS, LGK_G_PERSISTENT, LGK_G_COLUMNS, LGK_G_GROUPS_COLUMNS, LGK_G_COUNT };
+enum { LGK_W_DIM, LGK_W_PTR, LGK_W_STRIDE, LGK_W_SCALAR, LGK_W_WORK, LGK_W_INST, LGK_W_PAREXT, LGK_W_ROWLEN, LGK_W_BLOCKS, LGK_W_COUNT };
+
+typedef struct LgkCond { uint32_t kind, a, b, pad; int64_t value; } LgkCond;
+typedef struct LgkLaunch {
+    LgkStr   symbol;
+    uint32_t entry;                /* host: offset of the function in its code */
+    uint32_t grid;
+    int32_t  per, per2, ctas;
+    uint32_t threads, shared, cluster, pdl;
+    LgkRange words;
+} LgkLaunch;
+typedef struct LgkWord { uint16_t kind, a, b, pad; } LgkWord;
+
+typedef enum LgkCodeKind { LGK_CODE_CUBIN = 1, LGK_CODE_PTX, LGK_CODE_HOST, LGK_CODE_SIM } LgkCodeKind;
+typedef struct LgkCode { uint64_t offset, size, digest[2]; uint32_t kind, pad; } LgkCode;   /* offset from the file's start, 16-byte aligned */
+
+/* Element types: the numbers of dsl/dtype.def. */
+enum { LGK_BOOL = 1, LGK_I8, LGK_U8, LGK_I32, LGK_I64, LGK_F16, LGK_BF16, LGK_F32, LGK_F64, LGK_DTYPES };
+
+#endif

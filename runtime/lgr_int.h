@@ -1,0 +1,113 @@
+/* lgr_int.h: the runtime's own structures. Nothing of it is public.
+ *
+ * A context holds packs (mapped, validated), kernels (views into packs) and, per device, the code loaded so far: a table of function
+ * handles by launch record, filled by preparing and only read by launching.
+ */
+#ifndef LGR_INT_H
+#define LGR_INT_H
+#include "backend.h"
+#include "lgk.h"
+#include "liger.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum { LGR_MAX_DEVICES = 16, LGR_HOST_DEVICE = LGR_MAX_DEVICES, LGR_DEVICES };
+
+typedef struct Pack {
+    struct Pack *next;
+    const uint8_t *base;
+    size_t size;
+    bool mapped;
+    const LgkHeader *head;
+    const char *strings;
+#define X(e, type) const type *t_##e;
+    LGK_TABLES(X)
+#undef X
+    _Atomic(void *) *fn[LGR_DEVICES];      /* by launch record; NULL until a device is first used */
+    _Atomic(void *) *module[LGR_DEVICES];  /* by code record */
+} Pack;
+
+struct lgr_kernel {
+    Pack *pack;
+    const LgkKernel *k;
+    _Atomic uint32_t last;                 /* instance found last */
+};
+
+struct lgr_context {
+    lgr_config config;
+    pthread_mutex_t lock;                  /* loading only */
+    Pack *packs;
+    lgr_kernel *kernels;
+    uint32_t nkernels;
+    struct Cuda *cuda;                     /* NULL until first needed */
+    struct HostPool *pool;
+    const lgr__backend *backend;           /* instead of the host's own, for CPU tensors (tests, sim) */
+    void *backend_self;
+};
+
+/* ---- one call, bound ---- */
+
+typedef struct View { uint64_t base; int64_t shape[LGK_MAX_RANK], stride[LGK_MAX_RANK]; int rank, bytes; bool present; } View;
+
+typedef struct Bound {
+    const lgr_kernel *kernel;
+    const LgkInstance *inst;
+    const LgkSet *set;
+    const LgkVariant *variant;
+    uint32_t nth;                          /* of the set's variants */
+    int device;                            /* CUDA device number, or LGR_HOST_DEVICE */
+    View view[LGK_MAX_TENSORS];
+    int64_t dims[LGK_MAX_DIMS];
+    int64_t instances, row;
+    int64_t par[LGK_MAX_INST];
+    uint32_t blocks[LGK_MAX_LAUNCHES];
+    size_t workspace;
+} Bound;
+
+/* ---- memory ---- */
+void *lgr__alloc(lgr_context *ctx, size_t n);          /* zeroed */
+void  lgr__release(lgr_context *ctx, void *p);
+void  lgr__log(lgr_context *ctx, lgr_log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- error.c ---- */
+lgr_status lgr__fail(lgr_status s, const lgr_kernel *k, const char *argument, const char *found, const char *wanted_fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+lgr_status lgr__fail_driver(const char *call, int code, const char *hint);
+
+/* ---- pack_open.c ---- */
+lgr_status lgr__pack_add(lgr_context *ctx, const void *data, size_t size, bool mapped);
+void       lgr__packs_free(lgr_context *ctx);
+bool       lgr__code_intact(const Pack *p, const LgkCode *c);
+const char *lgr__str(const Pack *p, LgkStr s);
+
+/* ---- bind.c, choose.c ---- */
+lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b);     /* instance, dims, views */
+lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b);   /* set, variant, grids, workspace */
+bool lgr__extent(const LgkExtent *e, const int64_t *dims, int64_t *out);
+void lgr__extent_text(const lgr_kernel *k, const LgkExtent *e, char *buf, size_t n);
+void lgr__fill_words(const Bound *b, const lgr_call *call, const LgkLaunch *l, uint64_t *words);
+
+/* ---- devices ---- */
+lgr_status lgr__load(lgr_context *ctx, const Bound *b);                     /* every launch of the variant; takes the lock */
+lgr_status lgr__cuda_open(lgr_context *ctx);
+void       lgr__cuda_close(lgr_context *ctx);
+int        lgr__cuda_fit(lgr_context *ctx, int device, const LgkSet *set);  /* 0: does not run there; larger is better */
+int        lgr__cuda_processors(lgr_context *ctx, int device);
+bool       lgr__cuda_capturing(lgr_context *ctx, void *stream);
+lgr_status lgr__cuda_load(lgr_context *ctx, int device, const Pack *p, const LgkCode *code, void **module);
+lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol, uint32_t shared, void **fn);
+lgr_status lgr__cuda_launch(lgr_context *ctx, void *fn, const LgkLaunch *l, uint32_t blocks, uint64_t *words, void *stream);
+lgr_status lgr__cuda_zero(lgr_context *ctx, const View *v, void *stream);
+void       lgr__cuda_unload(lgr_context *ctx, int device, void *module);
+
+bool lgr__cache_get(lgr_context *ctx, const void *ptx, size_t n, int sm, void **code, size_t *size);   /* *code is the caller's */
+void lgr__cache_put(lgr_context *ctx, const void *ptx, size_t n, int sm, const void *code, size_t size);
+
+lgr_status lgr__host_load(lgr_context *ctx, const Pack *p, const LgkCode *code, void **module);
+void       lgr__host_unload(const LgkCode *code, void *module);
+lgr_status lgr__host_run(lgr_context *ctx, lgr__host_fn fn, const uint64_t *words, uint32_t blocks);
+void       lgr__host_close(lgr_context *ctx);
+
+#endif

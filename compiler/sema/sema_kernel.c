@@ -102,15 +102,27 @@ static bool tensor_shape(Cx *cx, const AstNode *n, SemaTensor *t)
     return true;
 }
 
-/* Conditions may test options and types only; each is tried under the default binding, which names them all. */
+/* Every part by itself, so that none hides behind an `and` that is false. */
+static bool condition_parts(Cx *cx, const AstNode *n)
+{
+    bool value;
+    if (n->kind == AST_BINARY && (n->op == AO_AND || n->op == AO_OR)) {
+        bool left = condition_parts(cx, n->a);
+        return condition_parts(cx, n->b) && left;
+    }
+    if (n->kind == AST_UNARY && n->op == AO_NOT) return condition_parts(cx, n->a);
+    return sema_const_bool(cx, n, &value);
+}
+
+/* Conditions may test options and types only; what goes wrong under one binding does so under all. */
 static bool tensor_condition(Cx *cx, const AstNode *n, SemaTensor *t)
 {
     SemaBinding b = sema_binding_default(cx->op);
     const DiagFile *f = &cx->d->files[n->sp.file];
-    bool value, ok = true;
+    bool ok;
     if (!n->a) return true;
     cx->b = &b;
-    ok = sema_const_bool(cx, n->a, &value);
+    ok = condition_parts(cx, n->a);
     cx->b = NULL;
     t->cond = n->a;
     t->cond_text = arena_strn(cx->a, f->text + n->a->sp.lo, n->a->sp.hi - n->a->sp.lo);
@@ -185,13 +197,9 @@ void sema_open_kernel(Cx *cx, SemaOp *op, const AstNode *n)
 bool sema_tensor_present(const SemaOp *op, uint32_t kernel, uint32_t tensor, const SemaBinding *b)
 {
     const SemaTensor *t = &op->kernels[kernel].tensors[tensor];
-    Arena *a;
+    Cx cx = { .op = op, .k = &op->kernels[kernel], .b = b };     /* no arena: sema_open() has told all errors */
     bool there = true;
-    if (!t->cond || !(a = arena_new())) return there;
-    Diag d = { .arena = a };                     /* what could go wrong was told by sema_open() */
-    Cx cx = { .op = op, .k = &op->kernels[kernel], .b = b, .a = a, .d = &d };
-    sema_const_bool(&cx, t->cond, &there);
-    arena_free(a);
+    if (t->cond) sema_const_bool(&cx, t->cond, &there);
     return there;
 }
 

@@ -187,10 +187,6 @@ Value sema_call(Cx *cx, const AstNode *n)
     DType dt = f ? DT_NONE : sema_dtype(cx, n->name);
     Value v[3];
     int count = 0, plain;
-    if (!cx->fn) {
-        sema_error(cx, LG_CONST, n->sp, "no function can be called here");
-        return value_bad();
-    }
     if (dt) return convert(cx, n, dt);
     if (!f) return unknown_call(cx, n);
     if (!count_args(cx, f, n, &plain)) return value_bad();

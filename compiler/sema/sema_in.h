@@ -76,7 +76,7 @@ Value arith_unary(Cx *cx, const AstNode *n, Value a);
 
 /* sema_expr.c */
 Value sema_expr(Cx *cx, const AstNode *n);
-Value sema_call(Cx *cx, const AstNode *n);                /* sema_call.c */
+Value sema_call(Cx *cx, const AstNode *n);                /* sema_call.c; in a kernel only, as sema_index() */
 bool  sema_const_bool(Cx *cx, const AstNode *n, bool *out);
 bool  sema_extent(Cx *cx, const AstNode *n, TirExt *out); /* an extent, or an error */
 DType sema_dtype(Cx *cx, const char *name);               /* a type of the op as bound, or an element type; DT_NONE */

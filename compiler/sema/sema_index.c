@@ -219,11 +219,7 @@ static Value unknown(Cx *cx, const AstNode *n)
 Value sema_index(Cx *cx, const AstNode *n)
 {
     Local *l = find_local(cx, n->name);
-    int t = cx->fn ? find_tensor(cx->k, n->name) : -1;
-    if (!cx->fn) {
-        sema_error(cx, LG_CONST, n->sp, "no tensor can be read here");
-        return value_bad();
-    }
+    int t = find_tensor(cx->k, n->name);
     if (l) return element(cx, n, l->v);
     return t >= 0 ? load(cx, n, t) : unknown(cx, n);
 }

@@ -102,6 +102,8 @@ static bool tensor_shape(Cx *cx, const AstNode *n, SemaTensor *t)
     return true;
 }
 
+static bool plain(const AstNode *n) { return n->kind == AST_NAME || n->kind == AST_BOOL; }
+
 /* Every part by itself, so that none hides behind an `and` that is false. */
 static bool condition_parts(Cx *cx, const AstNode *n)
 {
@@ -111,7 +113,10 @@ static bool condition_parts(Cx *cx, const AstNode *n)
         return condition_parts(cx, n->b) && left;
     }
     if (n->kind == AST_UNARY && n->op == AO_NOT) return condition_parts(cx, n->a);
-    return sema_const_bool(cx, n, &value);
+    bool equation = n->kind == AST_BINARY && (n->op == AO_EQ || n->op == AO_NE);
+    if (plain(n) || (equation && plain(n->a) && plain(n->b))) return sema_const_bool(cx, n, &value);
+    sema_error(cx, LG_CONST, n->sp, "a tensor's condition is made of options, types, ==, !=, and, or, not");
+    return false;
 }
 
 /* Conditions may test options and types only; what goes wrong under one binding does so under all. */

@@ -25,7 +25,10 @@ typedef struct Value {
 typedef struct Local { const char *name; Value v; bool var; uint32_t region; Span sp; } Local;
 
 /* One load or store, for the rules about instances. par[i]: as Value.par for index i. */
-typedef struct Access { uint32_t tensor, nest; bool store; uint16_t par[TIR_MAX_RANK]; Span sp; } Access;
+typedef struct Access { uint32_t tensor, nest, region; bool store; uint16_t par[TIR_MAX_RANK]; Span sp; } Access;
+
+/* A run-time region: par, or one arm of an if; the arms of one if share `branch`. */
+typedef struct Region { uint32_t parent, branch; } Region;
 
 typedef struct Cx {
     const SemaOp *op;
@@ -36,7 +39,8 @@ typedef struct Cx {
     TirFn    *fn;                    /* NULL while declarations are read: only extents and numbers then */
     Local    *locals;   uint32_t nlocals, caplocals;
     Access   *accesses; uint32_t naccesses, capaccesses;
-    uint32_t  region, regions;       /* the run-time region being filled, and how many there were */
+    Region   *regions;  uint32_t nregions, capregions;   /* regions[0]: outside all */
+    uint32_t  region;                /* the one being filled */
     uint32_t  nest;                  /* 1.. inside a par nest, 0 outside */
     uint32_t  nests, first_par;      /* first_par: of this nest */
     int64_t   work;

@@ -152,6 +152,7 @@ static void record(Cx *cx, const Place *p, bool store)
     Access *a = ARENA_PUSH(cx->a, cx->accesses, cx->naccesses, cx->capaccesses);
     *a = p->acc;
     a->store = store;
+    a->region = cx->region;
 }
 
 static Value load(Cx *cx, const AstNode *n, int t)

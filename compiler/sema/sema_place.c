@@ -23,11 +23,20 @@ static void read_by_others(Cx *cx, const Access *load, const Access *store)
     sema_note(cx, store->sp, "written here");
 }
 
+/* Are a and b in different arms of one if, so that no instance runs both? */
+static bool exclusive(Cx *cx, uint32_t a, uint32_t b)
+{
+    for (uint32_t i = a; i; i = cx->regions[i].parent)
+        for (uint32_t j = b; j; j = cx->regions[j].parent)
+            if (i != j && cx->regions[i].branch == cx->regions[j].branch) return true;
+    return false;
+}
+
 static void check_pair(Cx *cx, uint32_t load, uint32_t store)
 {
     const Access *l = &cx->accesses[load], *s = &cx->accesses[store];
     bool over = l->tensor != s->tensor, one_nest = l->nest == s->nest;
-    if (load > store && (one_nest || over)) {
+    if (load > store && (one_nest ? !exclusive(cx, l->region, s->region) : over)) {
         read_after_write(cx, l, s);
         return;
     }

@@ -47,10 +47,15 @@ static void assign(Cx *cx, const AstNode *n)
     l->v = v;
 }
 
-static void region(Cx *cx, TirOp open)
+/* branch: the region that is the first arm of the same if, or 0. */
+static uint32_t region(Cx *cx, TirOp open, uint32_t parent, uint32_t branch)
 {
     tir_add(cx->fn, open);
-    cx->region = ++cx->regions;
+    if (!cx->nregions) ARENA_PUSH(cx->a, cx->regions, cx->nregions, cx->capregions);
+    cx->region = cx->nregions;
+    Region *r = ARENA_PUSH(cx->a, cx->regions, cx->nregions, cx->capregions);
+    *r = (Region){ parent, branch ? branch : cx->region };
+    return cx->region;
 }
 
 static void coordinates(Cx *cx, const AstNode *n)
@@ -74,7 +79,7 @@ static void par(Cx *cx, const AstNode *n)
     if (cx->fn->npars - first != n->kids.n) return;
     cx->nest = ++cx->nests;
     cx->first_par = first;
-    region(cx, (TirOp){ .op = TIR_PAR, .ref = (uint16_t)first, .ref2 = (uint16_t)n->kids.n, .sp = n->sp });
+    region(cx, (TirOp){ .op = TIR_PAR, .ref = (uint16_t)first, .ref2 = (uint16_t)n->kids.n, .sp = n->sp }, outer, 0);
     uint32_t mark = cx->nlocals, p = first;
     for (const AstNode *c = n->kids.first; c; c = c->next, p++) {
         TirVal v = tir_add(cx->fn, (TirOp){ .op = TIR_COORD, .dt = DT_I64, .ref = (uint16_t)p, .sp = c->sp });
@@ -105,10 +110,10 @@ static void run_time_if(Cx *cx, const AstNode *n, Value c)
         sema_error(cx, LG_PLACE, n->a->sp, "a condition outside par is made of options and types");
         return;
     }
-    region(cx, (TirOp){ .op = TIR_IF, .a = { c.v }, .sp = n->sp });
+    uint32_t first = region(cx, (TirOp){ .op = TIR_IF, .a = { c.v }, .sp = n->sp }, outer, 0);
     sema_block(cx, n->body);
     if (n->kids.n) {
-        region(cx, (TirOp){ .op = TIR_ELSE, .sp = n->sp });
+        region(cx, (TirOp){ .op = TIR_ELSE, .sp = n->sp }, outer, first);
         sema_block(cx, n->kids);
     }
     tir_add(cx->fn, (TirOp){ .op = TIR_END, .sp = n->sp });

@@ -41,6 +41,7 @@ typedef struct Cx {
     Access   *accesses; uint32_t naccesses, capaccesses;
     Region   *regions;  uint32_t nregions, capregions;   /* regions[0]: outside all */
     uint32_t  region;                /* the one being filled */
+    uint32_t  written;               /* bit set of tensors */
     uint32_t  nest;                  /* 1.. inside a par nest, 0 outside */
     uint32_t  nests, first_par;      /* first_par: of this nest */
     int64_t   work;
@@ -100,6 +101,7 @@ void  sema_store(Cx *cx, const AstNode *n);
 
 /* sema_stmt.c, sema_place.c */
 void  sema_block(Cx *cx, AstList body);
+void  sema_record(Cx *cx, const Access *a);               /* for sema_check_places() */
 void  sema_check_places(Cx *cx);                          /* unwritten outs, in-place forms */
 
 /* sema_kernel.c, sema_checks.c */

@@ -149,10 +149,10 @@ static bool take_place(Cx *cx, const AstNode *n, int t, Place *p)
 
 static void record(Cx *cx, const Place *p, bool store)
 {
-    Access *a = ARENA_PUSH(cx->a, cx->accesses, cx->naccesses, cx->capaccesses);
-    *a = p->acc;
-    a->store = store;
-    a->region = cx->region;
+    Access a = p->acc;
+    a.store = store;
+    a.region = cx->region;
+    sema_record(cx, &a);
 }
 
 static Value load(Cx *cx, const AstNode *n, int t)
@@ -241,8 +241,7 @@ static bool instances_apart(Cx *cx, const AstNode *n, const Place *p)
 static bool may_store(Cx *cx, const AstNode *n, int t)
 {
     const SemaTensor *s = &cx->k->tensors[t];
-    bool sums = cx->fn->tensors[t].accumulate, written = false;
-    for (uint32_t i = 0; i < cx->naccesses; i++) written |= cx->accesses[i].store && cx->accesses[i].tensor == (uint32_t)t;
+    bool sums = cx->fn->tensors[t].accumulate, written = cx->written >> t & 1;
     if (s->mode == TIR_IN) sema_error(cx, LG_ACCESS, n->sp, "%s is an in tensor and cannot be written", n->name);
     else if (n->mode && s->mode == TIR_INOUT) sema_limit(cx, LG_ACCESS, n->sp, "%s is inout; only out tensors are summed with +=", n->name);
     else if (written && sums != (bool)n->mode) sema_error(cx, LG_ACCESS, n->sp, "%s is written both by = and by +=", n->name);

@@ -4,10 +4,30 @@
  * (inout, or out over an in) is read before and only by the instance that writes it; every dim can be told from shapes.
  */
 #include "sema_in.h"
+#include <string.h>
+
+enum { LOOK_BACK = 64 };       /* unrolled loops repeat themselves: this many accesses are compared */
 
 static bool same_place(Cx *cx, uint32_t a, uint32_t b)
 {
     return a == b || cx->fn->tensors[a].over == b + 1 || cx->fn->tensors[b].over == a + 1;
+}
+
+static bool repeats(const Access *a, const Access *b)
+{
+    return a->tensor == b->tensor && a->nest == b->nest && a->region == b->region && a->store == b->store && !memcmp(a->par, b->par, sizeof a->par);
+}
+
+void sema_record(Cx *cx, const Access *a)
+{
+    uint32_t n = cx->naccesses, from = n > LOOK_BACK ? n - LOOK_BACK : 0;
+    if (a->store) cx->written |= 1u << a->tensor;
+    for (uint32_t i = n; i-- > from;) {
+        const Access *b = &cx->accesses[i];
+        if (repeats(a, b)) return;
+        if (b->store && !a->store && same_place(cx, a->tensor, b->tensor)) break;      /* what comes after a write counts anew */
+    }
+    *ARENA_PUSH(cx->a, cx->accesses, cx->naccesses, cx->capaccesses) = *a;
 }
 
 static void read_after_write(Cx *cx, const Access *load, const Access *store)
@@ -51,16 +71,14 @@ static void check_pair(Cx *cx, uint32_t load, uint32_t store)
 static void check_in_place(Cx *cx)
 {
     for (uint32_t s = 0; s < cx->naccesses; s++)
-        for (uint32_t l = 0; l < cx->naccesses && cx->accesses[s].store; l++)
+        for (uint32_t l = 0; l < cx->naccesses && cx->accesses[s].store && cx->d->nerrors < DIAG_MAX_ITEMS; l++)
             if (!cx->accesses[l].store && same_place(cx, cx->accesses[l].tensor, cx->accesses[s].tensor)) check_pair(cx, l, s);
 }
 
 static void check_written(Cx *cx)
 {
     for (uint32_t t = 0; t < cx->fn->ntensors; t++) {
-        bool written = false;
-        for (uint32_t i = 0; i < cx->naccesses; i++) written |= cx->accesses[i].store && cx->accesses[i].tensor == t;
-        if (written || cx->fn->tensors[t].mode == TIR_IN || cx->fn->tensors[t].absent) continue;
+        if ((cx->written >> t & 1) || cx->fn->tensors[t].mode == TIR_IN || cx->fn->tensors[t].absent) continue;
         sema_error(cx, LG_UNWRITTEN, cx->fn->tensors[t].sp, "%s %s is never written", cx->fn->tensors[t].mode == TIR_OUT ? "out" : "inout", cx->fn->tensors[t].name);
     }
 }

@@ -1,0 +1,107 @@
+/* options.c: see options.h. */
+#define _GNU_SOURCE
+#include "options.h"
+
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPT_TARGET = 1, OPT_FIX };
+
+static const char *const commands[] = {"build", "targets", "ops", "explain"};
+
+static bool is_command(const char *s)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (!strcmp(commands[i], s))
+            return true;
+    return false;
+}
+
+static int add_targets(Options *o, const char *list)
+{
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ",");
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", (int)n, p);
+        const Target *t = target_find(name);
+        if (!t || o->ntargets == TARGET_COUNT) {
+            fprintf(stderr, "ligerc: no target %s; `ligerc targets` lists them\n", name);
+            return EXIT_USAGE;
+        }
+        o->targets[o->ntargets++] = t;
+        p += n + (p[n] == ',');
+    }
+    return EXIT_DONE;
+}
+
+static int handle(Options *o, int code, char *arg)
+{
+    if (code == OPT_TARGET)
+        return add_targets(o, arg);
+    if (o->nfix == 64) {
+        fprintf(stderr, "ligerc: too many bindings\n");
+        return EXIT_USAGE;
+    }
+    o->fix[o->nfix++] = arg;
+    return EXIT_DONE;
+}
+
+static int take_files(poptContext c, Options *o)
+{
+    for (const char *f; (f = poptGetArg(c));) {
+        if (!o->command && is_command(f)) {
+            o->command = f;
+            continue;
+        }
+        if (o->nfiles == 256) {
+            fprintf(stderr, "ligerc: too many files\n");
+            return EXIT_USAGE;
+        }
+        o->files[o->nfiles++] = strdup(f);
+    }
+    if (!o->command)
+        o->command = "build";
+    return EXIT_DONE;
+}
+
+int options_parse(int argc, char **argv, Options *o)
+{
+    *o = (Options){.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN), .diagnostics = "text", .color = "auto"};
+    struct poptOption table[] = {
+        {"output", 'o', POPT_ARG_STRING, &o->output, 0, "where to write; - is standard output", "FILE"},
+        {"target", 't', POPT_ARG_STRING, NULL, OPT_TARGET, "targets to build for (host)", "LIST"},
+        {"emit", 'e', POPT_ARG_STRING, &o->emit, 0, "pack, tile-ir, schedule, lowered-ir, llvm or ptx (pack)", "WHAT"},
+        {"define", 'D', POPT_ARG_STRING, NULL, OPT_FIX, "only bindings with this type or option", "NAME=VALUE"},
+        {"dtype", 0, POPT_ARG_STRING, NULL, OPT_FIX, "the same, for a type", "NAME=VALUE"},
+        {"option", 0, POPT_ARG_STRING, NULL, OPT_FIX, "the same, for an option", "NAME=VALUE"},
+        {"kernel", 'k', POPT_ARG_STRING, &o->kernel, 0, "only this kernel", "NAME"},
+        {"schedule", 's', POPT_ARG_STRING, &o->schedule, 0, "one schedule instead of the model's", "TEXT"},
+        {"jobs", 'j', POPT_ARG_INT, &o->jobs, 0, "threads", "N"},
+        {"ptx", 0, POPT_ARG_NONE, &o->ptx_only, 0, "PTX in the pack even where ptxas is installed", NULL},
+        {"MD", 0, POPT_ARG_NONE | POPT_ARGFLAG_ONEDASH, &o->make_deps, 0, "write a make rule beside the output", NULL},
+        {"MF", 0, POPT_ARG_STRING | POPT_ARGFLAG_ONEDASH, &o->depfile, 0, "where to write it", "FILE"},
+        {"diagnostics", 0, POPT_ARG_STRING, &o->diagnostics, 0, "text or json", "FORM"},
+        {"color", 0, POPT_ARG_STRING, &o->color, 0, "auto, always or never", "WHEN"},
+        {"verbose", 'v', POPT_ARG_NONE, &o->verbose, 0, "a line for each unit: variants, time, registers, spills", NULL},
+        POPT_AUTOHELP POPT_TABLEEND};
+    poptContext c = poptGetContext("ligerc", argc, (const char **)argv, table, 0);
+    poptSetOtherOptionHelp(c, "[build|targets|ops|explain] [options] FILE...");
+    int status = EXIT_DONE;
+    for (int code; status == EXIT_DONE && (code = poptGetNextOpt(c)) != -1;) {
+        if (code < -1) {
+            fprintf(stderr, "ligerc: %s: %s\n", poptBadOption(c, POPT_BADOPTION_NOALIAS), poptStrerror(code));
+            status = EXIT_USAGE;
+        } else {
+            status = handle(o, code, poptGetOptArg(c));
+        }
+    }
+    if (status == EXIT_DONE)
+        status = take_files(c, o);
+    poptFreeContext(c);
+    if (!o->ntargets)
+        o->targets[o->ntargets++] = target_get(TARGET_HOST);
+    return status;
+}

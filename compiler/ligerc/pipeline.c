@@ -1,0 +1,238 @@
+/* pipeline.c: see pipeline.h. compile_variant() is the whole way of one kernel, a line a stage. */
+#include "pipeline.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* A symbol is the op, the kernel and the variant's number: unique within its module, readable in a profile. */
+static const char *symbol_of(const PipeUnit *u, const SemaOp *op, uint32_t nth)
+{
+    return arena_strf(u->arena, "lgr_%s_%s_v%u", op->name, op->kernels[u->kernel].name, (unsigned)nth);
+}
+
+static bool assemble(PipeVariant *v, Buf *ptx, const PipeUnit *u, const PipeRequest *r, Diag *d)
+{
+    if (r->ptx_only || r->stop == PIPE_PTX || !ll_ptxas_path()) {
+        v->kind = LGK_CODE_PTX;
+        v->code = *ptx;
+        return true;
+    }
+    v->kind = LGK_CODE_CUBIN;
+    bool ok = ll_ptxas(ptx->p, ptx->n, u->target, &v->code, v->info, 4, &v->ninfo, d);
+    buf_free(ptx);
+    return ok;
+}
+
+static bool emit(PipeVariant *v, LirFn *const *fns, const PipeUnit *u, const PipeRequest *r, LlSession *ll, Diag *d)
+{
+    LlOptions o = {.opt_level = 3, .line_tables = u->target->kind == TGT_GPU, .places = r->source};
+    if (r->stop == PIPE_LLVM)
+        return ll_emit_ir(ll, fns, v->low->nlaunch, u->target, &o, &v->code, d);
+    if (u->target->kind == TGT_HOST) {
+        v->kind = LGK_CODE_HOST;
+        return ll_emit_host(ll, fns, v->low->nlaunch, &o, &v->code, v->entry, d);
+    }
+    if (u->target->kind == TGT_SIM) {       /* the functions themselves: for this process only */
+        v->kind = LGK_CODE_SIM;
+        buf_put(&v->code, fns, sizeof *fns * v->low->nlaunch);
+        return true;
+    }
+    Buf ptx = {0};
+    return ll_emit_ptx(ll, fns, v->low->nlaunch, u->target, &o, &ptx, d) && assemble(v, &ptx, u, r, d);
+}
+
+static bool compile_variant(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, const Sched *s, LlSession *ll)
+{
+    LirFn *fns[4];
+    PipeVariant *v = ARENA_PUSH(u->arena, u->variants, u->n, u->cap);
+    v->sched = *s;
+    if (r->stop == PIPE_SCHEDULE || r->stop == PIPE_TILE_IR)
+        return true;
+    v->low = low_run(u->fn, f, s, u->target, symbol_of(u, r->op, u->n - 1), u->arena, &u->diag);
+    for (uint32_t i = 0; v->low && i < v->low->nlaunch; i++) {
+        fns[i] = v->low->launch[i].fn;
+        if (!lir_verify(fns[i], &u->diag))
+            return false;
+    }
+    return v->low && (r->stop == PIPE_LOWERED || emit(v, fns, u, r, ll, &u->diag));
+}
+
+static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, SchedList *list)
+{
+    if (!r->sched) {
+        sched_choose(u->fn, f, u->target, u->arena, list);
+        return list->n > 0;
+    }
+    const char *why = sched_illegal(u->fn, f, r->sched, u->target, u->arena);
+    if (why) {
+        diag_report(&u->diag, DIAG_ERROR, LG_NO_SCHEDULE, u->fn->sp, "the schedule is not legal for %s.%s on %s: %s", u->fn->op_name, u->fn->name, u->target->name, why);
+        return false;
+    }
+    *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = *r->sched;
+    return true;
+}
+
+static bool compile_unit(PipeUnit *u, const PipeRequest *r, LlSession *ll)
+{
+    SchedFacts f;
+    SchedList list = {0};
+    u->fn = sema_kernel(r->op, u->kernel, &u->binding, u->arena, &u->diag);
+    if (!u->fn || !tir_verify(u->fn, &u->diag))
+        return false;
+    if (r->stop == PIPE_TILE_IR)
+        return true;
+    if (!sched_facts(u->fn, &f, &u->diag) || !choose(u, r, &f, &list))
+        return false;
+    for (uint32_t i = 0; i < list.n; i++)
+        if (!compile_variant(u, r, &f, &list.s[i], ll))
+            return false;
+    return true;
+}
+
+/* ---- units side by side ---- */
+
+typedef struct Work { const PipeRequest *r; PipeResult *res; _Atomic uint32_t next; } Work;
+
+static void *work(void *arg)
+{
+    Work *w = arg;
+    LlSession *ll = w->r->stop == PIPE_ALL || w->r->stop >= PIPE_LLVM ? ll_open() : NULL;
+    for (uint32_t i; (i = atomic_fetch_add(&w->next, 1)) < w->res->n;) {
+        PipeUnit *u = &w->res->units[i];
+        jmp_buf oom;
+        double t0 = now_ms();
+        arena_on_oom(u->arena, &oom);
+        u->failed = setjmp(oom) || !compile_unit(u, w->r, ll);
+        u->ms = now_ms() - t0;
+    }
+    if (ll)
+        ll_close(ll);
+    return NULL;
+}
+
+static void run_units(const PipeRequest *r, PipeResult *res)
+{
+    Work w = {r, res, 0};
+    pthread_t thread[64];
+    int n = 0, want = r->jobs > 64 ? 64 : r->jobs;
+    while (n + 1 < want && (uint32_t)n + 1 < res->n && !pthread_create(&thread[n], NULL, work, &w))
+        n++;
+    work(&w);
+    while (n > 0)
+        pthread_join(thread[--n], NULL);
+    for (uint32_t i = 0; i < res->n; i++)
+        res->failed |= res->units[i].failed;
+}
+
+/* Does b agree with every name=value asked for? `set` is the default binding with them applied, `said` which were. */
+static bool wanted(const PipeRequest *r, const SemaBinding *b, Diag *d)
+{
+    for (uint32_t i = 0; i < r->nfix; i++) {
+        SemaBinding with = *b;
+        if (!sema_binding_set(r->op, &with, r->fix[i], d) || memcmp(&with, b, sizeof with))
+            return false;
+    }
+    return true;
+}
+
+/* A fixed value of what the kernel does not name must not rule the kernel out: such bindings are normalised away. */
+static bool wanted_of_kernel(const PipeRequest *r, uint32_t kernel, const SemaBinding *b, Diag *d)
+{
+    SemaBinding with = *b;
+    for (uint32_t i = 0; i < r->nfix; i++)
+        if (!sema_binding_set(r->op, &with, r->fix[i], d))
+            return false;
+    with = sema_binding_normal(r->op, kernel, with);
+    SemaBinding norm = sema_binding_normal(r->op, kernel, *b);
+    return !memcmp(&with, &norm, sizeof with) || wanted(r, b, d);
+}
+
+static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
+{
+    uint32_t cap = 0;
+    for (uint32_t k = 0; k < r->op->nkernels; k++) {
+        if (r->kernel && strcmp(r->kernel, r->op->kernels[k].name))
+            continue;
+        SemaBinding b = sema_binding_first(r->op, k);
+        do {
+            if (!wanted_of_kernel(r, k, &b, d))
+                continue;
+            for (uint32_t t = 0; t < r->ntargets; t++) {
+                PipeUnit *u = ARENA_PUSH(a, out->units, out->n, cap);
+                *u = (PipeUnit){.kernel = k, .binding = b, .target = r->targets[t]};
+            }
+        } while (sema_binding_next(r->op, k, &b));
+    }
+    for (uint32_t i = 0; i < out->n; i++) {
+        PipeUnit *u = &out->units[i];
+        u->arena = arena_new();
+        if (!u->arena)
+            return false;
+        diag_init(&u->diag, u->arena);
+        for (uint32_t f = 1; r->source && f < r->source->nfiles; f++)
+            diag_add_file(&u->diag, r->source->files[f].name, r->source->files[f].text, r->source->files[f].size);
+    }
+    return true;
+}
+
+bool pipe_run(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
+{
+    *out = (PipeResult){0};
+    SemaBinding probe = sema_binding_default(r->op);
+    for (uint32_t i = 0; i < r->nfix; i++)
+        if (!sema_binding_set(r->op, &probe, r->fix[i], d))
+            return false;
+    if (r->kernel && sema_find_kernel(r->op, r->kernel) < 0) {
+        diag_report(d, DIAG_ERROR, LG_NONE, r->op->sp, "op %s has no kernel %s", r->op->name, r->kernel);
+        return false;
+    }
+    if (!list_units(r, a, d, out))
+        return false;
+    run_units(r, out);
+    return true;
+}
+
+void pipe_free(PipeResult *r)
+{
+    for (uint32_t i = 0; i < r->n; i++) {
+        for (uint32_t j = 0; j < r->units[i].n; j++)
+            buf_free(&r->units[i].variants[j].code);
+        arena_free(r->units[i].arena);
+    }
+    *r = (PipeResult){0};
+}
+
+static void pack_unit(const PipeUnit *u, PackWriter *w)
+{
+    pack_target(w, u->target, u->n ? u->variants[0].kind : LGK_CODE_PTX);
+    for (uint32_t i = 0; i < u->n; i++) {
+        const PipeVariant *v = &u->variants[i];
+        uint32_t code = pack_code(w, v->kind, v->code.p, v->code.n);
+        pack_variant(w, &v->sched, v->low, code, v->kind == LGK_CODE_HOST ? v->entry : NULL, v->ninfo ? v->info[0].regs : -1,
+                     v->ninfo ? v->info[0].spill_stores : -1);
+    }
+}
+
+void pipe_pack(const PipeRequest *r, const PipeResult *res, PackWriter *w)
+{
+    int kernel = -1;
+    for (uint32_t i = 0; i < res->n; i++) {
+        const PipeUnit *u = &res->units[i];
+        bool same = i && kernel == (int)u->kernel && !memcmp(&u->binding, &res->units[i - 1].binding, sizeof u->binding);
+        if (kernel != (int)u->kernel)
+            pack_kernel(w, r->op, u->kernel, u->fn);
+        if (!same)
+            pack_instance(w, &u->binding, u->fn);
+        kernel = (int)u->kernel;
+        pack_unit(u, w);
+    }
+}

@@ -1,0 +1,57 @@
+/* pipeline.h: from an opened spec to compiled units: one unit is one kernel under one binding on one target.
+ *
+ * A unit's variants are compiled one after another; units run side by side on `jobs` threads, each with its own arena and LLVM
+ * session.  Results are in the order of the request whatever the number of jobs.
+ */
+#ifndef LGR_PIPELINE_H
+#define LGR_PIPELINE_H
+#include "ll.h"
+#include "lower.h"
+#include "pack.h"
+
+typedef enum PipeStop { PIPE_ALL, PIPE_TILE_IR, PIPE_SCHEDULE, PIPE_LOWERED, PIPE_LLVM, PIPE_PTX } PipeStop;
+
+typedef struct PipeRequest {
+    const SemaOp *op;
+    const Diag   *source;               /* whose files the spans are in */
+    const Target *targets[TARGET_COUNT];
+    uint32_t      ntargets;
+    const char *const *fix;             /* "T=bf16", "casting=llama": bindings are restricted to these */
+    uint32_t      nfix;
+    const char   *kernel;               /* NULL: all */
+    const Sched  *sched;                /* instead of the model's choices */
+    PipeStop      stop;
+    int           jobs;
+    bool          ptx_only;             /* no ptxas even when it is installed */
+} PipeRequest;
+
+typedef struct PipeVariant {
+    Sched      sched;
+    LowKernel *low;                     /* NULL before that stage */
+    LgkCodeKind kind;
+    Buf        code;                    /* cubin, PTX or host blob; text for earlier stops */
+    uint32_t   entry[4];
+    LlAsmInfo  info[4]; uint32_t ninfo;
+} PipeVariant;
+
+typedef struct PipeUnit {
+    uint32_t kernel;
+    SemaBinding binding;
+    const Target *target;
+    Arena  *arena;
+    Diag    diag;                       /* of this unit; its spans are in the source's files */
+    TirFn  *fn;
+    PipeVariant *variants; uint32_t n, cap;
+    double  ms;
+    bool    failed;
+} PipeUnit;
+
+typedef struct PipeResult { PipeUnit *units; uint32_t n; bool failed; } PipeResult;
+
+/* False with a diagnostic when the request itself is wrong (an unknown name in fix or kernel). */
+bool pipe_run(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out);
+void pipe_free(PipeResult *r);
+/* Every unit of a kernel and binding, by target, into a pack. */
+void pipe_pack(const PipeRequest *r, const PipeResult *res, PackWriter *w);
+
+#endif

@@ -1,0 +1,243 @@
+/* pack.c: see pack.h. Tables grow in the arena; pack_finish() lays them out, then the code, then fills in the digests. */
+#include "pack.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <string.h>
+
+_Static_assert((int)LGK_C_ELEMS_LE == (int)LOW_C_ELEMS_LE && (int)LGK_C_ALIGNED == (int)LOW_C_ALIGNED && (int)LGK_C_UNIT == (int)LOW_C_UNIT, "condition kinds");
+_Static_assert((int)LGK_G_GROUPS_COLUMNS == (int)LOW_G_GROUPS_COLUMNS && (int)LGK_G_COLUMNS == (int)LOW_G_COLUMNS, "grid kinds");
+_Static_assert((int)LGK_W_BLOCKS == (int)LIR_W_BLOCKS && (int)LGK_W_WORK == (int)LIR_W_WORK && (int)LGK_W_ROWLEN == (int)LIR_W_ROWLEN, "word kinds");
+_Static_assert((int)LGK_BOOL == (int)DT_BOOL && (int)LGK_BF16 == (int)DT_BF16 && (int)LGK_F64 == (int)DT_F64, "element types");
+_Static_assert((int)LGK_MAX_DIMS == (int)TIR_MAX_DIMS && (int)LGK_MAX_RANK == (int)TIR_MAX_RANK, "limits");
+
+typedef struct Piece { const void *p; size_t n; } Piece;
+
+struct PackWriter {
+    Arena *a;
+#define X(e, type) type *t_##e; uint32_t n_##e, cap_##e;
+    LGK_TABLES(X)
+#undef X
+    Piece *code; uint32_t ncode, capcode;
+    uint32_t named_options;        /* of the current kernel */
+};
+
+#define PUSH(w, T) ARENA_PUSH((w)->a, (w)->t_##T, (w)->n_##T, (w)->cap_##T)
+#define LAST(w, T) (&(w)->t_##T[(w)->n_##T - 1])
+
+static LgkStr put_str(PackWriter *w, const char *s)
+{
+    size_t n = strlen(s = s ? s : "") + 1;
+    for (uint32_t i = 0; i + n <= w->n_STRINGS; i += (uint32_t)strlen(w->t_STRINGS + i) + 1)
+        if (!strcmp(w->t_STRINGS + i, s))
+            return i;
+    LgkStr at = w->n_STRINGS;
+    for (size_t i = 0; i < n; i++)
+        *PUSH(w, STRINGS) = s[i];
+    return at;
+}
+
+static uint32_t put_extent(PackWriter *w, TirExt e)
+{
+    LgkExtent *x = PUSH(w, EXTENTS);
+    x->c = e.c;
+    x->den = e.den;
+    memcpy(x->k, e.k, sizeof x->k);
+    return w->n_EXTENTS - 1;
+}
+
+PackWriter *pack_new(Arena *a)
+{
+    PackWriter *w = ARENA_NEW(a, PackWriter);
+    w->a = a;
+    put_str(w, "");
+    return w;
+}
+
+/* ---- kernels ---- */
+
+/* The pack's number of the op's i-th type or option: those that the kernel names, counted. */
+static int named(uint32_t set, uint32_t i)
+{
+    return set >> i & 1 ? __builtin_popcount(set & ((1u << i) - 1)) : -1;
+}
+
+static void put_types(PackWriter *w, const SemaOp *op, const SemaKernel *k, LgkKernel *out)
+{
+    out->types.first = w->n_TYPES;
+    for (uint32_t i = 0; i < op->ntypes; i++) {
+        if (named(k->types, i) < 0)
+            continue;
+        LgkType t = {put_str(w, op->types[i].name), {w->n_CHOICES, op->types[i].n}};
+        *PUSH(w, TYPES) = t;
+        for (uint32_t c = 0; c < op->types[i].n; c++)
+            *PUSH(w, CHOICES) = (LgkName){put_str(w, dt_name(op->types[i].choice[c])), op->types[i].choice[c]};
+    }
+    out->types.count = w->n_TYPES - out->types.first;
+}
+
+static void put_options(PackWriter *w, const SemaOp *op, const SemaKernel *k, LgkKernel *out)
+{
+    out->options.first = w->n_OPTIONS;
+    for (uint32_t i = 0; i < op->noptions; i++) {
+        if (named(k->options, i) < 0)
+            continue;
+        LgkOption o = {put_str(w, op->options[i].name), {w->n_CHOICES, op->options[i].n}, op->options[i].defval};
+        *PUSH(w, OPTIONS) = o;
+        for (uint32_t c = 0; c < op->options[i].n; c++)
+            *PUSH(w, CHOICES) = (LgkName){put_str(w, op->options[i].choice[c]), 0};
+    }
+    out->options.count = w->n_OPTIONS - out->options.first;
+}
+
+static void put_tensors(PackWriter *w, const SemaKernel *k, const TirFn *fn, LgkKernel *out)
+{
+    out->tensors = (LgkRange){w->n_TENSORS, k->ntensors};
+    for (uint32_t i = 0; i < k->ntensors; i++) {
+        const SemaTensor *s = &k->tensors[i];
+        const TirTensor *t = &fn->tensors[i];
+        LgkTensor x = {.name = put_str(w, s->name), .rank = s->rank, .mode = s->mode, .dtype = s->type < 0 ? s->dt : 0,
+                       .type = s->type < 0 ? -1 : named(k->types, (uint32_t)s->type), .over = (int32_t)s->over - 1,
+                       .accumulate = t->accumulate, .optional = s->cond != NULL, .extents = w->n_EXTENTS};
+        for (uint32_t d = 0; d < s->rank; d++)
+            put_extent(w, s->shape[d]);
+        *PUSH(w, TENSORS) = x;
+    }
+}
+
+void pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *fn)
+{
+    const SemaKernel *k = &op->kernels[kernel];
+    LgkKernel out = {.op = put_str(w, op->name), .name = put_str(w, k->name), .doc = put_str(w, k->doc ? k->doc : op->doc)};
+    out.dims = (LgkRange){w->n_NAMES, fn->ndims};
+    for (uint32_t i = 0; i < fn->ndims; i++)
+        *PUSH(w, NAMES) = (LgkName){put_str(w, fn->dims[i].name), 0};
+    put_types(w, op, k, &out);
+    put_options(w, op, k, &out);
+    put_tensors(w, k, fn, &out);
+    out.scalars = (LgkRange){w->n_SCALARS, fn->nscalars};
+    for (uint32_t i = 0; i < fn->nscalars; i++)
+        *PUSH(w, SCALARS) = (LgkScalar){put_str(w, fn->scalars[i].name), fn->scalars[i].dt, fn->scalars[i].has_default, 0, fn->scalars[i].defval};
+    out.instances.first = w->n_INSTANCES;
+    *PUSH(w, KERNELS) = out;
+    w->named_options = k->options;
+}
+
+void pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn)
+{
+    LgkKernel *k = LAST(w, KERNELS);
+    LgkInstance n = {.sets.first = w->n_SETS};
+    for (uint32_t i = 0; i < k->tensors.count; i++) {
+        const LgkTensor *t = &w->t_TENSORS[k->tensors.first + i];
+        if (fn->tensors[i].absent)
+            continue;
+        n.present |= 1ull << i;
+        if (t->type >= 0)
+            n.dtype[t->type] = fn->tensors[i].dt;
+        if (fn->tensors[i].accumulate)
+            w->t_TENSORS[k->tensors.first + i].accumulate = 1;
+    }
+    for (uint32_t i = 0; i < SEMA_MAX_OPTIONS; i++)
+        if (named(w->named_options, i) >= 0)
+            n.option[named(w->named_options, i)] = b->option[i];
+    *PUSH(w, INSTANCES) = n;
+    LAST(w, KERNELS)->instances.count++;
+}
+
+void pack_target(PackWriter *w, const Target *t, LgkCodeKind kind)
+{
+    LgkSet s = {.target = put_str(w, t->name), .kind = kind, .sm = t->kind == TGT_GPU ? (uint32_t)t->sm : 0,
+                .arch_specific = t->kind == TGT_GPU && t->name[strlen(t->name) - 1] == 'a', .variants.first = w->n_VARIANTS};
+    *PUSH(w, SETS) = s;
+    LAST(w, INSTANCES)->sets.count++;
+}
+
+uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t size)
+{
+    XXH128_hash_t d = XXH3_128bits(bytes, size);
+    for (uint32_t i = 0; i < w->ncode; i++)
+        if (w->t_CODES[i].digest[0] == d.low64 && w->t_CODES[i].digest[1] == d.high64 && w->t_CODES[i].size == size)
+            return i;
+    *PUSH(w, CODES) = (LgkCode){0, size, {d.low64, d.high64}, kind, 0};
+    *ARENA_PUSH(w->a, w->code, w->ncode, w->capcode) = (Piece){bytes, size};
+    return w->n_CODES - 1;
+}
+
+static void put_launch(PackWriter *w, const LowLaunch *l, uint32_t entry)
+{
+    LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .ctas = l->ctas,
+                   .threads = l->fn->threads, .shared = l->fn->smem, .cluster = l->fn->cluster, .pdl = l->fn->pdl,
+                   .words = {w->n_WORDS, l->fn->nwords}};
+    for (uint32_t i = 0; i < l->fn->nwords; i++)
+        *PUSH(w, WORDS) = (LgkWord){l->fn->words[i].kind, l->fn->words[i].a, l->fn->words[i].b, 0};
+    *PUSH(w, LAUNCHES) = x;
+}
+
+void pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t code, const uint32_t *entry, int registers, int spills)
+{
+    Buf text = {0};
+    sched_print(&text, s);
+    buf_put(&text, "", 1);
+    LgkVariant v = {.schedule = put_str(w, text.p), .symbol = put_str(w, k->launch[0].fn->name), .conds = {w->n_CONDS, k->nconds},
+                    .launches = {w->n_LAUNCHES, k->nlaunch}, .inst = {w->n_EXTENTS, k->ninst}, .code = code,
+                    .work_bytes = k->work_bytes, .registers = registers, .spills = spills};
+    buf_free(&text);
+    for (uint32_t i = 0; i < k->ninst; i++)
+        put_extent(w, k->inst_ext[i]);
+    v.row = put_extent(w, k->row_ext);
+    for (uint32_t i = 0; i < k->nconds; i++)
+        *PUSH(w, CONDS) = (LgkCond){k->conds[i].kind, k->conds[i].a, k->conds[i].b, 0, k->conds[i].value};
+    for (uint32_t i = 0; i < k->nlaunch; i++)
+        put_launch(w, &k->launch[i], entry ? entry[i] : 0);
+    *PUSH(w, VARIANTS) = v;
+    LAST(w, SETS)->variants.count++;
+}
+
+/* ---- layout ---- */
+
+static void pad_to(Buf *b, size_t at)
+{
+    static const char zeros[16];
+    while (b->n < at && !b->failed)
+        buf_put(b, zeros, at - b->n < 16 ? at - b->n : 16);
+}
+
+static size_t up(size_t v, size_t to) { return (v + to - 1) / to * to; }
+
+void pack_finish(PackWriter *w, Buf *out)
+{
+    LgkHeader h = {.magic = LGK_MAGIC, .version = LGK_VERSION, .ntables = LGK_T_COUNT};
+    size_t at = sizeof h;
+#define X(e, type)                                                              \
+    h.table[LGK_T_##e] = (LgkTable){at, w->n_##e, sizeof(type)};                \
+    at = up(at + (size_t)w->n_##e * sizeof(type), 8);
+    LGK_TABLES(X)
+#undef X
+    h.code_offset = up(at, 16);
+    at = h.code_offset;
+    for (uint32_t i = 0; i < w->ncode; i++) {
+        w->t_CODES[i].offset = at;
+        at = up(at + w->code[i].n, 16);
+    }
+    h.size = at;
+    size_t start = out->n;
+    buf_put(out, &h, sizeof h);
+#define X(e, type)                                               \
+    pad_to(out, start + h.table[LGK_T_##e].offset);              \
+    buf_put(out, w->t_##e, (size_t)w->n_##e * sizeof(type));
+    LGK_TABLES(X)
+#undef X
+    pad_to(out, start + h.code_offset);
+    for (uint32_t i = 0; i < w->ncode; i++) {
+        pad_to(out, start + w->t_CODES[i].offset);
+        buf_put(out, w->code[i].p, w->code[i].n);
+    }
+    pad_to(out, start + h.size);
+    if (out->failed)
+        return;
+    XXH128_hash_t d = XXH3_128bits(out->p + start, h.code_offset);
+    LgkHeader *placed = (LgkHeader *)(out->p + start);
+    placed->digest[0] = d.low64;
+    placed->digest[1] = d.high64;
+}

@@ -1,0 +1,24 @@
+/* pack.h: writes packs (runtime/lgk.h) from what the compiler made.
+ *
+ * Records go in nested order: a kernel, its instances, each with its targets, each with its variants, most special first.
+ * The same calls give the same bytes.
+ */
+#ifndef LGR_PACK_H
+#define LGR_PACK_H
+#include "lgk.h"
+#include "lower.h"
+#include "sema.h"
+
+typedef struct PackWriter PackWriter;
+
+PackWriter *pack_new(Arena *a);
+/* fn: the kernel under any binding (dims, scalars and shapes do not depend on it). */
+void     pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *fn);
+void     pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn);
+void     pack_target(PackWriter *w, const Target *t, LgkCodeKind kind);
+uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t size);
+/* entry: host offsets by launch, or NULL. */
+void     pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t code, const uint32_t *entry, int registers, int spills);
+void     pack_finish(PackWriter *w, Buf *out);
+
+#endif

@@ -1,0 +1,169 @@
+/* sim_global.c: global memory: bounds, alignment, and who writes and reads which byte in this launch.
+ *
+ * In: addresses by thread.  Out: loaded values (zeros where masked), stored bytes, or a fault before anything is touched.
+ * The launch's own shadow orders nothing between blocks: a byte that one block writes belongs to one thread.
+ */
+#include "sim_in.h"
+
+#include <string.h>
+
+static bool inside(const SimBuffer *b, uint64_t addr, uint32_t bytes)
+{
+    return addr >= b->addr && addr - b->addr <= b->bytes && b->bytes - (addr - b->addr) >= bytes;
+}
+
+static const SimBuffer *find(Sim *s, uint64_t addr, uint32_t bytes)
+{
+    if (s->hit < s->nbufs && inside(&s->bufs[s->hit], addr, bytes))
+        return &s->bufs[s->hit];
+    for (s->hit = 0; s->hit < s->nbufs; s->hit++)
+        if (inside(&s->bufs[s->hit], addr, bytes))
+            return &s->bufs[s->hit];
+    return NULL;
+}
+
+static uint32_t block_of(const Sim *s, uint32_t who) { return who & SIM_BLOCK ? who & ~SIM_BLOCK : (who - 1) / s->threads; }
+
+static void note_read(Sim *s, const Step *st, uint32_t t, SimGlobal *g)
+{
+    uint32_t me = s->cta * s->threads + t + 1;
+    if (g->writer && g->writer != me && (block_of(s, g->writer) != s->cta || g->wbar == s->bars))
+        sim_fault(s, st, t, "reads what thread %u of block %u writes in this launch", (g->writer - 1) % s->threads, block_of(s, g->writer));
+    else if (g->writer && st->o->flags & LIR_F_CONST)
+        sim_fault(s, st, t, "reads as constant what this launch writes");
+    if (g->reader != me && g->reader != SIM_BLOCKS)
+        g->reader = !g->reader ? me : block_of(s, g->reader) == s->cta ? SIM_BLOCK | s->cta : SIM_BLOCKS;
+    g->rbar = s->bars;
+}
+
+static void note_write(Sim *s, const Step *st, uint32_t t, SimGlobal *g)
+{
+    uint32_t me = s->cta * s->threads + t + 1;
+    if (g->writer && g->writer != me)
+        sim_fault(s, st, t, "writes what thread %u of block %u has written", (g->writer - 1) % s->threads, block_of(s, g->writer));
+    else if (g->reader == SIM_BLOCKS || (g->reader && block_of(s, g->reader) != s->cta))
+        sim_fault(s, st, t, "writes what another block reads in this launch");
+    else if (g->reader && g->reader != me && g->rbar == s->bars)
+        sim_fault(s, st, t, "writes what another thread of the block has read, with no barrier between");
+    g->writer = me;
+    g->wbar = s->bars;
+}
+
+static void note(Sim *s, const Step *st, uint32_t t, uint64_t addr, uint32_t bytes, bool write)
+{
+    const SimBuffer *b = &s->bufs[s->hit];
+    if (b->bytes > SIM_SHADOW_MAX)
+        return;
+    if (!s->shadow[s->hit])
+        s->shadow[s->hit] = ARENA_ARRAY(s->arena, SimGlobal, b->bytes);
+    SimGlobal *g = s->shadow[s->hit] + (addr - b->addr);
+    for (uint32_t i = 0; i < bytes; i++) {
+        if (write)
+            note_write(s, st, t, &g[i]);
+        else
+            note_read(s, st, t, &g[i]);
+        if (s->res->faults)
+            return;
+    }
+}
+
+uint8_t *sim_global_at(Sim *s, const Step *st, uint32_t t, uint64_t addr, uint32_t bytes, bool write)
+{
+    if (!find(s, addr, bytes)) {
+        sim_fault(s, st, t, "%s %u bytes at 0x%llx, outside every buffer", write ? "writes" : "reads", bytes, (unsigned long long)addr);
+        return NULL;
+    }
+    uint32_t before = s->res->faults;
+    note(s, st, t, addr, bytes, write);
+    return s->res->faults == before ? (uint8_t *)(uintptr_t)addr : NULL;
+}
+
+typedef struct Part { uint32_t lo, hi; } Part;   /* elements touched; none when hi <= lo */
+
+static bool predicate(Sim *s, const Step *st, int arg, uint32_t t)
+{
+    return sim_clean(s, st, arg, t, "the predicate") && ((const uint8_t *)st->a[arg])[t];
+}
+
+static uint32_t clamp(int32_t v, uint32_t lanes) { return v < 0 ? 0 : (uint32_t)v > lanes ? lanes : (uint32_t)v; }
+
+/* The elements that thread t touches; `at` is the operand after address and data. */
+static Part part(Sim *s, const Step *st, uint32_t t, int at)
+{
+    Part p = {0, s->mask[t] ? st->lanes : 0};
+    LirOpcode op = st->o->op;
+    if (!p.hi)
+        return p;
+    if (op == LIR_LDGP || op == LIR_STGP)
+        p.hi = predicate(s, st, at, t) ? st->lanes : 0;
+    if (op == LIR_LDGM || op == LIR_STGM) {
+        if (!sim_clean(s, st, at, t, "the mask") || !sim_clean(s, st, at + 1, t, "the mask"))
+            return (Part){0, 0};
+        p.lo = clamp(((const int32_t *)st->a[at])[t], st->lanes);
+        p.hi = clamp(((const int32_t *)st->a[at + 1])[t], st->lanes);
+    }
+    return p;
+}
+
+static uint8_t *place(Sim *s, const Step *st, uint32_t t, Part p, bool write)
+{
+    if (!sim_clean(s, st, 0, t, "the address"))
+        return NULL;
+    uint64_t addr = ((const uint64_t *)st->a[0])[t];
+    if (addr & ((uint64_t)st->o->imm.i - 1)) {
+        sim_fault(s, st, t, "address 0x%llx is no multiple of %lld", (unsigned long long)addr, (long long)st->o->imm.i);
+        return NULL;
+    }
+    return sim_global_at(s, st, t, addr + (uint64_t)p.lo * st->bytes, (p.hi - p.lo) * st->bytes, write);
+}
+
+static void run_load(Sim *s, Step *st)
+{
+    size_t row = (size_t)st->lanes * st->bytes;
+    st->tainted = false;
+    for (uint32_t t = 0; t < s->threads; t++) {
+        Part p = part(s, st, t, 1);
+        char *d = (char *)st->d + t * row;
+        if (p.lo || p.hi < st->lanes)
+            memset(d, 0, row);
+        if (p.hi <= p.lo)
+            continue;
+        const uint8_t *from = place(s, st, t, p, false);
+        if (from)
+            memcpy(d + p.lo * st->bytes, from, (p.hi - p.lo) * st->bytes);
+    }
+}
+
+static bool clean_part(Sim *s, const Step *st, uint32_t t, Part p)
+{
+    const Step *v = st->from[1];
+    for (uint32_t i = p.lo; v->tainted && i < p.hi; i++)
+        if (v->poison[(size_t)t * v->lanes + i]) {
+            sim_fault(s, st, t, "stores element %u, made of shared memory that nobody wrote", i);
+            return false;
+        }
+    return true;
+}
+
+static void run_store(Sim *s, Step *st)
+{
+    size_t row = (size_t)st->lanes * st->bytes;
+    for (uint32_t t = 0; t < s->threads; t++) {
+        Part p = part(s, st, t, 2);
+        if (p.hi <= p.lo || !clean_part(s, st, t, p))
+            continue;
+        uint8_t *to = place(s, st, t, p, true);
+        if (to)
+            memcpy(to, (char *)st->a[1] + t * row + p.lo * st->bytes, (p.hi - p.lo) * st->bytes);
+    }
+}
+
+bool sim_plan_global(Sim *s, Step *st)
+{
+    (void)s;
+    switch (st->o->op) {
+    case LIR_LDG: case LIR_LDGP: case LIR_LDGM: st->run = run_load; return true;
+    case LIR_STG: case LIR_STGP: case LIR_STGM: st->run = run_store; return true;
+    default: return false;
+    }
+}

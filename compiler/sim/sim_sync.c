@@ -1,0 +1,97 @@
+/* sim_sync.c: barriers: who must be there, and what they order.
+ *
+ * A barrier joins the clocks of its warps and opens a new epoch in each; warpsync opens one without joining any.
+ */
+#include "sim_in.h"
+
+/* The warps in `who` learn of each other all that any of them knows, and begin a new epoch. */
+static void join(Sim *s, uint32_t who)
+{
+    for (uint32_t v = 0; v < s->warps; v++) {
+        uint32_t last = 0;
+        for (uint32_t w = 0; w < s->warps; w++)
+            if (who >> w & 1 && s->clock[w][v] > last)
+                last = s->clock[w][v];
+        for (uint32_t w = 0; w < s->warps; w++)
+            if (who >> w & 1)
+                s->clock[w][v] = last;
+    }
+    for (uint32_t w = 0; w < s->warps; w++)
+        s->clock[w][w] += who >> w & 1;
+}
+
+static uint32_t all_warps(const Sim *s) { return s->warps == 32 ? ~0u : (1u << s->warps) - 1; }
+
+static void run_bar(Sim *s, Step *st)
+{
+    if (s->active != s->threads) {
+        sim_fault(s, st, 0, "%u of %u threads arrive", s->active, s->threads);
+        return;
+    }
+    join(s, all_warps(s));
+    s->bars++;
+}
+
+/* The warps that arrive, each whole and with one id; 0 after a fault. */
+static uint32_t arriving(Sim *s, Step *st, int32_t *id)
+{
+    uint32_t who = 0;
+    for (uint32_t t = 0; t < s->threads; t++) {
+        uint32_t w = t / s->wsize, first = w * s->wsize;
+        if (s->mask[t] != s->mask[first]) {
+            sim_fault(s, st, t, "part of warp %u arrives", w);
+            return 0;
+        }
+        if (!s->mask[t])
+            continue;
+        if (st->a[0] && (!sim_clean(s, st, 0, t, "the number") || ((int32_t *)st->a[0])[t] != ((int32_t *)st->a[0])[first])) {
+            sim_fault(s, st, t, "warp %u arrives at two barriers", w);
+            return 0;
+        }
+        id[w] = st->a[0] ? ((int32_t *)st->a[0])[t] : 0;
+        who |= 1u << w;
+    }
+    return who;
+}
+
+static void run_named(Sim *s, Step *st)
+{
+    int32_t id[SIM_MAX_WARPS] = {0};
+    uint32_t who = arriving(s, st, id), threads = (uint32_t)st->o->imm.i;
+    while (who && !s->res->faults) {
+        uint32_t first = (uint32_t)__builtin_ctz(who), group = 0;
+        for (uint32_t w = first; w < s->warps; w++)
+            if (who >> w & 1 && id[w] == id[first])
+                group |= 1u << w;
+        uint32_t n = (uint32_t)__builtin_popcount(group) * s->wsize;
+        if (id[first] < 1 || id[first] > 15 || (uint32_t)id[first] > s->threads / threads)
+            sim_fault(s, st, first * s->wsize, "barrier %d of %u", id[first], s->threads / threads);
+        else if (n != threads)
+            sim_fault(s, st, first * s->wsize, "%u threads arrive at barrier %d, which is for %u", n, id[first], threads);
+        join(s, group);
+        who &= ~group;
+    }
+}
+
+static void run_warpsync(Sim *s, Step *st)
+{
+    int32_t id[SIM_MAX_WARPS];
+    uint32_t who = arriving(s, st, id);
+    for (uint32_t w = 0; w < s->warps; w++)
+        s->clock[w][w] += who >> w & 1;
+}
+
+static void run_launch(Sim *s, Step *st) { (void)s; (void)st; }   /* launches run one after another here */
+
+bool sim_plan_sync(Sim *s, Step *st)
+{
+    (void)s;
+    switch (st->o->op) {
+    case LIR_BAR:      st->run = run_bar; return true;
+    case LIR_BARN:     st->run = run_named; return true;
+    case LIR_WARPSYNC: st->run = run_warpsync; return true;
+    case LIR_PDLWAIT:
+    case LIR_PDLGO:    st->run = run_launch; return true;
+    default:           return false;
+    }
+}

@@ -124,7 +124,7 @@ static Value call_iota(Cx *cx, const AstNode *n)
 {
     TirExt e;
     if (!sema_extent(cx, n->kids.first, &e)) return value_bad();
-    uint32_t axis = tir_axis(cx->fn, ext_text(cx, e), e);
+    uint32_t axis = axis_of(cx, e);
     TirOp o = { .op = TIR_IOTA, .dt = DT_I64, .nax = 1, .ax = { (uint16_t)axis }, .ref = (uint16_t)axis, .sp = n->sp };
     return value_tile(cx, tir_add(cx->fn, o), n->sp);
 }

@@ -67,6 +67,7 @@ bool  value_is_number(Value v);                           /* V_INT, V_FLOAT */
 bool  value_as_ext(Value v, TirExt *e);                   /* V_INT and V_EXT */
 const char *value_text(Cx *cx, Value v);                  /* "f32[N]", "3", "the extent N/2" */
 const char *ext_text(Cx *cx, TirExt e);
+uint32_t axis_of(Cx *cx, TirExt e);                       /* named by its dim, or _1, _2, .. */
 DType value_dt(Cx *cx, Value v);                          /* of a tile; DT_I64 of an extent; DT_NONE of numbers */
 const TirOp *value_op(Cx *cx, Value v);
 Value value_as(Cx *cx, Value v, DType dt);                /* numbers and extents as a tile of dt; tiles as they are */

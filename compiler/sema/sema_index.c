@@ -58,7 +58,7 @@ static bool take_slice(Cx *cx, const AstNode *n, TirExt size, const char *tensor
         return false;
     }
     TirVal start = tir_ext_is_const(lo, &c) && !c ? 0 : value_as(cx, value_ext(lo, n->sp), DT_I64).v;
-    *ix = (TirIndex){ TIR_IX_SLICE, (uint16_t)tir_axis(cx->fn, ext_text(cx, len), len), (int32_t)step, start };
+    *ix = (TirIndex){ TIR_IX_SLICE, (uint16_t)axis_of(cx, len), (int32_t)step, start };
     return true;
 }
 

@@ -61,6 +61,13 @@ const char *ext_text(Cx *cx, TirExt e)
     return s;
 }
 
+uint32_t axis_of(Cx *cx, TirExt e)
+{
+    for (uint32_t i = 0; i < cx->fn->ndims; i++)
+        if (tir_ext_eq(e, tir_ext_dim(i))) return tir_axis(cx->fn, cx->fn->dims[i].name, e);
+    return tir_axis(cx->fn, arena_strf(cx->a, "_%u", cx->fn->naxes), e);
+}
+
 static const char *tile_text(Cx *cx, const TirOp *o)
 {
     const char *s = dt_name(o->dt);

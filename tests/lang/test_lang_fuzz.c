@@ -19,7 +19,7 @@ typedef struct Corpus { uint8_t *p[MAX_CASES]; size_t n[MAX_CASES]; int count; }
 
 static void load(Corpus *c, const char *folder)
 {
-    char path[4096];
+    char path[8192];
     DIR *dir = opendir(folder);
     assert_non_null(dir);
     for (struct dirent *e; (e = readdir(dir)) && c->count < MAX_CASES;) {

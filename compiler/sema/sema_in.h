@@ -105,6 +105,9 @@ void  sema_block(Cx *cx, AstList body);
 void  sema_record(Cx *cx, const Access *a);               /* for sema_check_places() */
 void  sema_check_places(Cx *cx);                          /* unwritten outs, in-place forms */
 
+/* sema_tidy.c */
+void  sema_tidy(TirFn *fn);                               /* equal values once, unused ones not at all */
+
 /* sema_kernel.c, sema_checks.c */
 void  sema_open_kernel(Cx *cx, SemaOp *op, const AstNode *n);
 void  sema_open_check(Cx *cx, SemaOp *op, const AstNode *n);

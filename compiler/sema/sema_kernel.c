@@ -257,5 +257,7 @@ TirFn *sema_build(const SemaOp *op, uint32_t kernel, const SemaBinding *b, Arena
     sema_block(&cx, k->ast->body);
     sema_check_places(&cx);
     *work += cx.work + fn->nops + 100;
-    return cx.failed ? NULL : fn;
+    if (cx.failed) return NULL;
+    sema_tidy(fn);
+    return fn;
 }

@@ -209,12 +209,32 @@ static void regions_nest(void **state)
     done(&u);
 }
 
+static void equal_values_are_one(void **state)
+{
+    static const char *const none[] = { "casting=none" };
+    Unit u = open_spec("rms_norm.tile"), v = open_text("op a\ndim M\nkernel f(in t: f32[M], inout z: f32[M], out y: f32[M]) { par m in M {\n"
+        "let unused = sin(t[m])\nif t[m] < 0 { y[m] = exp(t[m]) + exp(t[m]) } else { y[m] = exp(t[m]) * 2 }\n"
+        "let a = z[m] + z[m]\nz[m] = a } }");
+    TirFn *fn = build(&u, "forward", none, 1);
+    (void)state;
+    assert_int_equal(count_ops(fn, TIR_LOAD), 2);
+    fn = build(&v, "f", NULL, 0);
+    assert_int_equal(count_ops(fn, TIR_EXP), 2);          /* one in each arm */
+    assert_int_equal(count_ops(fn, TIR_SIN), 0);
+    assert_int_equal(count_ops(fn, TIR_LOAD), 3);         /* t once; inout z as written */
+    assert_int_equal(count_ops(fn, TIR_STORE), 3);
+    assert_true(tir_verify(fn, &v.d));
+    done(&u);
+    done(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts_of_rms_norm), cmocka_unit_test(bindings_are_normal), cmocka_unit_test(checks_are_data),
         cmocka_unit_test(dead_branches_are_gone), cmocka_unit_test(swiglu_halves_share_an_axis),
         cmocka_unit_test(loops_unroll_and_literals_round), cmocka_unit_test(regions_nest),
+        cmocka_unit_test(equal_values_are_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,139 @@
+/* launch.c: see launch.h. */
+#include "launch.h"
+
+#include <string.h>
+
+static int64_t extent(const Call *c, TirExt e)
+{
+    int64_t v = 0;
+    tir_ext_eval(e, c->dims, &v);
+    return v;
+}
+
+static int64_t instances(const Call *c)
+{
+    int64_t n = 1;
+    for (uint32_t i = 0; i < c->low->ninst; i++)
+        n *= extent(c, c->low->inst_ext[i]);
+    return n;
+}
+
+/* ---- conditions ---- */
+
+static uint64_t address(const Call *c, int t) { return (uint64_t)(uintptr_t)c->tensor[t].data; }
+
+static bool unit(const Call *c, int t, int dim) { return c->tensor[t].stride[dim] == 1 || c->tensor[t].shape[dim] <= 1; }
+
+static bool aligned(const Call *c, int t, int dim, int64_t to)
+{
+    int bytes = dt_bytes(c->tir->tensors[t].dt);
+    if (address(c, t) % (uint64_t)to || !unit(c, t, dim))
+        return false;
+    for (int i = 0; i < c->tir->tensors[t].rank; i++)
+        if (i != dim && c->tensor[t].shape[i] > 1 && c->tensor[t].stride[i] * bytes % to)
+            return false;
+    return true;
+}
+
+static bool congruent(const Call *c, const LowCond *k)
+{
+    int64_t m = k->value & 0xffff;
+    int da = (int)(k->value >> 16 & 0xff), db = (int)(k->value >> 24 & 0xff);
+    int ba = dt_bytes(c->tir->tensors[k->a].dt), bb = dt_bytes(c->tir->tensors[k->b].dt);
+    if (!unit(c, k->a, da) || !unit(c, k->b, db) || address(c, k->a) % (uint64_t)m != address(c, k->b) % (uint64_t)m)
+        return false;
+    int64_t pa = c->tensor[k->a].stride[0] * ba, pb = c->tensor[k->b].stride[0] * bb;
+    return c->tensor[k->a].shape[0] <= 1 || (pa - pb) % m == 0;
+}
+
+static bool holds(const Call *c, const LowCond *k)
+{
+    int64_t n = extent(c, c->low->row_ext), g = instances(c);
+    switch (k->kind) {
+    case LOW_C_ROWLEN_EQ:   return n == k->value;
+    case LOW_C_ROWLEN_LE:   return n <= k->value;
+    case LOW_C_ROWLEN_MULT: return n % k->value == 0;
+    case LOW_C_ALIGNED:     return aligned(c, k->a, k->b, k->value);
+    case LOW_C_CONGRUENT:   return congruent(c, k);
+    case LOW_C_UNIT:        return unit(c, k->a, k->b);
+    case LOW_C_INST_GE:     return g >= k->value;
+    case LOW_C_INST_LE:     return g <= k->value;
+    case LOW_C_ELEMS_GE:    return g * n >= k->value;
+    default:                return g * n <= k->value;
+    }
+}
+
+bool call_allowed(const Call *c)
+{
+    for (uint32_t i = 0; i < c->low->nconds; i++)
+        if (!holds(c, &c->low->conds[i]))
+            return false;
+    return true;
+}
+
+/* ---- launches ---- */
+
+static int64_t up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+static int64_t blocks(const Call *c, const LowLaunch *l)
+{
+    int64_t n = extent(c, c->low->row_ext), g = up(instances(c), l->per), most = (int64_t)c->target->mps * l->ctas;
+    switch (l->grid) {
+    case LOW_G_GROUPS:     return g;
+    case LOW_G_PERSISTENT: return g < most ? g : most;
+    case LOW_G_COLUMNS:    return up(n, l->per);
+    default:               return g * up(n, l->per2);
+    }
+}
+
+static uint64_t scalar_bits(const Call *c, uint32_t i)
+{
+    float f = (float)c->scalar[i];
+    uint32_t u;
+    memcpy(&u, &f, 4);
+    return dt_is_float(c->tir->scalars[i].dt) ? u : (uint64_t)(int64_t)c->scalar[i];
+}
+
+static uint64_t word(const Call *c, const LirWord *w, uint64_t work)
+{
+    switch (w->kind) {
+    case LIR_W_DIM:    return (uint64_t)c->dims[w->a];
+    case LIR_W_PTR:    return address(c, w->a);
+    case LIR_W_STRIDE: return (uint64_t)c->tensor[w->a].stride[w->b];
+    case LIR_W_SCALAR: return scalar_bits(c, w->a);
+    case LIR_W_WORK:   return work;
+    case LIR_W_INST:   return (uint64_t)instances(c);
+    case LIR_W_PAREXT: return (uint64_t)extent(c, c->low->inst_ext[w->a]);
+    case LIR_W_ROWLEN: return (uint64_t)extent(c, c->low->row_ext);
+    default:           return (uint64_t)blocks(c, &c->low->launch[w->a]);
+    }
+}
+
+static bool launch(Call *c, const LowLaunch *l, uint64_t work, Arena *a, SimResult *res)
+{
+    uint64_t *words = ARENA_ARRAY(a, uint64_t, l->fn->nwords + 1);
+    for (uint32_t i = 0; i < l->fn->nwords; i++)
+        words[i] = word(c, &l->fn->words[i], work);
+    return sim_run(l->fn, words, (uint32_t)blocks(c, l), c->bufs, c->nbufs, res);
+}
+
+bool call_run(Call *c, Arena *a, SimResult *res)
+{
+    size_t bytes = (size_t)(blocks(c, &c->low->launch[0]) * extent(c, c->low->row_ext) * c->low->work_bytes);
+    uint8_t *work = arena_alloc(a, bytes + 256);
+    work += -(uintptr_t)work & 255;
+    memset(work, 0xff, bytes);
+    *ARENA_PUSH(a, c->bufs, c->nbufs, c->capbufs) = (SimBuffer){(uint64_t)(uintptr_t)work, bytes};
+    for (uint32_t i = 0; i < c->low->nlaunch; i++)
+        if (!launch(c, &c->low->launch[i], (uint64_t)(uintptr_t)work, a, res))
+            return false;
+    return true;
+}
+
+bool call_verify(const LowKernel *low, Diag *d)
+{
+    for (uint32_t i = 0; i < low->nlaunch; i++)
+        if (!lir_verify(low->launch[i].fn, d))
+            return false;
+    return true;
+}

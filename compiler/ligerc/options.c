@@ -12,12 +12,13 @@ enum { OPT_TARGET = 1, OPT_FIX };
 
 static const char *const commands[] = {"build", "targets", "ops", "explain"};
 
-static bool is_command(const char *s)
+/* The table's own text, which outlives the parser's. */
+static const char *command_of(const char *s)
 {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (!strcmp(commands[i], s))
-            return true;
-    return false;
+            return commands[i];
+    return NULL;
 }
 
 static int add_targets(Options *o, const char *list)
@@ -52,10 +53,8 @@ static int handle(Options *o, int code, char *arg)
 static int take_files(poptContext c, Options *o)
 {
     for (const char *f; (f = poptGetArg(c));) {
-        if (!o->command && is_command(f)) {
-            o->command = f;
+        if (!o->command && (o->command = command_of(f)))
             continue;
-        }
         if (o->nfiles == 256) {
             fprintf(stderr, "ligerc: too many files\n");
             return EXIT_USAGE;

@@ -1,0 +1,422 @@
+/* eval.c: runs the tile IR op by op, instance by instance, in double precision. See eval.h.
+ *
+ * Slow and plain on purpose: every other way of running a kernel is compared with this one.  Sums over instances keep
+ * Kahan's compensation, so that the oracle's own error does not count.
+ */
+#include "eval_in.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool fail(Eval *e, const TirOp *o, const char *what)
+{
+    if (!e->failed)
+        diag_report(e->d, DIAG_ERROR, LG_NONE, o->sp, "%s.%s: %s", e->fn->op_name, e->fn->name, what);
+    e->failed = true;
+    return false;
+}
+
+static bool is_float_op(const Eval *e, const TirOp *o)
+{
+    int first = o->op == TIR_SELECT ? 1 : 0;
+    return tir_op_nargs(o->op) == 0 ? dt_is_float(o->dt) : dt_is_float(e->fn->ops[o->a[first]].dt);
+}
+
+static EvalValue fresh(Eval *e, const TirOp *o)
+{
+    EvalValue x = {.n = 1};
+    for (int i = 0; i < o->nax; i++)
+        x.n *= e->axis[o->ax[i]];
+    x.v = ARENA_ARRAY(e->a, double, x.n + 1);
+    if (e->mode == EVAL_DUAL)
+        x.t = ARENA_ARRAY(e->a, double, x.n + 1);
+    return x;
+}
+
+static double rounded(const Eval *e, double v, DType t) { return e->mode == EVAL_EAGER || !dt_is_float(t) ? eval_round(v, t) : v; }
+
+/* Strides of operand a over the axes of o: 0 where it is broadcast. */
+static void operand_strides(const Eval *e, const TirOp *o, TirVal a, int64_t *stride)
+{
+    const TirOp *p = &e->fn->ops[a];
+    int64_t s = 1;
+    int j = p->nax - 1;
+    for (int i = o->nax - 1; i >= 0; i--) {
+        bool has = j >= 0 && p->ax[j] == o->ax[i];
+        stride[i] = has ? s : 0;
+        if (has) {
+            s *= e->axis[o->ax[i]];
+            j--;
+        }
+    }
+}
+
+static int64_t offset_of(const Eval *e, const TirOp *o, int64_t flat, const int64_t *stride)
+{
+    int64_t at = 0;
+    for (int i = o->nax - 1; i >= 0; i--) {
+        int64_t n = e->axis[o->ax[i]];
+        at += flat % n * stride[i];
+        flat /= n;
+    }
+    return at;
+}
+
+static void elementwise(Eval *e, TirVal v)
+{
+    const TirOp *o = &e->fn->ops[v];
+    int n = tir_op_nargs(o->op);
+    int64_t stride[3][TIR_MAX_AXES];
+    bool real = is_float_op(e, o), cmp = tir_op_kind(o->op) == TIR_K_CMP;
+    EvalValue r = fresh(e, o);
+    for (int i = 0; i < n; i++)
+        operand_strides(e, o, o->a[i], stride[i]);
+    for (int64_t k = 0; k < r.n; k++) {
+        double x[3] = {0}, t[3] = {0}, dv = 0;
+        for (int i = 0; i < n; i++) {
+            int64_t at = o->nax == 0 ? 0 : o->nax == 1 ? k * stride[i][0] : offset_of(e, o, k, stride[i]);
+            x[i] = e->val[o->a[i]].v[at];
+            t[i] = r.t ? e->val[o->a[i]].t[at] : 0;
+        }
+        if (cmp)
+            r.v[k] = eval_compare(o->op, x[0], x[1]);
+        else if (real || o->dt == DT_BOOL)
+            r.v[k] = rounded(e, eval_elem(o->op, x[0], x[1], x[2], t[0], t[1], t[2], &dv), o->dt);
+        else
+            r.v[k] = (double)eval_int(o->op, (int64_t)x[0], (int64_t)x[1], (int64_t)x[2]);
+        if (r.t)
+            r.t[k] = dv;
+    }
+    e->val[v] = r;
+}
+
+static void cast(Eval *e, TirVal v)
+{
+    const TirOp *o = &e->fn->ops[v];
+    const EvalValue *x = &e->val[o->a[0]];
+    EvalValue r = fresh(e, o);
+    bool both = dt_is_float(o->dt) && dt_is_float(e->fn->ops[o->a[0]].dt);
+    for (int64_t k = 0; k < r.n; k++) {
+        r.v[k] = both && e->mode != EVAL_EAGER ? x->v[k] : dt_is_float(o->dt) ? rounded(e, x->v[k], o->dt) : eval_round(x->v[k], o->dt);
+        if (r.t)
+            r.t[k] = dt_is_float(o->dt) ? x->t[k] : 0;
+    }
+    e->val[v] = r;
+}
+
+/* ---- reductions: along one axis, `inner` elements apart ---- */
+
+typedef struct Line { const double *v, *t; int64_t n, step; } Line;
+
+static double line_sum(const Eval *e, const Line *l, DType dt, double *dv)
+{
+    double s = 0, c = 0;
+    *dv = 0;
+    for (int64_t i = 0; i < l->n; i++) {
+        double x = l->v[i * l->step], y = x - c, t = s + y;
+        c = isfinite(t) ? (t - s) - y : 0;
+        s = t;
+        *dv += l->t ? l->t[i * l->step] : 0;
+    }
+    return rounded(e, s, dt);
+}
+
+static int64_t line_best(const Line *l, bool largest)
+{
+    int64_t best = -1;
+    for (int64_t i = 0; i < l->n; i++) {
+        double x = l->v[i * l->step];
+        if (isnan(x))
+            return i;
+        if (best < 0 || (largest ? x > l->v[best * l->step] : x < l->v[best * l->step]))
+            best = i;
+    }
+    return best;
+}
+
+static double line_lse(const Eval *e, const Line *l, DType dt, double *dv)
+{
+    int64_t at = line_best(l, true);
+    double m = at < 0 ? -INFINITY : l->v[at * l->step], s = 0, ds = 0;
+    *dv = 0;
+    if (!isfinite(m))
+        return m;
+    for (int64_t i = 0; i < l->n; i++) {
+        double x = exp(l->v[i * l->step] - m);
+        s += x;
+        ds += l->t ? x * l->t[i * l->step] : 0;
+    }
+    *dv = ds / s;
+    return rounded(e, m + log(s), dt);
+}
+
+static double reduce_line(const Eval *e, const TirOp *o, const Line *l, double *dv)
+{
+    int64_t at;
+    *dv = 0;
+    switch (o->op) {
+    case TIR_SUM: return line_sum(e, l, o->dt, dv);
+    case TIR_LSE: return line_lse(e, l, o->dt, dv);
+    case TIR_ARGMAX: return (double)line_best(l, true);
+    default:
+        at = line_best(l, o->op == TIR_RMAX);
+        *dv = at >= 0 && l->t ? l->t[at * l->step] : 0;
+        return at >= 0 ? l->v[at * l->step] : o->op == TIR_RMAX ? -INFINITY : INFINITY;
+    }
+}
+
+static void reduce(Eval *e, TirVal v)
+{
+    const TirOp *o = &e->fn->ops[v], *p = &e->fn->ops[o->a[0]];
+    const EvalValue *x = &e->val[o->a[0]];
+    EvalValue r = fresh(e, o);
+    int64_t inner = 1, n = e->axis[o->ref];
+    int at = 0;
+    while (at < p->nax && p->ax[at] != o->ref)
+        at++;
+    for (int i = at + 1; i < p->nax; i++)
+        inner *= e->axis[p->ax[i]];
+    for (int64_t k = 0; k < r.n; k++) {
+        int64_t from = k / inner * inner * n + k % inner;
+        Line l = {x->v + from, x->t ? x->t + from : NULL, n, inner};
+        double dv;
+        r.v[k] = reduce_line(e, o, &l, &dv);
+        if (r.t)
+            r.t[k] = dv;
+    }
+    e->val[v] = r;
+}
+
+/* ---- memory ---- */
+
+/* Offset in the tensor of element `flat` of a place; -1 with a diagnostic outside it. */
+static int64_t place(Eval *e, const TirOp *o, int64_t flat)
+{
+    const EvalTensor *t = &e->args->tensors[o->ref];
+    int64_t sub[TIR_MAX_RANK] = {0}, at = 0;
+    for (int i = o->nix - 1; i >= 0; i--) {
+        const TirIndex *x = &e->fn->ix[o->ix + (uint32_t)i];
+        if (x->kind == TIR_IX_SCALAR) {
+            sub[i] = (int64_t)e->val[x->val].v[0];
+        } else {
+            int64_t n = x->kind == TIR_IX_SLICE ? e->axis[x->axis] : e->val[x->val].n, k = n ? flat % n : 0;
+            flat = n ? flat / n : 0;
+            if (x->kind == TIR_IX_SLICE)
+                sub[i] = (x->val ? (int64_t)e->val[x->val].v[0] : 0) + k * (x->step ? x->step : 1);
+            else
+                sub[i] = (int64_t)e->val[x->val].v[k];
+        }
+        if (sub[i] < 0 || sub[i] >= t->shape[i]) {
+            fail(e, o, "an index is outside its tensor");
+            return -1;
+        }
+        at += sub[i] * t->stride[i];
+    }
+    return at;
+}
+
+static int64_t place_size(const Eval *e, const TirOp *o)
+{
+    int64_t n = 1;
+    for (int i = 0; i < o->nix; i++) {
+        const TirIndex *x = &e->fn->ix[o->ix + (uint32_t)i];
+        n *= x->kind == TIR_IX_SLICE ? e->axis[x->axis] : x->kind == TIR_IX_TILE ? e->val[x->val].n : 1;
+    }
+    return n;
+}
+
+static void load(Eval *e, TirVal v)
+{
+    const TirOp *o = &e->fn->ops[v];
+    const EvalTensor *t = &e->args->tensors[o->ref];
+    EvalValue r = fresh(e, o);
+    for (int64_t k = 0; k < r.n && !e->failed; k++) {
+        int64_t at = place(e, o, k);
+        if (at < 0)
+            return;
+        r.v[k] = t->v[at];
+        if (r.t)
+            r.t[k] = t->tangent ? t->tangent[at] : 0;
+    }
+    e->val[v] = r;
+}
+
+static void add_to(Eval *e, const TirOp *o, int64_t at, double x)
+{
+    EvalTensor *t = &e->args->tensors[o->ref];
+    double *c = e->sum[o->ref] ? &e->sum[o->ref][at] : NULL;
+    double y = x - (c ? *c : 0), s = t->v[at] + y;
+    if (c)
+        *c = isfinite(s) ? (s - t->v[at]) - y : 0;
+    t->v[at] = s;
+}
+
+static void store(Eval *e, const TirOp *o)
+{
+    EvalTensor *t = &e->args->tensors[o->ref];
+    const EvalValue *x = &e->val[o->a[0]];
+    int64_t n = place_size(e, o);
+    DType dt = e->fn->tensors[o->ref].dt;
+    for (int64_t k = 0; k < n; k++) {
+        int64_t at = place(e, o, k), from = x->n == n ? k : x->n == 1 ? 0 : k % x->n;
+        if (at < 0)
+            return;
+        if (o->op == TIR_ACC) {
+            add_to(e, o, at, x->v[from]);
+            if (t->tangent && x->t)
+                t->tangent[at] += x->t[from];
+        } else {
+            t->v[at] = rounded(e, x->v[from], dt);
+            if (t->tangent && x->t)
+                t->tangent[at] = x->t[from];
+        }
+    }
+}
+
+static void leaf(Eval *e, TirVal v)
+{
+    const TirOp *o = &e->fn->ops[v];
+    EvalValue r = fresh(e, o);
+    int64_t x = 0;
+    for (int64_t k = 0; k < r.n; k++)
+        switch (o->op) {
+        case TIR_CONST:  r.v[k] = dt_is_float(o->dt) ? rounded(e, o->imm.f, o->dt) : (double)o->imm.i; break;
+        case TIR_PARAM:  r.v[k] = dt_is_float(o->dt) ? eval_round(e->args->scalars[o->ref], o->dt) : e->args->scalars[o->ref]; break;
+        case TIR_COORD:  r.v[k] = (double)e->coord[o->ref]; break;
+        case TIR_IOTA:   r.v[k] = (double)k; break;
+        default:
+            if (!tir_ext_eval(*o->ext, e->args->dims, &x))
+                fail(e, o, "an extent that does not divide");
+            r.v[k] = (double)x;
+        }
+    e->val[v] = r;
+}
+
+static void element(Eval *e, TirVal v)
+{
+    const TirOp *o = &e->fn->ops[v];
+    const EvalValue *x = &e->val[o->a[0]];
+    EvalValue r = fresh(e, o);
+    int64_t at = (int64_t)e->val[o->a[1]].v[0];
+    if (at < 0 || at >= x->n) {
+        fail(e, o, "an index is outside its tile");
+        return;
+    }
+    r.v[0] = x->v[at];
+    if (r.t)
+        r.t[0] = x->t[at];
+    e->val[v] = r;
+}
+
+/* Runs ops from v to the end of their region; gives the op after it. */
+static TirVal run_region(Eval *e, TirVal v, bool live)
+{
+    for (; v < e->fn->nops; v++) {
+        const TirOp *o = &e->fn->ops[v];
+        if (o->op == TIR_END || o->op == TIR_ELSE)
+            return v;
+        if (o->op == TIR_IF) {
+            bool yes = live && !e->failed && e->val[o->a[0]].v[0] != 0;
+            v = run_region(e, v + 1, yes);
+            if (e->fn->ops[v].op == TIR_ELSE)
+                v = run_region(e, v + 1, live && !yes);
+            continue;
+        }
+        if (!live || e->failed)
+            continue;
+        switch (tir_op_kind(o->op)) {
+        case TIR_K_LEAF:   leaf(e, v); break;
+        case TIR_K_ELEM:
+        case TIR_K_CMP:    elementwise(e, v); break;
+        case TIR_K_CAST:   cast(e, v); break;
+        case TIR_K_REDUCE: reduce(e, v); break;
+        default:
+            if (o->op == TIR_LOAD)
+                load(e, v);
+            else if (o->op == TIR_ELEM)
+                element(e, v);
+            else if (o->op == TIR_STORE || o->op == TIR_ACC)
+                store(e, o);
+        }
+    }
+    return v;
+}
+
+static TirVal run_nest(Eval *e, TirVal par)
+{
+    const TirOp *o = &e->fn->ops[par];
+    int64_t ext[8] = {0}, total = 1;
+    TirVal end = par;
+    for (uint32_t i = 0; i < o->ref2 && i < 8; i++) {
+        if (!tir_ext_eval(e->fn->pars[o->ref + i].ext, e->args->dims, &ext[i]))
+            fail(e, o, "an extent that does not divide");
+        total *= ext[i];
+    }
+    for (int64_t g = 0; g < total && !e->failed; g++) {
+        int64_t rest = g;
+        for (uint32_t i = o->ref2; i-- > 0;) {
+            e->coord[o->ref + i] = rest % ext[i];
+            rest /= ext[i];
+        }
+        arena_reset(e->a);
+        end = run_region(e, par + 1, true);
+    }
+    return end == par ? run_region(e, par + 1, false) : end;
+}
+
+static int64_t tensor_span(const EvalTensor *t, int rank)
+{
+    int64_t n = 1;
+    for (int i = 0; i < rank; i++)
+        n = t->shape[i] ? n + (t->shape[i] - 1) * t->stride[i] : 0;
+    return n;
+}
+
+static void prepare(Eval *e, Arena *life)
+{
+    const TirFn *fn = e->fn;
+    e->axis = ARENA_ARRAY(life, int64_t, fn->naxes + 1);
+    e->coord = ARENA_ARRAY(life, int64_t, fn->npars + 1);
+    e->val = ARENA_ARRAY(life, EvalValue, fn->nops + 1);
+    e->sum = ARENA_ARRAY(life, double *, fn->ntensors + 1);
+    for (uint32_t i = 0; i < fn->naxes; i++)
+        if (!tir_ext_eval(fn->axes[i].ext, e->args->dims, &e->axis[i]))
+            fail(e, &fn->ops[0], "an extent that does not divide");
+    for (uint32_t i = 0; i < fn->ntensors; i++) {
+        EvalTensor *t = &e->args->tensors[i];
+        int64_t n = fn->tensors[i].accumulate && !fn->tensors[i].absent ? tensor_span(t, fn->tensors[i].rank) : 0;
+        if (!n)
+            continue;
+        memset(t->v, 0, sizeof(double) * (size_t)n);
+        if (t->tangent)
+            memset(t->tangent, 0, sizeof(double) * (size_t)n);
+        e->sum[i] = ARENA_ARRAY(life, double, n);
+    }
+}
+
+static void round_sums(Eval *e)
+{
+    for (uint32_t i = 0; i < e->fn->ntensors && e->mode == EVAL_EAGER; i++) {
+        EvalTensor *t = &e->args->tensors[i];
+        int64_t n = e->sum[i] ? tensor_span(t, e->fn->tensors[i].rank) : 0;
+        for (int64_t k = 0; k < n; k++)
+            t->v[k] = eval_round(t->v[k], e->fn->tensors[i].dt);
+    }
+}
+
+bool eval_run(const TirFn *fn, EvalMode mode, EvalArgs *args, Diag *d)
+{
+    Arena *life = arena_new();
+    Eval e = {.fn = fn, .mode = mode, .args = args, .d = d, .a = arena_new()};
+    if (life && e.a) {
+        prepare(&e, life);
+        for (TirVal v = 1; v < fn->nops && !e.failed; v++)
+            if (fn->ops[v].op == TIR_PAR)
+                v = run_nest(&e, v);
+        round_sums(&e);
+    }
+    bool ok = life && e.a && !e.failed;
+    arena_free(e.a);
+    arena_free(life);
+    return ok;
+}

@@ -1,0 +1,28 @@
+/* eval_in.h: the evaluator's own state: one instance's values, as arrays of doubles with their tangents. */
+#ifndef LGR_EVAL_IN_H
+#define LGR_EVAL_IN_H
+#include "eval.h"
+
+/* A tile value: n elements, outermost axis first; t holds the tangents (EVAL_DUAL only). */
+typedef struct EvalValue { double *v, *t; int64_t n; } EvalValue;
+
+typedef struct Eval {
+    const TirFn *fn;
+    EvalMode  mode;
+    EvalArgs *args;
+    Diag     *d;
+    Arena    *a;             /* reset between instances */
+    int64_t  *axis;          /* extents */
+    int64_t  *coord;         /* by par */
+    EvalValue *val;          /* by TirVal */
+    double  **sum;           /* by tensor: compensation of accumulated outputs */
+    bool      failed;
+} Eval;
+
+/* eval_op.c: one elementwise op on doubles; da, db, dc are tangents, *dv the result's. */
+double eval_elem(TirOpcode op, double a, double b, double c, double da, double db, double dc, double *dv);
+/* eval_op.c: integer op, exact. */
+int64_t eval_int(TirOpcode op, int64_t a, int64_t b, int64_t c);
+bool eval_compare(TirOpcode op, double a, double b);
+
+#endif

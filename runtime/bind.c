@@ -8,14 +8,24 @@ static const LgkTensor *tensor(const lgr_kernel *k, uint32_t i) { return &k->pac
 static const char *tensor_name(const lgr_kernel *k, uint32_t i) { return lgr__str(k->pack, tensor(k, i)->name); }
 static const char *dim_name(const lgr_kernel *k, uint32_t d) { return lgr__str(k->pack, k->pack->t_NAMES[k->k->dims.first + d].name); }
 
-bool lgr__extent(const LgkExtent *e, const int64_t *dims, int64_t *out)
+/* c + sum k*dim over the known dims; false when it leaves 64 bits. */
+static bool affine(const LgkExtent *e, uint32_t ndims, const int64_t *dims, uint32_t except, int64_t *out)
 {
-    int64_t sum = e->c;
-    for (int i = 0; i < LGK_MAX_DIMS; i++)
-        if (e->k[i])
-            sum += e->k[i] * dims[i];
+    int64_t sum = e->c, term;
+    for (uint32_t i = 0; i < ndims; i++)
+        if (e->k[i] && i != except && (__builtin_mul_overflow(e->k[i], dims[i], &term) || __builtin_add_overflow(sum, term, &sum)))
+            return false;
+    *out = sum;
+    return true;
+}
+
+bool lgr__extent(const LgkExtent *e, uint32_t ndims, const int64_t *dims, int64_t *out)
+{
+    int64_t sum;
+    if (!affine(e, ndims, dims, UINT32_MAX, &sum) || sum < 0)
+        return false;
     *out = e->den == 1 ? sum : sum / e->den;
-    return (e->den == 1 || sum % e->den == 0) && sum >= 0;
+    return e->den == 1 || sum % e->den == 0;
 }
 
 void lgr__extent_text(const lgr_kernel *k, const LgkExtent *e, char *buf, size_t n)
@@ -101,21 +111,49 @@ static lgr_status bind_options(const lgr_kernel *k, const lgr_call *call, Key *k
 }
 
 /* A type that no given tensor has is free: its entry in the key is 0. */
-static bool matches(const lgr_kernel *k, const LgkInstance *n, const Key *key)
+static bool same_options(const lgr_kernel *k, const LgkInstance *n, const Key *key)
 {
     for (uint32_t i = 0; i < k->k->options.count; i++)
         if (n->option[i] != key->option[i])
             return false;
+    return true;
+}
+
+static bool matches(const lgr_kernel *k, const LgkInstance *n, const Key *key)
+{
+    if (!same_options(k, n, key))
+        return false;
     for (uint32_t i = 0; i < k->k->types.count; i++)
         if (key->dtype[i] && n->dtype[i] != key->dtype[i])
             return false;
     return true;
 }
 
+static lgr_status check_presence(const lgr_kernel *k, const LgkInstance *n, uint64_t present)
+{
+    if (n->present == present)
+        return LGR_OK;
+    for (uint32_t i = 0; i < k->k->tensors.count; i++) {
+        bool want = n->present >> i & 1, is = present >> i & 1;
+        if (want != is)
+            return lgr__fail(LGR_ERROR_NULL, k, tensor_name(k, i), is ? "a tensor" : "NULL", "%s", want ? "a tensor" : "NULL under these options");
+    }
+    return LGR_OK;
+}
+
+/* Nothing matches: a tensor too many or too few is the more helpful thing to say, where the options alone tell it. */
 static lgr_status missing(const lgr_kernel *k, const Key *key)
 {
+    const LgkInstance *all = &k->pack->t_INSTANCES[k->k->instances.first];
     char found[160];
     size_t at = 0;
+    for (uint32_t i = 0; i < k->k->instances.count; i++)
+        if (same_options(k, &all[i], key)) {
+            lgr_status s = check_presence(k, &all[i], key->present);
+            if (s != LGR_OK)
+                return s;
+            break;
+        }
     for (uint32_t i = 0; i < k->k->types.count && at < sizeof found; i++)
         at += (size_t)snprintf(found + at, sizeof found - at, "%s=%s ", lgr__str(k->pack, k->pack->t_TYPES[k->k->types.first + i].name), dtype_name(key->dtype[i]));
     for (uint32_t i = 0; i < k->k->options.count && at < sizeof found; i++) {
@@ -140,35 +178,31 @@ static lgr_status find_instance(const lgr_kernel *k, const Key *key, const LgkIn
     return missing(k, key);
 }
 
-static lgr_status check_presence(const lgr_kernel *k, const LgkInstance *n, uint64_t present)
-{
-    if (n->present == present)
-        return LGR_OK;
-    for (uint32_t i = 0; i < k->k->tensors.count; i++) {
-        bool want = n->present >> i & 1, is = present >> i & 1;
-        if (want != is)
-            return lgr__fail(LGR_ERROR_NULL, k, tensor_name(k, i), is ? "a tensor" : "NULL", "%s", want ? "a tensor" : "NULL under these options");
-    }
-    return LGR_OK;
-}
-
 /* ---- shapes ---- */
 
+static lgr_status too_large(const lgr_kernel *k, uint32_t i)
+{
+    return lgr__fail(LGR_ERROR_LIMIT, k, tensor_name(k, i), "a shape or stride beyond 64 bits", "%s", "a tensor that fits in memory");
+}
+
+/* Leading dimensions beyond the kernel's become one, when each steps over all of the next. */
 static lgr_status fold_leading(const lgr_kernel *k, uint32_t i, const LgkTensor *t, const DLTensor *x, const int64_t *stride, View *v)
 {
     int extra = x->ndim - (int)t->rank;
     if (extra < 0 || t->rank == 0)
         return lgr__fail(LGR_ERROR_RANK, k, tensor_name(k, i), "", "%u dimensions, not %d", (unsigned)t->rank, (int)x->ndim);
     int64_t n = 1, inner = 0;
+    bool started = false;
     for (int d = extra; d >= 0; d--) {
         if (x->shape[d] == 1)
             continue;
-        if (inner && stride[d] != inner && n > 1)
+        if (started && stride[d] != inner)
             return lgr__fail(LGR_ERROR_STRIDE, k, tensor_name(k, i), "leading dimensions that do not follow one another", "%s", "strides that let them fold into one");
-        if (n == 1)
+        if (!started)
             v->stride[0] = stride[d];
-        n *= x->shape[d];
-        inner = stride[d] * x->shape[d];
+        started = true;
+        if (__builtin_mul_overflow(n, x->shape[d], &n) || __builtin_mul_overflow(stride[d], x->shape[d], &inner))
+            return too_large(k, i);
     }
     v->shape[0] = n;
     for (uint32_t d = 1; d < t->rank; d++) {
@@ -176,6 +210,17 @@ static lgr_status fold_leading(const lgr_kernel *k, uint32_t i, const LgkTensor 
         v->stride[d] = stride[(uint32_t)extra + d];
     }
     return LGR_OK;
+}
+
+static bool compact_strides(const DLTensor *x, int64_t *stride)
+{
+    int64_t s = 1;
+    for (int d = x->ndim - 1; d >= 0; d--) {
+        stride[d] = s;
+        if (x->shape[d] && __builtin_mul_overflow(s, x->shape[d], &s))
+            return false;
+    }
+    return true;
 }
 
 static lgr_status view_of(const lgr_kernel *k, uint32_t i, const DLTensor *x, View *v)
@@ -188,12 +233,9 @@ static lgr_status view_of(const lgr_kernel *k, uint32_t i, const DLTensor *x, Vi
     for (int d = 0; d < x->ndim; d++)
         if (x->shape[d] < 0)
             return lgr__fail(LGR_ERROR_SHAPE, k, tensor_name(k, i), "a negative extent", "%s", "0 or more");
-    if (!stride) {
-        int64_t s = 1;
-        for (int d = x->ndim - 1; d >= 0; s *= x->shape[d] ? x->shape[d] : 1, d--)
-            compact[d] = s;
-        stride = compact;
-    }
+    if (!stride && !compact_strides(x, compact))
+        return too_large(k, i);
+    stride = stride ? stride : compact;
     *v = (View){.base = (uint64_t)(uintptr_t)x->data + x->byte_offset, .rank = (int)t->rank, .bytes = dtype_bytes[dtype_of(x->dtype)], .present = true};
     if (x->ndim == (int)t->rank) {
         for (uint32_t d = 0; d < t->rank; d++) {
@@ -205,60 +247,86 @@ static lgr_status view_of(const lgr_kernel *k, uint32_t i, const DLTensor *x, Vi
     return fold_leading(k, i, t, x, stride, v);
 }
 
-/* Solves e = value for its one unknown dim; -1 when it has none, -2 when it has several. */
-static int unknown_dim(const LgkExtent *e, uint32_t known)
+typedef struct Solve { Bound *b; uint32_t known, ndims, from[LGK_MAX_DIMS]; } Solve;
+
+/* The one unknown dim of e; -1 when it has none, -2 when it has several. */
+static int unknown_dim(const LgkExtent *e, const Solve *s)
 {
     int at = -1;
-    for (int i = 0; i < LGK_MAX_DIMS; i++)
-        if (e->k[i] && !(known >> i & 1))
-            at = at == -1 ? i : -2;
+    for (uint32_t i = 0; i < s->ndims; i++)
+        if (e->k[i] && !(s->known >> i & 1))
+            at = at == -1 ? (int)i : -2;
     return at;
 }
 
-static lgr_status wrong_extent(const Bound *b, uint32_t i, uint32_t d, const LgkExtent *e, int64_t want, const uint32_t *from)
+static lgr_status wrong_extent(const Solve *s, uint32_t i, uint32_t d, const LgkExtent *e)
 {
-    const lgr_kernel *k = b->kernel;
-    char text[64], found[64], where[64] = "";
+    const lgr_kernel *k = s->b->kernel;
+    char text[64], found[64], where[96] = "";
+    int64_t want;
     lgr__extent_text(k, e, text, sizeof text);
-    snprintf(found, sizeof found, "shape[%u] is %lld", (unsigned)d, (long long)b->view[i].shape[d]);
-    for (uint32_t j = 0; j < k->k->dims.count && !where[0]; j++)
+    snprintf(found, sizeof found, "shape[%u] is %lld", (unsigned)d, (long long)s->b->view[i].shape[d]);
+    for (uint32_t j = 0; j < s->ndims && !where[0]; j++)
         if (e->k[j])
-            snprintf(where, sizeof where, " (%s from %s.shape[%u])", dim_name(k, j), tensor_name(k, from[j] >> 8), (unsigned)(from[j] & 255));
+            snprintf(where, sizeof where, " (%s from %s.shape[%u])", dim_name(k, j), tensor_name(k, s->from[j] >> 8), (unsigned)(s->from[j] & 255));
+    if (!lgr__extent(e, s->ndims, s->b->dims, &want))
+        return lgr__fail(LGR_ERROR_SHAPE, k, tensor_name(k, i), found, "%s, which is no whole number%s", text, where);
     return lgr__fail(LGR_ERROR_SHAPE, k, tensor_name(k, i), found, "%s = %lld%s", text, (long long)want, where);
+}
+
+/* Dim u from the extent: (have * den - the rest) / k. */
+static lgr_status solve_dim(Solve *s, uint32_t i, uint32_t d, const LgkExtent *e, uint32_t u)
+{
+    const lgr_kernel *k = s->b->kernel;
+    int64_t have = s->b->view[i].shape[d], rest, all;
+    bool ok = affine(e, s->ndims, s->b->dims, u, &rest) && !__builtin_mul_overflow(have, e->den, &all) && !__builtin_sub_overflow(all, rest, &rest);
+    ok = ok && rest != INT64_MIN && rest % e->k[u] == 0 && rest / e->k[u] >= 0;
+    if (!ok) {
+        char text[64], found[64];
+        lgr__extent_text(k, e, text, sizeof text);
+        snprintf(found, sizeof found, "shape[%u] is %lld", (unsigned)d, (long long)have);
+        return lgr__fail(LGR_ERROR_SHAPE, k, tensor_name(k, i), found, "a value of %s", text);
+    }
+    s->b->dims[u] = rest / e->k[u];
+    s->known |= 1u << u;
+    s->from[u] = i << 8 | d;
+    return LGR_OK;
+}
+
+/* Every extent of one tensor: checked where its dims are known, solved for one that is not, else left for a later pass. */
+static lgr_status solve_tensor(Solve *s, uint32_t i, uint32_t *left)
+{
+    const LgkTensor *t = tensor(s->b->kernel, i);
+    const LgkExtent *all = &s->b->kernel->pack->t_EXTENTS[t->extents];
+    lgr_status st = LGR_OK;
+    for (uint32_t d = 0; st == LGR_OK && d < t->rank; d++) {
+        int64_t want;
+        int u = unknown_dim(&all[d], s);
+        if (u >= 0)
+            st = solve_dim(s, i, d, &all[d], (uint32_t)u);
+        else if (u == -2)
+            ++*left;
+        else if (!lgr__extent(&all[d], s->ndims, s->b->dims, &want) || want != s->b->view[i].shape[d])
+            st = wrong_extent(s, i, d, &all[d]);
+    }
+    return st;
 }
 
 static lgr_status solve_dims(Bound *b)
 {
     const lgr_kernel *k = b->kernel;
-    uint32_t known = 0, from[LGK_MAX_DIMS] = {0};
-    for (int pass = 0; pass < 2; pass++)
-        for (uint32_t i = 0; i < k->k->tensors.count; i++)
-            for (uint32_t d = 0; b->view[i].present && d < tensor(k, i)->rank; d++) {
-                const LgkExtent *e = &k->pack->t_EXTENTS[tensor(k, i)->extents + d];
-                int u = unknown_dim(e, known);
-                int64_t have = b->view[i].shape[d], want;
-                if (u == -1) {
-                    if (!lgr__extent(e, b->dims, &want) || want != have)
-                        return wrong_extent(b, i, d, e, want, from);
-                    continue;
-                }
-                if (u < 0)
-                    continue;
-                int64_t rest = have * e->den - e->c;
-                for (int j = 0; j < LGK_MAX_DIMS; j++)
-                    if (j != u)
-                        rest -= e->k[j] * b->dims[j];
-                b->dims[u] = rest / e->k[u];
-                if (rest % e->k[u] || b->dims[u] < 0) {
-                    char text[64], found[64];
-                    lgr__extent_text(k, e, text, sizeof text);
-                    snprintf(found, sizeof found, "shape[%u] is %lld", (unsigned)d, (long long)have);
-                    return lgr__fail(LGR_ERROR_SHAPE, k, tensor_name(k, i), found, "a value of %s", text);
-                }
-                known |= 1u << u;
-                from[u] = i << 8 | d;
-            }
-    return LGR_OK;
+    Solve s = {.b = b, .ndims = k->k->dims.count};
+    uint32_t left, before;
+    do {
+        left = 0;
+        before = s.known;
+        for (uint32_t i = 0; i < k->k->tensors.count; i++) {
+            lgr_status st = b->view[i].present ? solve_tensor(&s, i, &left) : LGR_OK;
+            if (st != LGR_OK)
+                return st;
+        }
+    } while (left && s.known != before);
+    return left ? lgr__fail(LGR_ERROR_SHAPE, k, "", "shapes that leave a dim open", "%s", "tensors that tell every dim") : LGR_OK;
 }
 
 /* ---- devices and overlap ---- */
@@ -288,17 +356,53 @@ static bool is_empty(const View *v)
     return false;
 }
 
-static void span_of(const View *v, uint64_t *lo, uint64_t *hi)
+/* The bytes between the first and the last element; false when they leave 64 bits. */
+bool lgr__span(const View *v, uint64_t *lo, uint64_t *hi)
 {
     *lo = v->base;
-    *hi = v->base + (uint64_t)v->bytes;
+    if (__builtin_add_overflow(v->base, (uint64_t)v->bytes, hi))
+        return false;
     for (int d = 0; d < v->rank; d++) {
-        int64_t reach = (v->shape[d] - 1) * v->stride[d] * v->bytes;
-        if (reach < 0)
-            *lo += (uint64_t)reach;
-        else
-            *hi += (uint64_t)reach;
+        int64_t reach;
+        if (v->shape[d] == 0 || __builtin_mul_overflow(v->shape[d] - 1, v->stride[d], &reach) || __builtin_mul_overflow(reach, (int64_t)v->bytes, &reach))
+            return v->shape[d] == 0;
+        if (reach < 0 ? __builtin_sub_overflow(*lo, -(uint64_t)reach, lo) : __builtin_add_overflow(*hi, (uint64_t)reach, hi))
+            return false;
     }
+    return true;
+}
+
+static uint64_t magnitude(int64_t v) { return v < 0 ? -(uint64_t)v : (uint64_t)v; }
+
+static uint64_t gcd(uint64_t a, uint64_t b)
+{
+    while (b) {
+        uint64_t r = a % b;
+        a = b;
+        b = r;
+    }
+    return a;
+}
+
+/* Bytes that the innermost dimension spans; the pitch is brought to a divisor of every other stride. */
+static uint64_t window(const View *v, uint64_t *pitch)
+{
+    uint64_t bytes = (uint64_t)v->bytes;
+    for (int d = 0; d < v->rank - 1; d++)
+        if (v->shape[d] > 1)
+            *pitch = gcd(*pitch, magnitude(v->stride[d]) * bytes);
+    int in = v->rank - 1;
+    return v->rank ? (uint64_t)(v->shape[in] - 1) * magnitude(v->stride[in]) * bytes + bytes : bytes;
+}
+
+/* Rows of both lie side by side in rows of a common pitch, as the halves of one buffer do. */
+static bool interleaved(const View *a, const View *b, uint64_t alo, uint64_t blo)
+{
+    uint64_t pitch = 0, wa = window(a, &pitch), wb = window(b, &pitch);
+    if (!pitch || wa > pitch || wb > pitch)
+        return false;
+    uint64_t off = blo >= alo ? (blo - alo) % pitch : (pitch - (alo - blo) % pitch) % pitch;
+    return off >= wa && off <= pitch - wb;
 }
 
 static bool same_place(const View *a, const View *b)
@@ -311,40 +415,72 @@ static bool same_place(const View *a, const View *b)
     return true;
 }
 
-static lgr_status check_out(const lgr_kernel *k, const Bound *b, uint32_t i)
+/* Dimensions in order of stride; each must step over all that the smaller ones reach. */
+static bool elements_apart(const View *v)
+{
+    uint64_t reach = 0;
+    bool done[LGK_MAX_RANK] = {false};
+    for (int n = 0; n < v->rank; n++) {
+        int at = -1;
+        for (int d = 0; d < v->rank; d++)
+            if (!done[d] && (at < 0 || magnitude(v->stride[d]) < magnitude(v->stride[at])))
+                at = d;
+        done[at] = true;
+        if (v->shape[at] <= 1)
+            continue;
+        if (magnitude(v->stride[at]) <= reach)
+            return false;
+        reach += (uint64_t)(v->shape[at] - 1) * magnitude(v->stride[at]);
+    }
+    return true;
+}
+
+static lgr_status check_out(const lgr_kernel *k, const Bound *b, uint32_t i, const uint64_t *lo, const uint64_t *hi)
 {
     const View *v = &b->view[i];
-    uint64_t lo, hi, l, h;
-    for (int d = 0; d < v->rank; d++)
-        if (v->shape[d] > 1 && v->stride[d] == 0)
-            return lgr__fail(LGR_ERROR_STRIDE, k, tensor_name(k, i), "a stride of 0", "%s", "an output whose elements are apart");
-    span_of(v, &lo, &hi);
+    if (!elements_apart(v))
+        return lgr__fail(LGR_ERROR_STRIDE, k, tensor_name(k, i), "strides under which elements share memory", "%s", "an output whose elements are apart");
     for (uint32_t j = 0; j < k->k->tensors.count; j++) {
-        if (j == i || !b->view[j].present || is_empty(&b->view[j]))
+        if (j == i || !b->view[j].present || lo[j] >= hi[i] || lo[i] >= hi[j] || is_empty(&b->view[j]))
             continue;
-        span_of(&b->view[j], &l, &h);
-        if (l >= hi || lo >= h || (tensor(k, i)->over == (int32_t)j && same_place(v, &b->view[j])))
+        if ((tensor(k, i)->over == (int32_t)j && same_place(v, &b->view[j])) || interleaved(v, &b->view[j], lo[i], lo[j]))
             continue;
-        return lgr__fail(LGR_ERROR_ALIAS, k, tensor_name(k, i), "", "no overlap with %s%s", tensor_name(k, j),
+        return lgr__fail(LGR_ERROR_ALIAS, k, tensor_name(k, i), "memory of another tensor", "no overlap with %s%s", tensor_name(k, j),
                          tensor(k, i)->over == (int32_t)j ? ", or the very same address and strides" : "");
     }
     return LGR_OK;
 }
 
+static lgr_status check_memory(const lgr_kernel *k, const View *v, uint32_t i, uint64_t *lo, uint64_t *hi)
+{
+    if (!v->base)
+        return lgr__fail(LGR_ERROR_NULL, k, tensor_name(k, i), "a null data pointer", "%s", "the tensor's memory");
+    if (v->base % (uint64_t)v->bytes)
+        return lgr__fail(LGR_ERROR_STRIDE, k, tensor_name(k, i), "a misaligned address", "a multiple of the element's %d bytes", v->bytes);
+    return lgr__span(v, lo, hi) ? LGR_OK : too_large(k, i);
+}
+
 static lgr_status check_outs(const lgr_kernel *k, const Bound *b)
 {
-    for (uint32_t i = 0; i < k->k->tensors.count; i++) {
-        if (!b->view[i].present || is_empty(&b->view[i]))
-            continue;
-        if (!b->view[i].base)
-            return lgr__fail(LGR_ERROR_NULL, k, tensor_name(k, i), "a null data pointer", "%s", "the tensor's memory");
-        if (b->view[i].base % (uint64_t)b->view[i].bytes)
-            return lgr__fail(LGR_ERROR_STRIDE, k, tensor_name(k, i), "a misaligned address", "a multiple of the element's %d bytes", b->view[i].bytes);
-        if (tensor(k, i)->mode != LGK_IN) {
-            lgr_status s = check_out(k, b, i);
-            if (s != LGR_OK)
-                return s;
-        }
+    uint64_t lo[LGK_MAX_TENSORS], hi[LGK_MAX_TENSORS];
+    lgr_status s = LGR_OK;
+    for (uint32_t i = 0; s == LGR_OK && i < k->k->tensors.count; i++)
+        if (b->view[i].present && !is_empty(&b->view[i]))
+            s = check_memory(k, &b->view[i], i, &lo[i], &hi[i]);
+        else
+            lo[i] = hi[i] = 0;
+    for (uint32_t i = 0; s == LGR_OK && i < k->k->tensors.count; i++)
+        if (tensor(k, i)->mode != LGK_IN && hi[i])
+            s = check_out(k, b, i, lo, hi);
+    return s;
+}
+
+static lgr_status check_scalars(const lgr_kernel *k, const lgr_call *call)
+{
+    for (uint32_t i = 0; !call->scalars && i < k->k->scalars.count; i++) {
+        const LgkScalar *s = &k->pack->t_SCALARS[k->k->scalars.first + i];
+        if (!s->has_default)
+            return lgr__fail(LGR_ERROR_ARGUMENT, k, lgr__str(k->pack, s->name), "no scalars", "%s", "a value: it has no default");
     }
     return LGR_OK;
 }
@@ -361,14 +497,15 @@ lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b)
         return lgr__fail(LGR_ERROR_ARGUMENT, k, "call", "", "%u tensors, %u scalars, %u options", (unsigned)k->k->tensors.count,
                          (unsigned)k->k->scalars.count, (unsigned)k->k->options.count);
     b->kernel = k;
-    if ((s = bind_types(k, call, &key)) || (s = bind_options(k, call, &key)) || (s = find_instance(k, &key, &b->inst)) ||
+    if ((s = check_scalars(k, call)) || (s = bind_types(k, call, &key)) || (s = bind_options(k, call, &key)) || (s = find_instance(k, &key, &b->inst)) ||
         (s = check_presence(k, b->inst, key.present)) || (s = find_device(k, call, b)))
         return s;
     for (uint32_t i = 0; i < LGK_MAX_DIMS; i++)
         b->dims[i] = 0;
     for (uint32_t i = 0; i < call->ntensors; i++) {
-        b->view[i].present = false;
-        if (call->tensors[i] && (s = view_of(k, i, call->tensors[i], &b->view[i])))
+        if (!call->tensors[i])
+            b->view[i] = (View){0};
+        else if ((s = view_of(k, i, call->tensors[i], &b->view[i])))
             return s;
     }
     if ((s = solve_dims(b)))

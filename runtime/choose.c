@@ -70,7 +70,7 @@ static const LgkSet *find_set(lgr_context *ctx, const Bound *b)
         if (b->device != LGR_HOST_DEVICE)
             fit = lgr__cuda_fit(ctx, b->device, s);
         else
-            fit = !strcmp(lgr__str(p, s->target), ctx->backend ? ctx->backend->target : "host");
+            fit = ctx->backend ? !strcmp(lgr__str(p, s->target), ctx->backend->target) : s->kind == LGK_CODE_HOST;
         if (fit > score) {
             score = fit;
             best = s;
@@ -82,13 +82,16 @@ static const LgkSet *find_set(lgr_context *ctx, const Bound *b)
 /* Instances and row length: all variants of a set agree on them. */
 static bool measure(Bound *b, const Pack *p, const LgkVariant *v)
 {
+    uint32_t ndims = b->kernel->k->dims.count;
     b->instances = 1;
-    for (uint32_t i = 0; i < v->inst.count; i++) {
-        if (!lgr__extent(&p->t_EXTENTS[v->inst.first + i], b->dims, &b->par[i]))
+    for (uint32_t i = 0; i < LGK_MAX_INST; i++) {
+        b->par[i] = 1;
+        if (i < v->inst.count && !lgr__extent(&p->t_EXTENTS[v->inst.first + i], ndims, b->dims, &b->par[i]))
             return false;
-        b->instances *= b->par[i];
+        if (__builtin_mul_overflow(b->instances, b->par[i], &b->instances))
+            b->instances = INT64_MAX;
     }
-    return lgr__extent(&p->t_EXTENTS[v->row], b->dims, &b->row);
+    return lgr__extent(&p->t_EXTENTS[v->row], ndims, b->dims, &b->row);
 }
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -117,7 +120,9 @@ static lgr_status size_up(lgr_context *ctx, Bound *b)
             return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "more than 2^31 blocks", "%s", "fewer");
         b->blocks[i] = (uint32_t)n;
     }
-    size_t bytes = (size_t)b->blocks[0] * (size_t)b->row * (size_t)b->variant->work_bytes;
+    size_t bytes;
+    if (__builtin_mul_overflow((size_t)b->blocks[0] * (size_t)b->row, (size_t)b->variant->work_bytes, &bytes) || bytes > SIZE_MAX - 255)
+        return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "workspace", "more than 2^64 bytes", "%s", "fewer");
     b->workspace = (bytes + 255) & ~(size_t)255;
     return LGR_OK;
 }
@@ -155,6 +160,11 @@ static uint64_t scalar_bits(const Bound *b, const lgr_call *call, uint32_t i)
     uint64_t bits = 0;
     if (s->dtype == LGK_F32) {
         float f = (float)(call->scalars ? call->scalars[i].f : s->def);
+        memcpy(&bits, &f, sizeof f);
+        return bits;
+    }
+    if (s->dtype == LGK_F64) {
+        double f = call->scalars ? call->scalars[i].f : s->def;
         memcpy(&bits, &f, sizeof f);
         return bits;
     }

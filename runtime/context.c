@@ -75,15 +75,38 @@ void lgr__set_backend(lgr_context *ctx, const lgr__backend *b, void *self)
 
 /* ---- what there is ---- */
 
-uint32_t lgr_kernel_count(lgr_context *ctx) { return ctx->nkernels; }
-const lgr_kernel *lgr_kernel_at(lgr_context *ctx, uint32_t i) { return i < ctx->nkernels ? &ctx->kernels[i] : NULL; }
+/* The table as it is now; opening another pack makes a new one and keeps this. */
+static const lgr_kernel *kernels(lgr_context *ctx, uint32_t *n)
+{
+    pthread_mutex_lock(&ctx->lock);
+    const lgr_kernel *all = ctx->kernels;
+    *n = ctx->nkernels;
+    pthread_mutex_unlock(&ctx->lock);
+    return all;
+}
+
+uint32_t lgr_kernel_count(lgr_context *ctx)
+{
+    uint32_t n;
+    kernels(ctx, &n);
+    return n;
+}
+
+const lgr_kernel *lgr_kernel_at(lgr_context *ctx, uint32_t i)
+{
+    uint32_t n;
+    const lgr_kernel *all = kernels(ctx, &n);
+    return i < n ? &all[i] : NULL;
+}
 
 lgr_status lgr_kernel_find(lgr_context *ctx, const char *op, const char *kernel, const lgr_kernel **out)
 {
     if (!ctx || !op || !kernel || !out)
         return lgr__fail(LGR_ERROR_ARGUMENT, NULL, NULL, "null", "%s", "a context, an op, a kernel and a place for the handle");
-    for (uint32_t i = 0; i < ctx->nkernels; i++) {
-        const lgr_kernel *k = &ctx->kernels[i];
+    uint32_t n;
+    const lgr_kernel *all = kernels(ctx, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        const lgr_kernel *k = &all[i];
         if (!strcmp(lgr__str(k->pack, k->k->op), op) && !strcmp(lgr__str(k->pack, k->k->name), kernel)) {
             *out = k;
             return LGR_OK;

@@ -1,7 +1,8 @@
 /* cuda.c: CUDA devices through the driver: opening it, choosing code for a device, loading, launching.
  *
- * The calling thread's current context is used when it belongs to the tensors' device; otherwise the device's primary
- * context is retained once and made current.  Launching neither allocates nor locks.
+ * A device's code lives in one driver context, its home: the one that was current when the device was first used, if it is
+ * of that device, otherwise the primary context.  A thread on which home is not current gets it for the length of the
+ * call only.  Launching neither allocates nor locks.
  */
 #include "cuda_driver.h"
 #include "lgr_int.h"
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct CudaDevice { bool known; int dev, processors, sm; void *primary; } CudaDevice;
+typedef struct CudaDevice { int dev, processors, sm; bool retained; _Atomic(void *) home; } CudaDevice;
 
 struct Cuda {
     LgrCudaDriver f;
@@ -53,6 +54,23 @@ static lgr_status bind_symbols(struct Cuda *c)
     return LGR_OK;
 }
 
+static lgr_status ask_devices(struct Cuda *c)
+{
+    TRY(c, device_count, &c->ndevices);
+    if (c->ndevices > LGR_MAX_DEVICES)
+        c->ndevices = LGR_MAX_DEVICES;
+    for (int i = 0; i < c->ndevices; i++) {
+        CudaDevice *d = &c->device[i];
+        int major = 0, minor = 0;
+        TRY(c, device_get, &d->dev, i);
+        TRY(c, device_attr, &d->processors, LGR_CU_DEV_PROCESSORS, d->dev);
+        TRY(c, device_attr, &major, LGR_CU_DEV_MAJOR, d->dev);
+        TRY(c, device_attr, &minor, LGR_CU_DEV_MINOR, d->dev);
+        d->sm = major * 10 + minor;
+    }
+    return LGR_OK;
+}
+
 static lgr_status open_locked(lgr_context *ctx)
 {
     if (ctx->cuda)
@@ -68,9 +86,8 @@ static lgr_status open_locked(lgr_context *ctx)
     int rc = s == LGR_OK ? c->f.init(0) : 0;
     if (s == LGR_OK && rc)
         s = failed(c, "cuInit", rc);
-    rc = s == LGR_OK ? c->f.device_count(&c->ndevices) : 0;
-    if (s == LGR_OK && rc)
-        s = failed(c, "cuDeviceGetCount", rc);
+    if (s == LGR_OK)
+        s = ask_devices(c);
     if (s == LGR_OK)
         __atomic_store_n(&ctx->cuda, c, __ATOMIC_RELEASE);
     else {
@@ -95,7 +112,7 @@ void lgr__cuda_close(lgr_context *ctx)
     if (!c)
         return;
     for (int i = 0; i < LGR_MAX_DEVICES; i++)
-        if (c->device[i].primary)
+        if (c->device[i].retained)
             c->f.primary_release(c->device[i].dev);
     if (c->lib)
         dlclose(c->lib);
@@ -103,20 +120,7 @@ void lgr__cuda_close(lgr_context *ctx)
     ctx->cuda = NULL;
 }
 
-/* Facts of a device, asked for once; racing threads find the same. */
-static CudaDevice *device(struct Cuda *c, int i)
-{
-    CudaDevice *d = &c->device[i];
-    int major, minor;
-    if (__atomic_load_n(&d->known, __ATOMIC_ACQUIRE))
-        return d;
-    if (i >= c->ndevices || c->f.device_get(&d->dev, i) || c->f.device_attr(&d->processors, LGR_CU_DEV_PROCESSORS, d->dev) ||
-        c->f.device_attr(&major, LGR_CU_DEV_MAJOR, d->dev) || c->f.device_attr(&minor, LGR_CU_DEV_MINOR, d->dev))
-        return NULL;
-    d->sm = major * 10 + minor;
-    __atomic_store_n(&d->known, true, __ATOMIC_RELEASE);
-    return d;
-}
+static CudaDevice *device(struct Cuda *c, int i) { return i < c->ndevices ? &c->device[i] : NULL; }
 
 /* Code for exactly this chip first; then machine code of the same major version; then PTX of the nearest older one. */
 int lgr__cuda_fit(lgr_context *ctx, int i, const LgkSet *set)
@@ -138,26 +142,62 @@ int lgr__cuda_processors(lgr_context *ctx, int i)
     return d ? d->processors : 1;
 }
 
-bool lgr__cuda_capturing(lgr_context *ctx, void *stream)
+/* A stream that may not be asked because another is being captured counts as captured. */
+lgr_status lgr__cuda_capturing(lgr_context *ctx, void *stream, bool *capturing)
 {
-    int status = 0;
-    return !ctx->cuda->f.is_capturing(stream, &status) && status;
+    struct Cuda *c = ctx->cuda;
+    int status = 0, rc = c->f.is_capturing(stream, &status);
+    *capturing = rc == LGR_CU_CAPTURE_IMPLICIT || status;
+    return rc && rc != LGR_CU_CAPTURE_IMPLICIT ? failed(c, symbol_of_is_capturing, rc) : LGR_OK;
 }
 
-static lgr_status make_current(struct Cuda *c, int i)
+static lgr_status find_home(struct Cuda *c, CudaDevice *d, void *now)
 {
+    int dev = -1;
+    void *home = NULL;
+    if (atomic_load(&d->home))
+        return LGR_OK;
+    if (now && !c->f.ctx_device(&dev) && dev == d->dev)
+        home = now;
+    else {
+        TRY(c, primary_retain, &home, d->dev);
+        d->retained = true;
+    }
+    atomic_store(&d->home, home);
+    return LGR_OK;
+}
+
+lgr_status lgr__cuda_enter(lgr_context *ctx, int i, bool *pushed)
+{
+    struct Cuda *c = ctx->cuda;
     CudaDevice *d = device(c, i);
     void *now = NULL;
-    int dev = -1;
+    *pushed = false;
     if (!d)
-        return lgr__fail(LGR_ERROR_DEVICE, NULL, "device", "no such CUDA device", "%s", "a device the driver has");
+        return lgr__fail(LGR_ERROR_DEVICE, NULL, "device", "no such CUDA device", "one of the driver's %d", c->ndevices);
     TRY(c, ctx_current, &now);
-    if (now && !c->f.ctx_device(&dev) && dev == d->dev)
+    void *home = atomic_load_explicit(&d->home, memory_order_acquire);
+    if (now && now == home)
         return LGR_OK;
-    if (!d->primary)
-        TRY(c, primary_retain, &d->primary, d->dev);
-    TRY(c, ctx_set, d->primary);
+    if (!home) {
+        pthread_mutex_lock(&ctx->lock);
+        lgr_status s = find_home(c, d, now);
+        pthread_mutex_unlock(&ctx->lock);
+        if (s != LGR_OK)
+            return s;
+        home = atomic_load(&d->home);
+    }
+    if (now != home)
+        TRY(c, ctx_push, home);
+    *pushed = now != home;
     return LGR_OK;
+}
+
+void lgr__cuda_leave(lgr_context *ctx, bool pushed)
+{
+    void *was;
+    if (pushed)
+        ctx->cuda->f.ctx_pop(&was);
 }
 
 /* PTX is assembled by the driver, once: the result is cached on disk. */
@@ -176,23 +216,21 @@ static lgr_status assemble(lgr_context *ctx, const char *ptx, size_t size, int s
             return LGR_OK;
     }
     TRY(c, link_create, 2, options, values, &state);
+    const char *call = symbol_of_link_add;
     int rc = c->f.link_add(state, 1, (void *)(uintptr_t)ptx, size, "kernel.ptx", 0, NULL, NULL);
     if (!rc)
-        rc = c->f.link_complete(state, &cubin, &n);
+        rc = c->f.link_complete(state, &cubin, &n), call = symbol_of_link_complete;
     if (!rc)
-        rc = c->f.module_load(module, cubin);
+        rc = c->f.module_load(module, cubin), call = symbol_of_module_load;
     if (!rc)
         lgr__cache_put(ctx, ptx, size, sm, cubin, n);
     c->f.link_destroy(state);
-    return rc ? lgr__fail_driver("cuLinkComplete", rc, log) : LGR_OK;
+    return !rc ? LGR_OK : log[0] ? lgr__fail_driver(call, rc, log) : failed(c, call, rc);
 }
 
 lgr_status lgr__cuda_load(lgr_context *ctx, int i, const Pack *p, const LgkCode *code, void **module)
 {
     struct Cuda *c = ctx->cuda;
-    lgr_status s = make_current(c, i);
-    if (s != LGR_OK)
-        return s;
     const char *image = (const char *)p->base + code->offset;
     if (code->kind == LGK_CODE_PTX)
         return assemble(ctx, image, code->size, device(c, i)->sm, module);
@@ -228,26 +266,21 @@ lgr_status lgr__cuda_launch(lgr_context *ctx, void *fn, const LgkLaunch *l, uint
     return LGR_OK;
 }
 
-lgr_status lgr__cuda_zero(lgr_context *ctx, const View *v, void *stream)
+lgr_status lgr__cuda_zero(lgr_context *ctx, uint64_t at, uint64_t bytes, uint64_t pitch, uint64_t n, void *stream)
 {
     struct Cuda *c = ctx->cuda;
-    size_t n = 1;
-    bool dense = true;
-    for (int d = v->rank - 1; d >= 0; d--) {
-        dense = dense && (v->shape[d] <= 1 || v->stride[d] == (int64_t)n);
-        n *= (size_t)v->shape[d];
-    }
-    if (!n)
-        return LGR_OK;
-    if (dense)
-        TRY(c, set8, v->base, 0, n * (size_t)v->bytes, stream);
+    if (pitch == bytes || n == 1)
+        TRY(c, set8, at, 0, bytes * n, stream);
     else
-        TRY(c, set2d8, v->base, (size_t)(v->stride[v->rank - 1] * v->bytes), 0, (size_t)v->bytes, (size_t)v->shape[v->rank - 1], stream);
+        TRY(c, set2d8, at, pitch, 0, bytes, n, stream);
     return LGR_OK;
 }
 
 void lgr__cuda_unload(lgr_context *ctx, int i, void *module)
 {
-    if (ctx->cuda && make_current(ctx->cuda, i) == LGR_OK)
-        ctx->cuda->f.module_unload(module);
+    bool pushed;
+    if (!ctx->cuda || lgr__cuda_enter(ctx, i, &pushed) != LGR_OK)
+        return;
+    ctx->cuda->f.module_unload(module);
+    lgr__cuda_leave(ctx, pushed);
 }

@@ -44,6 +44,13 @@ lgr_status lgr__fail(lgr_status s, const lgr_kernel *k, const char *argument, co
     return s;
 }
 
+lgr_status lgr__name_op(lgr_status s, const lgr_kernel *k)
+{
+    if (s != LGR_OK && !last.op[0])
+        snprintf(last.op, sizeof last.op, "%s.%s", lgr__str(k->pack, k->k->op), lgr__str(k->pack, k->k->name));
+    return s;
+}
+
 lgr_status lgr__fail_driver(const char *call, int code, const char *hint)
 {
     memset(&last, 0, sizeof last);

@@ -18,6 +18,7 @@ typedef struct HostPool {
     uint32_t nthreads, running;
     uint64_t turn;
     bool stop;
+    pid_t pid;                       /* threads do not survive a fork */
     lgr__host_fn fn;
     const uint64_t *words;
     uint32_t blocks, chunk;
@@ -62,6 +63,7 @@ static void start(lgr_context *ctx)
     long n = ctx->config.host_threads ? (long)ctx->config.host_threads : sysconf(_SC_NPROCESSORS_ONLN);
     if (!p)
         return;
+    p->pid = getpid();
     pthread_mutex_init(&p->lock, NULL);
     pthread_mutex_init(&p->busy, NULL);
     pthread_cond_init(&p->work, NULL);
@@ -104,10 +106,10 @@ static void run_on_pool(HostPool *p, lgr__host_fn fn, const uint64_t *words, uin
     pthread_mutex_unlock(&p->lock);
 }
 
-lgr_status lgr__host_run(lgr_context *ctx, lgr__host_fn fn, const uint64_t *words, uint32_t blocks)
+lgr_status lgr__host_run(lgr_context *ctx, lgr__host_fn fn, const uint64_t *words, uint32_t blocks, bool small)
 {
-    HostPool *p = blocks > 1 ? pool_of(ctx) : NULL;
-    if (!p || !p->nthreads || pthread_mutex_trylock(&p->busy)) {
+    HostPool *p = blocks > 1 && !small ? pool_of(ctx) : NULL;
+    if (!p || !p->nthreads || p->pid != getpid() || pthread_mutex_trylock(&p->busy)) {
         fn(words, 0, blocks, blocks);
         return LGR_OK;
     }
@@ -125,7 +127,7 @@ void lgr__host_close(lgr_context *ctx)
     p->stop = true;
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
-    for (uint32_t i = 0; i < p->nthreads; i++)
+    for (uint32_t i = 0; p->pid == getpid() && i < p->nthreads; i++)
         pthread_join(p->thread[i], NULL);
     pthread_cond_destroy(&p->work);
     pthread_cond_destroy(&p->done);

@@ -9,10 +9,13 @@ static lgr_status table(lgr_context *ctx, Pack *p, int device)
 {
     if (p->fn[device])
         return LGR_OK;
-    p->module[device] = lgr__alloc(ctx, sizeof(void *) * (p->head->table[LGK_T_CODES].count + 1));
-    _Atomic(void *) *fn = lgr__alloc(ctx, sizeof(void *) * (p->head->table[LGK_T_LAUNCHES].count + 1));
-    if (!p->module[device] || !fn)
+    _Atomic(void *) *modules = lgr__alloc(ctx, sizeof *modules * (p->head->table[LGK_T_CODES].count + 1));
+    _Atomic(void *) *fn = modules ? lgr__alloc(ctx, sizeof *fn * (p->head->table[LGK_T_LAUNCHES].count + 1)) : NULL;
+    if (!fn) {
+        lgr__release(ctx, (void *)modules);
         return lgr__fail(LGR_ERROR_MEMORY, NULL, NULL, "memory ran out", "%s", "");
+    }
+    p->module[device] = modules;
     __atomic_store_n(&p->fn[device], fn, __ATOMIC_RELEASE);
     return LGR_OK;
 }
@@ -71,7 +74,11 @@ static lgr_status make_ready(lgr_context *ctx, const lgr_call *call, const Bound
 {
     if ((b->device == LGR_HOST_DEVICE && ctx->backend) || function(b, 0))
         return LGR_OK;
-    if (b->device != LGR_HOST_DEVICE && lgr__cuda_capturing(ctx, call->stream))
+    bool capturing = false;
+    lgr_status s = b->device == LGR_HOST_DEVICE ? LGR_OK : lgr__cuda_capturing(ctx, call->stream, &capturing);
+    if (s != LGR_OK)
+        return s;
+    if (capturing)
         return lgr__fail(LGR_ERROR_NOT_PREPARED, b->kernel, "stream", "being captured", "%s", "lgr_prepare() of this call before the capture");
     return lgr__load(ctx, b);
 }
@@ -83,21 +90,48 @@ static lgr_status check_workspace(const lgr_call *call, const Bound *b)
     return lgr__fail(LGR_ERROR_WORKSPACE, b->kernel, "workspace", call->workspace ? "too small or misaligned" : "NULL", "%zu bytes, 256-byte aligned", b->workspace);
 }
 
+static lgr_status zero_row(lgr_context *ctx, const lgr_call *call, const Bound *b, uint64_t at, const View *v)
+{
+    uint64_t bytes = (uint64_t)v->bytes;
+    int64_t n = v->rank ? v->shape[v->rank - 1] : 1, step = v->rank ? v->stride[v->rank - 1] * v->bytes : v->bytes;
+    if (n > 1 && step < 0) {
+        at += (uint64_t)((n - 1) * step);
+        step = -step;
+    }
+    if (b->device != LGR_HOST_DEVICE)
+        return lgr__cuda_zero(ctx, at, bytes, n > 1 ? (uint64_t)step : bytes, (uint64_t)n, call->stream);
+    for (int64_t i = 0; i < n; i++)
+        memset((char *)(uintptr_t)at + i * step, 0, bytes);
+    return LGR_OK;
+}
+
+/* Row by row, an odometer over the dimensions before the last. */
+static lgr_status zero_tensor(lgr_context *ctx, const lgr_call *call, const Bound *b, const View *v)
+{
+    int64_t at[LGK_MAX_RANK] = {0};
+    lgr_status s = LGR_OK;
+    for (int d = 0; d < v->rank; d++)
+        if (!v->shape[d])
+            return LGR_OK;
+    for (int d = 0; s == LGR_OK && d >= 0;) {
+        int64_t offset = 0;
+        for (int i = 0; i < v->rank - 1; i++)
+            offset += at[i] * v->stride[i];
+        s = zero_row(ctx, call, b, v->base + (uint64_t)(offset * v->bytes), v);
+        for (d = v->rank - 2; d >= 0 && ++at[d] == v->shape[d]; d--)
+            at[d] = 0;
+    }
+    return s;
+}
+
 /* Sums over no instance at all are zero. */
 static lgr_status zero_sums(lgr_context *ctx, const lgr_call *call, const Bound *b)
 {
     const LgkTensor *t = &b->kernel->pack->t_TENSORS[b->kernel->k->tensors.first];
     lgr_status s = LGR_OK;
-    for (uint32_t i = 0; s == LGR_OK && i < b->kernel->k->tensors.count; i++) {
-        const View *v = &b->view[i];
-        if (!v->present || !t[i].accumulate)
-            continue;
-        if (b->device != LGR_HOST_DEVICE)
-            s = lgr__cuda_zero(ctx, v, call->stream);
-        else
-            for (int64_t e = 0; v->rank == 1 && e < v->shape[0]; e++)
-                memset((char *)(uintptr_t)v->base + e * v->stride[0] * v->bytes, 0, (size_t)v->bytes);
-    }
+    for (uint32_t i = 0; s == LGR_OK && i < b->kernel->k->tensors.count; i++)
+        if (b->view[i].present && t[i].accumulate && t[i].mode == LGK_OUT)
+            s = zero_tensor(ctx, call, b, &b->view[i]);
     return s;
 }
 
@@ -106,10 +140,12 @@ static uint32_t ranges(const lgr_call *call, const Bound *b, lgr__range *out)
     uint32_t n = 0;
     for (uint32_t i = 0; i < b->kernel->k->tensors.count; i++) {
         const View *v = &b->view[i];
-        uint64_t bytes = (uint64_t)v->bytes;
+        uint64_t lo = 0, hi = 0;
+        if (v->present)
+            lgr__span(v, &lo, &hi);
         for (int d = 0; v->present && d < v->rank; d++)
-            bytes = v->shape[d] ? bytes + (uint64_t)((v->shape[d] - 1) * v->stride[d] * v->bytes) : 0;
-        out[n++] = (lgr__range){v->present ? v->base : 0, v->present ? bytes : 0};
+            hi = v->shape[d] ? hi : lo;
+        out[n++] = (lgr__range){lo, hi - lo};
     }
     out[n++] = (lgr__range){(uint64_t)(uintptr_t)call->workspace, call->workspace ? call->workspace_size : 0};
     return n;
@@ -126,44 +162,57 @@ static lgr_status run_one(lgr_context *ctx, const lgr_call *call, const Bound *b
     if (b->device != LGR_HOST_DEVICE)
         return lgr__cuda_launch(ctx, function(b, i), l, b->blocks[i], words, call->stream);
     if (!ctx->backend)
-        return lgr__host_run(ctx, (lgr__host_fn)function(b, i), words, b->blocks[i]);
+        return lgr__host_run(ctx, (lgr__host_fn)function(b, i), words, b->blocks[i], b->instances * b->row < 16384);
     lgr__range r[LGK_MAX_TENSORS + 1];
     const LgkCode *c = &p->t_CODES[b->variant->code];
     return ctx->backend->launch(ctx->backend_self, p->base + c->offset, c->size, i, l, b->blocks[i], words, l->words.count, r, ranges(call, b, r));
 }
 
-lgr_status lgr_launch(lgr_context *ctx, const lgr_call *call)
+static lgr_status run_bound(lgr_context *ctx, const lgr_call *call, const Bound *b)
 {
-    Bound b;
-    lgr_status s = lgr__bind(ctx, call, &b);
-    if (s == LGR_OK)
-        s = lgr__choose(ctx, call, &b);
-    if (s != LGR_OK)
+    lgr_status s;
+    if (!b->instances)
+        return zero_sums(ctx, call, b);
+    if ((s = check_workspace(call, b)) || (s = make_ready(ctx, call, b)))
         return s;
-    if (!b.instances)
-        return zero_sums(ctx, call, &b);
-    if ((s = check_workspace(call, &b)) || (s = make_ready(ctx, call, &b)))
-        return s;
-    for (uint32_t i = 0; s == LGR_OK && i < b.variant->launches.count; i++)
-        s = run_one(ctx, call, &b, i);
+    for (uint32_t i = 0; s == LGR_OK && i < b->variant->launches.count; i++)
+        s = run_one(ctx, call, b, i);
     return s;
 }
 
-lgr_status lgr_prepare(lgr_context *ctx, const lgr_call *call)
+static lgr_status load_bound(lgr_context *ctx, const lgr_call *call, const Bound *b)
+{
+    (void)call;
+    return lgr__load(ctx, b);
+}
+
+/* Binds, chooses and goes on, with the device's driver context current. */
+static lgr_status with_bound(lgr_context *ctx, const lgr_call *call, lgr_status (*go)(lgr_context *, const lgr_call *, const Bound *))
 {
     Bound b;
+    bool pushed = false;
     lgr_status s = lgr__bind(ctx, call, &b);
+    if (s != LGR_OK)
+        return s;
+    s = lgr__choose(ctx, call, &b);
+    if (s == LGR_OK && b.device != LGR_HOST_DEVICE)
+        s = lgr__cuda_enter(ctx, b.device, &pushed);
     if (s == LGR_OK)
-        s = lgr__choose(ctx, call, &b);
-    return s == LGR_OK ? lgr__load(ctx, &b) : s;
+        s = go(ctx, call, &b);
+    if (b.device != LGR_HOST_DEVICE)
+        lgr__cuda_leave(ctx, pushed);
+    return s == LGR_OK ? s : lgr__name_op(s, call->kernel);
 }
+
+lgr_status lgr_launch(lgr_context *ctx, const lgr_call *call) { return with_bound(ctx, call, run_bound); }
+lgr_status lgr_prepare(lgr_context *ctx, const lgr_call *call) { return with_bound(ctx, call, load_bound); }
 
 lgr_status lgr_workspace_size(lgr_context *ctx, const lgr_call *call, size_t *bytes)
 {
     Bound b;
-    lgr_status s = lgr__bind(ctx, call, &b);
+    lgr_status s = bytes ? lgr__bind(ctx, call, &b) : lgr__fail(LGR_ERROR_ARGUMENT, NULL, "bytes", "null", "%s", "a place for the size");
     if (s == LGR_OK)
-        s = lgr__choose(ctx, call, &b);
+        s = lgr__name_op(lgr__choose(ctx, call, &b), call->kernel);
     if (s == LGR_OK)
         *bytes = b.workspace;
     return s;
@@ -172,21 +221,24 @@ lgr_status lgr_workspace_size(lgr_context *ctx, const lgr_call *call, size_t *by
 lgr_status lgr_explain(lgr_context *ctx, const lgr_call *call, lgr_choice *out)
 {
     Bound b;
+    if (!out || out->size < sizeof(size_t))
+        return lgr__fail(LGR_ERROR_ARGUMENT, NULL, "choice", "null, or its size is not set", "%s", "size = sizeof(lgr_choice)");
     lgr_status s = lgr__bind(ctx, call, &b);
     if (s == LGR_OK)
-        s = lgr__choose(ctx, call, &b);
+        s = lgr__name_op(lgr__choose(ctx, call, &b), call->kernel);
     if (s != LGR_OK)
         return s;
     const Pack *p = b.kernel->pack;
-    *out = (lgr_choice){.size = sizeof *out, .target = lgr__str(p, b.set->target), .schedule = lgr__str(p, b.variant->schedule),
-                        .symbol = lgr__str(p, b.variant->symbol), .variant = b.nth, .variants = b.set->variants.count,
-                        .launches = b.variant->launches.count, .registers = b.variant->registers, .spills = b.variant->spills,
-                        .workspace = b.workspace, .instances = b.instances, .row_length = b.row};
-    for (uint32_t i = 0; i < out->launches; i++) {
+    lgr_choice c = {.size = out->size, .target = lgr__str(p, b.set->target), .schedule = lgr__str(p, b.variant->schedule),
+                    .symbol = lgr__str(p, b.variant->symbol), .variant = b.nth, .variants = b.set->variants.count,
+                    .launches = b.variant->launches.count, .registers = b.variant->registers, .spills = b.variant->spills,
+                    .workspace = b.workspace, .instances = b.instances, .row_length = b.row};
+    for (uint32_t i = 0; i < c.launches; i++) {
         const LgkLaunch *l = &p->t_LAUNCHES[launch_index(&b, i)];
-        out->blocks[i] = b.blocks[i];
-        out->threads[i] = l->threads;
-        out->shared[i] = l->shared;
+        c.blocks[i] = b.blocks[i];
+        c.threads[i] = l->threads;
+        c.shared[i] = l->shared;
     }
+    memcpy(out, &c, out->size < sizeof c ? out->size : sizeof c);
     return LGR_OK;
 }

@@ -1,16 +1,16 @@
 /* lgk.h: the pack format (.lgk): a manifest of fixed-size records in tables, then code.
  *
  * Little-endian, mapped read-only and used in place; every reference is an index into a table or an offset into the strings, and
- * is checked once when the pack is opened.  The manifest (everything before `code_offset`) has one digest, every piece of code its own,
- * checked when that code is loaded.  Written by compiler/pack, read by runtime/pack_open.c.
+ * is checked once when the pack is opened.  The manifest (everything before `code_offset`) has one digest, every piece of code its own
+ * (its padding included), checked when that code is loaded; pieces follow one another, so no byte is outside a digest.  Written by compiler/pack, read by runtime/pack_open.c.
  */
 #ifndef LGR_LGK_H
 #define LGR_LGK_H
 #include <stdint.h>
 
 #define LGK_MAGIC "LGRPACK\1"
-enum { LGK_VERSION = 1, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 6, LGK_MAX_OPTIONS = 10, LGK_MAX_TENSORS = 24,
-       LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 128, LGK_MAX_LAUNCHES = 4, LGK_MAX_INST = 8 };
+enum { LGK_VERSION = 1, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
+       LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = 4, LGK_MAX_INST = 8 };
 
 /* X(enum, record type) */
 #define LGK_TABLES(X)            \
@@ -111,7 +111,7 @@ typedef struct LgkLaunch {
 typedef struct LgkWord { uint16_t kind, a, b, pad; } LgkWord;
 
 typedef enum LgkCodeKind { LGK_CODE_CUBIN = 1, LGK_CODE_PTX, LGK_CODE_HOST, LGK_CODE_SIM } LgkCodeKind;
-typedef struct LgkCode { uint64_t offset, size, digest[2]; uint32_t kind, pad; } LgkCode;   /* offset from the file's start, 16-byte aligned */
+typedef struct LgkCode { uint64_t offset, size, digest[2]; uint32_t kind, pad; } LgkCode;   /* offset from the file's start, 16-byte aligned; zeros up to the next multiple of 16 */
 
 /* Element types: the numbers of dsl/dtype.def. */
 enum { LGK_BOOL = 1, LGK_I8, LGK_U8, LGK_I32, LGK_I64, LGK_F16, LGK_BF16, LGK_F32, LGK_F64, LGK_DTYPES };

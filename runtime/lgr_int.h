@@ -75,6 +75,7 @@ void  lgr__log(lgr_context *ctx, lgr_log_level level, const char *fmt, ...) __at
 lgr_status lgr__fail(lgr_status s, const lgr_kernel *k, const char *argument, const char *found, const char *wanted_fmt, ...)
     __attribute__((format(printf, 5, 6)));
 lgr_status lgr__fail_driver(const char *call, int code, const char *hint);
+lgr_status lgr__name_op(lgr_status s, const lgr_kernel *k);                  /* into the record of a failure that lacks it; s again */
 
 /* ---- pack_open.c ---- */
 lgr_status lgr__pack_add(lgr_context *ctx, const void *data, size_t size, bool mapped);
@@ -85,7 +86,8 @@ const char *lgr__str(const Pack *p, LgkStr s);
 /* ---- bind.c, choose.c ---- */
 lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b);     /* instance, dims, views */
 lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b);   /* set, variant, grids, workspace */
-bool lgr__extent(const LgkExtent *e, const int64_t *dims, int64_t *out);
+bool lgr__extent(const LgkExtent *e, uint32_t ndims, const int64_t *dims, int64_t *out);
+bool lgr__span(const View *v, uint64_t *lo, uint64_t *hi);
 void lgr__extent_text(const lgr_kernel *k, const LgkExtent *e, char *buf, size_t n);
 void lgr__fill_words(const Bound *b, const lgr_call *call, const LgkLaunch *l, uint64_t *words);
 
@@ -95,11 +97,13 @@ lgr_status lgr__cuda_open(lgr_context *ctx);
 void       lgr__cuda_close(lgr_context *ctx);
 int        lgr__cuda_fit(lgr_context *ctx, int device, const LgkSet *set);  /* 0: does not run there; larger is better */
 int        lgr__cuda_processors(lgr_context *ctx, int device);
-bool       lgr__cuda_capturing(lgr_context *ctx, void *stream);
+lgr_status lgr__cuda_enter(lgr_context *ctx, int device, bool *pushed);     /* the device's home context is current until leave */
+void       lgr__cuda_leave(lgr_context *ctx, bool pushed);
+lgr_status lgr__cuda_capturing(lgr_context *ctx, void *stream, bool *capturing);
 lgr_status lgr__cuda_load(lgr_context *ctx, int device, const Pack *p, const LgkCode *code, void **module);
 lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol, uint32_t shared, void **fn);
 lgr_status lgr__cuda_launch(lgr_context *ctx, void *fn, const LgkLaunch *l, uint32_t blocks, uint64_t *words, void *stream);
-lgr_status lgr__cuda_zero(lgr_context *ctx, const View *v, void *stream);
+lgr_status lgr__cuda_zero(lgr_context *ctx, uint64_t at, uint64_t bytes, uint64_t pitch, uint64_t n, void *stream);   /* n pieces of `bytes`, `pitch` apart */
 void       lgr__cuda_unload(lgr_context *ctx, int device, void *module);
 
 bool lgr__cache_get(lgr_context *ctx, const void *ptx, size_t n, int sm, void **code, size_t *size);   /* *code is the caller's */
@@ -107,7 +111,7 @@ void lgr__cache_put(lgr_context *ctx, const void *ptx, size_t n, int sm, const v
 
 lgr_status lgr__host_load(lgr_context *ctx, const Pack *p, const LgkCode *code, void **module);
 void       lgr__host_unload(const LgkCode *code, void *module);
-lgr_status lgr__host_run(lgr_context *ctx, lgr__host_fn fn, const uint64_t *words, uint32_t blocks);
+lgr_status lgr__host_run(lgr_context *ctx, lgr__host_fn fn, const uint64_t *words, uint32_t blocks, bool small);
 void       lgr__host_close(lgr_context *ctx);
 
 #endif

@@ -116,11 +116,23 @@ static bool cond_ok(const Pack *p, const LgkKernel *k, const LgkCond *c)
     switch (c->kind) {
     case LGK_C_ROWLEN_MULT: return c->value > 0;
     case LGK_C_ALIGNED:
-    case LGK_C_UNIT:        return c->a < k->tensors.count && c->b < t[c->a].rank && c->value >= 0;
+    case LGK_C_UNIT:        return c->a < k->tensors.count && c->b < t[c->a].rank && (c->value > 0 || c->kind == LGK_C_UNIT);
     case LGK_C_CONGRUENT:   return c->a < k->tensors.count && c->b < k->tensors.count && (c->value & 0xffff) > 0 &&
                                    (c->value >> 16 & 0xff) < t[c->a].rank && (c->value >> 24 & 0xff) < t[c->b].rank;
     default:                return c->kind < LGK_C_COUNT;
     }
+}
+
+/* Code runs on the processor only where both the set and the code say so, from an entry inside it. */
+static bool code_ok(const Pack *p, const LgkSet *s, const LgkVariant *v)
+{
+    const LgkCode *c = &p->t_CODES[v->code];
+    if ((s->kind == LGK_CODE_HOST) != (c->kind == LGK_CODE_HOST) || (c->kind == LGK_CODE_PTX && (!c->size || p->base[c->offset + c->size - 1])))
+        return false;
+    for (uint32_t i = 0; c->kind == LGK_CODE_HOST && i < v->launches.count; i++)
+        if (p->t_LAUNCHES[v->launches.first + i].entry >= c->size)
+            return false;
+    return true;
 }
 
 static bool variant_ok(const Pack *p, const LgkKernel *k, const LgkVariant *v)
@@ -145,13 +157,30 @@ static bool instance_ok(const Pack *p, const LgkKernel *k, const LgkInstance *n)
         const LgkSet *s = &p->t_SETS[n->sets.first + i];
         ok = is_str(p, s->target) && in(p, LGK_T_VARIANTS, s->variants);
         for (uint32_t j = 0; ok && j < s->variants.count; j++)
-            ok = variant_ok(p, k, &p->t_VARIANTS[s->variants.first + j]);
+            ok = variant_ok(p, k, &p->t_VARIANTS[s->variants.first + j]) && code_ok(p, s, &p->t_VARIANTS[s->variants.first + j]);
     }
     return ok;
 }
 
+/* Pieces of code follow one another from code_offset to the end of the file. */
+static bool codes_ok(const Pack *p)
+{
+    uint64_t at = p->head->code_offset;
+    for (uint32_t i = 0; i < count(p, LGK_T_CODES); i++) {
+        const LgkCode *c = &p->t_CODES[i];
+        if (c->offset != at || c->size > p->size - at || at % 16)
+            return false;
+        at += (c->size + 15) / 16 * 16;
+        if (at > p->size)
+            return false;
+    }
+    return at == p->size;
+}
+
 static bool records_ok(const Pack *p)
 {
+    if (!codes_ok(p))
+        return false;
     for (uint32_t i = 0; i < count(p, LGK_T_KERNELS); i++) {
         const LgkKernel *k = &p->t_KERNELS[i];
         if (!kernel_ok(p, k))
@@ -163,11 +192,6 @@ static bool records_ok(const Pack *p)
     for (uint32_t i = 0; i < count(p, LGK_T_CHOICES); i++)
         if (!is_str(p, p->t_CHOICES[i].name))
             return false;
-    for (uint32_t i = 0; i < count(p, LGK_T_CODES); i++) {
-        const LgkCode *c = &p->t_CODES[i];
-        if (c->offset < p->head->code_offset || c->offset > p->size || c->size > p->size - c->offset || c->offset % 16)
-            return false;
-    }
     return true;
 }
 
@@ -186,7 +210,7 @@ static bool manifest_intact(const Pack *p)
 
 bool lgr__code_intact(const Pack *p, const LgkCode *c)
 {
-    XXH128_hash_t d = XXH3_128bits(p->base + c->offset, c->size);
+    XXH128_hash_t d = XXH3_128bits(p->base + c->offset, (c->size + 15) / 16 * 16);
     return d.low64 == c->digest[0] && d.high64 == c->digest[1];
 }
 
@@ -260,11 +284,11 @@ lgr_status lgr_pack_open(lgr_context *ctx, const char *path)
     struct stat st;
     if (!ctx || !path)
         return lgr__fail(LGR_ERROR_ARGUMENT, NULL, "path", "null", "%s", "a context and a path");
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         if (fd >= 0)
             close(fd);
-        return lgr__fail(LGR_ERROR_IO, NULL, path, strerror(errno), "%s", "a readable pack");
+        return lgr__fail(LGR_ERROR_IO, NULL, path, fd < 0 ? strerror(errno) : "not a plain file", "%s", "a readable pack");
     }
     void *map = st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
     close(fd);

@@ -10,6 +10,8 @@ _Static_assert((int)LGK_C_ELEMS_LE == (int)LOW_C_ELEMS_LE && (int)LGK_C_ALIGNED 
 _Static_assert((int)LGK_G_GROUPS_COLUMNS == (int)LOW_G_GROUPS_COLUMNS && (int)LGK_G_COLUMNS == (int)LOW_G_COLUMNS, "grid kinds");
 _Static_assert((int)LGK_W_BLOCKS == (int)LIR_W_BLOCKS && (int)LGK_W_WORK == (int)LIR_W_WORK && (int)LGK_W_ROWLEN == (int)LIR_W_ROWLEN, "word kinds");
 _Static_assert((int)LGK_BOOL == (int)DT_BOOL && (int)LGK_BF16 == (int)DT_BF16 && (int)LGK_F64 == (int)DT_F64, "element types");
+_Static_assert((int)LGK_MAX_TYPES >= (int)SEMA_MAX_TYPES && (int)LGK_MAX_OPTIONS >= (int)SEMA_MAX_OPTIONS && (int)LGK_MAX_TENSORS >= (int)SEMA_MAX_TENSORS &&
+               (int)LGK_MAX_SCALARS >= (int)SEMA_MAX_PARAMS, "limits");
 _Static_assert((int)LGK_MAX_DIMS == (int)TIR_MAX_DIMS && (int)LGK_MAX_RANK == (int)TIR_MAX_RANK, "limits");
 
 typedef struct Piece { const void *p; size_t n; } Piece;
@@ -153,9 +155,20 @@ void pack_target(PackWriter *w, const Target *t, LgkCodeKind kind)
     LAST(w, INSTANCES)->sets.count++;
 }
 
+/* Of the bytes and the zeros up to the next multiple of 16. */
+static XXH128_hash_t digest_padded(const void *bytes, size_t size)
+{
+    static const char zeros[16];
+    XXH3_state_t st;
+    XXH3_128bits_reset(&st);
+    XXH3_128bits_update(&st, bytes, size);
+    XXH3_128bits_update(&st, zeros, (16 - size % 16) % 16);
+    return XXH3_128bits_digest(&st);
+}
+
 uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t size)
 {
-    XXH128_hash_t d = XXH3_128bits(bytes, size);
+    XXH128_hash_t d = digest_padded(bytes, size);
     for (uint32_t i = 0; i < w->ncode; i++)
         if (w->t_CODES[i].digest[0] == d.low64 && w->t_CODES[i].digest[1] == d.high64 && w->t_CODES[i].size == size)
             return i;

@@ -10,7 +10,7 @@
 
 enum { OPT_TARGET = 1, OPT_FIX };
 
-static const char *const commands[] = {"build", "targets", "ops", "explain"};
+static const char *const commands[] = {"build", "check", "targets", "ops", "explain"};
 
 /* The table's own text, which outlives the parser's. */
 static const char *command_of(const char *s)
@@ -80,6 +80,7 @@ int options_parse(int argc, char **argv, Options *o)
         {"schedule", 's', POPT_ARG_STRING, &o->schedule, 0, "one schedule instead of the model's", "TEXT"},
         {"jobs", 'j', POPT_ARG_INT, &o->jobs, 0, "threads", "N"},
         {"ptx", 0, POPT_ARG_NONE, &o->ptx_only, 0, "PTX in the pack even where ptxas is installed", NULL},
+        {"full", 0, POPT_ARG_NONE, &o->full, 0, "check: many more and larger cases", NULL},
         {"MD", 0, POPT_ARG_NONE | POPT_ARGFLAG_ONEDASH, &o->make_deps, 0, "write a make rule beside the output", NULL},
         {"MF", 0, POPT_ARG_STRING | POPT_ARGFLAG_ONEDASH, &o->depfile, 0, "where to write it", "FILE"},
         {"diagnostics", 0, POPT_ARG_STRING, &o->diagnostics, 0, "text or json", "FORM"},
@@ -87,7 +88,7 @@ int options_parse(int argc, char **argv, Options *o)
         {"verbose", 'v', POPT_ARG_NONE, &o->verbose, 0, "a line for each unit: variants, time, registers, spills", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
     poptContext c = poptGetContext("ligerc", argc, (const char **)argv, table, 0);
-    poptSetOtherOptionHelp(c, "[build|targets|ops|explain] [options] FILE...");
+    poptSetOtherOptionHelp(c, "[build|check|targets|ops|explain] [options] FILE...");
     int status = EXIT_DONE;
     for (int code; status == EXIT_DONE && (code = poptGetNextOpt(c)) != -1;) {
         if (code < -1) {
@@ -100,6 +101,7 @@ int options_parse(int argc, char **argv, Options *o)
     if (status == EXIT_DONE)
         status = take_files(c, o);
     poptFreeContext(c);
+    o->said_targets = o->ntargets > 0;
     if (!o->ntargets)
         o->targets[o->ntargets++] = target_get(TARGET_HOST);
     return status;

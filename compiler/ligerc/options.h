@@ -12,12 +12,14 @@ typedef struct Options {
     const char *fix[64]; uint32_t nfix;      /* -D, --dtype, --option */
     const Target *targets[TARGET_COUNT]; uint32_t ntargets;
     int jobs, verbose, make_deps, ptx_only, full;
+    bool said_targets;
 } Options;
 
 /* EXIT_DONE to go on, EXIT_USAGE with a message printed, or -1: help was printed, end with 0. */
 int options_parse(int argc, char **argv, Options *o);
 
 int cmd_build(const Options *o);
+int cmd_check(const Options *o);
 int cmd_targets(const Options *o);
 int cmd_ops(const Options *o);
 int cmd_explain(const Options *o);

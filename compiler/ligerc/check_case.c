@@ -1,0 +1,364 @@
+/* check_case.c: see check.h: builds the tensors of a case, runs the oracle and the kernel, compares. */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GUARD = 256, POISON = 0xa5 };
+
+/* One tensor of a case: doubles for the oracle (compact) and bytes for the kernel. */
+typedef struct Slot {
+    int64_t shape[TIR_MAX_RANK], compact[TIR_MAX_RANK], stride[TIR_MAX_RANK], n;
+    double *exact, *eager;
+    uint8_t *bytes, *before;
+    size_t  size, offset;
+    int     lies_over;               /* -1, or the input whose bytes it shares */
+    DLTensor dl;
+} Slot;
+
+typedef struct Run { const TirFn *fn; const CheckCase *c; Arena *a; Slot *slot; CheckOutcome *out; } Run;
+
+static bool say(Run *r, const char *fmt, const char *name, long long at, double got, double want)
+{
+    if (r->out->ok)
+        snprintf(r->out->what, sizeof r->out->what, fmt, name, at, got, want);
+    r->out->ok = false;
+    return false;
+}
+
+static bool shape_slot(Run *r, uint32_t i)
+{
+    const TirTensor *t = &r->fn->tensors[i];
+    Slot *s = &r->slot[i];
+    s->n = 1;
+    s->lies_over = -1;
+    for (int d = t->rank - 1; d >= 0; d--) {
+        if (!tir_ext_eval(t->shape[d], r->c->dims, &s->shape[d]))
+            return false;
+        s->compact[d] = s->n;
+        s->n *= s->shape[d];
+    }
+    return true;
+}
+
+static void lay_out(Run *r, uint32_t i)
+{
+    const TirTensor *t = &r->fn->tensors[i];
+    Slot *s = &r->slot[i];
+    int64_t bytes = dt_bytes(t->dt), step = r->c->layout == LAYOUT_STRIDED ? 2 : 1, pitch = step;
+    for (int d = t->rank - 1; d >= 0; d--) {
+        s->stride[d] = pitch;
+        pitch *= s->shape[d];
+        if (d == t->rank - 1 && t->rank > 1 && r->c->layout == LAYOUT_PITCH)
+            pitch += 24;
+        if (d == t->rank - 1 && t->rank > 1 && r->c->layout == LAYOUT_OFFSET)
+            pitch += 3;
+    }
+    s->offset = GUARD + (r->c->layout == LAYOUT_OFFSET ? (size_t)bytes : 0);
+    s->size = s->offset + (size_t)(pitch * bytes) + GUARD;
+    s->bytes = aligned_alloc(256, (s->size + 255) / 256 * 256);
+    s->before = ARENA_ARRAY(r->a, uint8_t, s->size);
+    memset(s->bytes, POISON, s->size);
+    s->dl = (DLTensor){.data = s->bytes, .device = {kDLCPU, 0}, .ndim = t->rank, .dtype = {(uint8_t)dt_dl_code(t->dt), (uint8_t)dt_dl_bits(t->dt), 1},
+                       .shape = s->shape, .strides = s->stride, .byte_offset = s->offset};
+}
+
+static size_t element_at(const Run *r, uint32_t i, int64_t flat)
+{
+    const TirTensor *t = &r->fn->tensors[i];
+    const Slot *s = &r->slot[i];
+    int64_t at = 0;
+    for (int d = t->rank - 1; d >= 0; d--) {
+        at += flat % s->shape[d] * s->stride[d];
+        flat /= s->shape[d];
+    }
+    return s->offset + (size_t)(at * dt_bytes(t->dt));
+}
+
+/* ---- the oracle's side ---- */
+
+static EvalTensor eval_tensor(const Run *r, uint32_t i, double *v)
+{
+    EvalTensor t = {.v = v};
+    memcpy(t.shape, r->slot[i].shape, sizeof t.shape);
+    memcpy(t.stride, r->slot[i].compact, sizeof t.stride);
+    return t;
+}
+
+static bool run_oracle(Run *r, EvalMode mode, Diag *d)
+{
+    EvalTensor *t = ARENA_ARRAY(r->a, EvalTensor, r->fn->ntensors + 1);
+    for (uint32_t i = 0; i < r->fn->ntensors; i++)
+        t[i] = eval_tensor(r, i, mode == EVAL_EAGER ? r->slot[i].eager : r->slot[i].exact);
+    EvalArgs args = {r->c->dims, t, r->c->scalars};
+    return eval_run(r->fn, mode, &args, d);
+}
+
+static void fill(Run *r, uint32_t i, uint64_t salt)
+{
+    Slot *s = &r->slot[i];
+    DType dt = r->fn->tensors[i].dt;
+    for (int64_t k = 0; k < s->n; k++)
+        s->exact[k] = s->eager[k] = eval_round(check_value(r->c->input, r->c->seed * 1315423911u + salt, (uint64_t)k), dt);
+}
+
+static bool make_slots(Run *r)
+{
+    r->slot = ARENA_ARRAY(r->a, Slot, r->fn->ntensors + 1);
+    for (uint32_t i = 0; i < r->fn->ntensors; i++) {
+        if (!shape_slot(r, i))
+            return false;
+        r->slot[i].exact = ARENA_ARRAY(r->a, double, r->slot[i].n + 1);
+        r->slot[i].eager = ARENA_ARRAY(r->a, double, r->slot[i].n + 1);
+    }
+    return true;
+}
+
+/* The salt of a tensor's random numbers: by name, so that a forward and a backward kernel get the same x. */
+static uint64_t salt_of(const char *name)
+{
+    uint64_t h = 1469598103934665603u;
+    for (; *name; name++)
+        h = (h ^ (uint8_t)*name) * 1099511628211u;
+    return h;
+}
+
+/* Inputs that forward computes (saved statistics) are taken from it, rounded to their dtype. */
+static bool fill_saved(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
+{
+    Run f = {.fn = fwd, .c = r->c, .a = r->a, .out = r->out};
+    bool needed = false;
+    for (uint32_t i = 0; dv && i < dv->npairs; i++)
+        needed |= dv->pairs[i].kind == SEMA_PAIR_SAME && fwd->tensors[dv->pairs[i].forward].mode == TIR_OUT;
+    if (!needed)
+        return true;
+    if (!make_slots(&f))
+        return false;
+    for (uint32_t i = 0; i < fwd->ntensors; i++)
+        if (fwd->tensors[i].mode != TIR_OUT && !fwd->tensors[i].absent)
+            fill(&f, i, salt_of(fwd->tensors[i].name));
+    if (!run_oracle(&f, EVAL_EXACT, d))
+        return false;
+    for (uint32_t i = 0; i < dv->npairs; i++) {
+        const SemaPair *p = &dv->pairs[i];
+        if (p->kind != SEMA_PAIR_SAME || fwd->tensors[p->forward].mode != TIR_OUT || r->fn->tensors[p->backward].mode != TIR_IN)
+            continue;
+        Slot *to = &r->slot[p->backward];
+        for (int64_t k = 0; k < to->n; k++)
+            to->exact[k] = to->eager[k] = eval_round(f.slot[p->forward].exact[k], r->fn->tensors[p->backward].dt);
+    }
+    return true;
+}
+
+static bool make_inputs(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
+{
+    if (!make_slots(r))
+        return false;
+    for (uint32_t i = 0; i < r->fn->ntensors; i++)
+        if (r->fn->tensors[i].mode != TIR_OUT && !r->fn->tensors[i].absent)
+            fill(r, i, salt_of(r->fn->tensors[i].name));
+    return !fwd || fill_saved(r, fwd, dv, d);
+}
+
+/* ---- the kernel's side ---- */
+
+static void make_bytes(Run *r)
+{
+    for (uint32_t i = 0; i < r->fn->ntensors; i++) {
+        const TirTensor *t = &r->fn->tensors[i];
+        Slot *s = &r->slot[i];
+        if (t->absent)
+            continue;
+        if (r->c->layout == LAYOUT_INPLACE && t->over) {
+            s->lies_over = t->over - 1;
+            Slot *in = &r->slot[s->lies_over];
+            s->bytes = in->bytes;
+            s->before = in->before;
+            s->size = in->size;
+            s->offset = in->offset;
+            memcpy(s->stride, in->stride, sizeof s->stride);
+            s->dl = in->dl;
+            continue;
+        }
+        lay_out(r, i);
+        for (int64_t k = 0; t->mode != TIR_OUT && k < s->n; k++)
+            check_encode(s->bytes + element_at(r, i, k), t->dt, s->exact[k]);
+    }
+    for (uint32_t i = 0; i < r->fn->ntensors; i++)
+        if (r->slot[i].bytes && r->slot[i].lies_over < 0)
+            memcpy(r->slot[i].before, r->slot[i].bytes, r->slot[i].size);
+}
+
+static lgr_status launch(Run *r, lgr_context *ctx, const PipeUnit *u, const SemaOp *op)
+{
+    const DLTensor *tensors[SEMA_MAX_TENSORS];
+    lgr_scalar scalars[SEMA_MAX_PARAMS];
+    int32_t options[SEMA_MAX_OPTIONS];
+    lgr_call call = {.size = sizeof call, .tensors = tensors, .ntensors = r->fn->ntensors, .scalars = scalars, .nscalars = r->fn->nscalars, .options = options};
+    size_t need = 0;
+    for (uint32_t i = 0; i < r->fn->ntensors; i++)
+        tensors[i] = r->fn->tensors[i].absent ? NULL : &r->slot[i].dl;
+    for (uint32_t i = 0; i < r->fn->nscalars; i++)
+        scalars[i].f = r->c->scalars[i];
+    for (uint32_t i = 0; i < op->noptions; i++)
+        if (op->kernels[u->kernel].options >> i & 1)
+            options[call.noptions++] = u->binding.option[i];
+    lgr_status s = lgr_kernel_find(ctx, op->name, op->kernels[u->kernel].name, &call.kernel);
+    if (s == LGR_OK)
+        s = lgr_workspace_size(ctx, &call, &need);
+    if (s != LGR_OK)
+        return s;
+    call.workspace_size = need;
+    call.workspace = need ? aligned_alloc(256, need) : NULL;
+    if (call.workspace)
+        memset(call.workspace, POISON, need);
+    s = lgr_launch(ctx, &call);
+    free(call.workspace);
+    return s;
+}
+
+static double ulp(double v, DType t)
+{
+    int e, p = t == DT_F32 ? 24 : t == DT_F16 ? 11 : 8, least = t == DT_F16 ? -14 : -126;
+    if (!isfinite(v) || !dt_is_float(t))
+        return 0;
+    frexp(v, &e);
+    return ldexp(1, (v == 0 || e - 1 < least ? least : e - 1) - p + 1);
+}
+
+static int class_of(double v) { return isnan(v) ? 3 : isinf(v) ? (v > 0 ? 1 : 2) : 0; }
+
+static double scale_of(const Slot *s, double *eager_err)
+{
+    double scale = 0;
+    *eager_err = 0;
+    for (int64_t k = 0; k < s->n; k++) {
+        if (isfinite(s->exact[k]))
+            scale = fmax(scale, fabs(s->exact[k]));
+        if (isfinite(s->exact[k]) && isfinite(s->eager[k]))
+            *eager_err = fmax(*eager_err, fabs(s->eager[k] - s->exact[k]));
+    }
+    return scale;
+}
+
+static bool compare(Run *r, uint32_t i)
+{
+    const TirTensor *t = &r->fn->tensors[i];
+    Slot *s = &r->slot[i];
+    double eager, scale = scale_of(s, &eager);
+    for (int64_t k = 0; k < s->n; k++) {
+        double got = check_decode(s->bytes + element_at(r, i, k), t->dt), want = s->exact[k];
+        int c = class_of(got);
+        if (c != class_of(eval_round(want, t->dt)) && c != class_of(s->eager[k]))
+            return say(r, "%s[%lld] is %g, the oracle has %g", t->name, (long long)k, got, want);
+        if (c || !isfinite(want))
+            continue;
+        double err = fabs(got - want), limit = 1.1 * eager + ulp(want, t->dt) + 8 * ldexp(scale, -23);
+        if (err > r->out->max_err)
+            r->out->max_err = err;
+        if (eager > r->out->eager_err)
+            r->out->eager_err = eager;
+        if (!(err <= limit))
+            return say(r, "%s[%lld] is %.9g, the oracle has %.9g: beyond the rule", t->name, (long long)k, got, want);
+    }
+    return true;
+}
+
+/* Everything but the output elements must be as before. */
+static bool compare_rest(Run *r)
+{
+    for (uint32_t i = 0; i < r->fn->ntensors; i++) {
+        Slot *s = &r->slot[i];
+        size_t bytes = (size_t)dt_bytes(r->fn->tensors[i].dt);
+        for (int64_t k = 0; s->bytes && r->fn->tensors[i].mode != TIR_IN && k < s->n; k++)
+            memcpy(s->before + element_at(r, i, k), s->bytes + element_at(r, i, k), bytes);
+    }
+    for (uint32_t i = 0; i < r->fn->ntensors; i++)
+        if (r->slot[i].bytes && memcmp(r->slot[i].before, r->slot[i].bytes, r->slot[i].size))
+            return say(r, "%s: bytes that are not the kernel's were written (%lld, %g, %g)", r->fn->tensors[i].name, 0, 0, 0);
+    return true;
+}
+
+static void free_bytes(Run *r)
+{
+    for (uint32_t i = 0; r->slot && i < r->fn->ntensors; i++)
+        if (r->slot[i].lies_over < 0)
+            free(r->slot[i].bytes);
+}
+
+void check_case(lgr_context *ctx, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out)
+{
+    Diag d;
+    Run r = {.fn = u->fn, .c = c, .a = arena_new(), .out = out};
+    *out = (CheckOutcome){.ok = true};
+    diag_init(&d, r.a);
+    bool ready = make_inputs(&r, fwd, dv, &d) && run_oracle(&r, EVAL_EXACT, &d) && run_oracle(&r, EVAL_EAGER, &d);
+    if (!ready)
+        say(&r, "the oracle refuses the case (%s, %lld, %g, %g)", d.n ? d.items[0].msg : "an extent that does not divide", 0, 0, 0);
+    if (ready) {
+        make_bytes(&r);
+        lgr_status s = launch(&r, ctx, u, op);
+        if (s != LGR_OK) {
+            out->ok = false;
+            lgr_last_error_text(out->what, sizeof out->what);
+        }
+        for (uint32_t i = 0; s == LGR_OK && i < u->fn->ntensors; i++)
+            if (u->fn->tensors[i].mode != TIR_IN && !u->fn->tensors[i].absent)
+                compare(&r, i);
+        if (s == LGR_OK)
+            compare_rest(&r);
+        free_bytes(&r);
+    }
+    arena_free(r.a);
+}
+
+/* ---- gradients ---- */
+
+static double dot(const double *a, const double *b, int64_t n)
+{
+    double s = 0;
+    for (int64_t i = 0; i < n; i++)
+        s += a[i] * b[i];
+    return s;
+}
+
+double check_gradient(const SemaOp *op, const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, const CheckCase *c, Diag *d)
+{
+    CheckOutcome none = {.ok = true};
+    Arena *a = arena_new();
+    Run f = {.fn = fwd, .c = c, .a = a, .out = &none}, b = {.fn = bwd, .c = c, .a = a, .out = &none};
+    double left = 0, right = 0, size = 0;
+    (void)op;
+    if (!make_inputs(&f, NULL, NULL, d) || !make_inputs(&b, fwd, dv, d))
+        return INFINITY;
+    EvalTensor *t = ARENA_ARRAY(a, EvalTensor, fwd->ntensors + 1);
+    for (uint32_t i = 0; i < fwd->ntensors; i++) {
+        t[i] = eval_tensor(&f, i, f.slot[i].exact);
+        t[i].tangent = ARENA_ARRAY(a, double, f.slot[i].n + 1);
+        for (int64_t k = 0; fwd->tensors[i].mode == TIR_IN && k < f.slot[i].n; k++)
+            t[i].tangent[k] = check_random(c->seed + 99 + i, (uint64_t)k);
+    }
+    EvalArgs args = {c->dims, t, c->scalars};
+    if (!eval_run(fwd, EVAL_DUAL, &args, d))
+        return INFINITY;
+    for (uint32_t i = 0; i < dv->npairs; i++)    /* saved values unrounded: the identity is exact then */
+        if (dv->pairs[i].kind == SEMA_PAIR_SAME && fwd->tensors[dv->pairs[i].forward].mode == TIR_OUT)
+            memcpy(b.slot[dv->pairs[i].backward].exact, f.slot[dv->pairs[i].forward].exact, sizeof(double) * (size_t)f.slot[dv->pairs[i].forward].n);
+    if (!run_oracle(&b, EVAL_EXACT, d))
+        return INFINITY;
+    for (uint32_t i = 0; i < dv->npairs; i++) {
+        const SemaPair *p = &dv->pairs[i];
+        if (bwd->tensors[p->backward].absent || fwd->tensors[p->forward].absent)
+            continue;
+        double x = dot(b.slot[p->backward].exact, t[p->forward].tangent, f.slot[p->forward].n);
+        if (p->kind == SEMA_PAIR_UPSTREAM)
+            left += x;
+        if (p->kind == SEMA_PAIR_GRADIENT)
+            right += x;
+        size += p->kind == SEMA_PAIR_SAME ? 0 : fabs(x);
+    }
+    arena_free(a);
+    return size > 0 ? fabs(left - right) / size : 0;
+}

@@ -1,0 +1,208 @@
+/* cmd_check.c: `ligerc check`: every binding of every kernel of the specs, on the cases of their check blocks.
+ *
+ * The full product of sizes, inputs, parameters and layouts is large: each binding takes `cases` of it, drawn so that every size, input,
+ * parameter value and layout comes up in turn; --full runs twenty times as many and lifts the cap on elements.
+ */
+#include "check.h"
+#include "options.h"
+#include "sim.h"
+#include "source.h"
+#include "backend.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Tally { uint64_t run, failed, gradients; double worst_gradient; } Tally;
+
+static lgr_status sim_launch(void *self, const void *code, size_t size, uint32_t nth, const LgkLaunch *l, uint32_t blocks, const uint64_t *words,
+                             uint32_t nwords, const lgr__range *ranges, uint32_t nranges)
+{
+    LirFn *const *fns = code;
+    SimBuffer buf[64];
+    SimResult res;
+    (void)l;
+    if (nth >= size / sizeof *fns || nwords != fns[nth]->nwords || nranges > 64)
+        return LGR_ERROR_PACK;
+    for (uint32_t i = 0; i < nranges; i++)
+        buf[i] = (SimBuffer){ranges[i].addr, ranges[i].bytes};
+    if (sim_run(fns[nth], words, blocks, buf, nranges, &res))
+        return LGR_OK;
+    snprintf(self, 512, "%s", res.first);
+    return LGR_ERROR_DRIVER;
+}
+
+static const lgr__backend sim_backend = {"sim", 8, sim_launch};
+
+static double pick(const SemaValues *v, uint64_t i, double other) { return v->n ? v->v[i % v->n] : other; }
+
+static double param_value(const SemaCheck *k, const SemaParam *p, uint64_t i)
+{
+    for (uint32_t f = 0; f < k->nfixes; f++)
+        if (!strcmp(k->fixes[f].name, p->name))
+            return pick(&k->fixes[f].values, i, p->defval);
+    return p->has_default ? p->defval : 1;
+}
+
+static SemaInput input_kind(const SemaCheck *k, uint64_t i)
+{
+    uint32_t n = (uint32_t)__builtin_popcount(k->inputs), at = n ? (uint32_t)(i % n) : 0;
+    for (int s = 0; s < SEMA_INPUT_COUNT; s++)
+        if (k->inputs >> s & 1 && at-- == 0)
+            return (SemaInput)s;
+    return SEMA_INPUT_NORMAL;
+}
+
+/* Case number i of a block: each list advances at its own pace, so that pairs of values meet. */
+static bool draw_case(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, uint64_t i, uint64_t cap, CheckCase *c)
+{
+    const SemaKernel *sk = &op->kernels[u->kernel];
+    uint64_t elems = 1, stretch = 1;
+    *c = (CheckCase){.seed = i + 1, .layout = (CheckLayout)((i + i / 5) % LAYOUT_COUNT), .input = input_kind(k, i / 2 + i / 7)};
+    for (uint32_t d = sk->ndims; d-- > 0;) {
+        const SemaValues *v = &k->dim[sk->dims[d]];
+        c->dims[d] = (int64_t)pick(v, i / stretch, 4);
+        stretch *= v->n > 1 && v->n % 2 ? v->n : 3;
+        elems *= c->dims[d] ? (uint64_t)c->dims[d] : 1;
+    }
+    for (uint32_t p = 0; p < u->fn->nscalars; p++)
+        c->scalars[p] = param_value(k, &sk->params[p], i / 3 + p);
+    return elems <= cap;
+}
+
+static bool block_has(const SemaOp *op, const SemaCheck *k, const PipeUnit *u)
+{
+    if (!(k->kernels >> u->kernel & 1))
+        return false;
+    for (uint32_t i = 0; i < op->ntypes; i++)
+        if (op->kernels[u->kernel].types >> i & 1 && !(k->type[i] >> u->binding.type[i] & 1))
+            return false;
+    for (uint32_t i = 0; i < op->noptions; i++)
+        if (op->kernels[u->kernel].options >> i & 1 && !(k->option[i] >> u->binding.option[i] & 1))
+            return false;
+    return true;
+}
+
+static const SemaDeriv *deriv_of(const SemaCheck *k, uint32_t kernel)
+{
+    for (uint32_t i = 0; i < k->nderivs; i++)
+        if (k->derivs[i].backward == kernel)
+            return &k->derivs[i];
+    return NULL;
+}
+
+static void report(const SemaOp *op, const PipeUnit *u, const CheckCase *c, const char *what, Arena *a)
+{
+    static const char *const layouts[] = {"dense", "offset", "pitch", "strided", "in place"};
+    fprintf(stderr, "FAILED %s.%s [%s] on %s,", op->name, op->kernels[u->kernel].name, sema_binding_text(op, (int)u->kernel, &u->binding, a), u->target->name);
+    for (uint32_t d = 0; d < op->kernels[u->kernel].ndims; d++)
+        fprintf(stderr, " %s=%lld", u->fn->dims[d].name, (long long)c->dims[d]);
+    fprintf(stderr, ", %s, %s, case %llu: %s\n", sema_input_name(c->input), layouts[c->layout], (unsigned long long)c->seed - 1, what);
+}
+
+static void check_derivative(const SemaOp *op, const PipeUnit *u, const TirFn *fwd, const SemaDeriv *dv, CheckCase c, Tally *t, Arena *a)
+{
+    Diag d;
+    diag_init(&d, a);
+    c.input = SEMA_INPUT_NORMAL;
+    double rel = check_gradient(op, fwd, u->fn, dv, &c, &d);
+    t->gradients++;
+    if (rel > t->worst_gradient)
+        t->worst_gradient = rel;
+    if (!(rel <= 1e-9)) {
+        char what[64];
+        snprintf(what, sizeof what, "backward is not the derivative of forward: off by %.2g", rel);
+        t->failed++;
+        report(op, u, &c, what, a);
+    }
+}
+
+static void check_block(const Options *o, lgr_context *ctx, const char *fault, const SemaOp *op, const PipeUnit *u, const SemaCheck *k, Tally *t, Arena *a)
+{
+    const SemaDeriv *dv = deriv_of(k, u->kernel);
+    TirFn *fwd = dv ? sema_kernel(op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
+    bool sim = u->target->kind == TGT_SIM;
+    uint64_t cases = (sim ? 10 : 20) * (o->full ? 20u : 1u), cap = (sim ? 40000 : 300000) * (o->full ? 100u : 1u);
+    for (uint64_t i = 0; i < cases; i++) {
+        CheckCase c;
+        CheckOutcome out;
+        if (!draw_case(op, k, u, i, cap, &c))
+            continue;
+        check_case(ctx, u, op, fwd, dv, &c, &out);
+        t->run++;
+        t->failed += !out.ok;
+        if (!out.ok)
+            report(op, u, &c, fault[0] ? fault : out.what, a);
+        if (dv && !sim && i < 4)
+            check_derivative(op, u, fwd, dv, c, t, a);
+    }
+}
+
+static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, PipeResult *one, Tally *t)
+{
+    static char fault[512];
+    Buf pack = {0};
+    Arena *a = arena_new();
+    PackWriter *w = pack_new(a);
+    lgr_context *ctx = NULL;
+    const PipeUnit *u = &one->units[0];
+    uint64_t before = t->run, failed = t->failed;
+    fault[0] = 0;
+    pipe_pack(r, one, w);
+    pack_finish(w, &pack);
+    bool ok = lgr_context_create(NULL, &ctx) == LGR_OK && lgr_pack_open_memory(ctx, pack.p, pack.n) == LGR_OK;
+    if (ok && u->target->kind == TGT_SIM)
+        lgr__set_backend(ctx, &sim_backend, fault);
+    for (uint32_t k = 0; ok && k < s->op->nchecks; k++)
+        if (block_has(s->op, &s->op->checks[k], u))
+            check_block(o, ctx, fault, s->op, u, &s->op->checks[k], t, a);
+    if (o->verbose)
+        fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", s->op->name, s->op->kernels[u->kernel].name,
+                sema_binding_text(s->op, (int)u->kernel, &u->binding, a), u->target->name, (unsigned long long)(t->run - before), (unsigned long long)(t->failed - failed));
+    lgr_context_destroy(ctx);
+    buf_free(&pack);
+    arena_free(a);
+    return ok;
+}
+
+static int check_source(const Options *o, Source *s)
+{
+    PipeRequest r = {.op = s->op, .source = &s->diag, .ntargets = o->ntargets, .fix = o->fix, .nfix = o->nfix, .kernel = o->kernel, .jobs = o->jobs};
+    PipeResult res;
+    Tally t = {0};
+    memcpy(r.targets, o->targets, sizeof r.targets);
+    if (!pipe_run(&r, s->arena, &s->diag, &res))
+        return EXIT_USAGE;
+    for (uint32_t i = 0; i < res.n; i++)
+        show_diagnostics(o, &res.units[i].diag);
+    for (uint32_t i = 0; i < res.n && !res.failed; i++) {
+        PipeResult one = {&res.units[i], 1, false};
+        if (!check_unit(o, s, &r, &one, &t))
+            res.failed = true;
+    }
+    printf("%s: %u units, %llu cases, %llu gradients (worst %.1e), %llu failed\n", s->op->name, (unsigned)res.n, (unsigned long long)t.run,
+           (unsigned long long)t.gradients, t.worst_gradient, (unsigned long long)t.failed);
+    bool bad = res.failed;
+    pipe_free(&res);
+    return bad ? EXIT_INPUT : t.failed || !t.run ? EXIT_CHECK : EXIT_DONE;
+}
+
+int cmd_check(const Options *o)
+{
+    int worst = EXIT_DONE;
+    Options both = *o;
+    if (!o->said_targets) {
+        both.targets[0] = target_get(TARGET_HOST);
+        both.targets[1] = target_get(TARGET_SIM);
+        both.ntargets = 2;
+    }
+    for (uint32_t i = 0; i < o->nfiles; i++) {
+        Source s;
+        int status = source_open(&s, o->files[i]) ? check_source(&both, &s) : s.read_failed ? EXIT_FILE : EXIT_INPUT;
+        show_diagnostics(o, &s.diag);
+        source_close(&s);
+        worst = status > worst ? status : worst;
+    }
+    return o->nfiles ? worst : EXIT_USAGE;
+}

@@ -123,7 +123,7 @@ static void check_block(const Options *o, lgr_context *ctx, const char *fault, c
     const SemaDeriv *dv = deriv_of(k, u->kernel);
     TirFn *fwd = dv ? sema_kernel(op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
     bool sim = u->target->kind == TGT_SIM;
-    uint64_t cases = (sim ? 10 : 20) * (o->full ? 20u : 1u), cap = (sim ? 40000 : 300000) * (o->full ? 100u : 1u);
+    uint64_t cases = (sim ? 10 : 20) * (o->full ? 20u : 1u), cap = 300000 * (o->full ? 100u : 1u);
     for (uint64_t i = 0; i < cases; i++) {
         CheckCase c;
         CheckOutcome out;

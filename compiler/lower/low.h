@@ -95,6 +95,7 @@ void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 
 /* low_reduce.c: along the row */
 LirVal low_red_variable(Low *w, const Red *r);  /* new variable holding the reduction's identity */
+void   low_red_merge(Low *w, const Red *r, LirVal into, LirVal from);   /* variables: into = into (+, max, min) from */
 void   low_red_update(Low *w, Red *r);
 void   low_red_finish(Low *w, Red *r, uint32_t n);
 

@@ -67,6 +67,12 @@ static LirVal inside_only(Low *w, const Red *r, LirVal x)
 
 LirVal low_red_variable(Low *w, const Red *r) { return lir_op1(w->fn, LIR_VAR, identity(w, r, w->s->vec)); }
 
+void low_red_merge(Low *w, const Red *r, LirVal into, LirVal from)
+{
+    LirVal a = lir_op1(w->fn, LIR_GET, into), b = lir_op1(w->fn, LIR_GET, from);
+    lir_set(w->fn, into, lir_op2(w->fn, merge_op(r->kind), a, b));
+}
+
 void low_red_update(Low *w, Red *r)
 {
     LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->s->vec));

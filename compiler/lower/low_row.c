@@ -165,21 +165,56 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 
 static LirVal row_end(Low *w) { return w->shift ? lir_op2(w->fn, LIR_ADD, w->rowlen, w->shift) : w->rowlen; }
 
+enum { BLOCK_TURNS = 128 };   /* turns whose sums are added up before they join the total: f32 sums of long rows stay accurate */
+
+static LirVal loop_begin(Low *w, LirVal var, LirVal end)
+{
+    mark(w, LIR_LOOP, 0);
+    LirVal at = lir_op1(w->fn, LIR_GET, var);
+    mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, at, end));
+    return at;
+}
+
+static void loop_end(Low *w, LirVal var, LirVal at, LirVal step)
+{
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, at, step));
+    mark(w, LIR_END, 0);
+}
+
+static void row_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal var, LirVal end)
+{
+    w->turn = loop_begin(w, var, end);
+    vectors(w, p, r, n, need);
+    loop_end(w, var, w->turn, low_ci(w, (int64_t)w->s->lanes * w->s->vec * w->s->per));
+    w->turn = 0;
+}
+
 static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
+    LirVal end = row_end(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    if (!n) {
+        row_turns(w, p, r, n, need, var, end);
+        return;
+    }
+    LirVal total[LOW_MAX_RED][LOW_MAX_PER];
     for (uint32_t i = 0; i < n; i++) {
+        r[i].nacc = (uint32_t)w->s->per;
+        for (int k = 0; k < w->s->per; k++)
+            total[i][k] = low_red_variable(w, &r[i]);
+    }
+    LirVal block = low_ci(w, (int64_t)BLOCK_TURNS * w->s->lanes * w->s->vec * w->s->per), outer = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    LirVal at = loop_begin(w, outer, end);
+    for (uint32_t i = 0; i < n; i++)
         for (int k = 0; k < w->s->per; k++)
             r[i].acc[k] = low_red_variable(w, &r[i]);
-        r[i].nacc = (uint32_t)w->s->per;
-    }
-    LirVal end = row_end(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    mark(w, LIR_LOOP, 0);
-    w->turn = lir_op1(w->fn, LIR_GET, var);
-    mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, w->turn, end));
-    vectors(w, p, r, n, need);
-    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, w->turn, low_ci(w, (int64_t)w->s->lanes * w->s->vec * w->s->per)));
-    mark(w, LIR_END, 0);
-    w->turn = 0;
+    row_turns(w, p, r, n, need, var, lir_op2(w->fn, LIR_MIN, end, lir_op2(w->fn, LIR_ADD, at, block)));
+    for (uint32_t i = 0; i < n; i++)
+        for (int k = 0; k < w->s->per; k++)
+            low_red_merge(w, &r[i], total[i][k], r[i].acc[k]);
+    loop_end(w, outer, at, block);
+    for (uint32_t i = 0; i < n; i++)
+        for (int k = 0; k < w->s->per; k++)
+            r[i].acc[k] = total[i][k];
 }
 
 static void phase(Low *w, int p)

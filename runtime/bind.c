@@ -189,8 +189,11 @@ static lgr_status too_large(const lgr_kernel *k, uint32_t i)
 static lgr_status fold_leading(const lgr_kernel *k, uint32_t i, const LgkTensor *t, const DLTensor *x, const int64_t *stride, View *v)
 {
     int extra = x->ndim - (int)t->rank;
-    if (extra < 0 || t->rank == 0)
-        return lgr__fail(LGR_ERROR_RANK, k, tensor_name(k, i), "", "%u dimensions, not %d", (unsigned)t->rank, (int)x->ndim);
+    if (extra < 0 || t->rank == 0) {
+        char found[32];
+        snprintf(found, sizeof found, "%d dimension%s", (int)x->ndim, x->ndim == 1 ? "" : "s");
+        return lgr__fail(LGR_ERROR_RANK, k, tensor_name(k, i), found, "%u%s", (unsigned)t->rank, t->rank ? " or more" : "");
+    }
     int64_t n = 1, inner = 0;
     bool started = false;
     for (int d = extra; d >= 0; d--) {

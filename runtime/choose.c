@@ -136,6 +136,8 @@ lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b)
         if (s != LGR_OK)
             return s;
     }
+    if (b->device != LGR_HOST_DEVICE && !lgr__cuda_processors(ctx, b->device))
+        return lgr__fail(LGR_ERROR_DEVICE, b->kernel, "", "a CUDA device that the driver does not have", "%s", "one that it has");
     b->set = find_set(ctx, b);
     if (!b->set)
         return lgr__fail(LGR_ERROR_NO_TARGET, b->kernel, "", b->device == LGR_HOST_DEVICE ? "the CPU" : "this CUDA device", "%s", "a target that the pack holds");

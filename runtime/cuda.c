@@ -139,7 +139,7 @@ int lgr__cuda_fit(lgr_context *ctx, int i, const LgkSet *set)
 int lgr__cuda_processors(lgr_context *ctx, int i)
 {
     const CudaDevice *d = device(ctx->cuda, i);
-    return d ? d->processors : 1;
+    return d ? d->processors : 0;
 }
 
 /* A stream that may not be asked because another is being captured counts as captured. */

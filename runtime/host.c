@@ -118,21 +118,27 @@ lgr_status lgr__host_run(lgr_context *ctx, lgr__host_fn fn, const uint64_t *word
     return LGR_OK;
 }
 
-void lgr__host_close(lgr_context *ctx)
+static void stop_threads(HostPool *p)
 {
-    HostPool *p = ctx->pool;
-    if (!p)
-        return;
     pthread_mutex_lock(&p->lock);
     p->stop = true;
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
-    for (uint32_t i = 0; p->pid == getpid() && i < p->nthreads; i++)
+    for (uint32_t i = 0; i < p->nthreads; i++)
         pthread_join(p->thread[i], NULL);
     pthread_cond_destroy(&p->work);
     pthread_cond_destroy(&p->done);
     pthread_mutex_destroy(&p->lock);
     pthread_mutex_destroy(&p->busy);
+}
+
+void lgr__host_close(lgr_context *ctx)
+{
+    HostPool *p = ctx->pool;
+    if (!p)
+        return;
+    if (p->pid == getpid())
+        stop_threads(p);
     lgr__release(ctx, p);
     ctx->pool = NULL;
 }

@@ -1,0 +1,178 @@
+/* The CUDA device on a fake driver: what is launched, what is loaded, every driver call failing in turn, capture, contexts. */
+#include "toy_pack.h"
+
+
+static char memory[8 << 20] __attribute__((aligned(256)));
+static char workspace[65536] __attribute__((aligned(256)));
+
+static lgr_context *begin(Toy t, ToyCall *c, const lgr_kernel **k)
+{
+    lgr_config config = LGR_CONFIG_INIT;
+    config.driver = fake_driver();
+    config.cache_dir = "";
+    lgr_context *ctx = toy_context(&config, t, k);
+    toy_call(c, *k, kDLCUDA, memory, 33, 64);
+    c->call.workspace = workspace;
+    c->call.workspace_size = sizeof workspace;
+    c->call.stream = (void *)0x77;
+    return ctx;
+}
+
+static void launches(void **state)
+{
+    (void)state;
+    ToyCall c;
+    const lgr_kernel *k;
+    size_t bytes;
+    Toy t = toy_pack();
+    lgr_context *ctx = begin(t, &c, &k);
+    assert_int_equal(lgr_workspace_size(ctx, &c.call, &bytes), LGR_OK);
+    assert_int_equal(bytes, 8 * 64 * 4);                         /* min(17 pairs, 4 processors * 2) blocks */
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_int_equal(fake.launches, 2);
+    assert_true(fake.grid[0] == 8 && fake.block[0] == 128 && fake.shared[0] == 60000 && fake.nattrs[0] == 1 && fake.attr[0][0] == LGR_CU_ATTR_PDL);
+    assert_true(fake.grid[1] == 2 && fake.nattrs[1] == 0 && fake.shared_limit == 60000 && fake.stream[1] == (void *)0x77);
+    assert_int_equal(fake.words[0][6], (uintptr_t)workspace);
+    assert_int_equal(fake.loads, 1);
+    int calls = fake.calls;
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_true(fake.loads == 1 && fake.launches == 4);
+    assert_true(fake.calls - calls <= 4);                        /* current context, push, two launches */
+    assert_true(fake.depth == 0 && fake.current == NULL);        /* the thread's context is as it was */
+    lgr_choice choice = {.size = sizeof choice};
+    assert_int_equal(lgr_explain(ctx, &c.call, &choice), LGR_OK);
+    assert_string_equal(choice.schedule, "persistent");
+    assert_true(choice.blocks[0] == 8 && choice.variants == 2 && choice.workspace == bytes);
+    c.call.workspace_size = bytes - 1;
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_ERROR_WORKSPACE);
+    lgr_context_destroy(ctx);
+    assert_true(fake.modules == 0 && fake.retained == 0);
+    free(t.bytes);
+}
+
+/* A context of the caller's that is current is used as it is; another device's is put aside for the call. */
+static void contexts(void **state)
+{
+    (void)state;
+    ToyCall c;
+    const lgr_kernel *k;
+    Toy t = toy_pack();
+    lgr_context *ctx = begin(t, &c, &k);
+    fake.current = (void *)0x1000;
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_true(fake.retained == 0 && fake.depth == 0 && fake.current == (void *)0x1000);
+    int calls = fake.calls;
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_int_equal(fake.calls - calls, 3);                     /* current context, two launches */
+    for (int i = 0; i < TOY_TENSORS; i++)
+        c.t[i].device.device_id = 1;
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_true(fake.retained == 1 && fake.depth == 0 && fake.current == (void *)0x1000 && fake.loads == 2);
+    for (int i = 0; i < TOY_TENSORS; i++)
+        c.t[i].device.device_id = 2;
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_ERROR_DEVICE);
+    lgr_context_destroy(ctx);
+    assert_int_equal(fake.modules, 0);
+    free(t.bytes);
+}
+
+static void capture(void **state)
+{
+    (void)state;
+    ToyCall c;
+    const lgr_kernel *k;
+    Toy t = toy_pack();
+    static const int kinds[] = {1, LGR_CU_CAPTURE_IMPLICIT};
+    for (int i = 0; i < 2; i++) {
+        lgr_context *ctx = begin(t, &c, &k);
+        fake.capturing = kinds[i];
+        assert_int_equal(lgr_launch(ctx, &c.call), LGR_ERROR_NOT_PREPARED);
+        assert_true(fake.loads == 0 && fake.launches == 0 && fake.sets == 0 && fake.links == 0);
+        fake.capturing = 0;
+        assert_int_equal(lgr_prepare(ctx, &c.call), LGR_OK);
+        assert_true(fake.loads == 1 && fake.launches == 0);
+        fake.capturing = kinds[i];
+        assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+        assert_true(fake.loads == 1 && fake.launches == 2);
+        lgr_context_destroy(ctx);
+    }
+    free(t.bytes);
+}
+
+/* Every driver call fails once: a driver error that names the call, its code and the op; then all is well, and nothing is left. */
+static void each_call_fails(void **state)
+{
+    (void)state;
+    ToyCall c;
+    const lgr_kernel *k;
+    Toy t = toy_pack();
+    for (int sm = 86; sm <= 90; sm += 4)
+        for (int at = 1;; at++) {
+            lgr_context *ctx = begin(t, &c, &k);
+            fake.sm = sm, fake.fail_at = at, fake.fail_code = 700;
+            lgr_status s = lgr_launch(ctx, &c.call);
+            if (!fake.failed_call) {
+                assert_int_equal(s, LGR_OK);
+                assert_true(at > 15);
+                lgr_context_destroy(ctx);
+                break;
+            }
+            assert_int_equal(s, LGR_ERROR_DRIVER);
+            const lgr_error *e = lgr_last_error();
+            assert_string_equal(e->driver_call, fake.failed_call);
+            assert_int_equal(e->driver_code, 700);
+            assert_string_equal(e->op, "toy.scale");
+            assert_string_equal(e->found, "CUDA_ERROR_ILLEGAL_ADDRESS");
+            assert_true(fake.depth == 0);
+            assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+            lgr_context_destroy(ctx);
+            assert_true(fake.modules == 0 && fake.retained == 0 && fake.links == 0);
+        }
+    free(t.bytes);
+}
+
+static void targets(void **state)
+{
+    (void)state;
+    static const struct { int sm; lgr_status s; const char *target; } chips[] = {
+        {90, LGR_OK, "sm_90a"}, {100, LGR_OK, "sm_80"}, {86, LGR_OK, "sm_80"}, {80, LGR_OK, "sm_80"}, {75, LGR_ERROR_NO_TARGET, ""}};
+    ToyCall c;
+    const lgr_kernel *k;
+    Toy t = toy_pack();
+    for (size_t i = 0; i < sizeof chips / sizeof *chips; i++) {
+        lgr_context *ctx = begin(t, &c, &k);
+        lgr_choice choice = {.size = sizeof choice};
+        fake.sm = chips[i].sm;
+        assert_int_equal(lgr_explain(ctx, &c.call, &choice), chips[i].s);
+        if (chips[i].s == LGR_OK)
+            assert_string_equal(choice.target, chips[i].target);
+        assert_int_equal(lgr_launch(ctx, &c.call), chips[i].s);
+        lgr_context_destroy(ctx);
+    }
+    free(t.bytes);
+}
+
+static void empty_sums(void **state)
+{
+    (void)state;
+    ToyCall c;
+    const lgr_kernel *k;
+    Toy t = toy_pack();
+    lgr_context *ctx = begin(t, &c, &k);
+    toy_call(&c, k, kDLCUDA, memory, 0, 64);
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_true(fake.sets == 1 && fake.set_at[0] == (uintptr_t)c.t[TOY_ACC].data && fake.set_bytes[0] == 256 && fake.launches == 0);
+    c.stride[TOY_ACC][0] = 3;
+    c.t[TOY_ACC].strides = c.stride[TOY_ACC];
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_true(fake.sets == 2 && fake.set_bytes[1] == 12 * 1000 + 4 * 64);
+    lgr_context_destroy(ctx);
+    free(t.bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(launches), cmocka_unit_test(contexts), cmocka_unit_test(capture), cmocka_unit_test(each_call_fails),
+                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

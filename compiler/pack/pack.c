@@ -168,6 +168,10 @@ static XXH128_hash_t digest_padded(const void *bytes, size_t size)
 
 uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t size)
 {
+    if (kind == LGK_CODE_PTX && size && ((const char *)bytes)[size - 1]) {     /* the driver wants its NUL */
+        bytes = arena_strn(w->a, bytes, size);
+        size++;
+    }
     XXH128_hash_t d = digest_padded(bytes, size);
     for (uint32_t i = 0; i < w->ncode; i++)
         if (w->t_CODES[i].digest[0] == d.low64 && w->t_CODES[i].digest[1] == d.high64 && w->t_CODES[i].size == size)

@@ -21,4 +21,7 @@ uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t si
 void     pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t code, const uint32_t *entry, int registers, int spills);
 void     pack_finish(PackWriter *w, Buf *out);
 
+/* The typed C header of one op, from a pack as pack_finish() wrote it (8-byte aligned); false when the pack has no such op. */
+bool     pack_header(const void *pack, const char *op, Buf *out);
+
 #endif

@@ -56,9 +56,16 @@ static int write_output(const char *path, const Buf *b)
     return EXIT_FILE;
 }
 
-static void report_unit(const SemaOp *op, const PipeUnit *u, Arena *a)
+static void report_unit(const Options *o, const SemaOp *op, const PipeUnit *u, Arena *a)
 {
     int regs = 0, spills = 0;
+    for (uint32_t i = 0; i < u->n && o->verbose > 1; i++) {
+        Buf b = {0};
+        sched_print(&b, &u->variants[i].sched);
+        fprintf(stderr, "  %s: %d registers, %d bytes spilled\n", b.p, pipe_info(&u->variants[i], 0) ? pipe_info(&u->variants[i], 0)->regs : 0,
+                u->variants[i].info[0].spill_stores);
+        buf_free(&b);
+    }
     for (uint32_t i = 0; i < u->n; i++)
         for (uint32_t j = 0; j < u->variants[i].ninfo; j++) {
             regs = u->variants[i].info[j].regs > regs ? u->variants[i].info[j].regs : regs;
@@ -89,7 +96,7 @@ static int finish_units(const Options *o, const PipeRequest *r, const PipeResult
     for (uint32_t i = 0; i < res->n; i++) {
         show_diagnostics(o, &res->units[i].diag);
         if (o->verbose)
-            report_unit(r->op, &res->units[i], a);
+            report_unit(o, r->op, &res->units[i], a);
     }
     if (res->failed)
         return EXIT_INPUT;
@@ -101,10 +108,33 @@ static int finish_units(const Options *o, const PipeRequest *r, const PipeResult
     return EXIT_DONE;
 }
 
+static bool op_knows(const SemaOp *op, const char *assignment)
+{
+    size_t n = strcspn(assignment, "=");
+    for (uint32_t i = 0; i < op->ntypes; i++)
+        if (strlen(op->types[i].name) == n && !memcmp(op->types[i].name, assignment, n))
+            return true;
+    for (uint32_t i = 0; i < op->noptions; i++)
+        if (strlen(op->options[i].name) == n && !memcmp(op->options[i].name, assignment, n))
+            return true;
+    return false;
+}
+
+/* Of several specs, each takes the bindings that name something of its own. */
+static uint32_t own_bindings(const Options *o, const SemaOp *op, const char **fix)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < o->nfix; i++)
+        if (o->nfiles == 1 || op_knows(op, o->fix[i]))
+            fix[n++] = o->fix[i];
+    return n;
+}
+
 /* Compiles one opened spec; its results must live until the output is written. */
 static int build_source(const Options *o, Source *s, PipeStop stop, const Sched *sched, PipeResult *res, PackWriter *w, Buf *text)
 {
-    PipeRequest r = {.op = s->op, .source = &s->diag, .ntargets = o->ntargets, .fix = o->fix, .nfix = o->nfix, .kernel = o->kernel,
+    const char *fix[64];
+    PipeRequest r = {.op = s->op, .source = &s->diag, .ntargets = o->ntargets, .fix = fix, .nfix = own_bindings(o, s->op, fix), .kernel = o->kernel,
                      .sched = sched, .stop = stop, .jobs = o->jobs, .ptx_only = o->ptx_only};
     memcpy(r.targets, o->targets, sizeof r.targets);
     if (!pipe_run(&r, s->arena, &s->diag, res))

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_TARGET = 1, OPT_FIX };
+enum { OPT_TARGET = 1, OPT_FIX, OPT_VERBOSE };
 
 static const char *const commands[] = {"build", "check", "targets", "ops", "explain"};
 
@@ -40,6 +40,10 @@ static int add_targets(Options *o, const char *list)
 
 static int handle(Options *o, int code, char *arg)
 {
+    if (code == OPT_VERBOSE) {
+        o->verbose++;
+        return EXIT_DONE;
+    }
     if (code == OPT_TARGET)
         return add_targets(o, arg);
     if (o->nfix == 64) {
@@ -85,7 +89,7 @@ int options_parse(int argc, char **argv, Options *o)
         {"MF", 0, POPT_ARG_STRING | POPT_ARGFLAG_ONEDASH, &o->depfile, 0, "where to write it", "FILE"},
         {"diagnostics", 0, POPT_ARG_STRING, &o->diagnostics, 0, "text or json", "FORM"},
         {"color", 0, POPT_ARG_STRING, &o->color, 0, "auto, always or never", "WHEN"},
-        {"verbose", 'v', POPT_ARG_NONE, &o->verbose, 0, "a line for each unit: variants, time, registers, spills", NULL},
+        {"verbose", 'v', POPT_ARG_NONE, NULL, OPT_VERBOSE, "a line for each unit: variants, time, registers, spills; twice: each variant", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
     poptContext c = poptGetContext("ligerc", argc, (const char **)argv, table, 0);
     poptSetOtherOptionHelp(c, "[build|check|targets|ops|explain] [options] FILE...");

@@ -66,6 +66,23 @@ static bool compile_variant(PipeUnit *u, const PipeRequest *r, const SchedFacts 
     return v->low && (r->stop == PIPE_LOWERED || emit(v, fns, u, r, ll, &u->diag));
 }
 
+/* What ptxas says of the variant's i-th launch; NULL when it was not asked. */
+const LlAsmInfo *pipe_info(const PipeVariant *v, uint32_t i)
+{
+    for (uint32_t k = 0; v->low && k < v->ninfo; k++)
+        if (!strcmp(v->info[k].symbol, v->low->launch[i].fn->name))
+            return &v->info[k];
+    return NULL;
+}
+
+static bool spills(const PipeVariant *v)
+{
+    for (uint32_t k = 0; k < v->ninfo; k++)
+        if (v->info[k].spill_stores)
+            return true;
+    return false;
+}
+
 static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, SchedList *list)
 {
     if (!r->sched) {
@@ -92,9 +109,12 @@ static bool compile_unit(PipeUnit *u, const PipeRequest *r, LlSession *ll)
         return true;
     if (!sched_facts(u->fn, &f, &u->diag) || !choose(u, r, &f, &list))
         return false;
-    for (uint32_t i = 0; i < list.n; i++)
+    for (uint32_t i = 0; i < list.n; i++) {
         if (!compile_variant(u, r, &f, &list.s[i], ll))
             return false;
+        if (!r->sched && i + 2 < list.n && spills(&u->variants[u->n - 1]))   /* the next one that holds serves; the last two always stay */
+            buf_free(&u->variants[--u->n].code);
+    }
     return true;
 }
 
@@ -216,9 +236,9 @@ static void pack_unit(const PipeUnit *u, PackWriter *w)
     pack_target(w, u->target, u->n ? u->variants[0].kind : LGK_CODE_PTX);
     for (uint32_t i = 0; i < u->n; i++) {
         const PipeVariant *v = &u->variants[i];
+        const LlAsmInfo *info = pipe_info(v, 0);
         uint32_t code = pack_code(w, v->kind, v->code.p, v->code.n);
-        pack_variant(w, &v->sched, v->low, code, v->kind == LGK_CODE_HOST ? v->entry : NULL, v->ninfo ? v->info[0].regs : -1,
-                     v->ninfo ? v->info[0].spill_stores : -1);
+        pack_variant(w, &v->sched, v->low, code, v->kind == LGK_CODE_HOST ? v->entry : NULL, info ? info->regs : -1, info ? info->spill_stores : -1);
     }
 }
 

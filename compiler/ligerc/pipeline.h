@@ -50,6 +50,8 @@ typedef struct PipeResult { PipeUnit *units; uint32_t n; bool failed; } PipeResu
 
 /* False with a diagnostic when the request itself is wrong (an unknown name in fix or kernel). */
 bool pipe_run(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out);
+/* What ptxas says of the variant's i-th launch; NULL when it was not asked. */
+const LlAsmInfo *pipe_info(const PipeVariant *v, uint32_t i);
 void pipe_free(PipeResult *r);
 /* Every unit of a kernel and binding, by target, into a pack. */
 void pipe_pack(const PipeRequest *r, const PipeResult *res, PackWriter *w);

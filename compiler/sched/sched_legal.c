@@ -95,7 +95,11 @@ static int registers(const SchedFacts *f, const Sched *s)
     int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
     int sums = s->acc == ACC_REG ? f->accs * s->per * s->vec : 0;
     int operands = s->wkeep == WKEEP_REG ? s->per * s->vec * f->shared_loads / 2 : 0;
-    return packed + sums + operands + 3 * s->vec + 20;
+    /* with sums, the operands of the last phase stay wide across the barrier */
+    int wide = f->accs && s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * (f->row_loads + (s->wkeep == WKEEP_REG)) : 0;
+    if (f->accs && s->keep == KEEP_SMEM)
+        wide = s->per * s->vec * 5 / 4 + 20;
+    return packed + sums + operands + wide + 3 * s->vec + 4;
 }
 
 static uint32_t shared_bytes(const SchedFacts *f, const Sched *s)

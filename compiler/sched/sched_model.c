@@ -43,6 +43,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += f->reductions ? 0.0015 * s->per : 0.01 * (s->per - 1);
     spoil += 0.15 * ((double)ceil_div(n, (int64_t)s->lanes * s->vec) * s->lanes * s->vec / (double)n - 1);
     spoil += s->rows > 1 ? 0.002 : 0;
+    spoil -= s->wkeep == WKEEP_REG ? 0.004 : 0;
     double tiles = s->split ? (double)ceil_div(n, (int64_t)s->lanes * s->vec * s->per) : 1;
     double waves = (double)ceil_div(rows, s->rows) * tiles / ((double)t->mps * k);
     if (waves < 8)
@@ -67,13 +68,16 @@ static double persistent_cost(const SchedFacts *f, const Sched *s, const Target 
     double busy = row_latency(f, s) / (groups * per_row);
     double spoil = busy > 0.8 ? (busy - 0.8) * 0.9 : 0;
     double flight = (double)groups * s->stages * n * f->row_bytes_in;
-    spoil += flight < 49152 ? 0.25 * (49152 / flight - 1) : 0;
+    spoil += flight < 80000 ? 0.25 * (80000 / flight - 1) : flight > 110000 ? 0.1 * (flight / 110000 - 1) : 0;
+    spoil += 0.004 * (s->rows - 1) + 0.004 * s->per + (s->lanes > 256 ? 0.0006 * (s->lanes / 32 - 8) : 0);
+    spoil += s->wkeep == WKEEP_LOAD ? 0.08 : s->wkeep == WKEEP_SMEM ? 0.015 : 0;
+    spoil += s->keep == KEEP_SMEM ? 0.006 : 0;
     double turns = (double)rows / ((double)t->mps * groups);
     if (turns > 1)
         spoil += 0.5 * (ceil(turns) / turns - 1);
     spoil += f->row_bytes_in <= f->row_bytes_out ? 0.06 : 0;
     double partial = 0.55e-6 * t->mps * ctas * n * 4 * f->accs;
-    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + partial + 2.5 + 0.002 * s->rows * s->lanes / 32 + (s->wkeep == WKEEP_REG ? 0 : 0.05);
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + partial + 2.5;
 }
 
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
@@ -119,7 +123,11 @@ static void consider_oneshot(Search *q, Sched s)
             break;
         s.pdl = (q->t->features & TGT_F_PDL) && (s.per > 1 || s.rows > 1);
         s.ctas = s.per >= 16 ? 2 : 0;
+        s.wkeep = WKEEP_LOAD;
         consider(q, &s);
+        s.wkeep = WKEEP_REG;          /* fetched with the row; pays while it costs no block of a multiprocessor */
+        if (s.len == LEN_EXACT && s.per <= 3)
+            consider(q, &s);
     }
 }
 
@@ -132,7 +140,8 @@ static void consider_persistent(Search *q, Sched s)
             for (s.stages = 1; s.stages <= 3; s.stages++) {
                 s.async = s.stages > 1 ? ASYNC_CP : ASYNC_NONE;
                 for (s.wkeep = WKEEP_LOAD; s.wkeep <= WKEEP_SMEM; s.wkeep++)
-                    consider(q, &s);
+                    for (s.keep = KEEP_REG; s.keep <= (s.stages > 1 ? KEEP_SMEM : KEEP_REG); s.keep++)
+                        consider(q, &s);
             }
 }
 

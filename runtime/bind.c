@@ -283,14 +283,17 @@ static lgr_status solve_dim(Solve *s, uint32_t i, uint32_t d, const LgkExtent *e
     const lgr_kernel *k = s->b->kernel;
     int64_t have = s->b->view[i].shape[d], rest, all;
     bool ok = affine(e, s->ndims, s->b->dims, u, &rest) && !__builtin_mul_overflow(have, e->den, &all) && !__builtin_sub_overflow(all, rest, &rest);
-    ok = ok && rest != INT64_MIN && rest % e->k[u] == 0 && rest / e->k[u] >= 0;
-    if (!ok) {
+    if (ok && e->k[u] != 1) {             /* division is slow, and rarely needed */
+        ok = rest != INT64_MIN && rest % e->k[u] == 0;
+        rest = ok ? rest / e->k[u] : 0;
+    }
+    if (!ok || rest < 0) {
         char text[64], found[64];
         lgr__extent_text(k, e, text, sizeof text);
         snprintf(found, sizeof found, "shape[%u] is %lld", (unsigned)d, (long long)have);
         return lgr__fail(LGR_ERROR_SHAPE, k, tensor_name(k, i), found, "a value of %s", text);
     }
-    s->b->dims[u] = rest / e->k[u];
+    s->b->dims[u] = rest;
     s->known |= 1u << u;
     s->from[u] = i << 8 | d;
     return LGR_OK;
@@ -458,7 +461,7 @@ static lgr_status check_memory(const lgr_kernel *k, const View *v, uint32_t i, u
 {
     if (!v->base)
         return lgr__fail(LGR_ERROR_NULL, k, tensor_name(k, i), "a null data pointer", "%s", "the tensor's memory");
-    if (v->base % (uint64_t)v->bytes)
+    if (v->base & (uint64_t)(v->bytes - 1))
         return lgr__fail(LGR_ERROR_STRIDE, k, tensor_name(k, i), "a misaligned address", "a multiple of the element's %d bytes", v->bytes);
     return lgr__span(v, lo, hi) ? LGR_OK : too_large(k, i);
 }

@@ -3,31 +3,31 @@
 
 #include <string.h>
 
+/* `to` is a power of two: opening the pack saw to it. */
 static bool aligned(const View *v, uint32_t row_dim, int64_t to)
 {
     if (v->shape[row_dim] > 1 && v->stride[row_dim] != 1)
         return false;
-    if (v->base % (uint64_t)to)
+    if (v->base & (uint64_t)(to - 1))
         return false;
     for (int d = 0; d < v->rank; d++)
-        if ((uint32_t)d != row_dim && v->shape[d] > 1 && v->stride[d] * v->bytes % to)
+        if ((uint32_t)d != row_dim && v->shape[d] > 1 && ((uint64_t)v->stride[d] * (uint64_t)v->bytes & (uint64_t)(to - 1)))
             return false;
     return true;
 }
 
-static int64_t modulo(int64_t v, int64_t to) { return (v % to + to) % to; }
-
 /* Rows of both start at the same address modulo `to`. */
 static bool congruent(const View *a, const View *b, const LgkCond *c)
 {
-    int64_t to = c->value & 0xffff;
     uint32_t ra = c->value >> 16 & 0xff, rb = c->value >> 24 & 0xff;
     if ((a->shape[ra] > 1 && a->stride[ra] != 1) || (b->shape[rb] > 1 && b->stride[rb] != 1) || a->rank != b->rank || ra != rb)
         return false;
-    if (a->base % (uint64_t)to != b->base % (uint64_t)to)
+    uint64_t mask = (uint64_t)c->value & 0xffff;
+    mask--;
+    if ((a->base ^ b->base) & mask)
         return false;
     for (int d = 0; d < a->rank; d++)
-        if ((uint32_t)d != ra && a->shape[d] > 1 && modulo(a->stride[d] * a->bytes, to) != modulo(b->stride[d] * b->bytes, to))
+        if ((uint32_t)d != ra && a->shape[d] > 1 && (((uint64_t)a->stride[d] * (uint64_t)a->bytes ^ (uint64_t)b->stride[d] * (uint64_t)b->bytes) & mask))
             return false;
     return true;
 }
@@ -94,7 +94,8 @@ static bool measure(Bound *b, const Pack *p, const LgkVariant *v)
     return lgr__extent(&p->t_EXTENTS[v->row], ndims, b->dims, &b->row);
 }
 
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+/* Of numbers under 2^31: 32-bit division is several times faster. */
+static int64_t ceil_div(int64_t a, int32_t b) { return ((uint32_t)a + (uint32_t)b - 1) / (uint32_t)b; }
 
 static int64_t blocks_of(lgr_context *ctx, const Bound *b, const LgkLaunch *l)
 {

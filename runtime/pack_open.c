@@ -110,14 +110,16 @@ static bool launch_ok(const Pack *p, const LgkKernel *k, const LgkLaunch *l, uin
     return ok;
 }
 
+static bool power_of_two(int64_t v) { return v > 0 && !(v & (v - 1)); }
+
 static bool cond_ok(const Pack *p, const LgkKernel *k, const LgkCond *c)
 {
     const LgkTensor *t = &p->t_TENSORS[k->tensors.first];
     switch (c->kind) {
     case LGK_C_ROWLEN_MULT: return c->value > 0;
     case LGK_C_ALIGNED:
-    case LGK_C_UNIT:        return c->a < k->tensors.count && c->b < t[c->a].rank && (c->value > 0 || c->kind == LGK_C_UNIT);
-    case LGK_C_CONGRUENT:   return c->a < k->tensors.count && c->b < k->tensors.count && (c->value & 0xffff) > 0 &&
+    case LGK_C_UNIT:        return c->a < k->tensors.count && c->b < t[c->a].rank && (power_of_two(c->value) || c->kind == LGK_C_UNIT);
+    case LGK_C_CONGRUENT:   return c->a < k->tensors.count && c->b < k->tensors.count && power_of_two(c->value & 0xffff) &&
                                    (c->value >> 16 & 0xff) < t[c->a].rank && (c->value >> 24 & 0xff) < t[c->b].rank;
     default:                return c->kind < LGK_C_COUNT;
     }

@@ -37,8 +37,8 @@ void lgr__extent_text(const lgr_kernel *k, const LgkExtent *e, char *buf, size_t
         if (!e->k[i] || at >= n)
             continue;
         const char *sign = e->k[i] < 0 ? "-" : terms ? "+" : "";
-        int64_t a = e->k[i] < 0 ? -e->k[i] : e->k[i];
-        at += (size_t)(a == 1 ? snprintf(buf + at, n - at, "%s%s", sign, dim_name(k, i)) : snprintf(buf + at, n - at, "%s%lld*%s", sign, (long long)a, dim_name(k, i)));
+        unsigned long long a = e->k[i] < 0 ? -(unsigned long long)e->k[i] : (unsigned long long)e->k[i];
+        at += (size_t)(a == 1 ? snprintf(buf + at, n - at, "%s%s", sign, dim_name(k, i)) : snprintf(buf + at, n - at, "%s%llu*%s", sign, a, dim_name(k, i)));
         terms++;
     }
     if ((e->c || !terms) && at < n)

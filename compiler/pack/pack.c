@@ -22,19 +22,42 @@ struct PackWriter {
     LGK_TABLES(X)
 #undef X
     Piece *code; uint32_t ncode, capcode;
+    uint32_t *slots, nslots;       /* of STRINGS by hash, offset + 1; at most half full */
+    uint32_t nstrings;
     uint32_t named_options;        /* of the current kernel */
 };
 
 #define PUSH(w, T) ARENA_PUSH((w)->a, (w)->t_##T, (w)->n_##T, (w)->cap_##T)
 #define LAST(w, T) (&(w)->t_##T[(w)->n_##T - 1])
 
+/* Where s is, or would go. */
+static uint32_t *slot_of(PackWriter *w, const char *s)
+{
+    uint32_t i = (uint32_t)XXH3_64bits(s, strlen(s)) & (w->nslots - 1);
+    while (w->slots[i] && strcmp(w->t_STRINGS + w->slots[i] - 1, s))
+        i = (i + 1) & (w->nslots - 1);
+    return &w->slots[i];
+}
+
+static void grow_slots(PackWriter *w)
+{
+    w->nslots = w->nslots ? w->nslots * 2 : 256;
+    w->slots = ARENA_ARRAY(w->a, uint32_t, w->nslots);
+    for (uint32_t at = 0; at < w->n_STRINGS; at += (uint32_t)strlen(w->t_STRINGS + at) + 1)
+        *slot_of(w, w->t_STRINGS + at) = at + 1;
+}
+
 static LgkStr put_str(PackWriter *w, const char *s)
 {
     size_t n = strlen(s = s ? s : "") + 1;
-    for (uint32_t i = 0; i + n <= w->n_STRINGS; i += (uint32_t)strlen(w->t_STRINGS + i) + 1)
-        if (!strcmp(w->t_STRINGS + i, s))
-            return i;
+    if (w->nstrings * 2 >= w->nslots)
+        grow_slots(w);
+    uint32_t *slot = slot_of(w, s);
+    if (*slot)
+        return *slot - 1;
     LgkStr at = w->n_STRINGS;
+    *slot = at + 1;
+    w->nstrings++;
     for (size_t i = 0; i < n; i++)
         *PUSH(w, STRINGS) = s[i];
     return at;

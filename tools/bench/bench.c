@@ -288,6 +288,17 @@ static GpuGraph capture_copies(Bench *b, uint64_t *from, uint64_t *to, int sets,
     return gpu_capture_end(b->gpu, b->stream);
 }
 
+/* A copy that reads `half` bytes and writes as many, in the case's dtype. */
+static Case copy_case(const Case *c, size_t half)
+{
+    Case cc = {"copy", "forward", "", 1, 4096};
+    int64_t n = (int64_t)(half / (strcmp(c->dtype, "f32") ? 2 : 4));
+    memcpy(cc.dtype, c->dtype, sizeof cc.dtype);
+    cc.rows = n >= 4096 ? n / 4096 : 1;
+    cc.n = n >= 4096 ? 4096 : n;
+    return cc;
+}
+
 typedef struct Timing { double us, copy_us; } Timing;
 
 static Timing time_case(Bench *b, const lgr_kernel *k, const Case *c, Set *s, int sets)
@@ -295,13 +306,11 @@ static Timing time_case(Bench *b, const lgr_kernel *k, const Case *c, Set *s, in
     size_t bytes = moved(k, &s[0]), half = bytes / 2 / 256 * 256;
     int launches = (int)(3e9 / (double)bytes);
     const lgr_kernel *copy;
-    Case cc = {"copy", "forward", "bf16", (int64_t)(half / 8192), 4096};
+    Case cc = copy_case(c, half);
     Set cs[MAX_SETS];
     uint64_t from[MAX_SETS], to[MAX_SETS];
     double t[3][ROUNDS];
     launches = (launches < sets ? sets : launches > 48 ? 48 : launches) / sets * sets;
-    if (cc.rows < 1)
-        cc = (Case){"copy", "forward", "bf16", 1, (int64_t)(half / 2)};
     if (lgr_kernel_find(b->ctx, "copy", "forward", &copy) != LGR_OK)
         die("copy");
     for (int i = 0; i < sets; i++) {
@@ -310,7 +319,6 @@ static Timing time_case(Bench *b, const lgr_kernel *k, const Case *c, Set *s, in
         from[i] = (uint64_t)(uintptr_t)cs[i].t[0].data;
         to[i] = (uint64_t)(uintptr_t)cs[i].t[1].data;
     }
-    (void)c;
     GpuGraph g[3] = {capture_calls(b, s, sets, launches), capture_calls(b, cs, sets, launches),
                      capture_copies(b, from, to, sets, launches, (size_t)cs[0].bytes[0])};
     for (int r = -2; r < ROUNDS; r++)
@@ -387,8 +395,7 @@ static void bench_host(Bench *b, const lgr_kernel *k, const Case *c)
     const lgr_kernel *copy;
     if (!make_set(b, false, k, c, &s) || lgr_kernel_find(b->ctx, "copy", "forward", &copy) != LGR_OK)
         die("tensors");
-    Case cc = {"copy", "forward", "bf16", (int64_t)(moved(k, &s) / 2 / 8192), 4096};
-    cc.rows = cc.rows ? cc.rows : 1;
+    Case cc = copy_case(c, moved(k, &s) / 2);
     if (!make_set(b, false, copy, &cc, &cs))
         die("copy");
     Timing t = {time_host(b, &s), time_host(b, &cs)};

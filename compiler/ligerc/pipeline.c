@@ -34,7 +34,7 @@ static bool assemble(PipeVariant *v, Buf *ptx, const PipeUnit *u, const PipeRequ
 
 static bool emit(PipeVariant *v, LirFn *const *fns, const PipeUnit *u, const PipeRequest *r, LlSession *ll, Diag *d)
 {
-    LlOptions o = {.opt_level = 3, .line_tables = false, .places = r->source};
+    LlOptions o = {.opt_level = 3, .line_tables = u->target->kind == TGT_GPU, .places = r->source};
     if (r->stop == PIPE_LLVM)
         return ll_emit_ir(ll, fns, v->low->nlaunch, u->target, &o, &v->code, d);
     if (u->target->kind == TGT_HOST) {

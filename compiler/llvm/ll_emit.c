@@ -260,6 +260,7 @@ void ll_emit_fn(Ll *l, const LirFn *fn)
     l->fn = fn;
     l->nscope = 0;
     l->val = ARENA_ARRAY(l->a, LlVal, fn->nops);
+    ll_lines_none(l);
     l->hooks->begin(l);
     ll_lines_fn(l);
     for (uint32_t i = 1; i < fn->nops; i++) {

@@ -163,6 +163,7 @@ LlVal ll_arg(Ll *l, const LirOp *o, int i);
 
 /* ll_lines.c */
 void ll_lines_begin(Ll *l);
+void ll_lines_none(Ll *l);
 void ll_lines_fn(Ll *l);
 void ll_lines_at(Ll *l, Span sp);
 void ll_lines_end(Ll *l);

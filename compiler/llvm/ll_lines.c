@@ -47,6 +47,13 @@ static uint32_t first_line(Ll *l, uint32_t *fileno)
     return line;
 }
 
+/* Before a function begins: what its head emits must not keep the place of the function before it. */
+void ll_lines_none(Ll *l)
+{
+    if (l->di)
+        LLVMSetCurrentDebugLocation2(l->b, NULL);
+}
+
 void ll_lines_fn(Ll *l)
 {
     if (!l->di)

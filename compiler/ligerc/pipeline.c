@@ -50,14 +50,14 @@ static bool emit(PipeVariant *v, LirFn *const *fns, const PipeUnit *u, const Pip
     return ll_emit_ptx(ll, fns, v->low->nlaunch, u->target, &o, &ptx, d) && assemble(v, &ptx, u, r, d);
 }
 
-static bool compile_variant(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, const Sched *s, LlSession *ll)
+static bool compile_variant(PipeUnit *u, const PipeRequest *r, const Sched *s, LlSession *ll)
 {
     LirFn *fns[4];
     PipeVariant *v = ARENA_PUSH(u->arena, u->variants, u->n, u->cap);
     v->sched = *s;
     if (r->stop == PIPE_SCHEDULE || r->stop == PIPE_TILE_IR)
         return true;
-    v->low = low_run(u->fn, f, s, u->target, symbol_of(u, r->op, u->n - 1), u->arena, &u->diag);
+    v->low = low_run(u->fn, s, u->target, symbol_of(u, r->op, u->n - 1), u->arena, &u->diag);
     for (uint32_t i = 0; v->low && i < v->low->nlaunch; i++) {
         fns[i] = v->low->launch[i].fn;
         if (!lir_verify(fns[i], &u->diag))
@@ -86,10 +86,10 @@ static bool spills(const PipeVariant *v)
 static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, SchedList *list)
 {
     if (!r->sched) {
-        sched_choose(u->fn, f, u->target, u->arena, list);
+        sched_choose(f, u->target, u->arena, list);
         return list->n > 0;
     }
-    const char *why = sched_illegal(u->fn, f, r->sched, u->target, u->arena);
+    const char *why = sched_illegal(f, r->sched, u->target);
     if (why) {
         diag_report(&u->diag, DIAG_ERROR, LG_NO_SCHEDULE, u->fn->sp, "the schedule is not legal for %s.%s on %s: %s", u->fn->op_name, u->fn->name, u->target->name, why);
         return false;
@@ -110,7 +110,7 @@ static bool compile_unit(PipeUnit *u, const PipeRequest *r, LlSession *ll)
     if (!sched_facts(u->fn, &f, &u->diag) || !choose(u, r, &f, &list))
         return false;
     for (uint32_t i = 0; i < list.n; i++) {
-        if (!compile_variant(u, r, &f, &list.s[i], ll))
+        if (!compile_variant(u, r, &list.s[i], ll))
             return false;
         if (!r->sched && i + 2 < list.n && spills(&u->variants[u->n - 1]))   /* the next one that holds serves; the last two always stay */
             buf_free(&u->variants[--u->n].code);

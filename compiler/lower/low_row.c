@@ -464,10 +464,9 @@ static void describe(Low *w)
     k->work_bytes = (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
 }
 
-LowKernel *low_run(const TirFn *fn, const SchedFacts *f, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
+LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
 {
     Low w = {.tir = fn, .s = s, .t = t, .a = a, .d = d, .host = t->kind == TGT_HOST};
-    (void)f;
     w.rv = row_view(fn, a, d);
     if (!w.rv)
         return NULL;

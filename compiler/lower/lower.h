@@ -1,6 +1,6 @@
 /* lower.h: one typed kernel under one schedule on one target becomes one or two launches of lowered IR.
  *
- * In: TirFn, SchedFacts, Sched (legal).  Out: LowKernel.  Decides nothing: what the schedule does not say, does not happen.
+ * In: TirFn, Sched (legal).  Out: LowKernel.  Decides nothing: what the schedule does not say, does not happen.
  */
 #ifndef LGR_LOWER_H
 #define LGR_LOWER_H
@@ -46,6 +46,6 @@ typedef struct LowKernel {
 } LowKernel;
 
 /* NULL with a DIAG_LIMIT when the kernel has no row form on this target. `symbol` names the launches (suffix _1 for the second). */
-LowKernel *low_run(const TirFn *fn, const SchedFacts *f, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d);
+LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d);
 
 #endif

@@ -32,8 +32,8 @@ bool  sched_parse(const char *text, Sched *out, Buf *err);
 
 /* What the scheduler knows of a kernel, found once per TirFn. */
 typedef struct SchedFacts {
-    uint32_t row_axis;        /* the axis spread over lanes */
-    bool     has_row;         /* false: the kernel handles instance scalars only */
+    bool     strided;         /* a row access with a step, or from a place that is no multiple of the row length */
+    bool     offset;          /* a row access that starts behind the row's own length, or a multiple of it */
     int      phases;          /* 1 + the deepest chain of full-row reductions */
     int      row_loads;       /* streams read per row element */
     int      row_bytes_in, row_bytes_out;   /* bytes of row streams per element, each tensor once */
@@ -45,15 +45,15 @@ typedef struct SchedFacts {
 } SchedFacts;
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d);   /* false with a DIAG_LIMIT when no row form exists */
 
-/* Legality on a target: NULL, or one sentence why not (static or in the arena). */
-const char *sched_illegal(const TirFn *fn, const SchedFacts *f, const Sched *s, const Target *t, Arena *a);
+/* Legality on a target: NULL, or one sentence why not (static). */
+const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t);
 
 /* The model's choices for one kernel on one target: variants from most special to the one that always holds. */
 typedef struct SchedList { Sched *s; uint32_t n, cap; } SchedList;
-void sched_choose(const TirFn *fn, const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
+void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
 /* The model's cost in microseconds for `rows` rows of length `n` (performance.md's terms). */
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n);
 /* A random legal schedule (for the tests); seed is advanced. */
-Sched sched_random(const TirFn *fn, const SchedFacts *f, const Target *t, uint64_t *seed, Arena *a);
+Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed);
 
 #endif

@@ -17,6 +17,14 @@ static void count_stream(SchedFacts *f, int bytes, int *sum)
     f->min_elem_bytes = !f->min_elem_bytes || bytes < f->min_elem_bytes ? bytes : f->min_elem_bytes;
 }
 
+static void note_slices(SchedFacts *f, const RowMem *list, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        f->strided |= list[i].step != 1 || list[i].start_mul < 0;
+        f->offset |= list[i].start_mul > 0;
+    }
+}
+
 static void count_memory(const RowView *rv, SchedFacts *f)
 {
     for (uint32_t i = 0; i < rv->nload; i++) {
@@ -50,10 +58,11 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
     RowView *rv = a ? row_view(fn, a, d) : NULL;
     *out = (SchedFacts){0};
     if (rv) {
-        out->row_axis = rv->row_axis;
-        out->has_row = true;
         out->phases = rv->last_phase + 1;
         count_memory(rv, out);
+        note_slices(out, rv->load, rv->nload);
+        note_slices(out, rv->store, rv->nstore);
+        note_slices(out, rv->acc, rv->nacc);
         for (TirVal v = 1; v < fn->nops; v++) {
             out->reductions += tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
             if (!rv->is_row[v])

@@ -1,5 +1,4 @@
 /* sched_legal.c: which schedules a target can run and the row lowering can write down. */
-#include "row_view.h"
 #include "sched.h"
 
 static bool power_of_two(int v) { return v > 0 && (v & (v - 1)) == 0; }
@@ -36,7 +35,7 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s)
     return NULL;
 }
 
-static const char *align_illegal(const RowView *rv, const SchedFacts *f, const Sched *s, const Target *t)
+static const char *align_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     if (s->align == ALIGN_SCALAR)
         return s->vec == 1 ? NULL : "align=scalar takes one element at a time";
@@ -46,12 +45,8 @@ static const char *align_illegal(const RowView *rv, const SchedFacts *f, const S
         if (s->wkeep != WKEEP_LOAD || s->acc == ACC_MEM || f->accs || s->async != ASYNC_NONE || s->len == LEN_ANY)
             return "align=shift holds no operands, sums or asynchronous slots";
     }
-    const RowMem *lists[3] = {rv->load, rv->store, rv->acc};
-    uint32_t n[3] = {rv->nload, rv->nstore, rv->nacc};
-    for (int l = 0; l < 3; l++)
-        for (uint32_t i = 0; i < n[l]; i++)
-            if (lists[l][i].step != 1 || lists[l][i].start_mul < 0 || (lists[l][i].start_mul > 0 && s->align == ALIGN_SHIFT))
-                return "a strided or offset slice is read element by element";
+    if (f->strided || (f->offset && s->align == ALIGN_SHIFT))
+        return "a strided or offset slice is read element by element";
     return NULL;
 }
 
@@ -132,16 +127,11 @@ static const char *resources_illegal(const SchedFacts *f, const Sched *s, const 
     return NULL;
 }
 
-const char *sched_illegal(const TirFn *fn, const SchedFacts *f, const Sched *s, const Target *t, Arena *a)
+const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
-    Diag quiet;
-    diag_init(&quiet, a);
-    const RowView *rv = row_view(fn, a, &quiet);
-    if (!rv)
-        return "the kernel has no row form";
     const char *why = shape_illegal(f, s, t);
     why = why ? why : length_illegal(f, s);
-    why = why ? why : align_illegal(rv, f, s, t);
+    why = why ? why : align_illegal(f, s, t);
     why = why ? why : async_illegal(f, s, t);
     why = why ? why : across_illegal(f, s, t);
     return why ? why : resources_illegal(f, s, t);

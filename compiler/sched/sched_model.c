@@ -100,13 +100,13 @@ static double typical_cost(const SchedFacts *f, const Sched *s, const Target *t,
 /* ---- the grid of candidates ---- */
 
 typedef struct Search {
-    const TirFn *fn; const SchedFacts *f; const Target *t; Arena *a;
+    const SchedFacts *f; const Target *t; Arena *a;
     int64_t n; Sched best; double cost; bool found;
 } Search;
 
 static void consider(Search *q, const Sched *s)
 {
-    if (sched_illegal(q->fn, q->f, s, q->t, q->a))
+    if (sched_illegal(q->f, s, q->t))
         return;
     double c = typical_cost(q->f, s, q->t, q->n);
     if (!q->found || c < q->cost) {
@@ -199,7 +199,7 @@ enum { NEXACT = sizeof exact_lengths / sizeof *exact_lengths, NCAP = sizeof capa
 
 static void add_if_legal(SchedList *out, Search *q, Sched s)
 {
-    if (!sched_illegal(q->fn, q->f, &s, q->t, q->a))
+    if (!sched_illegal(q->f, &s, q->t))
         add(out, q->a, s);
 }
 
@@ -256,9 +256,9 @@ static void choose_host(Search *q, SchedList *out)
     }
 }
 
-void sched_choose(const TirFn *fn, const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
+void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
-    Search q = {.fn = fn, .f = f, .t = t, .a = a};
+    Search q = {.f = f, .t = t, .a = a};
     if (t->kind == TGT_HOST)
         choose_host(&q, out);
     else
@@ -300,11 +300,11 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     return s;
 }
 
-Sched sched_random(const TirFn *fn, const SchedFacts *f, const Target *t, uint64_t *seed, Arena *a)
+Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)
 {
     for (int i = 0; i < 10000; i++) {
         Sched s = draw(f, t, seed);
-        if (!sched_illegal(fn, f, &s, t, a))
+        if (!sched_illegal(f, &s, t))
             return s;
     }
     Sched s = always(f, 1, ALIGN_SCALAR);

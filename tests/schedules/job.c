@@ -77,15 +77,10 @@ static bool compare(const Call *c, const Plain *p, Buf *why)
 static Verdict lowered(const Job *j, Call *c, Arena *a, Buf *why)
 {
     const Target *target = target_get(TARGET_SIM);
-    SchedFacts f;
     Diag d;
     diag_init(&d, a);
-    if (!sched_facts(c->tir, &f, &d)) {
-        buf_puts(why, "no row form");
-        return FAIL;
-    }
     c->target = target;
-    c->low = low_run(c->tir, &f, &j->s, target, "k", a, &d);
+    c->low = low_run(c->tir, &j->s, target, "k", a, &d);
     if (!c->low || !call_verify(c->low, &d)) {
         diag_render_text(&d, why, false);
         return FAIL;
@@ -170,7 +165,7 @@ bool job_draw(Job *j, uint64_t seed)
     TirFn *fn = build(j, a);
     bool ok = sched_facts(fn, &f, &d);
     if (ok) {
-        j->s = sched_random(fn, &f, target_get(TARGET_SIM), &seed, a);
+        j->s = sched_random(&f, target_get(TARGET_SIM), &seed);
         j->n = draw_length(&j->s, &seed);
         j->m = draw_rows(&j->s, j->n, &seed);
         j->how = rnd_below(&seed, 4) ? first[j->s.align] : (Layout)rnd_below(&seed, LAYOUT_COUNT);

@@ -34,7 +34,7 @@ typedef struct CheckOutcome {
 void check_case(lgr_context *ctx, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out);
 
 /* <dy, J v> = <d_in, v> for random v: the derivative of fwd by dual numbers against bwd, both in double. Relative difference. */
-double check_gradient(const SemaOp *op, const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, const CheckCase *c, Diag *d);
+double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, const CheckCase *c, Diag *d);
 
 /* check_data.c */
 double check_random(uint64_t seed, uint64_t i);                        /* normal, deviation 1 */

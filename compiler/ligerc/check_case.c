@@ -324,41 +324,60 @@ static double dot(const double *a, const double *b, int64_t n)
     return s;
 }
 
-double check_gradient(const SemaOp *op, const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, const CheckCase *c, Diag *d)
+/* Forward with random tangents on its inputs; t gets its tensors. */
+static bool run_dual(Run *f, EvalTensor *t, Diag *d)
+{
+    const CheckCase *c = f->c;
+    for (uint32_t i = 0; i < f->fn->ntensors; i++) {
+        t[i] = eval_tensor(f, i, f->slot[i].exact);
+        t[i].tangent = ARENA_ARRAY(f->a, double, f->slot[i].n + 1);
+        for (int64_t k = 0; f->fn->tensors[i].mode == TIR_IN && k < f->slot[i].n; k++)
+            t[i].tangent[k] = check_random(c->seed + 99 + i, (uint64_t)k);
+    }
+    EvalArgs args = {c->dims, t, c->scalars};
+    return eval_run(f->fn, EVAL_DUAL, &args, d);
+}
+
+/* Saved values unrounded: the identity is exact then. */
+static void pass_saved(const Run *f, Run *b, const SemaDeriv *dv)
+{
+    for (uint32_t i = 0; i < dv->npairs; i++) {
+        const Slot *from = &f->slot[dv->pairs[i].forward];
+        if (dv->pairs[i].kind == SEMA_PAIR_SAME && f->fn->tensors[dv->pairs[i].forward].mode == TIR_OUT)
+            memcpy(b->slot[dv->pairs[i].backward].exact, from->exact, sizeof(double) * (size_t)from->n);
+    }
+}
+
+/* Relative difference of the two sides of the identity. */
+static double compare_sides(const Run *f, const Run *b, const EvalTensor *t, const SemaDeriv *dv)
+{
+    double left = 0, right = 0, size = 0;
+    for (uint32_t i = 0; i < dv->npairs; i++) {
+        const SemaPair *p = &dv->pairs[i];
+        if (p->kind == SEMA_PAIR_SAME || b->fn->tensors[p->backward].absent || f->fn->tensors[p->forward].absent)
+            continue;
+        double x = dot(b->slot[p->backward].exact, t[p->forward].tangent, f->slot[p->forward].n);
+        if (p->kind == SEMA_PAIR_UPSTREAM)
+            left += x;
+        else
+            right += x;
+        size += fabs(x);
+    }
+    return size > 0 ? fabs(left - right) / size : 0;
+}
+
+double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, const CheckCase *c, Diag *d)
 {
     CheckOutcome none = {.ok = true};
     Arena *a = arena_new();
     Run f = {.fn = fwd, .c = c, .a = a, .out = &none}, b = {.fn = bwd, .c = c, .a = a, .out = &none};
-    double left = 0, right = 0, size = 0;
-    (void)op;
-    if (!make_inputs(&f, NULL, NULL, d) || !make_inputs(&b, fwd, dv, d))
-        return INFINITY;
     EvalTensor *t = ARENA_ARRAY(a, EvalTensor, fwd->ntensors + 1);
-    for (uint32_t i = 0; i < fwd->ntensors; i++) {
-        t[i] = eval_tensor(&f, i, f.slot[i].exact);
-        t[i].tangent = ARENA_ARRAY(a, double, f.slot[i].n + 1);
-        for (int64_t k = 0; fwd->tensors[i].mode == TIR_IN && k < f.slot[i].n; k++)
-            t[i].tangent[k] = check_random(c->seed + 99 + i, (uint64_t)k);
-    }
-    EvalArgs args = {c->dims, t, c->scalars};
-    if (!eval_run(fwd, EVAL_DUAL, &args, d))
-        return INFINITY;
-    for (uint32_t i = 0; i < dv->npairs; i++)    /* saved values unrounded: the identity is exact then */
-        if (dv->pairs[i].kind == SEMA_PAIR_SAME && fwd->tensors[dv->pairs[i].forward].mode == TIR_OUT)
-            memcpy(b.slot[dv->pairs[i].backward].exact, f.slot[dv->pairs[i].forward].exact, sizeof(double) * (size_t)f.slot[dv->pairs[i].forward].n);
-    if (!run_oracle(&b, EVAL_EXACT, d))
-        return INFINITY;
-    for (uint32_t i = 0; i < dv->npairs; i++) {
-        const SemaPair *p = &dv->pairs[i];
-        if (bwd->tensors[p->backward].absent || fwd->tensors[p->forward].absent)
-            continue;
-        double x = dot(b.slot[p->backward].exact, t[p->forward].tangent, f.slot[p->forward].n);
-        if (p->kind == SEMA_PAIR_UPSTREAM)
-            left += x;
-        if (p->kind == SEMA_PAIR_GRADIENT)
-            right += x;
-        size += p->kind == SEMA_PAIR_SAME ? 0 : fabs(x);
+    double rel = INFINITY;
+    if (make_inputs(&f, NULL, NULL, d) && make_inputs(&b, fwd, dv, d) && run_dual(&f, t, d)) {
+        pass_saved(&f, &b, dv);
+        if (run_oracle(&b, EVAL_EXACT, d))
+            rel = compare_sides(&f, &b, t, dv);
     }
     arena_free(a);
-    return size > 0 ? fabs(left - right) / size : 0;
+    return rel;
 }

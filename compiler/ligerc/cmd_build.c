@@ -108,35 +108,13 @@ static int finish_units(const Options *o, const PipeRequest *r, const PipeResult
     return EXIT_DONE;
 }
 
-static bool op_knows(const SemaOp *op, const char *assignment)
-{
-    size_t n = strcspn(assignment, "=");
-    for (uint32_t i = 0; i < op->ntypes; i++)
-        if (strlen(op->types[i].name) == n && !memcmp(op->types[i].name, assignment, n))
-            return true;
-    for (uint32_t i = 0; i < op->noptions; i++)
-        if (strlen(op->options[i].name) == n && !memcmp(op->options[i].name, assignment, n))
-            return true;
-    return false;
-}
-
-/* Of several specs, each takes the bindings that name something of its own. */
-static uint32_t own_bindings(const Options *o, const SemaOp *op, const char **fix)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < o->nfix; i++)
-        if (o->nfiles == 1 || op_knows(op, o->fix[i]))
-            fix[n++] = o->fix[i];
-    return n;
-}
-
 /* Compiles one opened spec; its results must live until the output is written. */
 static int build_source(const Options *o, Source *s, PipeStop stop, const Sched *sched, PipeResult *res, PackWriter *w, Buf *text)
 {
-    const char *fix[64];
-    PipeRequest r = {.op = s->op, .source = &s->diag, .ntargets = o->ntargets, .fix = fix, .nfix = own_bindings(o, s->op, fix), .kernel = o->kernel,
-                     .sched = sched, .stop = stop, .jobs = o->jobs, .ptx_only = o->ptx_only};
-    memcpy(r.targets, o->targets, sizeof r.targets);
+    const char *fix[OPTIONS_MAX_FIX];
+    PipeRequest r = options_request(o, s, fix);
+    r.sched = sched;
+    r.stop = stop;
     if (!pipe_run(&r, s->arena, &s->diag, res))
         return EXIT_USAGE;
     return finish_units(o, &r, res, w, text, s->arena);

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FAULT_TEXT = 512 };
+
 typedef struct Tally { uint64_t run, failed, gradients; double worst_gradient; } Tally;
 
 static lgr_status sim_launch(void *self, const void *code, size_t size, uint32_t nth, const LgkLaunch *l, uint32_t blocks, const uint64_t *words,
@@ -29,7 +31,7 @@ static lgr_status sim_launch(void *self, const void *code, size_t size, uint32_t
         buf[i] = (SimBuffer){ranges[i].addr, ranges[i].bytes};
     if (sim_run(fns[nth], words, blocks, buf, nranges, &res))
         return LGR_OK;
-    snprintf(self, 512, "%s", res.first);
+    snprintf(self, FAULT_TEXT, "%s", res.first);
     return LGR_ERROR_DRIVER;
 }
 
@@ -106,7 +108,7 @@ static void check_derivative(const SemaOp *op, const PipeUnit *u, const TirFn *f
     Diag d;
     diag_init(&d, a);
     c.input = SEMA_INPUT_NORMAL;
-    double rel = check_gradient(op, fwd, u->fn, dv, &c, &d);
+    double rel = check_gradient(fwd, u->fn, dv, &c, &d);
     t->gradients++;
     if (rel > t->worst_gradient)
         t->worst_gradient = rel;
@@ -118,7 +120,7 @@ static void check_derivative(const SemaOp *op, const PipeUnit *u, const TirFn *f
     }
 }
 
-static void check_block(const Options *o, lgr_context *ctx, const char *fault, const SemaOp *op, const PipeUnit *u, const SemaCheck *k, Tally *t, Arena *a)
+static void check_block(const Options *o, lgr_context *ctx, char *fault, const SemaOp *op, const PipeUnit *u, const SemaCheck *k, Tally *t, Arena *a)
 {
     const SemaDeriv *dv = deriv_of(k, u->kernel);
     TirFn *fwd = dv ? sema_kernel(op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
@@ -129,6 +131,7 @@ static void check_block(const Options *o, lgr_context *ctx, const char *fault, c
         CheckOutcome out;
         if (!draw_case(op, k, u, i, cap, &c))
             continue;
+        fault[0] = 0;
         check_case(ctx, u, op, fwd, dv, &c, &out);
         t->run++;
         t->failed += !out.ok;
@@ -141,14 +144,13 @@ static void check_block(const Options *o, lgr_context *ctx, const char *fault, c
 
 static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, PipeResult *one, Tally *t)
 {
-    static char fault[512];
+    char fault[FAULT_TEXT] = "";   /* the sim writes here what it found */
     Buf pack = {0};
     Arena *a = arena_new();
     PackWriter *w = pack_new(a);
     lgr_context *ctx = NULL;
     const PipeUnit *u = &one->units[0];
     uint64_t before = t->run, failed = t->failed;
-    fault[0] = 0;
     pipe_pack(r, one, w);
     pack_finish(w, &pack);
     bool ok = lgr_context_create(NULL, &ctx) == LGR_OK && lgr_pack_open_memory(ctx, pack.p, pack.n) == LGR_OK;
@@ -168,10 +170,10 @@ static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, 
 
 static int check_source(const Options *o, Source *s)
 {
-    PipeRequest r = {.op = s->op, .source = &s->diag, .ntargets = o->ntargets, .fix = o->fix, .nfix = o->nfix, .kernel = o->kernel, .jobs = o->jobs};
+    const char *fix[OPTIONS_MAX_FIX];
+    PipeRequest r = options_request(o, s, fix);
     PipeResult res;
     Tally t = {0};
-    memcpy(r.targets, o->targets, sizeof r.targets);
     if (!pipe_run(&r, s->arena, &s->diag, &res))
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res.n; i++)

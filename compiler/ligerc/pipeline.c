@@ -153,19 +153,8 @@ static void run_units(const PipeRequest *r, PipeResult *res)
         res->failed |= res->units[i].failed;
 }
 
-/* Does b agree with every name=value asked for? `set` is the default binding with them applied, `said` which were. */
-static bool wanted(const PipeRequest *r, const SemaBinding *b, Diag *d)
-{
-    for (uint32_t i = 0; i < r->nfix; i++) {
-        SemaBinding with = *b;
-        if (!sema_binding_set(r->op, &with, r->fix[i], d) || memcmp(&with, b, sizeof with))
-            return false;
-    }
-    return true;
-}
-
-/* A fixed value of what the kernel does not name must not rule the kernel out: such bindings are normalised away. */
-static bool wanted_of_kernel(const PipeRequest *r, uint32_t kernel, const SemaBinding *b, Diag *d)
+/* Does b agree with every name=value asked for? A value of what the kernel does not name rules nothing out. */
+static bool wanted(const PipeRequest *r, uint32_t kernel, const SemaBinding *b, Diag *d)
 {
     SemaBinding with = *b;
     for (uint32_t i = 0; i < r->nfix; i++)
@@ -173,7 +162,7 @@ static bool wanted_of_kernel(const PipeRequest *r, uint32_t kernel, const SemaBi
             return false;
     with = sema_binding_normal(r->op, kernel, with);
     SemaBinding norm = sema_binding_normal(r->op, kernel, *b);
-    return !memcmp(&with, &norm, sizeof with) || wanted(r, b, d);
+    return !memcmp(&with, &norm, sizeof with);
 }
 
 static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
@@ -184,7 +173,7 @@ static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
             continue;
         SemaBinding b = sema_binding_first(r->op, k);
         do {
-            if (!wanted_of_kernel(r, k, &b, d))
+            if (!wanted(r, k, &b, d))
                 continue;
             for (uint32_t t = 0; t < r->ntargets; t++) {
                 PipeUnit *u = ARENA_PUSH(a, out->units, out->n, cap);

@@ -64,49 +64,37 @@ def swiglu_sets(m, n, dt, count):
 
 
 
+def torch_peers(eager, args):
+    """eager and its compiled form, each a function of the number of the buffer set; args(i): its arguments."""
+    compiled = torch.compile(eager)
+    return {"eager": lambda i: eager(*args(i)), "compile": lambda i: compiled(*args(i))}
+
+
 def rms_peers(which, sets, liger):
     mod = liger[0]
-    fwd = which == "forward"
-    compiled = torch.compile(rms_eager if fwd else rms_eager_bwd)
-    fns = {}
-    if fwd:
-        fns["eager"] = lambda i: rms_eager(sets[i][1], sets[i][2])
-        fns["compile"] = lambda i: compiled(sets[i][1], sets[i][2])
-    else:
-        fns["eager"] = lambda i: rms_eager_bwd(*sets[i])
-        fns["compile"] = lambda i: compiled(*sets[i])
-    if mod:
-        saved = mod.rms_norm_forward(sets[0][1], sets[0][2], 1e-6, 0.0, "llama", None)
-        block, warps, cast = saved[3], saved[4], saved[5]
-        if fwd:
+    if which == "forward":
+        fns = torch_peers(rms_eager, lambda i: sets[i][1:3])
+        if mod:
             fns["liger"] = lambda i: mod.rms_norm_forward(sets[i][1], sets[i][2], 1e-6, 0.0, "llama", None)
-        else:
-            fns["liger"] = lambda i: mod.rms_norm_backward(sets[i][0], sets[i][1], sets[i][2], sets[i][3], 0.0, cast, block, warps, False, None)
+        return fns
+    fns = torch_peers(rms_eager_bwd, lambda i: sets[i])
+    if mod:
+        block, warps, cast = mod.rms_norm_forward(sets[0][1], sets[0][2], 1e-6, 0.0, "llama", None)[3:6]
+        fns["liger"] = lambda i: mod.rms_norm_backward(sets[i][0], sets[i][1], sets[i][2], sets[i][3], 0.0, cast, block, warps, False, None)
     return fns
 
 
 def swiglu_peers(which, sets, liger):
     mod = liger[1]
-    fwd = which == "forward"
-    compiled = torch.compile(swiglu_eager if fwd else swiglu_eager_bwd)
-    fns = {}
-    if fwd:
-        fns["eager"] = lambda i: swiglu_eager(sets[i][1], sets[i][2])
-        fns["compile"] = lambda i: compiled(sets[i][1], sets[i][2])
+    if which == "forward":
+        fns = torch_peers(swiglu_eager, lambda i: sets[i][1:3])
         if mod:
             fns["liger"] = lambda i: mod.swiglu_forward(sets[i][1], sets[i][2])
-    else:
-        fns["eager"] = lambda i: swiglu_eager_bwd(*sets[i])
-        fns["compile"] = lambda i: compiled(*sets[i])
-        if mod:   # in place over a and b: the values drift, the traffic does not
-            fns["liger"] = lambda i: mod.swiglu_backward(sets[i][1], sets[i][2], sets[i][0])
+        return fns
+    fns = torch_peers(swiglu_eager_bwd, lambda i: sets[i])
+    if mod:   # in place over a and b: the values drift, the traffic does not
+        fns["liger"] = lambda i: mod.swiglu_backward(sets[i][1], sets[i][2], sets[i][0])
     return fns
-
-
-def copy_fn(nbytes, count):
-    half = nbytes // 2
-    bufs = [(torch.empty(half, dtype=torch.uint8, device="cuda").random_(), torch.empty(half, dtype=torch.uint8, device="cuda")) for _ in range(count)]
-    return lambda i: bufs[i][1].copy_(bufs[i][0])
 
 
 def graph_of(fn, count, launches, stream):

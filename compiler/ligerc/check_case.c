@@ -137,7 +137,7 @@ static bool fill_saved(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
     if (!make_slots(&f))
         return false;
     for (uint32_t i = 0; i < fwd->ntensors; i++)
-        if (fwd->tensors[i].mode != TIR_OUT && !fwd->tensors[i].absent)
+        if (fwd->tensors[i].mode != TIR_OUT && fwd->tensors[i].mode != TIR_SCRATCH && !fwd->tensors[i].absent)
             fill(&f, i, salt_of(fwd->tensors[i].name));
     if (!run_oracle(&f, EVAL_EXACT, d))
         return false;
@@ -157,7 +157,7 @@ static bool make_inputs(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
     if (!make_slots(r))
         return false;
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
-        if (r->fn->tensors[i].mode != TIR_OUT && !r->fn->tensors[i].absent)
+        if (r->fn->tensors[i].mode != TIR_OUT && r->fn->tensors[i].mode != TIR_SCRATCH && !r->fn->tensors[i].absent)
             fill(r, i, salt_of(r->fn->tensors[i].name));
     return !fwd || fill_saved(r, fwd, dv, d);
 }
@@ -169,7 +169,7 @@ static void make_bytes(Run *r)
     for (uint32_t i = 0; i < r->fn->ntensors; i++) {
         const TirTensor *t = &r->fn->tensors[i];
         Slot *s = &r->slot[i];
-        if (t->absent)
+        if (t->absent || t->mode == TIR_SCRATCH)
             continue;
         if (r->c->layout == LAYOUT_INPLACE && t->over) {
             s->lies_over = t->over - 1;
@@ -200,6 +200,8 @@ static lgr_status launch(Run *r, lgr_context *ctx, const PipeUnit *u, const Sema
     size_t need = 0;
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
         tensors[i] = r->fn->tensors[i].absent ? NULL : &r->slot[i].dl;
+    while (call.ntensors && r->fn->tensors[call.ntensors - 1].mode == TIR_SCRATCH)
+        call.ntensors--;
     for (uint32_t i = 0; i < r->fn->nscalars; i++)
         scalars[i].f = r->c->scalars[i];
     for (uint32_t i = 0; i < op->noptions; i++)
@@ -305,7 +307,7 @@ void check_case(lgr_context *ctx, const PipeUnit *u, const SemaOp *op, const Tir
             lgr_last_error_text(out->what, sizeof out->what);
         }
         for (uint32_t i = 0; s == LGR_OK && i < u->fn->ntensors; i++)
-            if (u->fn->tensors[i].mode != TIR_IN && !u->fn->tensors[i].absent)
+            if (u->fn->tensors[i].mode != TIR_IN && u->fn->tensors[i].mode != TIR_SCRATCH && !u->fn->tensors[i].absent)
                 compare(&r, i);
         if (s == LGR_OK)
             compare_rest(&r);

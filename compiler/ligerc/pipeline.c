@@ -50,14 +50,15 @@ static bool emit(PipeVariant *v, LirFn *const *fns, const PipeUnit *u, const Pip
     return ll_emit_ptx(ll, fns, v->low->nlaunch, u->target, &o, &ptx, d) && assemble(v, &ptx, u, r, d);
 }
 
-static bool compile_variant(PipeUnit *u, const PipeRequest *r, const Sched *s, LlSession *ll)
+static bool compile_variant(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32_t nest, const Sched *s, LlSession *ll)
 {
     LirFn *fns[4];
     PipeVariant *v = ARENA_PUSH(u->arena, u->variants, u->n, u->cap);
+    v->nest = nest;
     v->sched = *s;
     if (r->stop == PIPE_SCHEDULE || r->stop == PIPE_TILE_IR)
         return true;
-    v->low = low_run(u->fn, s, u->target, symbol_of(u, r->op, u->n - 1), u->arena, &u->diag);
+    v->low = low_run(fn, s, u->target, symbol_of(u, r->op, u->n - 1), u->arena, &u->diag);
     for (uint32_t i = 0; v->low && i < v->low->nlaunch; i++) {
         fns[i] = v->low->launch[i].fn;
         if (!lir_verify(fns[i], &u->diag))
@@ -98,23 +99,36 @@ static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, Sched
     return true;
 }
 
-static bool compile_unit(PipeUnit *u, const PipeRequest *r, LlSession *ll)
+static bool compile_nest(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32_t nest, LlSession *ll)
 {
     SchedFacts f;
     SchedList list = {0};
+    if (!sched_facts(fn, &f, &u->diag) || !choose(u, r, &f, &list))
+        return false;
+    for (uint32_t i = 0; i < list.n; i++) {
+        if (!compile_variant(u, r, fn, nest, &list.s[i], ll))
+            return false;
+        if (!r->sched && i + 2 < list.n && spills(&u->variants[u->n - 1]))   /* the next one that holds serves; the last two always stay */
+            buf_free(&u->variants[--u->n].code);
+    }
+    return true;
+}
+
+static bool compile_unit(PipeUnit *u, const PipeRequest *r, LlSession *ll)
+{
     u->fn = sema_kernel(r->op, u->kernel, &u->binding, u->arena, &u->diag);
     if (!u->fn || !tir_verify(u->fn, &u->diag))
         return false;
     if (r->stop == PIPE_TILE_IR)
         return true;
-    if (!sched_facts(u->fn, &f, &u->diag) || !choose(u, r, &f, &list))
+    uint32_t nests = tir_nests(u->fn);
+    if (nests > LGK_MAX_NESTS) {
+        diag_report(&u->diag, DIAG_LIMIT, LG_NO_ROW_FORM, u->fn->sp, "%s.%s has %u par nests; at most %d serve", u->fn->op_name, u->fn->name, nests, LGK_MAX_NESTS);
         return false;
-    for (uint32_t i = 0; i < list.n; i++) {
-        if (!compile_variant(u, r, &list.s[i], ll))
-            return false;
-        if (!r->sched && i + 2 < list.n && spills(&u->variants[u->n - 1]))   /* the next one that holds serves; the last two always stay */
-            buf_free(&u->variants[--u->n].code);
     }
+    for (uint32_t i = 0; i < nests; i++)
+        if (!compile_nest(u, r, nests == 1 ? u->fn : tir_nest(u->fn, i, u->arena), i, ll))
+            return false;
     return true;
 }
 
@@ -222,9 +236,10 @@ void pipe_free(PipeResult *r)
 
 static void pack_unit(const PipeUnit *u, PackWriter *w)
 {
-    pack_target(w, u->target, u->n ? u->variants[0].kind : LGK_CODE_PTX);
     for (uint32_t i = 0; i < u->n; i++) {
         const PipeVariant *v = &u->variants[i];
+        if (!i || v->nest != v[-1].nest)
+            pack_target(w, u->target, v->kind, v->nest);
         const LlAsmInfo *info = pipe_info(v, 0);
         uint32_t code = pack_code(w, v->kind, v->code.p, v->code.n);
         pack_variant(w, &v->sched, v->low, code, v->kind == LGK_CODE_HOST ? v->entry : NULL, info ? info->regs : -1, info ? info->spill_stores : -1);

@@ -26,6 +26,7 @@ typedef struct PipeRequest {
 } PipeRequest;
 
 typedef struct PipeVariant {
+    uint32_t   nest;                    /* of the kernel's par nests, which are compiled each by itself */
     Sched      sched;
     LowKernel *low;                     /* NULL before that stage */
     LgkCodeKind kind;

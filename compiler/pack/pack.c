@@ -118,7 +118,7 @@ static void put_options(PackWriter *w, const SemaOp *op, const SemaKernel *k, Lg
 
 static void put_tensors(PackWriter *w, const SemaKernel *k, const TirFn *fn, LgkKernel *out)
 {
-    out->tensors = (LgkRange){w->n_TENSORS, k->ntensors};
+    out->tensors = (LgkRange){w->n_TENSORS, 0};
     for (uint32_t i = 0; i < k->ntensors; i++) {
         const SemaTensor *s = &k->tensors[i];
         const TirTensor *t = &fn->tensors[i];
@@ -128,6 +128,10 @@ static void put_tensors(PackWriter *w, const SemaKernel *k, const TirFn *fn, Lgk
         for (uint32_t d = 0; d < s->rank; d++)
             put_extent(w, s->shape[d]);
         *PUSH(w, TENSORS) = x;
+        if (s->mode == TIR_SCRATCH)
+            out->scratch++;
+        else
+            out->tensors.count++;
     }
 }
 
@@ -153,7 +157,7 @@ void pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn)
 {
     LgkKernel *k = LAST(w, KERNELS);
     LgkInstance n = {.sets.first = w->n_SETS};
-    for (uint32_t i = 0; i < k->tensors.count; i++) {
+    for (uint32_t i = 0; i < k->tensors.count + k->scratch; i++) {
         const LgkTensor *t = &w->t_TENSORS[k->tensors.first + i];
         if (fn->tensors[i].absent)
             continue;
@@ -170,12 +174,14 @@ void pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn)
     LAST(w, KERNELS)->instances.count++;
 }
 
-void pack_target(PackWriter *w, const Target *t, LgkCodeKind kind)
+void pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest)
 {
     LgkSet s = {.target = put_str(w, t->name), .kind = kind, .sm = t->kind == TGT_GPU ? (uint32_t)t->sm : 0,
-                .arch_specific = t->kind == TGT_GPU && t->name[strlen(t->name) - 1] == 'a', .variants.first = w->n_VARIANTS};
+                .arch_specific = t->kind == TGT_GPU && t->name[strlen(t->name) - 1] == 'a', .nest = nest, .variants.first = w->n_VARIANTS};
     *PUSH(w, SETS) = s;
-    LAST(w, INSTANCES)->sets.count++;
+    LgkInstance *n = LAST(w, INSTANCES);
+    n->sets.count++;
+    n->nests = nest >= n->nests ? nest + 1 : n->nests;
 }
 
 /* Of the bytes and the zeros up to the next multiple of 16. */

@@ -15,7 +15,7 @@ PackWriter *pack_new(Arena *a);
 /* fn: the kernel under any binding (dims, scalars and shapes do not depend on it). */
 void     pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *fn);
 void     pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn);
-void     pack_target(PackWriter *w, const Target *t, LgkCodeKind kind);
+void     pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest);
 uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t size);
 /* entry: host offsets by launch, or NULL. */
 void     pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t code, const uint32_t *entry, int registers, int spills);

@@ -187,7 +187,7 @@ static bool visit_all(RowView *rv, Arena *a, Diag *d)
     return true;
 }
 
-TirExt row_view_ext(const RowView *rv) { return rv->fn->axes[rv->row_axis].ext; }
+TirExt row_view_ext(const RowView *rv) { return rv->row_axis == UINT32_MAX ? tir_ext_const(1) : rv->fn->axes[rv->row_axis].ext; }
 
 RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
 {
@@ -199,9 +199,5 @@ RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
     rv->phase = ARENA_ARRAY(a, int, fn->nops);
     rv->guard = ARENA_ARRAY(a, TirVal, fn->nops);
     rv->guard_else = ARENA_ARRAY(a, uint8_t, fn->nops);
-    if (rv->row_axis == UINT32_MAX) {
-        limit(d, fn->sp, "a kernel without a tile");
-        return NULL;
-    }
     return visit_all(rv, a, d) ? rv : NULL;
 }

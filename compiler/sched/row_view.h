@@ -21,7 +21,7 @@ typedef struct RowMem {          /* one load, store or cross-row sum that runs a
 
 typedef struct RowView {
     const TirFn *fn;
-    uint32_t row_axis;           /* UINT32_MAX: no row (scalars only) */
+    uint32_t row_axis;           /* UINT32_MAX: no row (scalars only); its length counts as 1 */
     uint32_t par_op;             /* the PAR op */
     uint32_t first_par, npars;
     uint16_t promoted[TIR_MAX_AXES]; uint32_t npromoted;   /* axes made instance coordinates, outermost first */

@@ -58,6 +58,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
     RowView *rv = a ? row_view(fn, a, d) : NULL;
     *out = (SchedFacts){0};
     if (rv) {
+        out->scalars = rv->row_axis == UINT32_MAX;
         out->phases = rv->last_phase + 1;
         count_memory(rv, out);
         note_slices(out, rv->load, rv->nload);

@@ -229,6 +229,17 @@ static Sched tiles(const SchedFacts *f, const Target *t)
     return s;
 }
 
+/* A lane an instance. */
+static Sched scalars(void)
+{
+    Sched s = sched_default();
+    s.align = ALIGN_SCALAR;
+    s.len = LEN_EXACT;
+    s.n = s.vec = s.lanes = 1;
+    s.rows = 64;
+    return s;
+}
+
 static void choose_gpu(Search *q, SchedList *out)
 {
     bool elementwise = !q->f->reductions && !q->f->accs;
@@ -261,6 +272,8 @@ void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out
     Search q = {.f = f, .t = t, .a = a};
     if (t->kind == TGT_HOST)
         choose_host(&q, out);
+    else if (f->scalars)
+        add(out, a, scalars());
     else
         choose_gpu(&q, out);
 }
@@ -302,11 +315,13 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
 
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)
 {
-    for (int i = 0; i < 10000; i++) {
+    for (int i = 0; i < 10000 && !(f->scalars && t->kind != TGT_HOST); i++) {
         Sched s = draw(f, t, seed);
         if (!sched_illegal(f, &s, t))
             return s;
     }
+    if (f->scalars && t->kind != TGT_HOST)
+        return scalars();
     Sched s = always(f, 1, ALIGN_SCALAR);
     s.lanes = t->kind == TGT_HOST ? 1 : 32;
     return s;

@@ -203,7 +203,10 @@ static lgr_status launch(Run *r, lgr_context *ctx, const PipeUnit *u, const Sema
     while (call.ntensors && r->fn->tensors[call.ntensors - 1].mode == TIR_SCRATCH)
         call.ntensors--;
     for (uint32_t i = 0; i < r->fn->nscalars; i++)
-        scalars[i].f = r->c->scalars[i];
+        if (dt_is_int(r->fn->scalars[i].dt))
+            scalars[i].i = (int64_t)r->c->scalars[i];
+        else
+            scalars[i].f = r->c->scalars[i];
     for (uint32_t i = 0; i < op->noptions; i++)
         if (op->kernels[u->kernel].options >> i & 1)
             options[call.noptions++] = u->binding.option[i];

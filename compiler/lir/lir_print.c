@@ -46,7 +46,7 @@ static void print_imm(Buf *b, const LirOp *o)
     case LIR_WORD: case LIR_EXTRACT: case LIR_CPWAIT: case LIR_BFLY: case LIR_BCAST: case LIR_BAR:
         buf_printf(b, " %lld", (long long)o->imm.i);
         break;
-    case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM:
+    case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM: case LIR_ATOM:
         if (o->ref >= 0)
             buf_printf(b, " tensor=%d", o->ref);
         buf_printf(b, " align=%lld", (long long)o->imm.i);

@@ -31,7 +31,7 @@ static void want(Check *c, bool holds, const char *what)
 static const LirOp *arg(const Check *c, int i) { return &c->fn->ops[c->o->a[i]]; }
 static bool scalar_of(const Check *c, int i, DType dt) { return arg(c, i)->dt == dt && arg(c, i)->lanes == 1; }
 static bool power_of_two(int64_t v) { return v > 0 && !(v & (v - 1)); }
-static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP; }
+static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_ATOM || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP; }
 
 /* ---- where an operation stands ---- */
 
@@ -148,10 +148,12 @@ static void check_global(Check *c)
     int first = is_store(op) ? 2 : 1;
     want(c, scalar_of(c, 0, DT_I64), "the address is not one i64");
     want(c, power_of_two(c->o->imm.i) && c->o->imm.i >= dt_bytes(dt) && c->o->imm.i <= 128, "alignment out of range");
-    if (op == LIR_LDGP || op == LIR_STGP)
+    if (op == LIR_LDGP || op == LIR_STGP || op == LIR_ATOM)
         want(c, scalar_of(c, first, DT_BOOL), "the predicate is not one bool");
     if (op == LIR_LDGM || op == LIR_STGM)
         want(c, scalar_of(c, first, DT_I32) && scalar_of(c, first + 1, DT_I32), "the span is not two i32");
+    if (op == LIR_ATOM)
+        want(c, arg(c, 1)->lanes == 1 && (arg(c, 1)->dt == DT_I32 || arg(c, 1)->dt == DT_I64), "adds one i32 or i64");
     if (is_store(op))
         want(c, !(c->o->flags & LIR_F_CONST), "a store to memory that nobody writes");
 }
@@ -196,7 +198,7 @@ static void check_types(Check *c)
     switch (op) {
     case LIR_CONST: case LIR_TID: case LIR_CTAID: case LIR_NCTAID: case LIR_CTARANK: case LIR_WORD: case LIR_STEPS:
         check_leaf(c); break;
-    case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM:
+    case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM: case LIR_ATOM:
         check_global(c); break;
     case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_CPA:
         check_shared(c); break;

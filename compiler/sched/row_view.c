@@ -22,6 +22,10 @@ static uint32_t find_row_axis(const TirFn *fn)
         if ((o->op == TIR_STORE || o->op == TIR_ACC) && fn->ops[o->a[0]].nax)
             return fn->ops[o->a[0]].ax[fn->ops[o->a[0]].nax - 1];
     }
+    for (uint32_t i = 1; i < fn->nops; i++)                 /* a scalar repeated along a tile */
+        for (uint32_t k = fn->ops[i].nix; fn->ops[i].op == TIR_STORE && k-- > 0;)
+            if (fn->ix[fn->ops[i].ix + k].kind == TIR_IX_SLICE)
+                return fn->ix[fn->ops[i].ix + k].axis;
     return UINT32_MAX;
 }
 
@@ -50,6 +54,15 @@ static bool note_axes(RowView *rv, const TirOp *o, Diag *d)
         if (o->ax[i] != rv->row_axis && !add_promoted(rv, o->ax[i]))
             return limit(d, o->sp, "a tile of so many axes");
     return true;
+}
+
+/* Does the place of a store run along the row?  The value need not: it is repeated then. */
+static bool along_row(const RowView *rv, const TirOp *o)
+{
+    for (uint32_t i = 0; i < o->nix; i++)
+        if (rv->fn->ix[o->ix + i].kind == TIR_IX_SLICE && rv->fn->ix[o->ix + i].axis == rv->row_axis)
+            return true;
+    return false;
 }
 
 /* Does the place of a load or store differ between instances? */
@@ -125,6 +138,11 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
         phase = rv->phase[rv->guard[v]];
     if (!note_axes(rv, o, d))
         return false;
+    for (uint32_t i = 0; o->op == TIR_STORE && i < o->nix; i++) {      /* other axes of the place, which the value may lack */
+        const TirIndex *x = &rv->fn->ix[o->ix + i];
+        if (x->kind == TIR_IX_SLICE && x->axis != rv->row_axis && !add_promoted(rv, x->axis))
+            return limit(d, o->sp, "a tile of so many axes");
+    }
     rv->is_row[v] = has_axis(o, rv->row_axis);
     if (is_reduce(o)) {
         if (o->ref != rv->row_axis)
@@ -143,8 +161,12 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
         rv->last_phase = phase;
     switch (o->op) {
     case TIR_LOAD:  return note_mem(rv, rv->load, &rv->nload, v, rv->is_row[v], d);
-    case TIR_STORE: return note_mem(rv, rv->store, &rv->nstore, v, rv->is_row[o->a[0]], d);
+    case TIR_STORE:
+        rv->is_row[v] = along_row(rv, o);
+        return note_mem(rv, rv->store, &rv->nstore, v, rv->is_row[v], d);
     case TIR_ACC:
+        if (!rv->is_row[o->a[0]] && rv->fn->tensors[o->ref].mode == TIR_INOUT)
+            return true;             /* an integer added to one place */
         if (!rv->is_row[o->a[0]] || index_is_inst(rv, o))
             return limit(d, o->sp, "a cross-row sum other than one along the whole row");
         return note_mem(rv, rv->acc, &rv->nacc, v, true, d);

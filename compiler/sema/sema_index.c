@@ -47,7 +47,9 @@ static bool take_slice(Cx *cx, const AstNode *n, TirExt size, const char *tensor
     TirExt lo = tir_ext_const(0), hi = size, len;
     int64_t step, c;
     if ((n->a && !sema_extent(cx, n->a, &lo)) || (n->b && !sema_extent(cx, n->b, &hi)) || !slice_step(cx, n, &step)) return false;
-    len = tir_ext_scale(tir_ext_add(hi, lo, -1), 1, step);
+    /* first:end:step with first < step takes as many elements as 0:end:step, where the step divides the end */
+    bool phase = tir_ext_is_const(lo, &c) && c > 0 && c < step;
+    len = tir_ext_scale(phase ? hi : tir_ext_add(hi, lo, -1), 1, step);
     if (!never_negative(lo) || !never_negative(len)) {
         sema_error(cx, LG_INDEX, n->sp, "the slice %s:%s is not sure to have an extent of 0 or more", ext_text(cx, lo), ext_text(cx, hi));
         return false;

@@ -87,7 +87,7 @@ static void run_endif(Sim *s, Step *st)
 
 /* ---- the plan ---- */
 
-static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP; }
+static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_ATOM || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP; }
 
 static void plan_operands(Sim *s, Step *st)
 {

@@ -106,6 +106,7 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
     case LGK_G_PERSISTENT: {
         int64_t most = b->device != LGR_HOST_DEVICE ? (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas
                      : ctx->backend ? (int64_t)ctx->backend->processors * l->ctas : l->ctas;
+        most = most / l->cluster ? most / l->cluster : 1;
         return groups < most ? groups : most;
     }
     case LGK_G_COLUMNS:        return ceil_div(t->row, l->per);

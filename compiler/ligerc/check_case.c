@@ -299,11 +299,13 @@ void check_case(lgr_context *ctx, const PipeUnit *u, const SemaOp *op, const Tir
     Run r = {.fn = u->fn, .c = c, .a = arena_new(), .out = out};
     *out = (CheckOutcome){.ok = true};
     diag_init(&d, r.a);
-    bool ready = make_inputs(&r, fwd, dv, &d) && run_oracle(&r, EVAL_EXACT, &d) && run_oracle(&r, EVAL_EAGER, &d);
+    bool ready = make_inputs(&r, fwd, dv, &d);
+    if (ready)                               /* before the oracle writes into inout tensors */
+        make_bytes(&r);
+    ready = ready && run_oracle(&r, EVAL_EXACT, &d) && run_oracle(&r, EVAL_EAGER, &d);
     if (!ready)
         say(&r, "the oracle refuses the case (%s, %lld, %g, %g)", d.n ? d.items[0].msg : "an extent that does not divide", 0, 0, 0);
     if (ready) {
-        make_bytes(&r);
         lgr_status s = launch(&r, ctx, u, op);
         if (s != LGR_OK) {
             out->ok = false;
@@ -314,8 +316,8 @@ void check_case(lgr_context *ctx, const PipeUnit *u, const SemaOp *op, const Tir
                 compare(&r, i);
         if (s == LGR_OK)
             compare_rest(&r);
-        free_bytes(&r);
     }
+    free_bytes(&r);
     arena_free(r.a);
 }
 

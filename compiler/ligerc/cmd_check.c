@@ -73,19 +73,6 @@ static bool draw_case(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, u
     return elems <= cap;
 }
 
-static bool block_has(const SemaOp *op, const SemaCheck *k, const PipeUnit *u)
-{
-    if (!(k->kernels >> u->kernel & 1))
-        return false;
-    for (uint32_t i = 0; i < op->ntypes; i++)
-        if (op->kernels[u->kernel].types >> i & 1 && !(k->type[i] >> u->binding.type[i] & 1))
-            return false;
-    for (uint32_t i = 0; i < op->noptions; i++)
-        if (op->kernels[u->kernel].options >> i & 1 && !(k->option[i] >> u->binding.option[i] & 1))
-            return false;
-    return true;
-}
-
 static const SemaDeriv *deriv_of(const SemaCheck *k, uint32_t kernel)
 {
     for (uint32_t i = 0; i < k->nderivs; i++)
@@ -157,7 +144,7 @@ static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, 
     if (ok && u->target->kind == TGT_SIM)
         lgr__set_backend(ctx, &sim_backend, fault);
     for (uint32_t k = 0; ok && k < s->op->nchecks; k++)
-        if (block_has(s->op, &s->op->checks[k], u))
+        if (sema_check_covers(s->op, &s->op->checks[k], u->kernel, &u->binding))
             check_block(o, ctx, fault, s->op, u, &s->op->checks[k], t, a);
     if (o->verbose)
         fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", s->op->name, s->op->kernels[u->kernel].name,
@@ -173,7 +160,12 @@ static int check_source(const Options *o, Source *s)
     const char *fix[OPTIONS_MAX_FIX];
     PipeRequest r = options_request(o, s, fix);
     PipeResult res;
+    Sched sched;
     Tally t = {0};
+    r.checked_only = true;
+    r.general_too = true;
+    if (o->schedule && sched_parse(o->schedule, &sched, NULL))
+        r.sched = &sched;
     if (!pipe_run(&r, s->arena, &s->diag, &res))
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res.n; i++)
@@ -193,6 +185,13 @@ static int check_source(const Options *o, Source *s)
 int cmd_check(const Options *o)
 {
     int worst = EXIT_DONE;
+    Buf err = {0};
+    Sched sched;
+    if (o->schedule && !sched_parse(o->schedule, &sched, &err)) {
+        fprintf(stderr, "ligerc: %s\n", err.p);
+        buf_free(&err);
+        return EXIT_USAGE;
+    }
     Options both = *o;
     if (!o->said_targets) {
         both.targets[0] = target_get(TARGET_HOST);

@@ -84,26 +84,30 @@ static bool spills(const PipeVariant *v)
     return false;
 }
 
-static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, SchedList *list)
+/* The schedules of one nest.  One asked for by name must be legal for a kernel's only nest; of several it takes those it fits. */
+static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, bool only, SchedList *list)
 {
-    if (!r->sched) {
-        sched_choose(f, u->target, u->arena, list);
-        return list->n > 0;
-    }
-    const char *why = sched_illegal(f, r->sched, u->target);
-    if (why) {
+    SchedList all = {0};
+    const char *why = r->sched ? sched_illegal(f, r->sched, u->target) : NULL;
+    if (why && only) {
         diag_report(&u->diag, DIAG_ERROR, LG_NO_SCHEDULE, u->fn->sp, "the schedule is not legal for %s.%s on %s: %s", u->fn->op_name, u->fn->name, u->target->name, why);
         return false;
     }
-    *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = *r->sched;
-    return true;
+    if (r->sched && !why)
+        *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = *r->sched;
+    if (r->sched && !why && !r->general_too)
+        return true;
+    sched_choose(f, u->target, u->arena, &all);
+    for (uint32_t i = r->sched && !why && all.n > 2 ? all.n - 2 : 0; i < all.n; i++)
+        *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
+    return list->n > 0;
 }
 
 static bool compile_nest(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32_t nest, LlSession *ll)
 {
     SchedFacts f;
     SchedList list = {0};
-    if (!sched_facts(fn, &f, &u->diag) || !choose(u, r, &f, &list))
+    if (!sched_facts(fn, &f, &u->diag) || !choose(u, r, &f, fn == u->fn, &list))
         return false;
     for (uint32_t i = 0; i < list.n; i++) {
         if (!compile_variant(u, r, fn, nest, &list.s[i], ll))
@@ -179,6 +183,14 @@ static bool wanted(const PipeRequest *r, uint32_t kernel, const SemaBinding *b, 
     return !memcmp(&with, &norm, sizeof with);
 }
 
+static bool checked(const PipeRequest *r, uint32_t kernel, const SemaBinding *b)
+{
+    for (uint32_t i = 0; i < r->op->nchecks; i++)
+        if (sema_check_covers(r->op, &r->op->checks[i], kernel, b))
+            return true;
+    return !r->checked_only;
+}
+
 static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
 {
     uint32_t cap = 0;
@@ -187,7 +199,7 @@ static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
             continue;
         SemaBinding b = sema_binding_first(r->op, k);
         do {
-            if (!wanted(r, k, &b, d))
+            if (!wanted(r, k, &b, d) || !checked(r, k, &b))
                 continue;
             for (uint32_t t = 0; t < r->ntargets; t++) {
                 PipeUnit *u = ARENA_PUSH(a, out->units, out->n, cap);

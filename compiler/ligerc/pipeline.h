@@ -19,9 +19,11 @@ typedef struct PipeRequest {
     const char *const *fix;             /* "T=bf16", "casting=llama": bindings are restricted to these */
     uint32_t      nfix;
     const char   *kernel;               /* NULL: all */
-    const Sched  *sched;                /* instead of the model's choices */
+    const Sched  *sched;                /* instead of the model's choices, for every nest that it is legal for */
+    bool          general_too;          /* behind it the model's general variants, so that any call is served */
     PipeStop      stop;
     int           jobs;
+    bool          checked_only;         /* only bindings that a check of the spec names */
     bool          ptx_only;             /* no ptxas even when it is installed */
 } PipeRequest;
 

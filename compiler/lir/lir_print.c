@@ -43,7 +43,7 @@ static void print_imm(Buf *b, const LirOp *o)
         else
             buf_printf(b, " %lld", (long long)o->imm.i);
         break;
-    case LIR_WORD: case LIR_EXTRACT: case LIR_CPWAIT: case LIR_BFLY: case LIR_BCAST: case LIR_BAR:
+    case LIR_WORD: case LIR_EXTRACT: case LIR_CPWAIT: case LIR_BFLY: case LIR_BCAST: case LIR_BAR: case LIR_CLBAR:
         buf_printf(b, " %lld", (long long)o->imm.i);
         break;
     case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM: case LIR_ATOM:
@@ -51,7 +51,7 @@ static void print_imm(Buf *b, const LirOp *o)
             buf_printf(b, " tensor=%d", o->ref);
         buf_printf(b, " align=%lld", (long long)o->imm.i);
         break;
-    case LIR_LDS: case LIR_STS: case LIR_STSP:
+    case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_STSC:
         buf_printf(b, " align=%lld", (long long)o->imm.i);
         break;
     case LIR_CPA:

@@ -31,7 +31,7 @@ static void want(Check *c, bool holds, const char *what)
 static const LirOp *arg(const Check *c, int i) { return &c->fn->ops[c->o->a[i]]; }
 static bool scalar_of(const Check *c, int i, DType dt) { return arg(c, i)->dt == dt && arg(c, i)->lanes == 1; }
 static bool power_of_two(int64_t v) { return v > 0 && !(v & (v - 1)); }
-static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_ATOM || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP; }
+static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_ATOM || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP || op == LIR_STSC; }
 
 /* ---- where an operation stands ---- */
 
@@ -165,6 +165,9 @@ static void check_shared(Check *c)
     want(c, c->fn->smem > 0, "the block has no shared memory");
     if (o->op == LIR_STSP)
         want(c, scalar_of(c, 2, DT_BOOL), "the predicate is not one bool");
+    if (o->op == LIR_STSC)
+        want(c, arg(c, 1)->lanes == 1 && dt_bytes(arg(c, 1)->dt) == 4 && scalar_of(c, 2, DT_I32) && scalar_of(c, 3, DT_BOOL) && c->fn->cluster > 1,
+             "wants 32 bits, an i32 rank and a bool, in a cluster");
     if (o->op == LIR_CPA) {
         want(c, scalar_of(c, 1, DT_I64) && scalar_of(c, 2, DT_BOOL), "wants an i64 address and a bool");
         want(c, o->imm.i == 4 || o->imm.i == 8 || o->imm.i == 16, "copies 4, 8 or 16 bytes");
@@ -200,7 +203,7 @@ static void check_types(Check *c)
         check_leaf(c); break;
     case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM: case LIR_ATOM:
         check_global(c); break;
-    case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_CPA:
+    case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_STSC: case LIR_CPA:
         check_shared(c); break;
     case LIR_BFLY: case LIR_BCAST:
         check_shuffle(c); break;

@@ -200,7 +200,7 @@ static LlVal emit_op(Ll *l, const LirOp *o)
         structure(l, o);
         return (LlVal){0};
     }
-    if (o->op >= LIR_CPA) {
+    if (o->op >= LIR_STSC) {
         l->hooks->sync(l, o);
         return (LlVal){0};
     }

@@ -167,6 +167,12 @@ static void dependent(Ll *l, const LirOp *o)
         call0(l, "llvm.nvvm.griddepcontrol.launch.dependents");
 }
 
+static void convergent(Ll *l, LLVMValueRef call)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName("convergent", 10);
+    LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(l->cx, kind, 0));
+}
+
 /* With the number of a barrier in a register ptxas reserves all sixteen, and few blocks fit on a multiprocessor: so one barrier
  * with a constant number for each group of the block, under a predicate. */
 static void named_barrier(Ll *l, const LirOp *o)
@@ -181,13 +187,29 @@ static void named_barrier(Ll *l, const LirOp *o)
     buf_puts(&text, "}");
     buf_puts(&cons, "r,~{memory}");
     LLVMValueRef call = ll_asm_bufs(l, l->ty.v, &text, &cons, true, 1, &ll_arg(l, o, 0).p[0]);
-    unsigned kind = LLVMGetEnumAttributeKindForName("convergent", 10);
-    LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(l->cx, kind, 0));
+    convergent(l, call);
+}
+
+static void cluster_barrier(Ll *l, const LirOp *o)
+{
+    static const char *const text[] = {"barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;",
+                                       "barrier.cluster.arrive.release.aligned;", "barrier.cluster.wait.acquire.aligned;"};
+    convergent(l, ll_asm(l, l->ty.v, text[o->imm.i], "~{memory}", true, 0, NULL));
+}
+
+static void store_in_cluster(Ll *l, const LirOp *o)
+{
+    LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), LLVMBuildBitCast(l->b, ll_arg(l, o, 1).p[0], l->ty.i32, ""), ll_arg(l, o, 2).p[0],
+                           ll_pred_word(l, ll_arg(l, o, 3).p[0])};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 ra; setp.ne.b32 p, $3, 0; @p mapa.shared::cluster.u32 ra, $0, $2; @p st.shared::cluster.b32 [ra], $1; }",
+           "r,r,r,r,~{memory}", true, 4, args);
 }
 
 static void sync_op(Ll *l, const LirOp *o)
 {
     switch (o->op) {
+    case LIR_STSC:     store_in_cluster(l, o); break;
+    case LIR_CLBAR:    cluster_barrier(l, o); break;
     case LIR_CPA:      copy_async(l, o); break;
     case LIR_CPCOMMIT: call0(l, "llvm.nvvm.cp.async.commit.group"); break;
     case LIR_CPWAIT:   call1(l, "llvm.nvvm.cp.async.wait.group", o->imm.i); clobber(l); break;

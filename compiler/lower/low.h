@@ -18,14 +18,16 @@ typedef struct Mask {
     LirVal   lo, hi;     /* MASK_PART: i32, elements lo <= i < hi are inside */
 } Mask;
 
-/* A reduction along the row within one phase. Logsumexp and argmax are two of these in consecutive phases. */
-typedef enum { RED_SUM, RED_MAX, RED_MIN } RedKind;
+/* A reduction along the row within one phase. Argmax is two of these in consecutive phases; logsumexp is a pair (largest, sum)
+ * in one; a pick is a scalar read by one lane and given to all, which is over before any lane writes in place. */
+typedef enum { RED_SUM, RED_MAX, RED_MIN, RED_LSE, RED_PICK } RedKind;
 typedef struct Red {
     TirVal  op;          /* the reduction in the tile IR */
     RedKind kind;
-    int     step;        /* 0, or 1 for the second half of logsumexp and argmax */
+    int     step;        /* 0, or 1 for the second half of argmax */
     DType   dt;          /* of the accumulator */
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
+    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values */
     uint32_t nacc;
 } Red;
 
@@ -41,6 +43,10 @@ typedef struct Low {
     bool host;
 
     LirVal tid, lane, grp;            /* i32; grp and lane constants 0 where there is one */
+    LirVal at;                        /* i32 lane among all lanes of the row, those of the cluster's other blocks included */
+    int    lanes;                     /* of a row: the schedule's lanes times the blocks of a cluster */
+    LirVal block, blocks;             /* i32 number of the block, or cluster of blocks, and of all */
+    bool   joined;                    /* the cluster's blocks are known to have started */
     LirVal rowlen;                    /* i32 row length: a constant for len=exact */
     LirVal ninst;                     /* i32 */
 
@@ -50,7 +56,7 @@ typedef struct Low {
     LirVal  shift;                    /* i32 elements the rows start past a vector boundary; 0 when none */
     LirVal *scalar;                   /* by TirVal */
     LirVal *row_base;                 /* by position in load, store, acc lists: i64 address of this lane's vector 0 */
-    LirVal *red_value;                /* by TirVal: first half's result of logsumexp and argmax */
+    LirVal *red_value;                /* by TirVal: first half's result of argmax; what one lane read of a pick */
 
     /* the current vector */
     int     k;
@@ -72,6 +78,7 @@ typedef struct Low {
 /* low_value.c: values */
 LirVal low_scalar(Low *w, TirVal v);
 LirVal low_row(Low *w, TirVal v);
+LirVal low_scalar_raw(Low *w, TirVal v);
 void   low_scalars_of_phase(Low *w, int p);
 LirVal low_guard(Low *w, TirVal v);            /* bool: active and every enclosing if; 0 when always */
 LirVal low_and(Low *w, LirVal a, LirVal b);    /* either may be 0 */
@@ -94,10 +101,19 @@ LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 
 /* low_reduce.c: along the row */
-LirVal low_red_variable(Low *w, const Red *r);  /* new variable holding the reduction's identity */
-void   low_red_merge(Low *w, const Red *r, LirVal into, LirVal from);   /* variables: into = into (+, max, min) from */
+void   low_red_open(Low *w, Red *r);            /* new variables holding the reduction's identity, for a loop over the row */
+void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
 void   low_red_update(Low *w, Red *r);
 void   low_red_finish(Low *w, Red *r, uint32_t n);
+
+/* low_lse.c: pairs (largest, sum) */
+void   low_lse_open(Low *w, LirVal *m, LirVal *s);
+void   low_lse_update(Low *w, LirVal m, LirVal s, LirVal x);
+void   low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2);
+void   low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2);
+void   low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *om, LirVal *os);
+void   low_lse_across(Low *w, LirVal *m, LirVal *s, int lanes);
+LirVal low_lse_result(Low *w, LirVal m, LirVal s);
 
 /* low_acc.c: across instances */
 void   low_acc_begin(Low *w);

@@ -21,13 +21,13 @@ static LirVal stride(Low *w, uint16_t tensor, uint16_t dim)
 /* First element of this lane's vector 0, in elements of the row; shifted rows count from the boundary before the row. */
 static LirVal lane_first(Low *w)
 {
-    LirVal e = lir_op2(w->fn, LIR_MUL, w->lane, low_ci(w, w->s->vec));
+    LirVal e = lir_op2(w->fn, LIR_MUL, w->at, low_ci(w, w->s->vec));
     return w->shift ? lir_op2(w->fn, LIR_SUB, e, w->shift) : e;
 }
 
 LirVal low_position(Low *w)
 {
-    LirVal e = lir_op2(w->fn, LIR_ADD, lane_first(w), low_ci(w, (int64_t)w->k * w->s->lanes * w->s->vec));
+    LirVal e = lir_op2(w->fn, LIR_ADD, lane_first(w), low_ci(w, (int64_t)w->k * w->lanes * w->s->vec));
     return w->turn ? lir_op2(w->fn, LIR_ADD, e, w->turn) : e;
 }
 
@@ -40,7 +40,7 @@ static bool rowlen_const(const Low *w, int64_t *n)
 /* Is vector k inside the row for every lane, whatever the shift? */
 static bool surely_inside(const Low *w)
 {
-    int64_t n, block = (int64_t)w->s->lanes * w->s->vec;
+    int64_t n, block = (int64_t)w->lanes * w->s->vec;
     if (!rowlen_const(w, &n))
         return false;
     if (w->s->split)
@@ -103,7 +103,7 @@ LirVal low_base(Low *w, const TirOp *o, const RowMem *m)
 
 LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes)
 {
-    int64_t k_bytes = (int64_t)w->k * w->s->lanes * w->s->vec * bytes;
+    int64_t k_bytes = (int64_t)w->k * w->lanes * w->s->vec * bytes;
     if (w->s->align == ALIGN_SCALAR && m) {
         LirVal e = low_mul_i64(w, low_position(w), (int64_t)m->step * bytes);
         return lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, e, stride(w, m->tensor, (uint16_t)m->row_dim)));

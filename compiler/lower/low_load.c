@@ -34,15 +34,15 @@ static bool is_operand_smem(const Low *w, uint32_t load) { return is_operand(w, 
 void low_plan_smem(Low *w)
 {
     uint32_t threads = w->fn->threads, n = w->rv->nload;
-    uint32_t warps = (uint32_t)(w->s->lanes + 31) / 32, reds = 0;
+    uint32_t warps = (uint32_t)(w->s->lanes + 31) / 32 * (uint32_t)w->s->cluster, reds = 0;
     w->red_bytes = 4;
     for (TirVal v = 1; v < w->tir->nops; v++)
-        if (tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE) {
-            reds++;
+        if (tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE || w->rv->pick[v]) {
+            reds += w->tir->ops[v].op == TIR_LSE ? 2 : 1;
             if (dt_bytes(w->tir->ops[v].dt) == 8 && w->tir->ops[v].op != TIR_ARGMAX)
                 w->red_bytes = 8;
         }
-    if (w->s->lanes > 32 && !w->host) {
+    if ((w->s->lanes > 32 || w->s->cluster > 1) && !w->host) {
         w->red_slot = reds * up(warps, 4) * (uint32_t)w->s->rows * (uint32_t)w->red_bytes;
         w->red_base = 0;
     }
@@ -170,24 +170,27 @@ LirVal low_kept_load(Low *w, uint32_t load)
     return v;
 }
 
-/* Starts the copies of one instance (already set by low_set_instance, with its own guard) into the given stage. */
+static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
+{
+    const RowMem *m = &w->rv->load[load];
+    LirVal base = base_of(w, load);
+    low_mask(w);
+    LirVal guard = w->rv->guard[m->op] ? low_guard(w, m->op) : 0;
+    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? low_and(w, w->mask.in, inside) : inside, guard);
+    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
+                           .a = {async_addr(w, load, slot), low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
+}
+
+/* Starts the copies of one instance (already set by low_set_instance, with its own guard) into the given stage: as one group, or
+ * in a one-shot block a group a vector, which are then taken as they come. */
 void low_async_issue(Low *w, LirVal inside, LirVal slot)
 {
-    for (uint32_t i = 0; i < w->rv->nload; i++) {
-        if (!is_async(w, i))
-            continue;
-        const RowMem *m = &w->rv->load[i];
-        int bytes = dt_bytes(load_dt(w, i)), whole = (int)vec_bytes(w, i);
-        LirVal base = base_of(w, i);
-        for (w->k = 0; w->k < w->s->per; w->k++) {
-            low_mask(w);
-            LirVal in = w->mask.kind == MASK_WHOLE ? low_and(w, w->mask.in, inside) : inside;
-            if (!in)
-                in = lir_ci(w->fn, DT_BOOL, 1);
-            lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .a = {async_addr(w, i, slot), low_vec_addr(w, base, m, bytes), in},
-                                   .imm.i = whole, .sp = w->tir->ops[m->op].sp});
-        }
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            if (is_async(w, i))
+                copy_vector(w, i, inside, slot);
+        if (w->s->grid == GRID_ONESHOT || w->k + 1 == w->s->per)
+            lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1});
     }
     w->k = 0;
-    lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1});
 }

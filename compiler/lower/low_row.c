@@ -41,10 +41,10 @@ static LirVal row_shift(Low *w)
     const RowMem *m = w->rv->nload ? &w->rv->load[0] : &w->rv->store[0];
     const TirOp *o = &w->tir->ops[m->op];
     int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
-    LirVal lane = w->lane;
-    w->lane = low_ci(w, 0);
+    LirVal at = w->at;
+    w->at = low_ci(w, 0);
     LirVal base = low_base(w, o, m);
-    w->lane = lane;
+    w->at = at;
     LirVal e = lir_op2(w->fn, LIR_DIV, lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, base, lir_ci(w->fn, DT_I64, w->s->vec * bytes - 1))),
                        low_ci(w, bytes));
     return e;
@@ -71,19 +71,21 @@ static uint32_t reductions_of_phase(Low *w, int p, Red *r)
     uint32_t n = 0;
     for (TirVal v = 1; v < w->tir->nops; v++) {
         const TirOp *o = &w->tir->ops[v];
-        if (tir_op_kind(o->op) != TIR_K_REDUCE || n == LOW_MAX_RED)
+        if ((tir_op_kind(o->op) != TIR_K_REDUCE && !w->rv->pick[v]) || n == LOW_MAX_RED)
             continue;
-        bool two = o->op == TIR_LSE || o->op == TIR_ARGMAX;
+        bool two = o->op == TIR_ARGMAX;
         int step = p - (w->rv->phase[v] - (two ? 2 : 1));
         if (step < 0 || step > (two ? 1 : 0))
             continue;
         DType dt = o->dt == DT_F16 || o->dt == DT_BF16 ? DT_F32 : o->dt;
-        DType in = w->tir->ops[o->a[0]].dt;
+        DType in = w->rv->pick[v] ? o->dt : w->tir->ops[o->a[0]].dt;
         if (o->op == TIR_ARGMAX)
             dt = step ? DT_I32 : dt_is_float(in) ? DT_F32 : in;
         RedKind kind = o->op == TIR_RMAX ? RED_MAX : o->op == TIR_RMIN ? RED_MIN : RED_SUM;
         if (two)
-            kind = !step ? RED_MAX : o->op == TIR_LSE ? RED_SUM : RED_MIN;
+            kind = !step ? RED_MAX : RED_MIN;
+        if (o->op == TIR_LSE || w->rv->pick[v])
+            kind = w->rv->pick[v] ? RED_PICK : RED_LSE;
         r[n++] = (Red){.op = v, .kind = kind, .step = step, .dt = dt};
     }
     return n;
@@ -118,7 +120,8 @@ static void loads_of_phase(Low *w, int p, const Red *r, uint32_t n, uint8_t *nee
 {
     uint8_t *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
     for (uint32_t i = 0; i < n; i++)
-        mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
+        if (r[i].kind != RED_PICK)
+            mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
     if (p != w->rv->last_phase)
         return;
     for (uint32_t i = 0; i < w->rv->nstore; i++)
@@ -146,17 +149,27 @@ static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, 
     }
 }
 
-/* The `per` vectors from w->turn on: first every load, then the work, so that the loads are in flight together. */
+static void load_vector(Low *w, const uint8_t *need, LirVal *loaded)
+{
+    low_mask(w);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i])
+            loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
+}
+
+/* The `per` vectors from w->turn on: first every load, then the work, so that the loads are in flight together; or, where
+ * copies are still arriving, each as it comes. */
 static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
+    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
+    for (w->k = 0; w->k < w->s->per && !arriving; w->k++)
+        load_vector(w, need, loaded);
     for (w->k = 0; w->k < w->s->per; w->k++) {
-        low_mask(w);
-        for (uint32_t i = 0; i < w->rv->nload; i++)
-            if (need[i])
-                loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
-    }
-    for (w->k = 0; w->k < w->s->per; w->k++) {
+        if (arriving) {
+            lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->per - 1 - w->k});
+            load_vector(w, need, loaded);
+        }
         low_mask(w);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
@@ -185,7 +198,7 @@ static void row_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, Li
 {
     w->turn = loop_begin(w, var, end);
     vectors(w, p, r, n, need);
-    loop_end(w, var, w->turn, low_ci(w, (int64_t)w->s->lanes * w->s->vec * w->s->per));
+    loop_end(w, var, w->turn, low_ci(w, (int64_t)w->lanes * w->s->vec * w->s->per));
     w->turn = 0;
 }
 
@@ -196,25 +209,22 @@ static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         row_turns(w, p, r, n, need, var, end);
         return;
     }
-    LirVal total[LOW_MAX_RED][LOW_MAX_PER];
+    Red total[LOW_MAX_RED];
     for (uint32_t i = 0; i < n; i++) {
         r[i].nacc = (uint32_t)w->s->per;
-        for (int k = 0; k < w->s->per; k++)
-            total[i][k] = low_red_variable(w, &r[i]);
+        total[i] = r[i];
+        low_red_open(w, &total[i]);
     }
-    LirVal block = low_ci(w, (int64_t)BLOCK_TURNS * w->s->lanes * w->s->vec * w->s->per), outer = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    LirVal block = low_ci(w, (int64_t)BLOCK_TURNS * w->lanes * w->s->vec * w->s->per), outer = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     LirVal at = loop_begin(w, outer, end);
     for (uint32_t i = 0; i < n; i++)
-        for (int k = 0; k < w->s->per; k++)
-            r[i].acc[k] = low_red_variable(w, &r[i]);
+        low_red_open(w, &r[i]);
     row_turns(w, p, r, n, need, var, lir_op2(w->fn, LIR_MIN, end, lir_op2(w->fn, LIR_ADD, at, block)));
     for (uint32_t i = 0; i < n; i++)
-        for (int k = 0; k < w->s->per; k++)
-            low_red_merge(w, &r[i], total[i][k], r[i].acc[k]);
+        low_red_merge(w, &total[i], &r[i]);
     loop_end(w, outer, at, block);
     for (uint32_t i = 0; i < n; i++)
-        for (int k = 0; k < w->s->per; k++)
-            r[i].acc[k] = total[i][k];
+        r[i] = total[i];
 }
 
 static void phase(Low *w, int p)
@@ -237,7 +247,7 @@ static void phase(Low *w, int p)
 /* Stores and integer sums of an instance's scalars: by its first lane, in the block of its first columns. */
 static void scalar_stores(Low *w)
 {
-    LirVal first = w->s->lanes > 1 ? lir_op2(w->fn, LIR_EQ, w->lane, low_ci(w, 0)) : 0;
+    LirVal first = w->lanes > 1 ? lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0)) : 0;
     if (w->s->split)
         first = low_and(w, first, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)));
     for (TirVal v = 1; v < w->tir->nops; v++) {
@@ -266,7 +276,7 @@ static void instance(Low *w)
 
 static void oneshot(Low *w)
 {
-    LirVal g = sreg(w, LIR_CTAID);
+    LirVal g = w->block;
     if (w->s->split) {
         int64_t tile = (int64_t)w->s->lanes * w->s->vec * w->s->per;
         LirVal n = lir_op2(w->fn, LIR_DIV, lir_op2(w->fn, LIR_ADD, w->rowlen, low_ci(w, tile - 1)), low_ci(w, tile));
@@ -276,13 +286,17 @@ static void oneshot(Low *w)
     if (w->s->rows > 1)
         g = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp);
     low_set_instance(w, g, w->s->rows > 1);
+    if (w->s->async == ASYNC_CP) {
+        w->slot = low_ci(w, 0);
+        low_async_issue(w, w->active, w->slot);
+    }
     instance(w);
 }
 
 /* First row group and step of this block: interleaved over blocks on a GPU, a contiguous range on the host. */
 static void walk(Low *w, LirVal *first, LirVal *end, LirVal *step)
 {
-    LirVal block = sreg(w, LIR_CTAID), blocks = sreg(w, LIR_NCTAID);
+    LirVal block = w->block, blocks = w->blocks;
     *step = lir_op2(w->fn, LIR_MUL, blocks, low_ci(w, w->s->rows));
     *first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, w->s->rows));
     *end = w->ninst;
@@ -321,7 +335,7 @@ static void find_scalars_ahead(Low *w, Ahead *h)
     *h = (Ahead){.distance = w->s->stages > 1 ? w->s->stages - 1 : 1};
     for (TirVal v = 1; v < w->tir->nops && !w->host; v++) {
         const TirOp *o = &w->tir->ops[v];
-        bool scalar = o->op == TIR_LOAD && !w->rv->is_row[v] && w->rv->is_inst[v] && !w->rv->guard[v];
+        bool scalar = o->op == TIR_LOAD && !w->rv->pick[v] && !w->rv->is_row[v] && w->rv->is_inst[v] && !w->rv->guard[v];
         if (scalar && plain_place(w, o) && h->n < MAX_SCALARS)
             h->load[h->n++] = v;
     }
@@ -432,12 +446,24 @@ static void begin(Low *w, const char *symbol)
     w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
     w->lane = s->rows > 1 ? lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, s->lanes)) : w->tid;
     w->grp = s->rows > 1 ? lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, s->lanes)) : low_ci(w, 0);
+    w->at = w->lane;
+    w->lanes = s->lanes * s->cluster;
+    w->block = sreg(w, LIR_CTAID);
+    w->blocks = sreg(w, LIR_NCTAID);
+    if (s->cluster > 1) {
+        w->at = lir_op2(w->fn, LIR_ADD, w->lane, lir_op2(w->fn, LIR_MUL, sreg(w, LIR_CTARANK), low_ci(w, s->lanes)));
+        w->block = lir_op2(w->fn, LIR_DIV, w->block, low_ci(w, s->cluster));
+        w->blocks = lir_op2(w->fn, LIR_DIV, w->blocks, low_ci(w, s->cluster));
+    }
     w->rowlen = s->len == LEN_EXACT ? low_ci(w, s->n) : word32(w, LIR_W_ROWLEN, 0);
     w->ninst = word32(w, LIR_W_INST, 0);
 }
 
 static void body(Low *w)
 {
+    if (w->s->cluster > 1)                  /* waited for before the first word goes to another block */
+        lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
+    w->joined = w->s->grid == GRID_PERSISTENT;
     if (w->s->pdl) {
         mark(w, LIR_PDLGO, 0);
         mark(w, LIR_PDLWAIT, 0);

@@ -107,6 +107,9 @@ static LirVal emit_scalar(Low *w, TirVal v)
     }
 }
 
+/* What one lane reads, before it is given to all. */
+LirVal low_scalar_raw(Low *w, TirVal v) { return scalar_load(w, v); }
+
 LirVal low_scalar(Low *w, TirVal v)
 {
     if (!w->scalar[v])

@@ -118,8 +118,19 @@ static bool note_mem(RowView *rv, RowMem *list, uint32_t *n, TirVal v, bool is_r
     return true;
 }
 
-/* Reductions made of two: logsumexp (max, then sum) and argmax (max, then first index). */
-static int reduce_steps(TirOpcode op) { return op == TIR_LSE || op == TIR_ARGMAX ? 2 : 1; }
+/* Argmax is made of two reductions: the largest, then its first index. */
+static int reduce_steps(TirOpcode op) { return op == TIR_ARGMAX ? 2 : 1; }
+
+/* Does the kernel write along the row where tensor t is read? */
+static bool overwritten(const TirFn *fn, uint16_t t)
+{
+    for (TirVal v = 1; v < fn->nops; v++)
+        if (fn->ops[v].op == TIR_STORE && (fn->ops[v].ref == t || fn->tensors[fn->ops[v].ref].over == t + 1))
+            for (uint32_t i = 0; i < fn->ops[v].nix; i++)
+                if (fn->ix[fn->ops[v].ix + i].kind == TIR_IX_SLICE)
+                    return true;
+    return false;
+}
 
 static bool visit(RowView *rv, TirVal v, Diag *d)
 {
@@ -151,6 +162,10 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
     }
     if (o->op == TIR_LOAD)
         inst = index_is_inst(rv, o);
+    if (o->op == TIR_LOAD && !rv->is_row[v] && overwritten(rv->fn, o->ref)) {
+        rv->pick[v] = 1;
+        phase++;
+    }
     if (o->op == TIR_COORD || (o->op == TIR_IOTA && o->ref != rv->row_axis))
         inst = true;
     if (o->op == TIR_ELEM)
@@ -218,6 +233,7 @@ RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
     rv->row_axis = find_row_axis(fn);
     rv->is_row = ARENA_ARRAY(a, uint8_t, fn->nops);
     rv->is_inst = ARENA_ARRAY(a, uint8_t, fn->nops);
+    rv->pick = ARENA_ARRAY(a, uint8_t, fn->nops);
     rv->phase = ARENA_ARRAY(a, int, fn->nops);
     rv->guard = ARENA_ARRAY(a, TirVal, fn->nops);
     rv->guard_else = ARENA_ARRAY(a, uint8_t, fn->nops);

@@ -26,6 +26,7 @@ typedef struct RowView {
     uint32_t first_par, npars;
     uint16_t promoted[TIR_MAX_AXES]; uint32_t npromoted;   /* axes made instance coordinates, outermost first */
     uint8_t *is_row, *is_inst;   /* per op */
+    uint8_t *pick;               /* per op: a scalar load from a tensor that this kernel writes in place; had one phase later, after a barrier */
     int     *phase;              /* per op: the phase in which its value can be had */
     TirVal  *guard;              /* per op: innermost enclosing IF op (0 none); guard_else says which side */
     uint8_t *guard_else;

@@ -42,7 +42,8 @@ typedef struct SchedFacts {
     int      accs;            /* cross-row sums along the row axis */
     int      max_elem_bytes, min_elem_bytes;   /* of the row streams */
     int      flops, sfu;      /* per element */
-    int      reductions;
+    int      reductions;      /* words exchanged between warps: one a reduction, two for logsumexp, one for a scalar picked from a row written in place */
+    bool     wide_scalars;    /* one of them has 64 bits */
 } SchedFacts;
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d);   /* false with a DIAG_LIMIT when no row form exists */
 

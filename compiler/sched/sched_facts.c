@@ -65,7 +65,9 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         note_slices(out, rv->store, rv->nstore);
         note_slices(out, rv->acc, rv->nacc);
         for (TirVal v = 1; v < fn->nops; v++) {
-            out->reductions += tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
+            out->reductions += rv->pick[v] ? 1 : tir_op_kind(fn->ops[v].op) != TIR_K_REDUCE ? 0 : fn->ops[v].op == TIR_LSE ? 2 : 1;
+            bool exchanged = rv->pick[v] || tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
+            out->wide_scalars |= exchanged && dt_bytes(fn->ops[v].dt) == 8 && fn->ops[v].op != TIR_ARGMAX;
             if (!rv->is_row[v])
                 continue;
             out->flops += tir_op_kind(fn->ops[v].op) == TIR_K_ELEM || tir_op_kind(fn->ops[v].op) == TIR_K_CAST;

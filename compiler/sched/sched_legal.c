@@ -23,7 +23,7 @@ static const char *shape_illegal(const SchedFacts *f, const Sched *s, const Targ
 
 static const char *length_illegal(const SchedFacts *f, const Sched *s)
 {
-    int64_t cap = (int64_t)s->lanes * s->vec * s->per;
+    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per;
     if (s->len == LEN_EXACT && !s->split && cap < s->n + (s->align == ALIGN_SHIFT ? s->vec - 1 : 0))
         return "the lanes do not hold a row of n elements";
     if (s->len == LEN_EXACT && s->align == ALIGN_VEC && s->n % s->vec)
@@ -54,8 +54,10 @@ static const char *async_illegal(const SchedFacts *f, const Sched *s, const Targ
 {
     if (s->async == ASYNC_NONE)
         return s->stages == 1 ? NULL : "stages without asynchronous copies";
-    if (!(t->features & TGT_F_CPASYNC) || s->grid != GRID_PERSISTENT || s->stages < 2)
-        return "asynchronous copies want a persistent grid and two stages or more";
+    if (!(t->features & TGT_F_CPASYNC))
+        return "the target has no asynchronous copies";
+    if (s->grid == GRID_PERSISTENT ? s->stages < 2 : s->stages != 1 || s->keep != KEEP_SMEM)
+        return "asynchronous copies want a persistent grid and two stages or more, or a one-shot one that keeps its rows in shared memory";
     if (s->align != ALIGN_VEC || s->len == LEN_ANY || !f->row_loads)
         return "asynchronous copies want aligned vectors and a whole row in the lanes";
     if (s->vec * f->max_elem_bytes > 16 || s->vec * f->min_elem_bytes < 4)
@@ -77,8 +79,12 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "operands in shared memory want a persistent grid";
     if (s->batch != 1)
         return "one row a barrier is what the lowering writes";
-    if (s->cluster != 1)
-        return "one block a row is what the lowering writes";
+    if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
+        return "the target has no clusters of blocks";
+    if (s->cluster > 1 && (s->rows > 1 || s->lanes % t->warp || s->split || f->accs || f->wide_scalars))
+        return "a cluster shares one row, in whole warps, without cross-row sums; its exchange is of 32-bit values";
+    if (s->cluster > 8)
+        return "clusters of more than 8 blocks are not portable";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";
     return NULL;
@@ -100,7 +106,8 @@ static int registers(const SchedFacts *f, const Sched *s)
 static uint32_t shared_bytes(const SchedFacts *f, const Sched *s)
 {
     uint32_t threads = (uint32_t)(s->rows * s->lanes), vectors = threads * (uint32_t)(s->per * s->vec);
-    uint32_t bytes = 2u * (uint32_t)f->reductions * 128u * 8u;
+    uint32_t partials = ((uint32_t)(s->lanes + 31) / 32u * (uint32_t)s->cluster + 3u) / 4u * 4u;
+    uint32_t bytes = s->lanes > 32 || s->cluster > 1 ? 2u * (uint32_t)f->reductions * partials * (uint32_t)s->rows * (f->wide_scalars ? 8u : 4u) + 512u : 0;
     if (s->async == ASYNC_CP)
         bytes += vectors * (uint32_t)f->row_bytes_in * (uint32_t)s->stages;
     if (s->wkeep == WKEEP_SMEM)

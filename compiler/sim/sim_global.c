@@ -22,26 +22,29 @@ static const SimBuffer *find(Sim *s, uint64_t addr, uint32_t bytes)
     return NULL;
 }
 
+/* A cluster counts as one block here. */
+static uint32_t group(const Sim *s) { return s->cta / s->fn->cluster; }
 static uint32_t block_of(const Sim *s, uint32_t who) { return who & SIM_BLOCK ? who & ~SIM_BLOCK : (who - 1) / s->threads; }
 
 static void note_read(Sim *s, const Step *st, uint32_t t, SimGlobal *g)
 {
-    uint32_t me = s->cta * s->threads + t + 1;
-    if (g->writer && g->writer != me && (block_of(s, g->writer) != s->cta || g->wbar == s->bars))
+    uint32_t me = group(s) * s->threads + t + 1;
+    if (g->writer && g->writer != me && (block_of(s, g->writer) != group(s) || g->wbar == s->bars))
         sim_fault(s, st, t, "reads what thread %u of block %u writes in this launch", (g->writer - 1) % s->threads, block_of(s, g->writer));
     else if (g->writer && st->o->flags & LIR_F_CONST)
         sim_fault(s, st, t, "reads as constant what this launch writes");
     if (g->reader != me && g->reader != SIM_BLOCKS)
-        g->reader = !g->reader ? me : block_of(s, g->reader) == s->cta ? SIM_BLOCK | s->cta : SIM_BLOCKS;
+        g->reader = !g->reader || (block_of(s, g->reader) == group(s) && g->rbar != s->bars) ? me      /* earlier ones are behind a barrier */
+                  : block_of(s, g->reader) == group(s) ? SIM_BLOCK | group(s) : SIM_BLOCKS;
     g->rbar = s->bars;
 }
 
 static void note_write(Sim *s, const Step *st, uint32_t t, SimGlobal *g)
 {
-    uint32_t me = s->cta * s->threads + t + 1;
+    uint32_t me = group(s) * s->threads + t + 1;
     if (g->writer && g->writer != me)
         sim_fault(s, st, t, "writes what thread %u of block %u has written", (g->writer - 1) % s->threads, block_of(s, g->writer));
-    else if (g->reader == SIM_BLOCKS || (g->reader && block_of(s, g->reader) != s->cta))
+    else if (g->reader == SIM_BLOCKS || (g->reader && block_of(s, g->reader) != group(s)))
         sim_fault(s, st, t, "writes what another block reads in this launch");
     else if (g->reader && g->reader != me && g->rbar == s->bars)
         sim_fault(s, st, t, "writes what another thread of the block has read, with no barrier between");

@@ -44,7 +44,11 @@ static void fill_steps(const Step *st)
     }
 }
 
-static void run_block(Sim *s, Step *st) { fill_int(st, st->o->op == LIR_CTAID ? s->cta : s->cta % s->fn->cluster); }
+static void run_block(Sim *s, Step *st)
+{
+    for (uint32_t t = 0; t < s->threads; t++)
+        ((int32_t *)st->d)[t] = (int32_t)(t / s->fn->threads + (st->o->op == LIR_CTAID ? s->cta : 0));
+}
 
 static bool plan_leaf(Sim *s, Step *st)
 {
@@ -58,7 +62,7 @@ static bool plan_leaf(Sim *s, Step *st)
     case LIR_CTARANK: st->run = run_block; return true;
     case LIR_TID:
         for (uint32_t t = 0; t < s->threads; t++)
-            ((int32_t *)st->d)[t] = (int32_t)t;
+            ((int32_t *)st->d)[t] = (int32_t)(t % s->fn->threads);
         return true;
     default:
         return false;

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD = 256, POISON = 0xa5 };
+enum { GUARD = 256, POISON = 0xa5, JITTERS = 3 };
 
 /* One tensor of a case: doubles for the oracle (compact) and bytes for the kernel. */
 typedef struct Slot {
     int64_t shape[TIR_MAX_RANK], compact[TIR_MAX_RANK], stride[TIR_MAX_RANK], n;
-    double *exact, *eager;
+    double *exact, *eager, *jitter[JITTERS];
     uint8_t *bytes, *before;
     size_t  size, offset;
     int     lies_over;               /* -1, or the input whose bytes it shares */
@@ -87,13 +87,20 @@ static EvalTensor eval_tensor(const Run *r, uint32_t i, double *v)
     return t;
 }
 
-static bool run_oracle(Run *r, EvalMode mode, Diag *d)
+static bool run_oracle(Run *r, EvalMode mode, uint64_t seed, Diag *d)
 {
     EvalTensor *t = ARENA_ARRAY(r->a, EvalTensor, r->fn->ntensors + 1);
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
-        t[i] = eval_tensor(r, i, mode == EVAL_EAGER ? r->slot[i].eager : r->slot[i].exact);
-    EvalArgs args = {r->c->dims, t, r->c->scalars};
+        t[i] = eval_tensor(r, i, mode == EVAL_EAGER ? r->slot[i].eager : mode == EVAL_JITTER ? r->slot[i].jitter[seed - 1] : r->slot[i].exact);
+    EvalArgs args = {r->c->dims, t, r->c->scalars, seed};
     return eval_run(r->fn, mode, &args, d);
+}
+
+static void set_all(Slot *s, int64_t k, double v)
+{
+    s->exact[k] = s->eager[k] = v;
+    for (int j = 0; j < JITTERS; j++)
+        s->jitter[j][k] = v;
 }
 
 static void fill(Run *r, uint32_t i, uint64_t salt)
@@ -101,7 +108,7 @@ static void fill(Run *r, uint32_t i, uint64_t salt)
     Slot *s = &r->slot[i];
     DType dt = r->fn->tensors[i].dt;
     for (int64_t k = 0; k < s->n; k++)
-        s->exact[k] = s->eager[k] = eval_round(check_value(r->c->input, r->c->seed * 1315423911u + salt, (uint64_t)k), dt);
+        set_all(s, k, eval_round(check_value(r->c->input, r->c->seed * 1315423911u + salt, (uint64_t)k), dt));
 }
 
 static bool make_slots(Run *r)
@@ -112,6 +119,8 @@ static bool make_slots(Run *r)
             return false;
         r->slot[i].exact = ARENA_ARRAY(r->a, double, r->slot[i].n + 1);
         r->slot[i].eager = ARENA_ARRAY(r->a, double, r->slot[i].n + 1);
+        for (int j = 0; j < JITTERS; j++)
+            r->slot[i].jitter[j] = ARENA_ARRAY(r->a, double, r->slot[i].n + 1);
     }
     return true;
 }
@@ -139,7 +148,7 @@ static bool fill_saved(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
     for (uint32_t i = 0; i < fwd->ntensors; i++)
         if (fwd->tensors[i].mode != TIR_OUT && fwd->tensors[i].mode != TIR_SCRATCH && !fwd->tensors[i].absent)
             fill(&f, i, salt_of(fwd->tensors[i].name));
-    if (!run_oracle(&f, EVAL_EXACT, d))
+    if (!run_oracle(&f, EVAL_EXACT, 0, d))
         return false;
     for (uint32_t i = 0; i < dv->npairs; i++) {
         const SemaPair *p = &dv->pairs[i];
@@ -147,7 +156,7 @@ static bool fill_saved(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
             continue;
         Slot *to = &r->slot[p->backward];
         for (int64_t k = 0; k < to->n; k++)
-            to->exact[k] = to->eager[k] = eval_round(f.slot[p->forward].exact[k], r->fn->tensors[p->backward].dt);
+            set_all(to, k, eval_round(f.slot[p->forward].exact[k], r->fn->tensors[p->backward].dt));
     }
     return true;
 }
@@ -244,6 +253,9 @@ static double scale_of(const Slot *s, double *eager_err)
             scale = fmax(scale, fabs(s->exact[k]));
         if (isfinite(s->exact[k]) && isfinite(s->eager[k]))
             *eager_err = fmax(*eager_err, fabs(s->eager[k] - s->exact[k]));
+        for (int j = 0; j < JITTERS; j++)
+            if (isfinite(s->exact[k]) && isfinite(s->jitter[j][k]))
+                *eager_err = fmax(*eager_err, fabs(s->jitter[j][k] - s->exact[k]));
     }
     return scale;
 }
@@ -302,7 +314,9 @@ void check_case(lgr_context *ctx, const PipeUnit *u, const SemaOp *op, const Tir
     bool ready = make_inputs(&r, fwd, dv, &d);
     if (ready)                               /* before the oracle writes into inout tensors */
         make_bytes(&r);
-    ready = ready && run_oracle(&r, EVAL_EXACT, &d) && run_oracle(&r, EVAL_EAGER, &d);
+    ready = ready && run_oracle(&r, EVAL_EXACT, 0, &d) && run_oracle(&r, EVAL_EAGER, 0, &d);
+    for (int j = 0; ready && j < JITTERS; j++)
+        ready = run_oracle(&r, EVAL_JITTER, (uint64_t)j + 1, &d);
     if (!ready)
         say(&r, "the oracle refuses the case (%s, %lld, %g, %g)", d.n ? d.items[0].msg : "an extent that does not divide", 0, 0, 0);
     if (ready) {
@@ -382,7 +396,7 @@ double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, c
     double rel = INFINITY;
     if (make_inputs(&f, NULL, NULL, d) && make_inputs(&b, fwd, dv, d) && run_dual(&f, t, d)) {
         pass_saved(&f, &b, dv);
-        if (run_oracle(&b, EVAL_EXACT, d))
+        if (run_oracle(&b, EVAL_EXACT, 0, d))
             rel = compare_sides(&f, &b, t, dv);
     }
     arena_free(a);

@@ -109,13 +109,12 @@ static int finish_units(const Options *o, const PipeRequest *r, const PipeResult
 }
 
 /* Compiles one opened spec; its results must live until the output is written. */
-static int build_source(const Options *o, Source *s, PipeStop stop, const Sched *sched, PipeResult *res, PackWriter *w, Buf *text)
+static int build_source(const Options *o, Source *s, PipeStop stop, PipeResult *res, PackWriter *w, Buf *text)
 {
     const char *fix[OPTIONS_MAX_FIX];
     PipeRequest r = options_request(o, s, fix);
-    r.sched = sched;
     r.stop = stop;
-    if (!pipe_run(&r, s->arena, &s->diag, res))
+    if (!options_schedules(o, s->arena, &r) || !pipe_run(&r, s->arena, &s->diag, res))
         return EXIT_USAGE;
     return finish_units(o, &r, res, w, text, s->arena);
 }
@@ -147,16 +146,14 @@ static int finish(const Options *o, PipeStop stop, PackWriter *w, Buf *text)
 
 int cmd_build(const Options *o)
 {
-    Buf text = {0}, err = {0};
-    Sched sched;
+    Buf text = {0};
     PipeStop stop;
     Source src[256];
     PipeResult res[256] = {{0}};
     int status = EXIT_DONE;
     uint32_t opened = 0;
-    if (!o->nfiles || !stage_of(o->emit, &stop) || (o->schedule && !sched_parse(o->schedule, &sched, &err))) {
-        fprintf(stderr, "ligerc: %s\n", !o->nfiles ? "no spec to build; try --help" : err.n ? err.p : "--emit: wanted pack, tile-ir, schedule, lowered-ir, llvm or ptx");
-        buf_free(&err);
+    if (!o->nfiles || !stage_of(o->emit, &stop) ) {
+        fprintf(stderr, "ligerc: %s\n", !o->nfiles ? "no spec to build; try --help" : "--emit: wanted pack, tile-ir, schedule, lowered-ir, llvm or ptx");
         return EXIT_USAGE;
     }
     Arena *a = arena_new();
@@ -166,7 +163,7 @@ int cmd_build(const Options *o)
         if (!source_open(s, o->files[opened]))
             status = s->read_failed ? EXIT_FILE : EXIT_INPUT;
         else
-            status = build_source(o, s, stop, o->schedule ? &sched : NULL, &res[opened], w, &text);
+            status = build_source(o, s, stop, &res[opened], w, &text);
         show_diagnostics(o, &s->diag);
     }
     if (status == EXIT_DONE)
@@ -177,6 +174,5 @@ int cmd_build(const Options *o)
     }
     arena_free(a);
     buf_free(&text);
-    buf_free(&err);
     return status;
 }

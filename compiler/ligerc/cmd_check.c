@@ -160,13 +160,10 @@ static int check_source(const Options *o, Source *s)
     const char *fix[OPTIONS_MAX_FIX];
     PipeRequest r = options_request(o, s, fix);
     PipeResult res;
-    Sched sched;
     Tally t = {0};
     r.checked_only = true;
     r.general_too = true;
-    if (o->schedule && sched_parse(o->schedule, &sched, NULL))
-        r.sched = &sched;
-    if (!pipe_run(&r, s->arena, &s->diag, &res))
+    if (!options_schedules(o, s->arena, &r) || !pipe_run(&r, s->arena, &s->diag, &res))
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res.n; i++)
         show_diagnostics(o, &res.units[i].diag);
@@ -185,13 +182,6 @@ static int check_source(const Options *o, Source *s)
 int cmd_check(const Options *o)
 {
     int worst = EXIT_DONE;
-    Buf err = {0};
-    Sched sched;
-    if (o->schedule && !sched_parse(o->schedule, &sched, &err)) {
-        fprintf(stderr, "ligerc: %s\n", err.p);
-        buf_free(&err);
-        return EXIT_USAGE;
-    }
     Options both = *o;
     if (!o->said_targets) {
         both.targets[0] = target_get(TARGET_HOST);

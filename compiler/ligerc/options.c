@@ -81,7 +81,7 @@ int options_parse(int argc, char **argv, Options *o)
         {"dtype", 0, POPT_ARG_STRING, NULL, OPT_FIX, "the same, for a type", "NAME=VALUE"},
         {"option", 0, POPT_ARG_STRING, NULL, OPT_FIX, "the same, for an option", "NAME=VALUE"},
         {"kernel", 'k', POPT_ARG_STRING, &o->kernel, 0, "only this kernel", "NAME"},
-        {"schedule", 's', POPT_ARG_STRING, &o->schedule, 0, "one schedule instead of the model's", "TEXT"},
+        {"schedule", 's', POPT_ARG_STRING, &o->schedule, 0, "schedules instead of the model's, separated by ;", "TEXT"},
         {"jobs", 'j', POPT_ARG_INT, &o->jobs, 0, "threads", "N"},
         {"ptx", 0, POPT_ARG_NONE, &o->ptx_only, 0, "PTX in the pack even where ptxas is installed", NULL},
         {"full", 0, POPT_ARG_NONE, &o->full, 0, "check: many more and larger cases", NULL},
@@ -131,4 +131,24 @@ PipeRequest options_request(const Options *o, const Source *s, const char **fix)
         if (o->nfiles == 1 || op_knows(s->op, o->fix[i]))
             fix[r.nfix++] = o->fix[i];
     return r;
+}
+
+bool options_schedules(const Options *o, Arena *a, PipeRequest *r)
+{
+    SchedList list = {0};
+    Buf err = {0};
+    for (const char *p = o->schedule; p && *p;) {
+        size_t n = strcspn(p, ";");
+        Sched one;
+        if (!sched_parse(arena_strn(a, p, n), &one, &err)) {
+            fprintf(stderr, "ligerc: --schedule: %s\n", err.p);
+            buf_free(&err);
+            return false;
+        }
+        *ARENA_PUSH(a, list.s, list.n, list.cap) = one;
+        p += n + (p[n] == ';');
+    }
+    r->scheds = list.s;
+    r->nscheds = list.n;
+    return true;
 }

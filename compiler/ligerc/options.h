@@ -24,6 +24,8 @@ int options_parse(int argc, char **argv, Options *o);
 /* What the command line asks of one opened spec. Of several specs, each takes the bindings that name something of its own;
  * `fix` holds them and must live as long as the request. */
 PipeRequest options_request(const Options *o, const Source *s, const char **fix);
+/* The schedules of --schedule into the request; false with a message when one is malformed. */
+bool options_schedules(const Options *o, Arena *a, PipeRequest *r);
 
 int cmd_build(const Options *o);
 int cmd_check(const Options *o);

@@ -88,17 +88,19 @@ static bool spills(const PipeVariant *v)
 static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, bool only, SchedList *list)
 {
     SchedList all = {0};
-    const char *why = r->sched ? sched_illegal(f, r->sched, u->target) : NULL;
-    if (why && only) {
-        diag_report(&u->diag, DIAG_ERROR, LG_NO_SCHEDULE, u->fn->sp, "the schedule is not legal for %s.%s on %s: %s", u->fn->op_name, u->fn->name, u->target->name, why);
-        return false;
+    for (uint32_t i = 0; i < r->nscheds; i++) {
+        const char *why = sched_illegal(f, &r->scheds[i], u->target);
+        if (!why)
+            *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = r->scheds[i];
+        else if (only && r->nscheds == 1) {
+            diag_report(&u->diag, DIAG_ERROR, LG_NO_SCHEDULE, u->fn->sp, "the schedule is not legal for %s.%s on %s: %s", u->fn->op_name, u->fn->name, u->target->name, why);
+            return false;
+        }
     }
-    if (r->sched && !why)
-        *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = *r->sched;
-    if (r->sched && !why && !r->general_too)
+    if (list->n && !r->general_too)
         return true;
     sched_choose(f, u->target, u->arena, &all);
-    for (uint32_t i = r->sched && !why && all.n > 2 ? all.n - 2 : 0; i < all.n; i++)
+    for (uint32_t i = list->n && all.n > 2 ? all.n - 2 : 0; i < all.n; i++)
         *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
     return list->n > 0;
 }
@@ -112,7 +114,7 @@ static bool compile_nest(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uin
     for (uint32_t i = 0; i < list.n; i++) {
         if (!compile_variant(u, r, fn, nest, &list.s[i], ll))
             return false;
-        if (!r->sched && i + 2 < list.n && spills(&u->variants[u->n - 1]))   /* the next one that holds serves; the last two always stay */
+        if (!r->nscheds && i + 2 < list.n && spills(&u->variants[u->n - 1]))   /* the next one that holds serves; the last two always stay */
             buf_free(&u->variants[--u->n].code);
     }
     return true;

@@ -19,7 +19,8 @@ typedef struct PipeRequest {
     const char *const *fix;             /* "T=bf16", "casting=llama": bindings are restricted to these */
     uint32_t      nfix;
     const char   *kernel;               /* NULL: all */
-    const Sched  *sched;                /* instead of the model's choices, for every nest that it is legal for */
+    const Sched  *scheds;               /* one or several instead of the model's choices, for every nest that it is legal for */
+    uint32_t      nscheds;
     bool          general_too;          /* behind it the model's general variants, so that any call is served */
     PipeStop      stop;
     int           jobs;

@@ -56,7 +56,8 @@ typedef struct Low {
     LirVal  shift;                    /* i32 elements the rows start past a vector boundary; 0 when none */
     LirVal *scalar;                   /* by TirVal */
     LirVal *row_base;                 /* by position in load, store, acc lists: i64 address of this lane's vector 0 */
-    LirVal *red_value;                /* by TirVal: first half's result of argmax; what one lane read of a pick */
+    LirVal *red_value;                /* by TirVal: first half's result of argmax; of a logsumexp, the largest value */
+    LirVal *red_rest;                 /* by TirVal: of a logsumexp, what is added to the largest value */
 
     /* the current vector */
     int     k;
@@ -113,7 +114,7 @@ void   low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2);
 void   low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2);
 void   low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *om, LirVal *os);
 void   low_lse_across(Low *w, LirVal *m, LirVal *s, int lanes);
-LirVal low_lse_result(Low *w, LirVal m, LirVal s);
+LirVal low_lse_rest(Low *w, LirVal m, LirVal s);
 
 /* low_acc.c: across instances */
 void   low_acc_begin(Low *w);

@@ -109,7 +109,7 @@ static LirVal base_of(Low *w, uint32_t load)
 static LirVal from_memory(Low *w, uint32_t load)
 {
     const RowMem *m = &w->rv->load[load];
-    LirVal guard = w->rv->guard[m->op] ? low_guard(w, m->op) : 0;
+    LirVal guard = w->rv->guard[m->op] && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }
 

@@ -1,9 +1,9 @@
 /* low_lse.c: logsumexp in one sweep: every lane keeps the largest value m it has met and the sum s of 2**(x*log2(e) - c), where
  * c = m*log2(e), rounded; both are rescaled when m grows.
  *
- * c is computed from m alone, so that what was subtracted is known exactly: log(sum) = (c + log2(s)) / log2(e).  The sum is
- * a vector, one running sum an element; m is one for the lane.  An m of -inf or +inf counts as 0 in c, which gives -inf, +inf and NaN
- * where they belong.
+ * c is computed from m alone, so that what was subtracted is known exactly.  The result is m plus a rest, and they are kept apart:
+ * logsumexp(x) - y is (m - y) + rest, without the rounding of a large m + rest.  The sum is
+ * a vector, one running sum an element; m is one for the lane.  An m of -inf or +inf counts as 0 in c; the result is m then.
  */
 #include "low.h"
 
@@ -13,16 +13,24 @@ static const double LOG2E = 1.4426950408889634, LN2 = 0.6931471805599453;
 
 static LirVal cf(Low *w, double v) { return lir_cf(w->fn, DT_F32, 1, v); }
 
-static LirVal reference(Low *w, LirVal m)
+/* m*log2(e), rounded: not to be fused with what follows, or it would be another number there. */
+static LirVal base2(Low *w, LirVal m)
 {
     LirVal c = lir_op2(w->fn, LIR_MUL, m, cf(w, LOG2E));
+    w->fn->ops[c].flags |= LIR_F_EXACT;
+    return c;
+}
+
+static LirVal reference(Low *w, LirVal m)
+{
+    LirVal c = base2(w, m);
     return lir_op3(w->fn, LIR_SELECT, lir_op1(w->fn, LIR_ISINF, m), cf(w, 0), c);
 }
 
-/* s, counted from m, as counted from `to`. */
+/* s, counted from m, as counted from `to`, which is no less.  An m of -inf leaves nothing of s. */
 static LirVal rescale(Low *w, LirVal s, LirVal m, LirVal to)
 {
-    LirVal by = lir_op1(w->fn, LIR_EXP2, lir_op2(w->fn, LIR_SUB, reference(w, m), reference(w, to)));
+    LirVal by = lir_op1(w->fn, LIR_EXP2, lir_op2(w->fn, LIR_SUB, base2(w, m), reference(w, to)));
     return lir_op2(w->fn, LIR_MUL, s, lir_splat(w->fn, by, lir_lanes(w->fn, s)));
 }
 
@@ -89,7 +97,10 @@ void low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *
         *os = lir_op1(w->fn, LIR_HSUM, *os);
 }
 
-LirVal low_lse_result(Low *w, LirVal m, LirVal s)
+/* What is to be added to m: the sum was counted from c, which is m*log2(e) but for a rounding that one fma tells exactly. */
+LirVal low_lse_rest(Low *w, LirVal m, LirVal s)
 {
-    return lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, reference(w, m), lir_op1(w->fn, LIR_LOG2, s)), cf(w, LN2));
+    LirVal slip = lir_op3(w->fn, LIR_FMA, m, cf(w, LOG2E), lir_op1(w->fn, LIR_NEG, reference(w, m)));
+    LirVal rest = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_SUB, lir_op1(w->fn, LIR_LOG2, s), slip), cf(w, LN2));
+    return lir_op3(w->fn, LIR_SELECT, lir_op1(w->fn, LIR_ISINF, m), cf(w, 0), rest);
 }

@@ -274,8 +274,11 @@ static void deliver(Low *w, const Red *r, Partial t)
         w->red_value[r->op] = v;
         return;
     }
-    if (r->kind == RED_LSE)
-        v = low_lse_result(w, v, t.v[1]);
+    if (r->kind == RED_LSE) {
+        w->red_value[r->op] = v;
+        w->red_rest[r->op] = low_lse_rest(w, v, t.v[1]);
+        v = lir_op2(w->fn, LIR_ADD, v, w->red_rest[r->op]);
+    }
     if (o->op == TIR_ARGMAX)
         v = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, v, low_ci(w, INT32_MAX)), low_ci(w, -1), v);
     w->scalar[r->op] = lir_cast(w->fn, o->dt, v);

@@ -90,9 +90,18 @@ static LirVal coordinate(Low *w, const TirOp *o)
     return 0;
 }
 
+/* logsumexp(x) - y, exact to the size of the difference: see low_lse.c. */
+static LirVal lse_minus(Low *w, const TirOp *o)
+{
+    LirVal d = lir_op2(w->fn, LIR_SUB, w->red_value[o->a[0]], low_scalar(w, o->a[1]));
+    return lir_op2(w->fn, LIR_ADD, d, w->red_rest[o->a[0]]);
+}
+
 static LirVal emit_scalar(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
+    if (o->op == TIR_SUB && o->dt == DT_F32 && w->tir->ops[o->a[0]].op == TIR_LSE && w->red_rest[o->a[0]])
+        return lse_minus(w, o);
     switch (o->op) {
     case TIR_CONST:  return constant(w, o);
     case TIR_PARAM:  return lir_word(w->fn, o->dt, (LirWord){LIR_W_SCALAR, o->ref, 0});

@@ -194,7 +194,7 @@ static void put_fill(const Header *h, const LgkKernel *k)
     for (uint32_t i = 0; i < k->options.count; i++)
         buf_printf(h->out, "    lgr_options[%u] = (int32_t)lgr_a->%s;\n", (unsigned)i, text(h, h->t_OPTIONS[k->options.first + i].name));
     buf_printf(h->out, "    lgr_c.size = sizeof lgr_c;\n    lgr_c.kernel = lgr_a->kernel;\n    lgr_c.tensors = lgr_tensors;\n    lgr_c.ntensors = %u;\n"
-                       "    lgr_c.scalars = lgr_scalars;\n    lgr_c.nscalars = %u;\n    lgr_c.options = lgr_options;\n    lgr_c.noptions = %u;\n",
+                       "    lgr_c.variant = lgr_c.nest = 0;\n    lgr_c.scalars = lgr_scalars;\n    lgr_c.nscalars = %u;\n    lgr_c.options = lgr_options;\n    lgr_c.noptions = %u;\n",
                (unsigned)k->tensors.count, (unsigned)k->scalars.count, (unsigned)k->options.count);
 }
 

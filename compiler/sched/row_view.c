@@ -184,6 +184,7 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
             return true;             /* an integer added to one place */
         if (!rv->is_row[o->a[0]] || index_is_inst(rv, o))
             return limit(d, o->sp, "a cross-row sum other than one along the whole row");
+        rv->is_row[v] = 1;
         return note_mem(rv, rv->acc, &rv->nacc, v, true, d);
     default:        return true;
     }

@@ -89,7 +89,7 @@ static LgkVariant *variant(Toys *t, const char *schedule, uint32_t code)
 
 static void set(Toys *t, const char *target, uint32_t kind, uint32_t sm, uint32_t specific)
 {
-    t->sets[t->nsets++] = (LgkSet){str(t, target), kind, sm, specific, {t->nvariants, 0}};
+    t->sets[t->nsets++] = (LgkSet){.target = str(t, target), .kind = kind, .sm = sm, .arch_specific = specific, .variants = {t->nvariants, 0}};
 }
 
 /* host; sm_90a machine code in two variants, the first for aligned rows of a multiple of 8; sm_80 PTX. */
@@ -123,7 +123,7 @@ static void instances(Toys *t)
     for (uint32_t i = 0; i < 4; i++) {
         uint32_t option = i < 3 ? i : 0, first = t->nsets;
         sets(t);
-        t->instances[i] = (LgkInstance){.dtype = {i < 3 ? LGK_F32 : LGK_F16}, .option = {option},
+        t->instances[i] = (LgkInstance){.nests = 1, .dtype = {i < 3 ? LGK_F32 : LGK_F16}, .option = {option},
                                         .present = option == 0 ? 31 : option == 1 ? 29 : 61, .sets = {first, t->nsets - first}};
     }
 }

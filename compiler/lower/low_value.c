@@ -110,9 +110,12 @@ static LirVal emit_scalar(Low *w, TirVal v)
     case TIR_IOTA:   return lir_cast(w->fn, o->dt, coordinate(w, o));
     case TIR_CAST:   return lir_cast(w->fn, o->dt, low_scalar(w, o->a[0]));
     case TIR_LOAD:   return scalar_load(w, v);
-    default:
-        return low_arith(w, o->op, o->dt, low_scalar(w, o->a[0]), o->a[1] ? low_scalar(w, o->a[1]) : 0,
-                         o->a[2] ? low_scalar(w, o->a[2]) : 0);
+    default: {
+        LirVal r = low_arith(w, o->op, o->dt, low_scalar(w, o->a[0]), o->a[1] ? low_scalar(w, o->a[1]) : 0, o->a[2] ? low_scalar(w, o->a[2]) : 0);
+        if (o->dt == DT_F32 && (o->op == TIR_ADD || o->op == TIR_SUB || o->op == TIR_MUL))
+            w->fn->ops[r].flags |= LIR_F_EXACT;      /* few and far from the memory: they round one by one, as the spec has them */
+        return r;
+    }
     }
 }
 

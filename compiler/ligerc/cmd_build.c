@@ -112,7 +112,7 @@ static int finish_units(const Options *o, const PipeRequest *r, const PipeResult
 static int build_source(const Options *o, Source *s, PipeStop stop, const Sched *sched, PipeResult *res, PackWriter *w, Buf *text)
 {
     const char *fix[OPTIONS_MAX_FIX];
-    PipeRequest r = options_request(o, s, fix);
+    PipeRequest r = request_of(o, s, fix);
     r.sched = sched;
     r.stop = stop;
     if (!pipe_run(&r, s->arena, &s->diag, res))
@@ -150,10 +150,9 @@ int cmd_build(const Options *o)
     Buf text = {0}, err = {0};
     Sched sched;
     PipeStop stop;
-    Source src[256];
-    PipeResult res[256] = {{0}};
+    Source src[OPTIONS_MAX_FILES];
+    PipeResult res[OPTIONS_MAX_FILES] = {{0}};
     int status = EXIT_DONE;
-    uint32_t opened = 0;
     if (!o->nfiles || !stage_of(o->emit, &stop) || (o->schedule && !sched_parse(o->schedule, &sched, &err))) {
         fprintf(stderr, "ligerc: %s\n", !o->nfiles ? "no spec to build; try --help" : err.n ? err.p : "--emit: wanted pack, tile-ir, schedule, lowered-ir, llvm or ptx");
         buf_free(&err);
@@ -161,20 +160,16 @@ int cmd_build(const Options *o)
     }
     Arena *a = arena_new();
     PackWriter *w = pack_new(a);
-    for (; status == EXIT_DONE && opened < o->nfiles; opened++) {
-        Source *s = &src[opened];
-        if (!source_open(s, o->files[opened]))
-            status = s->read_failed ? EXIT_FILE : EXIT_INPUT;
-        else
-            status = build_source(o, s, stop, o->schedule ? &sched : NULL, &res[opened], w, &text);
-        show_diagnostics(o, &s->diag);
+    status = request_open(o, src);
+    for (uint32_t i = 0; status == EXIT_DONE && i < o->nfiles; i++) {
+        status = build_source(o, &src[i], stop, o->schedule ? &sched : NULL, &res[i], w, &text);
+        show_diagnostics(o, &src[i].diag);
     }
     if (status == EXIT_DONE)
         status = finish(o, stop, w, &text);
-    for (uint32_t i = 0; i < opened; i++) {
+    for (uint32_t i = 0; i < o->nfiles; i++)
         pipe_free(&res[i]);
-        source_close(&src[i]);
-    }
+    request_close(o, src);
     arena_free(a);
     buf_free(&text);
     buf_free(&err);

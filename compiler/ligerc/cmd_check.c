@@ -171,7 +171,7 @@ static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, 
 static int check_source(const Options *o, Source *s)
 {
     const char *fix[OPTIONS_MAX_FIX];
-    PipeRequest r = options_request(o, s, fix);
+    PipeRequest r = request_of(o, s, fix);
     PipeResult res;
     Tally t = {0};
     if (!pipe_run(&r, s->arena, &s->diag, &res))
@@ -192,19 +192,22 @@ static int check_source(const Options *o, Source *s)
 
 int cmd_check(const Options *o)
 {
-    int worst = EXIT_DONE;
     Options both = *o;
     if (!o->said_targets) {
         both.targets[0] = target_get(TARGET_HOST);
         both.targets[1] = target_get(TARGET_SIM);
         both.ntargets = 2;
     }
-    for (uint32_t i = 0; i < o->nfiles; i++) {
-        Source s;
-        int status = source_open(&s, o->files[i]) ? check_source(&both, &s) : s.read_failed ? EXIT_FILE : EXIT_INPUT;
-        show_diagnostics(o, &s.diag);
-        source_close(&s);
+    if (!o->nfiles)
+        return EXIT_USAGE;
+    Source src[OPTIONS_MAX_FILES];
+    int worst = request_open(o, src);
+    bool open = worst == EXIT_DONE;
+    for (uint32_t i = 0; open && i < o->nfiles; i++) {
+        int status = check_source(&both, &src[i]);
+        show_diagnostics(o, &src[i].diag);
         worst = status > worst ? status : worst;
     }
-    return o->nfiles ? worst : EXIT_USAGE;
+    request_close(o, src);
+    return worst;
 }

@@ -59,7 +59,7 @@ static int take_files(poptContext c, Options *o)
     for (const char *f; (f = poptGetArg(c));) {
         if (!o->command && (o->command = command_of(f)))
             continue;
-        if (o->nfiles == 256) {
+        if (o->nfiles == OPTIONS_MAX_FILES) {
             fprintf(stderr, "ligerc: too many files\n");
             return EXIT_USAGE;
         }
@@ -109,26 +109,4 @@ int options_parse(int argc, char **argv, Options *o)
     if (!o->ntargets)
         o->targets[o->ntargets++] = target_get(TARGET_HOST);
     return status;
-}
-
-static bool op_knows(const SemaOp *op, const char *assignment)
-{
-    size_t n = strcspn(assignment, "=");
-    for (uint32_t i = 0; i < op->ntypes; i++)
-        if (strlen(op->types[i].name) == n && !memcmp(op->types[i].name, assignment, n))
-            return true;
-    for (uint32_t i = 0; i < op->noptions; i++)
-        if (strlen(op->options[i].name) == n && !memcmp(op->options[i].name, assignment, n))
-            return true;
-    return false;
-}
-
-PipeRequest options_request(const Options *o, const Source *s, const char **fix)
-{
-    PipeRequest r = {.op = s->op, .source = &s->diag, .ntargets = o->ntargets, .fix = fix, .kernel = o->kernel, .jobs = o->jobs, .ptx_only = o->ptx_only};
-    memcpy(r.targets, o->targets, sizeof r.targets);
-    for (uint32_t i = 0; i < o->nfix; i++)
-        if (o->nfiles == 1 || op_knows(s->op, o->fix[i]))
-            fix[r.nfix++] = o->fix[i];
-    return r;
 }

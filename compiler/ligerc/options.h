@@ -6,11 +6,11 @@
 
 enum { EXIT_DONE = 0, EXIT_INPUT = 1, EXIT_USAGE = 2, EXIT_FILE = 3, EXIT_UNSUPPORTED = 4, EXIT_CHECK = 5, EXIT_DEVICE = 6, EXIT_INTERNAL = 70 };
 
-enum { OPTIONS_MAX_FIX = 64 };
+enum { OPTIONS_MAX_FIX = 64, OPTIONS_MAX_FILES = 256 };
 
 typedef struct Options {
     const char *command;                     /* a row of commands[] */
-    const char *files[256]; uint32_t nfiles;
+    const char *files[OPTIONS_MAX_FILES]; uint32_t nfiles;
     const char *output, *emit, *kernel, *schedule, *diagnostics, *color, *depfile;
     const char *fix[OPTIONS_MAX_FIX]; uint32_t nfix;      /* -D, --dtype, --option */
     const Target *targets[TARGET_COUNT]; uint32_t ntargets;
@@ -21,9 +21,13 @@ typedef struct Options {
 /* EXIT_DONE to go on, EXIT_USAGE with a message printed, or -1: help was printed, end with 0. */
 int options_parse(int argc, char **argv, Options *o);
 
+/* Opens every file into src (nfiles of them; close them whatever comes back).  EXIT_DONE when all are sound and every binding of the
+ * command line names something of one of them; otherwise the diagnostics have been shown. */
+int  request_open(const Options *o, Source *src);
+void request_close(const Options *o, Source *src);
 /* What the command line asks of one opened spec. Of several specs, each takes the bindings that name something of its own;
  * `fix` holds them and must live as long as the request. */
-PipeRequest options_request(const Options *o, const Source *s, const char **fix);
+PipeRequest request_of(const Options *o, const Source *s, const char **fix);
 
 int cmd_build(const Options *o);
 int cmd_check(const Options *o);

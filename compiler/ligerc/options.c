@@ -1,6 +1,7 @@
 /* options.c: see options.h. */
 #define _GNU_SOURCE
 #include "options.h"
+#include "emit.h"
 
 #include <popt.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_TARGET = 1, OPT_FIX, OPT_VERBOSE };
+enum { OPT_TARGET = 1, OPT_FIX, OPT_VERBOSE, OPT_EMIT };
 
 static const char *const commands[] = {"build", "check", "targets", "ops", "explain"};
 
@@ -21,19 +22,48 @@ static const char *command_of(const char *s)
     return NULL;
 }
 
+/* The next name of a comma list, moved past; empty names are passed over. */
+static bool next_name(const char **list, char *name, size_t size)
+{
+    *list += strspn(*list, ",");
+    size_t n = strcspn(*list, ",");
+    snprintf(name, size, "%.*s", (int)n, *list);
+    *list += n;
+    return n > 0;
+}
+
 static int add_targets(Options *o, const char *list)
 {
-    for (const char *p = list; *p;) {
-        size_t n = strcspn(p, ",");
-        char name[32];
-        snprintf(name, sizeof name, "%.*s", (int)n, p);
+    char name[32];
+    while (next_name(&list, name, sizeof name)) {
         const Target *t = target_find(name);
-        if (!t || o->ntargets == TARGET_COUNT) {
+        bool twice = false;
+        if (!t) {
             fprintf(stderr, "ligerc: no target %s; `ligerc targets` lists them\n", name);
             return EXIT_USAGE;
         }
-        o->targets[o->ntargets++] = t;
-        p += n + (p[n] == ',');
+        for (uint32_t i = 0; i < o->ntargets; i++)
+            twice |= o->targets[i] == t;
+        if (!twice)
+            o->targets[o->ntargets++] = t;
+    }
+    return EXIT_DONE;
+}
+
+static int add_emits(Options *o, const char *list)
+{
+    char name[32];
+    while (next_name(&list, name, sizeof name)) {
+        const char *names[EMIT_COUNT];
+        for (int i = 0; i < EMIT_COUNT; i++)
+            names[i] = emit_get((EmitId)i)->name;
+        const char *near = diag_nearest(name, names, EMIT_COUNT);
+        int e = emit_find(name);
+        if (e < 0) {
+            fprintf(stderr, near ? "ligerc: --emit: no %s; did you mean %s?\n" : "ligerc: --emit: no %s; --help lists what there is\n", name, near);
+            return EXIT_USAGE;
+        }
+        o->emits |= 1u << e;
     }
     return EXIT_DONE;
 }
@@ -46,6 +76,8 @@ static int handle(Options *o, int code, char *arg)
     }
     if (code == OPT_TARGET)
         return add_targets(o, arg);
+    if (code == OPT_EMIT)
+        return add_emits(o, arg);
     if (o->nfix == OPTIONS_MAX_FIX) {
         fprintf(stderr, "ligerc: too many bindings\n");
         return EXIT_USAGE;
@@ -76,7 +108,7 @@ int options_parse(int argc, char **argv, Options *o)
     struct poptOption table[] = {
         {"output", 'o', POPT_ARG_STRING, &o->output, 0, "where to write; - is standard output", "FILE"},
         {"target", 't', POPT_ARG_STRING, NULL, OPT_TARGET, "targets to build for (host)", "LIST"},
-        {"emit", 'e', POPT_ARG_STRING, &o->emit, 0, "pack, tile-ir, schedule, lowered-ir, llvm or ptx (pack)", "WHAT"},
+        {"emit", 'e', POPT_ARG_STRING, NULL, OPT_EMIT, "what to write (pack)", "LIST"},
         {"define", 'D', POPT_ARG_STRING, NULL, OPT_FIX, "only bindings with this type or option", "NAME=VALUE"},
         {"dtype", 0, POPT_ARG_STRING, NULL, OPT_FIX, "the same, for a type", "NAME=VALUE"},
         {"option", 0, POPT_ARG_STRING, NULL, OPT_FIX, "the same, for an option", "NAME=VALUE"},
@@ -106,6 +138,8 @@ int options_parse(int argc, char **argv, Options *o)
         status = take_files(c, o);
     poptFreeContext(c);
     o->said_targets = o->ntargets > 0;
+    if (!o->emits)
+        o->emits = 1;
     if (!o->ntargets)
         o->targets[o->ntargets++] = target_get(TARGET_HOST);
     return status;

@@ -11,9 +11,10 @@ enum { OPTIONS_MAX_FIX = 64, OPTIONS_MAX_FILES = 256 };
 typedef struct Options {
     const char *command;                     /* a row of commands[] */
     const char *files[OPTIONS_MAX_FILES]; uint32_t nfiles;
-    const char *output, *emit, *kernel, *schedule, *diagnostics, *color, *depfile;
+    const char *output, *kernel, *schedule, *diagnostics, *color, *depfile;
     const char *fix[OPTIONS_MAX_FIX]; uint32_t nfix;      /* -D, --dtype, --option */
     const Target *targets[TARGET_COUNT]; uint32_t ntargets;
+    uint32_t emits;                          /* bit set of EmitId */
     int jobs, verbose, make_deps, ptx_only, full;
     bool said_targets;
 } Options;

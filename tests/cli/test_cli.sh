@@ -1,31 +1,6 @@
 #!/usr/bin/env bash
 # ligerc's promises: exit codes, unchanged outputs left alone, byte-identical packs whatever the number of jobs, all PTX assembling.
-set -u
-ligerc=$1 root=$2
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-failures=0
-
-expect() {   # expect CODE COMMAND...
-    local want=$1
-    shift
-    "$@" >"$tmp/out" 2>"$tmp/err"
-    local got=$?
-    if [ "$got" != "$want" ]; then
-        echo "FAILED: exit $got, wanted $want: $*"
-        cat "$tmp/err"
-        failures=$((failures + 1))
-    fi
-}
-
-fault() {   # fault TEXT
-    echo "FAILED: $1"
-    failures=$((failures + 1))
-}
-
-said() {   # said TEXT: the last command's error output has it
-    grep -qF -- "$1" "$tmp/err" || { fault "wanted on standard error: $1"; cat "$tmp/err"; }
-}
+. "$(dirname "$0")/lib.sh"
 
 narrow="-D T=bf16 -D W=bf16 -D affine=true -D casting=llama"
 expect 0 "$ligerc" targets
@@ -73,7 +48,7 @@ expect 0 "$ligerc" build -t host,sm_80 --ptx $narrow -o "$tmp/one.lgk" "$root/sp
 for word in lane warp thread barrier shared; do
     grep -qw "$word" "$root"/specs/*.tile && fault "a spec says $word"
 done
-if command -v ptxas >/dev/null || [ -x /usr/local/cuda/bin/ptxas ]; then
+if has_ptxas; then
     # shellcheck disable=SC2086
     expect 0 "$ligerc" build -v -t sm_80,sm_86,sm_89,sm_90a,sm_100a,sm_120 $narrow -o "$tmp/all.lgk" "$root/specs/rms_norm.tile" "$root/specs/swiglu.tile"
     grep -c "variants" "$tmp/err" | sed 's/$/ units assembled/'
@@ -81,5 +56,4 @@ if command -v ptxas >/dev/null || [ -x /usr/local/cuda/bin/ptxas ]; then
 else
     echo "skipped: PTX is not assembled: no ptxas here"
 fi
-echo "$failures failures"
-[ "$failures" = 0 ]
+finish

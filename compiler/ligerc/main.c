@@ -23,7 +23,7 @@ void show_diagnostics(const Options *o, const Diag *d)
 int main(int argc, char **argv)
 {
     static const struct { const char *name; int (*run)(const Options *); } commands[] = {
-        {"build", cmd_build}, {"check", cmd_check}, {"targets", cmd_targets}, {"ops", cmd_ops}, {"explain", cmd_explain}};
+        {"build", cmd_build}, {"check", cmd_check}, {"inspect", cmd_inspect}, {"targets", cmd_targets}, {"ops", cmd_ops}, {"explain", cmd_explain}};
     Options o;
     int status = options_parse(argc, argv, &o);
     if (status != EXIT_DONE)

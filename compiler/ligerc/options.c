@@ -11,7 +11,7 @@
 
 enum { OPT_TARGET = 1, OPT_FIX, OPT_VERBOSE, OPT_EMIT };
 
-static const char *const commands[] = {"build", "check", "targets", "ops", "explain"};
+static const char *const commands[] = {"build", "check", "inspect", "targets", "ops", "explain"};
 
 /* The table's own text, which outlives the parser's. */
 static const char *command_of(const char *s)
@@ -104,7 +104,7 @@ static int take_files(poptContext c, Options *o)
 
 int options_parse(int argc, char **argv, Options *o)
 {
-    *o = (Options){.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN), .diagnostics = "text", .color = "auto"};
+    *o = (Options){.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN), .diagnostics = "text", .format = "text", .color = "auto"};
     struct poptOption table[] = {
         {"output", 'o', POPT_ARG_STRING, &o->output, 0, "where to write; - is standard output", "FILE"},
         {"target", 't', POPT_ARG_STRING, NULL, OPT_TARGET, "targets to build for (host)", "LIST"},
@@ -120,11 +120,12 @@ int options_parse(int argc, char **argv, Options *o)
         {"MD", 0, POPT_ARG_NONE | POPT_ARGFLAG_ONEDASH, &o->make_deps, 0, "write a make rule beside the output", NULL},
         {"MF", 0, POPT_ARG_STRING | POPT_ARGFLAG_ONEDASH, &o->depfile, 0, "where to write it", "FILE"},
         {"diagnostics", 0, POPT_ARG_STRING, &o->diagnostics, 0, "text or json", "FORM"},
+        {"format", 0, POPT_ARG_STRING, &o->format, 0, "inspect: text or json", "FORM"},
         {"color", 0, POPT_ARG_STRING, &o->color, 0, "auto, always or never", "WHEN"},
         {"verbose", 'v', POPT_ARG_NONE, NULL, OPT_VERBOSE, "a line for each unit: variants, time, registers, spills; twice: each variant", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
     poptContext c = poptGetContext("ligerc", argc, (const char **)argv, table, 0);
-    poptSetOtherOptionHelp(c, "[build|check|targets|ops|explain] [options] FILE...");
+    poptSetOtherOptionHelp(c, "[build|check|inspect|targets|ops|explain] [options] FILE...");
     int status = EXIT_DONE;
     for (int code; status == EXIT_DONE && (code = poptGetNextOpt(c)) != -1;) {
         if (code < -1) {

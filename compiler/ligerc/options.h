@@ -11,7 +11,7 @@ enum { OPTIONS_MAX_FIX = 64, OPTIONS_MAX_FILES = 256 };
 typedef struct Options {
     const char *command;                     /* a row of commands[] */
     const char *files[OPTIONS_MAX_FILES]; uint32_t nfiles;
-    const char *output, *kernel, *schedule, *diagnostics, *color, *depfile;
+    const char *output, *kernel, *schedule, *diagnostics, *format, *color, *depfile;
     const char *fix[OPTIONS_MAX_FIX]; uint32_t nfix;      /* -D, --dtype, --option */
     const Target *targets[TARGET_COUNT]; uint32_t ntargets;
     uint32_t emits;                          /* bit set of EmitId */
@@ -32,6 +32,7 @@ PipeRequest request_of(const Options *o, const Source *s, const char **fix);
 
 int cmd_build(const Options *o);
 int cmd_check(const Options *o);
+int cmd_inspect(const Options *o);
 int cmd_targets(const Options *o);
 int cmd_ops(const Options *o);
 int cmd_explain(const Options *o);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 PackView pack_view(const void *pack)
 {
@@ -50,14 +51,36 @@ const char *pack_view_grid(uint32_t grid)
     return grid < LGK_G_COUNT ? names[grid] : "?";
 }
 
+const char *pack_view_cond(uint32_t kind)
+{
+    static const char *const names[] = {[LGK_C_ROWLEN_EQ] = "row_equal", [LGK_C_ROWLEN_LE] = "row_most", [LGK_C_ROWLEN_MULT] = "row_multiple", [LGK_C_ALIGNED] = "aligned",
+                                        [LGK_C_CONGRUENT] = "congruent", [LGK_C_UNIT] = "unit_stride", [LGK_C_INST_GE] = "instances_least", [LGK_C_INST_LE] = "instances_most",
+                                        [LGK_C_ELEMS_GE] = "elements_least", [LGK_C_ELEMS_LE] = "elements_most"};
+    _Static_assert(sizeof names / sizeof *names == LGK_C_COUNT, "a name for each condition");
+    return kind < LGK_C_COUNT ? names[kind] : "?";
+}
+
+static bool printable(utf8proc_int32_t c)
+{
+    switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_CC: case UTF8PROC_CATEGORY_CF: case UTF8PROC_CATEGORY_CS: case UTF8PROC_CATEGORY_CN: case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_ZL: case UTF8PROC_CATEGORY_ZP: return false;
+    default: return true;
+    }
+}
+
 void pack_put_plain(Buf *out, const char *s)
 {
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c < 0x20 || c == 0x7f)
-            buf_printf(out, "\\x%02x", c);
-        else
-            buf_put(out, s, 1);
+    for (size_t n = strlen(s), i = 0; i < n;) {
+        utf8proc_int32_t c;
+        utf8proc_ssize_t k = utf8proc_iterate((const utf8proc_uint8_t *)s + i, (utf8proc_ssize_t)(n - i), &c);
+        bool good = k > 0 && printable(c);
+        size_t bytes = k > 0 ? (size_t)k : 1;
+        if (good)
+            buf_put(out, s + i, bytes);
+        for (size_t j = 0; j < bytes && !good; j++)
+            buf_printf(out, "\\x%02x", (unsigned char)s[i + j]);
+        i += bytes;
     }
 }
 

@@ -23,9 +23,10 @@ const char *pack_view_kind(uint32_t kind);                                /* of 
 const char *pack_view_choice(const PackView *v, const LgkOption *o, uint32_t choice);
 const char *pack_view_bound(uint32_t dtype);                              /* what a type is bound to in an instance: dt_name, "?" for no such type */
 const char *pack_view_grid(uint32_t grid);                                /* "persistent" */
+const char *pack_view_cond(uint32_t kind);                                /* "row_multiple" */
 bool        pack_view_given(const LgkInstance *n, uint32_t tensor);
 
-void pack_put_plain(Buf *out, const char *s);                             /* control characters escaped */
+void pack_put_plain(Buf *out, const char *s);                             /* printable UTF-8: the rest escaped */
 void pack_put_extent(const PackView *v, const LgkKernel *k, const LgkExtent *e, Buf *out);   /* "M", "2*F", "(N+1)/2" */
 void pack_put_shape(const PackView *v, const LgkKernel *k, const LgkTensor *t, Buf *out);    /* "T[M, 2*F]" */
 void pack_put_binding(const PackView *v, const LgkKernel *k, const LgkInstance *n, Buf *out); /* "T=bf16 affine=true", as sema_binding_text */

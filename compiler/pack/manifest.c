@@ -185,12 +185,14 @@ void pack_manifest(const void *pack, bool plan, Arena *a, Buf *out)
 {
     Manifest m = {pack_view(pack), out, plan};
     uint32_t n = pack_view_count(&m.v, LGK_T_KERNELS);
-    if (!plan)
+    if (plan)
+        buf_puts(out, "plan: schedule | conditions | launches of each variant. Made by ligerc from the spec.\n");
+    else
         buf_printf(out, "pack, format %u: %u kernels, %u instances, %u variants, %u pieces of code, %llu bytes\n", (unsigned)m.v.head->version, (unsigned)n,
                    (unsigned)pack_view_count(&m.v, LGK_T_INSTANCES), (unsigned)pack_view_count(&m.v, LGK_T_VARIANTS), (unsigned)pack_view_count(&m.v, LGK_T_CODES),
                    (unsigned long long)m.v.head->size);
     for (uint32_t i = 0; i < n; i++) {
-        buf_puts(out, i || !plan ? "\n" : "");
+        buf_puts(out, "\n");
         put_declared(&m, &m.v.t_KERNELS[i]);
         put_targets(&m, &m.v.t_KERNELS[i], a);
     }

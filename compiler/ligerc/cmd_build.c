@@ -13,6 +13,7 @@
 typedef struct Build {
     const Options *o;
     Arena   *a;
+    Diag     diag;                   /* of the build as a whole */
     Outputs  out;
     Sched    sched;
     PackWriter *w;
@@ -167,59 +168,60 @@ static int build_op(Build *b, Source *s, PipeResult *res, bool last)
 
 /* ---- what is asked, and whether it can be had ---- */
 
-static int wrong(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int wrong(int status, const char *fmt, ...)
+static int wrong(Build *b, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static int wrong(Build *b, int status, const char *fmt, ...)
 {
+    char text[1024];
     va_list ap;
     va_start(ap, fmt);
-    fputs("ligerc: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputs("\n", stderr);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    diag_report(&b->diag, DIAG_ERROR, LG_NONE, (Span){0}, "%s", text);
     return status;
 }
 
 /* A pack holds every target; of the others one is enough, and the targets that lack it are passed over. */
-static int check_targets(const Options *o, const Emit *e)
+static int check_targets(Build *b, const Emit *e)
 {
+    const Options *o = b->o;
     uint32_t have = 0;
     for (uint32_t i = 0; i < o->ntargets; i++) {
         bool has = emit_of(e, o->targets[i]);
         have += has;
         if (!has && e->each == EMIT_EACH_OP)
-            return wrong(EXIT_USAGE, "--emit=%s: target %s is for `ligerc check`; it has no code to write", e->name, o->targets[i]->name);
+            return wrong(b, EXIT_USAGE, "--emit=%s: target %s is for `ligerc check`; it has no code to write", e->name, o->targets[i]->name);
     }
     if (!have)
-        return wrong(EXIT_USAGE, "--emit=%s: no target given has it; it is of %s", e->name, e->of == EMIT_OF_GPU ? "GPUs, for example --target=sm_90a" : "the host, --target=host");
+        return wrong(b, EXIT_USAGE, "--emit=%s: no target given has it; it is of %s", e->name, e->of == EMIT_OF_GPU ? "GPUs, for example --target=sm_90a" : "the host, --target=host");
     return EXIT_DONE;
 }
 
-static int check_request(const Build *b)
+static int check_request(Build *b)
 {
     const Options *o = b->o;
     int status = EXIT_DONE;
     if (!o->nfiles)
-        return wrong(EXIT_USAGE, "no spec to build; try --help");
+        return wrong(b, EXIT_USAGE, "no spec to build; try --help");
     if (o->depfile && !o->make_deps)
-        return wrong(EXIT_USAGE, "-MF names the file of -MD, which is not given");
+        return wrong(b, EXIT_USAGE, "-MF names the file of -MD, which is not given");
     if (o->make_deps && !o->depfile && o->output && !strcmp(o->output, "-"))
-        return wrong(EXIT_USAGE, "-MD: the output is standard output; name the rule's file by -MF");
+        return wrong(b, EXIT_USAGE, "-MD: the output is standard output; name the rule's file by -MF");
     for (int e = 0; e < EMIT_COUNT && status == EXIT_DONE; e++)
         if (asked(b, e))
-            status = check_targets(o, emit_get((EmitId)e));
+            status = check_targets(b, emit_get((EmitId)e));
     if (status == EXIT_DONE && asked(b, EMIT_CUBIN) && o->ptx_only)
-        return wrong(EXIT_USAGE, "--emit=cubin and --ptx exclude each other");
+        return wrong(b, EXIT_USAGE, "--emit=cubin and --ptx exclude each other");
     if (status == EXIT_DONE && asked(b, EMIT_CUBIN) && !ll_ptxas_path())
-        return wrong(EXIT_UNSUPPORTED, "--emit=cubin: ptxas is not installed; it comes with the CUDA toolkit, or name it in LGR_PTXAS");
+        return wrong(b, EXIT_UNSUPPORTED, "--emit=cubin: ptxas is not installed; it comes with the CUDA toolkit, or name it in LGR_PTXAS");
     return status;
 }
 
-static int check_ops(const Source *src, uint32_t n, const Options *o)
+static int check_ops(Build *b, const Source *src)
 {
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < b->o->nfiles; i++)
         for (uint32_t j = 0; j < i; j++)
             if (!strcmp(src[i].op->name, src[j].op->name))
-                return wrong(EXIT_USAGE, "%s and %s are both of the op %s", o->files[j], o->files[i], src[i].op->name);
+                return wrong(b, EXIT_USAGE, "%s and %s are both of the op %s", b->o->files[j], b->o->files[i], src[i].op->name);
     return EXIT_DONE;
 }
 
@@ -238,19 +240,19 @@ static int write_all(Build *b)
 {
     bool folder = b->folder || b->out.n > 1;
     if (!b->out.n)
-        return wrong(EXIT_USAGE, "nothing to write: no kernel has these bindings");
+        return wrong(b, EXIT_USAGE, "nothing to write: no kernel has these bindings");
     const char *where = b->o->output ? b->o->output : default_output(b, folder);
     if (folder && !strcmp(where, "-"))
-        return wrong(EXIT_USAGE, "%u outputs do not go to standard output: name a folder by -o", (unsigned)b->out.n);
+        return wrong(b, EXIT_USAGE, "%u outputs do not go to standard output: name a folder by -o", (unsigned)b->out.n);
     for (uint32_t i = 0; i < b->out.n; i++)
         if (b->out.o[i].data.failed)
-            return wrong(EXIT_INTERNAL, "memory ran out");
-    if (!outputs_write(&b->out, where, folder))
+            return wrong(b, EXIT_INTERNAL, "memory ran out");
+    if (!outputs_write(&b->out, where, folder, &b->diag))
         return EXIT_FILE;
     if (!b->o->make_deps)
         return EXIT_DONE;
     const char *rule = b->o->depfile ? b->o->depfile : folder ? arena_strf(b->a, "%s/ligerc.d", where) : arena_strf(b->a, "%s.d", where);
-    return outputs_rule(&b->out, b->o->files, b->o->nfiles, rule) ? EXIT_DONE : EXIT_FILE;
+    return outputs_rule(&b->out, b->o->files, b->o->nfiles, rule, &b->diag) ? EXIT_DONE : EXIT_FILE;
 }
 
 static int build_all(Build *b)
@@ -259,7 +261,7 @@ static int build_all(Build *b)
     PipeResult res[OPTIONS_MAX_FILES] = {{0}};
     int status = request_open(b->o, src);
     if (status == EXIT_DONE)
-        status = check_ops(src, b->o->nfiles, b->o);
+        status = check_ops(b, src);
     for (uint32_t i = 0; status == EXIT_DONE && i < b->o->nfiles; i++) {
         status = build_op(b, &src[i], &res[i], i + 1 == b->o->nfiles);
         show_diagnostics(b->o, &src[i].diag);
@@ -272,24 +274,31 @@ static int build_all(Build *b)
     return status;
 }
 
+static int start(Build *b)
+{
+    Buf err = {0};
+    int status = check_request(b);
+    if (status == EXIT_DONE && b->o->schedule && !sched_parse(b->o->schedule, &b->sched, &err))
+        status = wrong(b, EXIT_USAGE, "--schedule: %s", err.p);
+    buf_free(&err);
+    for (int e = 0; e < EMIT_COUNT; e++)
+        b->want |= asked(b, e) ? emit_get((EmitId)e)->want : 0;
+    b->folder = __builtin_popcount(b->o->emits) > 1 || (b->o->output && output_is_folder(b->o->output));
+    return status;
+}
+
 int cmd_build(const Options *o)
 {
-    Build b = {.o = o};
-    Buf err = {0};
-    int status = check_request(&b);
-    if (status == EXIT_DONE && o->schedule && !sched_parse(o->schedule, &b.sched, &err))
-        status = wrong(EXIT_USAGE, "--schedule: %s", err.p);
-    buf_free(&err);
-    if (status != EXIT_DONE)
-        return status;
-    for (int e = 0; e < EMIT_COUNT; e++)
-        b.want |= asked(&b, e) ? emit_get((EmitId)e)->want : 0;
-    b.folder = __builtin_popcount(o->emits) > 1 || (o->output && output_is_folder(o->output));
-    b.a = b.out.a = arena_new();
-    if (!b.a)
-        return wrong(EXIT_INTERNAL, "memory ran out");
-    status = build_all(&b);
+    Arena *a = arena_new();
+    if (!a)
+        return EXIT_INTERNAL;
+    Build b = {.o = o, .a = a, .out.a = a};
+    diag_init(&b.diag, a);
+    int status = start(&b);
+    if (status == EXIT_DONE)
+        status = build_all(&b);
+    show_diagnostics(o, &b.diag);
     outputs_free(&b.out);
-    arena_free(b.a);
+    arena_free(a);
     return status;
 }

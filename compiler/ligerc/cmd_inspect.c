@@ -86,12 +86,12 @@ int cmd_inspect(const Options *o)
         worst = status > worst ? status : worst;
     }
     buf_puts(&out, json && many ? "\n]\n" : json ? "\n" : "");
-    show_diagnostics(o, &d);
-    if (worst == EXIT_DONE && !output_file(o->output ? o->output : "-", &out))
+    if (!o->nfiles)
+        worst = EXIT_USAGE, diag_report(&d, DIAG_ERROR, LG_NONE, (Span){0}, "no pack to inspect; try --help");
+    if (worst == EXIT_DONE && !output_file(o->output ? o->output : "-", &out, &d))
         worst = EXIT_FILE;
+    show_diagnostics(o, &d);
     buf_free(&out);
     arena_free(a);
-    if (!o->nfiles)
-        fprintf(stderr, "ligerc: no pack to inspect; try --help\n");
-    return o->nfiles ? worst : EXIT_USAGE;
+    return worst;
 }

@@ -163,7 +163,7 @@ bool inspect_json(const void *pack, const char *file, Buf *out)
     for (uint32_t i = 0; i < pack_view_count(&v, LGK_T_CODES); i++)
         json_array_append_new(codes, code(&v.t_CODES[i]));
     json_t *root = json_pack("{so si sI so so}", "file", string(file), "format", (int)v.head->version, "size", (json_int_t)v.head->size, "kernels", kernels, "code", codes);
-    bool ok = root && !json_dump_callback(root, put, out, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    bool ok = root && !json_dump_callback(root, put, out, JSON_INDENT(1) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(17));
     json_decref(root);
     return ok;
 }

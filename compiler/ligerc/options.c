@@ -119,7 +119,7 @@ int options_parse(int argc, char **argv, Options *o)
         {"full", 0, POPT_ARG_NONE, &o->full, 0, "check: many more and larger cases", NULL},
         {"MD", 0, POPT_ARG_NONE | POPT_ARGFLAG_ONEDASH, &o->make_deps, 0, "write a make rule beside the output", NULL},
         {"MF", 0, POPT_ARG_STRING | POPT_ARGFLAG_ONEDASH, &o->depfile, 0, "where to write it", "FILE"},
-        {"diagnostics", 0, POPT_ARG_STRING, &o->diagnostics, 0, "text or json", "FORM"},
+        {"diagnostics", 0, POPT_ARG_STRING, &o->diagnostics, 0, "text, json or sarif", "FORM"},
         {"format", 0, POPT_ARG_STRING, &o->format, 0, "inspect: text or json", "FORM"},
         {"color", 0, POPT_ARG_STRING, &o->color, 0, "auto, always or never", "WHEN"},
         {"verbose", 'v', POPT_ARG_NONE, NULL, OPT_VERBOSE, "a line for each unit: variants, time, registers, spills; twice: each variant", NULL},

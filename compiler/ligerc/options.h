@@ -17,6 +17,7 @@ typedef struct Options {
     uint32_t emits;                          /* bit set of EmitId */
     int jobs, verbose, make_deps, ptx_only, full;
     bool said_targets;
+    Diag *report;                            /* collects diagnostics; NULL: they are printed as they come */
 } Options;
 
 /* EXIT_DONE to go on, EXIT_USAGE with a message printed, or -1: help was printed, end with 0. */
@@ -37,7 +38,7 @@ int cmd_targets(const Options *o);
 int cmd_ops(const Options *o);
 int cmd_explain(const Options *o);
 
-/* Prints what was collected, as asked for; nothing when there is nothing. */
+/* Prints what was collected, or keeps it for the end, as asked for. */
 void show_diagnostics(const Options *o, const Diag *d);
 
 #endif

@@ -41,42 +41,42 @@ static bool unchanged(const char *path, const Buf *b)
     return same;
 }
 
-static bool cannot(const char *path, const char *what)
+static bool cannot(Diag *d, const char *path, const char *what)
 {
-    fprintf(stderr, "ligerc: %s: %s: %s\n", path, what, strerror(errno ? errno : EIO));
+    diag_report(d, DIAG_ERROR, LG_NONE, (Span){0}, "%s: %s: %s", path, what, strerror(errno ? errno : EIO));
     return false;
 }
 
 static bool put_all(FILE *f, const Buf *b) { return !b->n || fwrite(b->p, 1, b->n, f) == b->n; }
 
-bool output_file(const char *path, const Buf *b)
+bool output_file(const char *path, const Buf *b, Diag *d)
 {
     char temp[4096];
     struct stat st;
     errno = 0;
     if (!strcmp(path, "-"))
-        return (put_all(stdout, b) && !fflush(stdout)) || cannot("standard output", "cannot write");
+        return (put_all(stdout, b) && !fflush(stdout)) || cannot(d, "standard output", "cannot write");
     if (!stat(path, &st) && !S_ISREG(st.st_mode)) {        /* a device or a pipe is written to, not replaced */
         FILE *f = fopen(path, "wb");
         bool ok = f && put_all(f, b);
-        return (f && !fclose(f) && ok) || cannot(path, "cannot write");
+        return (f && !fclose(f) && ok) || cannot(d, path, "cannot write");
     }
     if (unchanged(path, b))
         return true;
     if ((size_t)snprintf(temp, sizeof temp, "%s.%ld", path, (long)getpid()) >= sizeof temp)
-        return errno = ENAMETOOLONG, cannot(path, "cannot write");
+        return errno = ENAMETOOLONG, cannot(d, path, "cannot write");
     FILE *f = fopen(temp, "wb");
     bool ok = f && put_all(f, b);
     ok = f && !fclose(f) && ok && !rename(temp, path);
     if (ok)
         return true;
-    cannot(path, "cannot write");
+    cannot(d, path, "cannot write");
     unlink(temp);
     return false;
 }
 
 /* The folder and those above it. */
-static bool make_folder(Arena *a, const char *path)
+static bool make_folder(Arena *a, const char *path, Diag *d)
 {
     char *p = arena_strf(a, "%s", path);
     for (char *c = p + 1; *p; c++)
@@ -84,24 +84,24 @@ static bool make_folder(Arena *a, const char *path)
             char keep = *c;
             *c = 0;
             if (mkdir(p, 0777) && errno != EEXIST)
-                return cannot(p, "cannot make the folder");
+                return cannot(d, p, "cannot make the folder");
             *c = keep;
             if (!keep)
                 break;
         }
-    return output_is_folder(path) || (errno = ENOTDIR, cannot(path, "several files want a folder"));
+    return output_is_folder(path) || (errno = ENOTDIR, cannot(d, path, "several files want a folder"));
 }
 
-bool outputs_write(Outputs *s, const char *where, bool folder)
+bool outputs_write(Outputs *s, const char *where, bool folder, Diag *d)
 {
-    if (folder && !make_folder(s->a, where))
+    if (folder && !make_folder(s->a, where, d))
         return false;
     size_t n = strlen(where);
     const char *slash = n && where[n - 1] == '/' ? "" : "/";
     for (uint32_t i = 0; i < s->n; i++) {
         Output *o = &s->o[i];
         o->path = !folder ? where : !strcmp(where, ".") ? o->leaf : arena_strf(s->a, "%s%s%s", where, slash, o->leaf);
-        if (!output_file(o->path, &o->data))
+        if (!output_file(o->path, &o->data, d))
             return false;
     }
     return true;
@@ -115,7 +115,7 @@ static void put_make_name(Buf *b, const char *s)
     }
 }
 
-bool outputs_rule(const Outputs *s, const char *const *inputs, uint32_t n, const char *path)
+bool outputs_rule(const Outputs *s, const char *const *inputs, uint32_t n, const char *path, Diag *d)
 {
     Buf b = {0};
     for (uint32_t i = 0; i < s->n; i++) {
@@ -129,7 +129,7 @@ bool outputs_rule(const Outputs *s, const char *const *inputs, uint32_t n, const
         put_make_name(&b, inputs[i]);
     }
     buf_puts(&b, "\n");
-    bool ok = !b.failed && output_file(path, &b);
+    bool ok = !b.failed && output_file(path, &b, d);
     buf_free(&b);
     return ok;
 }

@@ -102,6 +102,14 @@ else
     echo "skipped: cubins: no ptxas here"
 fi
 
+# what is no plain file is written to, never replaced
+mkfifo "$tmp/fifo"
+timeout 20 cat "$tmp/fifo" >"$tmp/through" &
+expect 0 timeout 20 "$ligerc" build --ptx -t host,sm_80,sm_90a -D T=bf16 -D packed=true -e plan -o "$tmp/fifo" "$swi"
+wait $!
+same "$tmp/through" "$tmp/a/b/swiglu.plan.txt"
+[ -p "$tmp/fifo" ] || fault "a pipe was replaced by a file"
+
 # what is refused, and that nothing is left behind then
 refused 2 "no pakc; did you mean pack?" "$ligerc" build -e pakc "$swi"
 refused 2 "--emit=ptx: no target given has it; it is of GPUs" "$ligerc" build -e ptx "$swi"

@@ -23,12 +23,7 @@ void show_diagnostics(const Options *o, const Diag *d)
 
 static int run_command(const Options *o)
 {
-    static const struct { const char *name; int (*run)(const Options *); } commands[] = {
-        {"build", cmd_build}, {"check", cmd_check}, {"inspect", cmd_inspect}, {"targets", cmd_targets}, {"ops", cmd_ops}, {"explain", cmd_explain}};
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (!strcmp(o->command, commands[i].name))
-            return commands[i].run(o);
-    return EXIT_USAGE;
+    return o->help ? cmd_help(o) : o->version ? cmd_version(o) : command_find(o->command)->run(o);
 }
 
 /* The forms for programs are one document, there also when it is empty. */

@@ -12,6 +12,16 @@ for f in bin/ligerc "$lib/libliger.so" "$lib/libliger.so.0" include/liger.h incl
     "$lib/cmake/Liger/LigerConfig.cmake" "$lib/cmake/Liger/LigerConfigVersion.cmake" "$lib/cmake/Liger/LigerAddKernels.cmake" share/liger/packs; do
     [ -e "$at/$f" ] || fault "not installed: $f"
 done
+for text in "completions bash:bash-completion/completions/ligerc" "completions zsh:zsh/site-functions/_ligerc"; do
+    # shellcheck disable=SC2086
+    expect 0 "$at/bin/ligerc" ${text%%:*}
+    same "$tmp/out" "$at/share/${text#*:}"
+done
+if command -v scdoc >"$tmp/which"; then
+    grep -q '^\.TH "ligerc" "1"' "$at/share/man/man1/ligerc.1" || fault "no manual page"
+else
+    echo "skipped: the manual page: no scdoc here"
+fi
 for spec in "$root"/specs/*.tile; do
     same "$spec" "$at/share/liger/specs/$(basename "$spec")"
 done

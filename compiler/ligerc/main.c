@@ -53,7 +53,8 @@ int main(int argc, char **argv)
 {
     Options o;
     int status = options_parse(argc, argv, &o);
-    if (status != EXIT_DONE)
-        return status;
-    return strcmp(o.diagnostics, "text") ? run_and_report(&o) : run_command(&o);
+    if (status == EXIT_DONE)
+        status = strcmp(o.diagnostics, "text") ? run_and_report(&o) : run_command(&o);
+    options_free(&o);
+    return status;
 }

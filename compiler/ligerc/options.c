@@ -109,8 +109,11 @@ static int add_fix(Options *o, const char *binding)
     return EXIT_DONE;
 }
 
+/* An option that the parser does not store itself. arg: NULL where it has none. */
 static int handle(Options *o, OptionId id, const char *arg)
 {
+    if (options[id].kind == OPTION_TEXT)
+        *(const char **)((char *)o + options[id].at) = arg;
     switch (id) {
     case OPTION_TARGET:  return add_targets(o, arg);
     case OPTION_EMIT:    return add_emits(o, arg);
@@ -147,7 +150,7 @@ static int take_files(poptContext c, Options *o)
         }
         if (o->nfiles == OPTIONS_MAX_FILES)
             return usage("more than %d files", OPTIONS_MAX_FILES);
-        o->files[o->nfiles++] = strdup(f);
+        o->files[o->nfiles++] = arena_strf(o->words, "%s", f);
     }
     if (!o->command)
         o->command = commands[0].name;
@@ -172,18 +175,16 @@ static int check_given(const Options *o, uint32_t given)
     return o->jobs < 1 ? usage("--jobs=%d: wanted at least 1", o->jobs) : EXIT_DONE;
 }
 
-/* The parser's table: what it stores itself it reports as well, by number + 1. */
+/* The parser's table. Every option is reported by its number + 1; numbers and flags are stored as well. */
 static void fill_table(Options *o, struct poptOption *table)
 {
-    static const unsigned kinds[] = {[OPTION_TEXT] = POPT_ARG_STRING, [OPTION_NUMBER] = POPT_ARG_INT, [OPTION_FLAG] = POPT_ARG_NONE, [OPTION_CALL] = POPT_ARG_STRING};
     for (int i = 0; i < OPTION_COUNT; i++) {
         const Option *p = &options[i];
-        unsigned info = POPT_ARG_NONE;
-        if (p->argument)
-            info = kinds[p->kind];
+        bool stored = p->kind == OPTION_NUMBER || p->kind == OPTION_FLAG;
+        unsigned info = p->kind == OPTION_NUMBER ? POPT_ARG_INT : p->argument ? POPT_ARG_STRING : POPT_ARG_NONE;
         if (p->dashes == 1)
             info |= POPT_ARGFLAG_ONEDASH;
-        table[i] = (struct poptOption){p->name, p->letter, info, p->kind == OPTION_CALL ? NULL : (char *)o + p->at, i + 1, p->doc, p->argument};
+        table[i] = (struct poptOption){p->name, p->letter, info, stored ? (char *)o + p->at : NULL, i + 1, p->doc, p->argument};
     }
     table[OPTION_COUNT] = (struct poptOption)POPT_TABLEEND;
 }
@@ -194,14 +195,19 @@ int options_parse(int argc, char **argv, Options *o)
     uint32_t given = 0;
     int status = EXIT_DONE;
     *o = (Options){.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN), .diagnostics = "text", .format = "text", .color = "auto"};
+    o->words = arena_new();
+    if (!o->words)
+        return usage("memory ran out");
     fill_table(o, table);
     poptContext c = poptGetContext("ligerc", argc, (const char **)argv, table, 0);
     for (int code; status == EXIT_DONE && (code = poptGetNextOpt(c)) != -1;) {
         if (code < -1) {
             status = usage("%s: %s", poptBadOption(c, POPT_BADOPTION_NOALIAS), poptStrerror(code));
         } else {
+            char *arg = poptGetOptArg(c);
             given |= 1u << (code - 1);
-            status = handle(o, (OptionId)(code - 1), options[code - 1].kind == OPTION_CALL ? poptGetOptArg(c) : NULL);
+            status = handle(o, (OptionId)(code - 1), arg ? arena_strf(o->words, "%s", arg) : NULL);
+            free(arg);
         }
     }
     if (status == EXIT_DONE)
@@ -215,4 +221,11 @@ int options_parse(int argc, char **argv, Options *o)
     if (!o->ntargets)
         o->targets[o->ntargets++] = target_get(TARGET_HOST);
     return status;
+}
+
+void options_free(Options *o)
+{
+    if (o->words)
+        arena_free(o->words);
+    o->words = NULL;
 }

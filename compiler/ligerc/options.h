@@ -13,6 +13,7 @@ enum {
 enum { OPTIONS_MAX_FIX = 64, OPTIONS_MAX_FILES = 256 };
 
 typedef struct Options {
+    Arena *words;                            /* holds what the command line said */
     const char *command;                     /* a name of command.def */
     const char *files[OPTIONS_MAX_FILES]; uint32_t nfiles;
     const char *output, *kernel, *schedule, *diagnostics, *format, *color, *depfile;
@@ -43,8 +44,9 @@ typedef struct Command { const char *name; int (*run)(const Options *); const ch
 const Command *command_at(size_t i);                   /* NULL behind the last */
 const Command *command_find(const char *name);         /* NULL when there is none */
 
-/* EXIT_DONE to go on, or EXIT_USAGE with a message printed. */
-int options_parse(int argc, char **argv, Options *o);
+/* EXIT_DONE to go on, or EXIT_USAGE with a message printed. Free it in either case. */
+int  options_parse(int argc, char **argv, Options *o);
+void options_free(Options *o);
 
 /* Opens every file into src (nfiles of them; close them whatever comes back).  EXIT_DONE when all are sound and every binding of the
  * command line names something of one of them; otherwise the diagnostics have been shown. */

@@ -158,12 +158,21 @@ static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, 
 static int check_source(const Options *o, Source *s)
 {
     const char *fix[OPTIONS_MAX_FIX];
-    PipeRequest r = options_request(o, s, fix);
+    PipeRequest r = request_of(o, s, fix);
     PipeResult res;
     Tally t = {0};
+    SchedList scheds;
+    Buf err = {0};
     r.checked_only = true;
     r.general_too = true;
-    if (!options_schedules(o, s->arena, &r) || !pipe_run(&r, s->arena, &s->diag, &res))
+    if (!sched_parse_list(o->schedule, s->arena, &scheds, &err)) {
+        diag_report(&s->diag, DIAG_ERROR, LG_NONE, (Span){0}, "--schedule: %s", err.p);
+        buf_free(&err);
+        return EXIT_USAGE;
+    }
+    r.scheds = scheds.s;
+    r.nscheds = scheds.n;
+    if (!pipe_run(&r, s->arena, &s->diag, &res))
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res.n; i++)
         show_diagnostics(o, &res.units[i].diag);
@@ -181,19 +190,22 @@ static int check_source(const Options *o, Source *s)
 
 int cmd_check(const Options *o)
 {
-    int worst = EXIT_DONE;
     Options both = *o;
     if (!o->said_targets) {
         both.targets[0] = target_get(TARGET_HOST);
         both.targets[1] = target_get(TARGET_SIM);
         both.ntargets = 2;
     }
-    for (uint32_t i = 0; i < o->nfiles; i++) {
-        Source s;
-        int status = source_open(&s, o->files[i]) ? check_source(&both, &s) : s.read_failed ? EXIT_FILE : EXIT_INPUT;
-        show_diagnostics(o, &s.diag);
-        source_close(&s);
+    if (!o->nfiles)
+        return EXIT_USAGE;
+    Source src[OPTIONS_MAX_FILES];
+    int worst = request_open(o, src);
+    bool open = worst == EXIT_DONE;
+    for (uint32_t i = 0; open && i < o->nfiles; i++) {
+        int status = check_source(&both, &src[i]);
+        show_diagnostics(o, &src[i].diag);
         worst = status > worst ? status : worst;
     }
-    return o->nfiles ? worst : EXIT_USAGE;
+    request_close(o, src);
+    return worst;
 }

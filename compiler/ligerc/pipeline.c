@@ -19,35 +19,64 @@ static const char *symbol_of(const PipeUnit *u, const SemaOp *op, uint32_t nth)
     return arena_strf(u->arena, "lgr_%s_%s_v%u", op->name, op->kernels[u->kernel].name, (unsigned)nth);
 }
 
-static bool assemble(PipeVariant *v, Buf *ptx, const PipeUnit *u, const PipeRequest *r, Diag *d)
+static unsigned wants(const PipeRequest *r, unsigned bits) { return (r->want ? r->want : PIPE_CODE) & bits; }
+
+enum { AFTER_LOWERED = PIPE_LLVM | PIPE_PTX | PIPE_OBJECT | PIPE_CODE, AFTER_SCHEDULE = AFTER_LOWERED | PIPE_LOWERED, AFTER_TILE_IR = AFTER_SCHEDULE | PIPE_SCHEDULE };
+
+/* PTX that is both wanted and the code itself is kept twice, so that each has one owner. */
+static bool assemble(PipeVariant *v, const PipeUnit *u, const PipeRequest *r, Diag *d)
 {
-    if (r->ptx_only || r->stop == PIPE_PTX || !ll_ptxas_path()) {
+    if (r->ptx_only || !ll_ptxas_path()) {
         v->kind = LGK_CODE_PTX;
-        v->code = *ptx;
-        return true;
+        buf_put(&v->code, v->ptx.p, v->ptx.n);
+        return !v->code.failed;
     }
     v->kind = LGK_CODE_CUBIN;
-    bool ok = ll_ptxas(ptx->p, ptx->n, u->target, &v->code, v->info, 4, &v->ninfo, d);
-    buf_free(ptx);
+    return ll_ptxas(v->ptx.p, v->ptx.n, u->target, &v->code, v->info, 4, &v->ninfo, d);
+}
+
+static bool emit_gpu(PipeVariant *v, LirFn *const *fns, const PipeUnit *u, const PipeRequest *r, LlSession *ll, const LlOptions *o, Diag *d)
+{
+    if (!wants(r, PIPE_PTX | PIPE_CODE))
+        return true;
+    bool ok = ll_emit_ptx(ll, fns, v->low->nlaunch, u->target, o, &v->ptx, d) && (!wants(r, PIPE_CODE) || assemble(v, u, r, d));
+    if (!wants(r, PIPE_PTX))
+        buf_free(&v->ptx);
     return ok;
+}
+
+static bool emit_host(PipeVariant *v, LirFn *const *fns, const PipeRequest *r, LlSession *ll, const LlOptions *o, Diag *d)
+{
+    if (wants(r, PIPE_OBJECT) && !ll_emit_object(ll, fns, v->low->nlaunch, o, &v->object, d))
+        return false;
+    if (!wants(r, PIPE_CODE))
+        return true;
+    v->kind = LGK_CODE_HOST;
+    return ll_emit_host(ll, fns, v->low->nlaunch, o, &v->code, v->entry, d);
 }
 
 static bool emit(PipeVariant *v, LirFn *const *fns, const PipeUnit *u, const PipeRequest *r, LlSession *ll, Diag *d)
 {
     LlOptions o = {.opt_level = 3, .line_tables = u->target->kind == TGT_GPU, .places = r->source};
-    if (r->stop == PIPE_LLVM)
-        return ll_emit_ir(ll, fns, v->low->nlaunch, u->target, &o, &v->code, d);
-    if (u->target->kind == TGT_HOST) {
-        v->kind = LGK_CODE_HOST;
-        return ll_emit_host(ll, fns, v->low->nlaunch, &o, &v->code, v->entry, d);
-    }
-    if (u->target->kind == TGT_SIM) {       /* the functions themselves: for this process only */
-        v->kind = LGK_CODE_SIM;
-        buf_put(&v->code, fns, sizeof *fns * v->low->nlaunch);
+    if (wants(r, PIPE_LLVM) && u->target->kind != TGT_SIM && !ll_emit_ir(ll, fns, v->low->nlaunch, u->target, &o, &v->llvm, d))
+        return false;
+    if (u->target->kind == TGT_HOST)
+        return emit_host(v, fns, r, ll, &o, d);
+    if (u->target->kind == TGT_GPU)
+        return emit_gpu(v, fns, u, r, ll, &o, d);
+    if (!wants(r, PIPE_CODE))
         return true;
-    }
-    Buf ptx = {0};
-    return ll_emit_ptx(ll, fns, v->low->nlaunch, u->target, &o, &ptx, d) && assemble(v, &ptx, u, r, d);
+    v->kind = LGK_CODE_SIM;                 /* the functions themselves: for this process only */
+    buf_put(&v->code, fns, sizeof *fns * v->low->nlaunch);
+    return !v->code.failed;
+}
+
+static void free_variant(PipeVariant *v)
+{
+    buf_free(&v->code);
+    buf_free(&v->llvm);
+    buf_free(&v->ptx);
+    buf_free(&v->object);
 }
 
 static bool compile_variant(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32_t nest, const Sched *s, LlSession *ll)
@@ -56,7 +85,7 @@ static bool compile_variant(PipeUnit *u, const PipeRequest *r, const TirFn *fn, 
     PipeVariant *v = ARENA_PUSH(u->arena, u->variants, u->n, u->cap);
     v->nest = nest;
     v->sched = *s;
-    if (r->stop == PIPE_SCHEDULE || r->stop == PIPE_TILE_IR)
+    if (!wants(r, AFTER_SCHEDULE))
         return true;
     v->low = low_run(fn, s, u->target, symbol_of(u, r->op, u->n - 1), u->arena, &u->diag);
     for (uint32_t i = 0; v->low && i < v->low->nlaunch; i++) {
@@ -64,7 +93,7 @@ static bool compile_variant(PipeUnit *u, const PipeRequest *r, const TirFn *fn, 
         if (!lir_verify(fns[i], &u->diag))
             return false;
     }
-    return v->low && (r->stop == PIPE_LOWERED || emit(v, fns, u, r, ll, &u->diag));
+    return v->low && (!wants(r, AFTER_LOWERED) || emit(v, fns, u, r, ll, &u->diag));
 }
 
 /* What ptxas says of the variant's i-th launch; NULL when it was not asked. */
@@ -115,7 +144,7 @@ static bool compile_nest(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uin
         if (!compile_variant(u, r, fn, nest, &list.s[i], ll))
             return false;
         if (!r->nscheds && i + 2 < list.n && spills(&u->variants[u->n - 1]))   /* the next one that holds serves; the last two always stay */
-            buf_free(&u->variants[--u->n].code);
+            free_variant(&u->variants[--u->n]);
     }
     return true;
 }
@@ -125,7 +154,7 @@ static bool compile_unit(PipeUnit *u, const PipeRequest *r, LlSession *ll)
     u->fn = sema_kernel(r->op, u->kernel, &u->binding, u->arena, &u->diag);
     if (!u->fn || !tir_verify(u->fn, &u->diag))
         return false;
-    if (r->stop == PIPE_TILE_IR)
+    if (!wants(r, AFTER_TILE_IR))
         return true;
     uint32_t nests = tir_nests(u->fn);
     if (nests > LGK_MAX_NESTS) {
@@ -145,7 +174,7 @@ typedef struct Work { const PipeRequest *r; PipeResult *res; _Atomic uint32_t ne
 static void *work(void *arg)
 {
     Work *w = arg;
-    LlSession *ll = w->r->stop == PIPE_ALL || w->r->stop >= PIPE_LLVM ? ll_open() : NULL;
+    LlSession *ll = wants(w->r, AFTER_LOWERED) ? ll_open() : NULL;
     for (uint32_t i; (i = atomic_fetch_add(&w->next, 1)) < w->res->n;) {
         PipeUnit *u = &w->res->units[i];
         jmp_buf oom;
@@ -242,7 +271,7 @@ void pipe_free(PipeResult *r)
 {
     for (uint32_t i = 0; i < r->n; i++) {
         for (uint32_t j = 0; j < r->units[i].n; j++)
-            buf_free(&r->units[i].variants[j].code);
+            free_variant(&r->units[i].variants[j]);
         arena_free(r->units[i].arena);
     }
     *r = (PipeResult){0};
@@ -255,6 +284,8 @@ static void pack_unit(const PipeUnit *u, PackWriter *w)
         if (!i || v->nest != v[-1].nest)
             pack_target(w, u->target, v->kind, v->nest);
         const LlAsmInfo *info = pipe_info(v, 0);
+        if (!v->low)
+            continue;
         uint32_t code = pack_code(w, v->kind, v->code.p, v->code.n);
         pack_variant(w, &v->sched, v->low, code, v->kind == LGK_CODE_HOST ? v->entry : NULL, info ? info->regs : -1, info ? info->spill_stores : -1);
     }

@@ -24,4 +24,7 @@ void     pack_finish(PackWriter *w, Buf *out);
 /* The typed C header of one op, from a pack as pack_finish() wrote it (8-byte aligned); false when the pack has no such op. */
 bool     pack_header(const void *pack, const char *op, Buf *out);
 
+/* A pack as text to read. plan: only what is decided before code is made, the same on every machine. */
+void     pack_manifest(const void *pack, bool plan, Arena *a, Buf *out);
+
 #endif

@@ -52,6 +52,8 @@ const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t);
 
 /* The model's choices for one kernel on one target: variants from most special to the one that always holds. */
 typedef struct SchedList { Sched *s; uint32_t n, cap; } SchedList;
+/* Several, separated by `;`; as sched_parse. NULL is none. */
+bool sched_parse_list(const char *text, Arena *a, SchedList *out, Buf *err);
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
 /* The model's cost in microseconds for `rows` rows of length `n` (performance.md's terms). */
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n);

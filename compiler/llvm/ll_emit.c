@@ -215,7 +215,7 @@ static LlVal emit_op(Ll *l, const LirOp *o)
 
 static bool pure(const LirOp *o)
 {
-    return o->op <= LIR_STEPS || (o->op >= LIR_ADD && o->op <= LIR_CONCAT);
+    return o->op <= LIR_STEPS || (o->op >= LIR_ADD && o->op <= LIR_CONCAT && o->op != LIR_INSERT);
 }
 
 static bool uses(const LirOp *o, const uint32_t *member, uint32_t n)

@@ -62,6 +62,7 @@ typedef struct Low {
     /* the current vector */
     int     k;
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
+    LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory */
     Mask    mask;
     LirVal *row;                      /* by TirVal, for vector k in this phase */
     LirVal *kept;                     /* [load * per + k]: packed row values */
@@ -75,6 +76,9 @@ typedef struct Low {
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
     LirVal   slot;                    /* i32 byte offset of the current stage */
 } Low;
+
+/* Is the row walked in a loop, so that running reductions are variables? */
+static inline bool low_loops(const Low *w) { return w->s->len == LEN_ANY || w->s->unroll; }
 
 /* low_value.c: values */
 LirVal low_scalar(Low *w, TirVal v);
@@ -99,6 +103,7 @@ LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
 void   low_plan_smem(Low *w);
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
+int    low_first_part(const Low *w);           /* vectors of a row in the first of two groups of copies */
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 
 /* low_reduce.c: along the row */

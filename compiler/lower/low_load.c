@@ -63,6 +63,8 @@ void low_plan_smem(Low *w)
 static LirVal slot_addr(Low *w, uint32_t base, LirVal index, uint32_t threads, uint32_t bytes)
 {
     LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, bytes));
+    if (w->turn_k)
+        at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)threads * bytes)));
     return lir_op2(w->fn, LIR_ADD, at, low_ci(w, base + (uint32_t)w->k * threads * bytes));
 }
 
@@ -170,6 +172,9 @@ LirVal low_kept_load(Low *w, uint32_t load)
     return v;
 }
 
+/* Half of the turns. */
+int low_first_part(const Low *w) { return w->s->per / w->s->unroll / 2 * w->s->unroll; }
+
 static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
 {
     const RowMem *m = &w->rv->load[load];
@@ -182,14 +187,15 @@ static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
 }
 
 /* Starts the copies of one instance (already set by low_set_instance, with its own guard) into the given stage: as one group, or
- * in a one-shot block a group a vector, which are then taken as they come. */
+ * in a one-shot block a group a vector (or, for a loop, two parts), which are then taken as they come. */
 void low_async_issue(Low *w, LirVal inside, LirVal slot)
 {
     for (w->k = 0; w->k < w->s->per; w->k++) {
         for (uint32_t i = 0; i < w->rv->nload; i++)
             if (is_async(w, i))
                 copy_vector(w, i, inside, slot);
-        if (w->s->grid == GRID_ONESHOT || w->k + 1 == w->s->per)
+        bool part = w->s->unroll ? w->k + 1 == low_first_part(w) : w->s->grid == GRID_ONESHOT;
+        if (part || w->k + 1 == w->s->per)
             lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1});
     }
     w->k = 0;

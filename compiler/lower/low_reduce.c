@@ -77,7 +77,7 @@ void low_red_merge(Low *w, const Red *into, const Red *from)
 
 void low_red_update(Low *w, Red *r)
 {
-    bool loop = w->s->len == LEN_ANY;
+    bool loop = low_loops(w);
     if (r->kind == RED_PICK)
         return;
     LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->s->vec));
@@ -117,7 +117,7 @@ static Partial lane_total(Low *w, Red *r)
         return t;
     }
     for (uint32_t i = 0; i < r->nacc; i++) {
-        LirVal v = w->s->len == LEN_ANY ? lir_op1(w->fn, LIR_GET, r->acc[i]) : r->acc[i];
+        LirVal v = low_loops(w) ? lir_op1(w->fn, LIR_GET, r->acc[i]) : r->acc[i];
         t.v[0] = t.v[0] ? lir_op2(w->fn, merge_op(r->kind), t.v[0], v) : v;
     }
     if (!t.v[0])

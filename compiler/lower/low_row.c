@@ -227,6 +227,50 @@ static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         r[i] = total[i];
 }
 
+/* Turns from..to over a row in shared memory.  A lane past the row's end sits out, so that nothing else is masked. */
+static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, int from, int to)
+{
+    if (from == to)
+        return;
+    LirVal *loaded = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM), var = lir_op1(w->fn, LIR_VAR, low_ci(w, from));
+    w->turn_k = loop_begin(w, var, low_ci(w, to));
+    w->turn = lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)w->lanes * w->s->vec));
+    for (w->k = 0; w->k < w->s->unroll; w->k++) {
+        low_mask(w);
+        bool part = w->mask.kind == MASK_WHOLE;
+        if (part)
+            mark(w, LIR_IF, w->mask.in);
+        w->mask = (Mask){MASK_FULL, 0, 0, 0};
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            if (need[i])
+                loaded[i] = low_kept_load(w, i);
+        one_vector(w, p, r, n, loaded, need);
+        if (part)
+            mark(w, LIR_END, 0);
+    }
+    w->k = 0;
+    LirVal at = w->turn_k;
+    w->turn = w->turn_k = 0;
+    loop_end(w, var, at, low_ci(w, w->s->unroll));
+}
+
+static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+{
+    bool arriving = w->s->async == ASYNC_CP && p == 0;
+    int part = arriving ? low_first_part(w) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        r[i].nacc = (uint32_t)w->s->unroll;
+        low_red_open(w, &r[i]);
+    }
+    if (part) {
+        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 1});
+        smem_turns(w, p, r, n, need, 0, part);
+    }
+    if (arriving)
+        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
+    smem_turns(w, p, r, n, need, part, w->s->per);
+}
+
 static void phase(Low *w, int p)
 {
     Red r[LOW_MAX_RED];
@@ -237,6 +281,8 @@ static void phase(Low *w, int p)
     loads_of_phase(w, p, r, n, need);
     if (w->s->len == LEN_ANY && !w->s->split)
         row_loop(w, p, r, n, need);
+    else if (w->s->unroll)
+        smem_loop(w, p, r, n, need);
     else
         vectors(w, p, r, n, need);
     low_red_finish(w, r, n);

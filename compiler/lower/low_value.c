@@ -141,9 +141,49 @@ void low_scalars_of_phase(Low *w, int p)
     }
 }
 
+static bool is_place(const Low *w, TirVal v)     /* iota along the row, as i32 */
+{
+    const TirOp *o = &w->tir->ops[v];
+    return o->op == TIR_CAST && o->dt == DT_I32 && w->rv->is_row[v] && w->tir->ops[o->a[0]].op == TIR_IOTA;
+}
+
+/* i32(iota(N)) == i32(t) ? a : b with scalars t and a: one element at most, so not a comparison for each. 0: another select. */
+static LirVal one_element(Low *w, const TirOp *o)
+{
+    const TirOp *eq = &w->tir->ops[o->a[0]];
+    if (w->host || eq->op != TIR_EQ || w->s->vec == 1 || w->rv->is_row[o->a[1]] || !w->rv->is_row[o->a[2]])
+        return 0;
+    TirVal t = is_place(w, eq->a[0]) ? eq->a[1] : is_place(w, eq->a[1]) ? eq->a[0] : 0;
+    if (!t || w->rv->is_row[t] || w->tir->ops[t].dt != DT_I32)
+        return 0;
+    LirVal at = lir_op2(w->fn, LIR_SUB, low_scalar(w, t), low_position(w)), b = lir_splat(w->fn, low_row(w, o->a[2]), w->s->vec);
+    return lir_add(w->fn, (LirOp){.op = LIR_INSERT, .dt = o->dt, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {b, low_scalar(w, o->a[1]), at}, .sp = o->sp});
+}
+
+/* exp(x - s - ..) with scalars s, for 16-bit results: 2**(x*log2(e) - c), one fma. 0: another exp. */
+static LirVal exp_shifted(Low *w, const TirOp *o)
+{
+    TirVal x = o->a[0];
+    LirVal by = 0;
+    if (w->host || w->fn->precise || o->dt != DT_F32)
+        return 0;
+    for (; w->tir->ops[x].op == TIR_SUB && w->rv->is_row[w->tir->ops[x].a[0]] && !w->rv->is_row[w->tir->ops[x].a[1]]; x = w->tir->ops[x].a[0]) {
+        LirVal s = low_scalar(w, w->tir->ops[x].a[1]);
+        by = by ? lir_op2(w->fn, LIR_ADD, by, s) : s;
+    }
+    if (!by || !w->rv->is_row[x])
+        return 0;
+    LirVal log2e = lir_cf(w->fn, DT_F32, 1, 1.4426950408889634), c = lir_op1(w->fn, LIR_NEG, lir_op2(w->fn, LIR_MUL, by, log2e));
+    LirVal v = lir_splat(w->fn, low_row(w, x), w->s->vec), k = lir_splat(w->fn, log2e, w->s->vec);
+    return lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, v, k, lir_splat(w->fn, c, w->s->vec)));
+}
+
 static LirVal emit_row(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
+    LirVal special = o->op == TIR_SELECT ? one_element(w, o) : o->op == TIR_EXP ? exp_shifted(w, o) : 0;
+    if (special)
+        return special;
     switch (o->op) {
     case TIR_LOAD:
         for (uint32_t i = 0; i < w->rv->nload; i++)

@@ -28,6 +28,8 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s)
         return "the lanes do not hold a row of n elements";
     if (s->len == LEN_EXACT && s->align == ALIGN_VEC && s->n % s->vec)
         return "n is not a multiple of the vector";
+    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align != ALIGN_VEC || s->wkeep != WKEEP_LOAD))
+        return "unroll wants rows kept in shared memory by one-shot blocks, aligned, in a number of turns";
     if (s->split && (f->reductions || f->accs || s->grid != GRID_ONESHOT || s->align == ALIGN_SHIFT || s->len == LEN_CAP))
         return "split wants a kernel without reductions, one block a tile, and any or exact length";
     if (s->len == LEN_ANY && !s->split && s->keep != KEEP_RELOAD && f->phases > 1)

@@ -131,6 +131,18 @@ static void run_concat(Sim *s, Step *st)
     sim_taint(s, st);
 }
 
+static void run_insert(Sim *s, Step *st)
+{
+    size_t row = (size_t)st->lanes * st->bytes;
+    memcpy(st->d, st->a[0], row * s->threads);
+    sim_taint(s, st);
+    for (uint32_t t = 0; t < s->threads; t++) {
+        uint32_t i = ((const uint32_t *)st->a[2])[t];
+        if (i < st->lanes)
+            memcpy((char *)st->d + t * row + i * st->bytes, (char *)st->a[1] + t * st->bytes, st->bytes);
+    }
+}
+
 /* Halves of every thread's vector side by side in wide[0] and wide[1]. */
 static void split(Sim *s, const void *v, uint32_t half, uint32_t bytes)
 {
@@ -203,6 +215,7 @@ bool sim_plan_vec(Sim *s, Step *st)
     case LIR_SPLAT:   st->run = run_splat; return true;
     case LIR_EXTRACT: st->run = run_extract; return true;
     case LIR_CONCAT:  st->run = run_concat; return true;
+    case LIR_INSERT:  st->run = run_insert; return true;
     case LIR_HSUM: case LIR_HMAX: case LIR_HMIN:
                       st->run = run_fold;
                       st->elem = sim_elem(fold_op(op), st->bytes == 2 ? DT_F32 : st->o->dt);

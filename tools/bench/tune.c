@@ -1,8 +1,9 @@
 /* tune.c: times every variant of a bundle that serves a case, each checked before it is timed.
  *
- * usage: lgr_tune BUNDLE OUT.csv [--rounds N] CASE ...        CASE: see measure.h
+ * usage: lgr_tune BUNDLE OUT.csv [--rounds N] [--with PACK] CASE ...        CASE: see measure.h
  *
- * A bundle is a pack whose variants are the candidates (`ligerc build -s "A; B; .."`), with the host target and the copy op.
+ * A bundle is a pack whose variants are the candidates (`ligerc build -s "A; B; .."`), with the host target; the copy op may come
+ * from another pack (--with).
  * Each case runs in a process of its own: a candidate that crashes, hangs or is wrong is a row of the result, and the others go on in
  * a new process.  Candidates are timed interleaved, in graphs over rotated buffers, so that the L2 cache is cold.
  */
@@ -17,7 +18,7 @@
 
 enum { MAX_CANDIDATES = 512, PATIENCE = 120 };
 
-typedef struct Tune { const char *bundle, *out, *text; int rounds, only; int dead[MAX_CANDIDATES], ndead; } Tune;
+typedef struct Tune { const char *bundle, *out, *with, *text; int rounds, only; int dead[MAX_CANDIDATES], ndead; } Tune;
 
 static bool is_dead(const Tune *t, int v)
 {
@@ -32,7 +33,8 @@ static void open_all(const Tune *t, Measure *m)
     const char *why;
     *m = (Measure){.block_bytes = 8 << 20};
     m->block = malloc(m->block_bytes);
-    if (lgr_context_create(NULL, &m->ctx) != LGR_OK || lgr_pack_open(m->ctx, t->bundle) != LGR_OK)
+    if (lgr_context_create(NULL, &m->ctx) != LGR_OK || lgr_pack_open(m->ctx, t->bundle) != LGR_OK ||
+        (t->with && lgr_pack_open(m->ctx, t->with) != LGR_OK))
         measure_die(t->bundle);
     m->gpu = gpu_open(&why);
     if (!m->gpu) {
@@ -56,6 +58,18 @@ static void row(const Tune *t, FILE *f, const lgr_choice *ch, double us, double 
     fprintf(f, "\"%s\",%u,%.3f,%.3f,%.2f,%zu,%.2e,%d,%d,%s,%s\n", t->text, ch->variant, us, copy, us > 0 ? 100 * copy / us : 0, bytes, err, ch->registers, ch->spills, fate,
             ch->schedule);
     fflush(f);
+}
+
+/* The largest workspace of all candidates, before graphs hold its address. */
+static void reserve(Measure *m, Set *s, int sets, Set *small, lgr_choice first)
+{
+    for (uint32_t v = 0; v < first.variants; v++)
+        for (int i = 0; i <= sets; i++) {
+            Set *one = i < sets ? &s[i] : small;
+            one->call.variant = v + 1;
+            one->call.nest = first.nest;
+            measure_workspace(m, one);
+        }
 }
 
 /* Runs in the child.  What it is about to launch goes into the pipe first, so that the parent knows whom to blame. */
@@ -82,6 +96,7 @@ static void run_case(const Tune *t, int pipe)
     for (int i = 1; i < sets; i++)
         measure_set(&m, true, &c, &s[i]);
     double copy = measure_copy(&m, bytes);
+    reserve(&m, s, sets, &small_dev, first);
     for (int v = 0; v < (int)first.variants && v < MAX_CANDIDATES; v++) {
         if (is_dead(t, v))
             continue;
@@ -149,7 +164,7 @@ int main(int argc, char **argv)
 {
     Tune t = {.bundle = argc > 1 ? argv[1] : NULL, .out = argc > 2 ? argv[2] : NULL, .rounds = MEASURE_ROUNDS};
     if (argc < 4) {
-        fprintf(stderr, "usage: lgr_tune BUNDLE OUT.csv [--rounds N] CASE ...\n");
+        fprintf(stderr, "usage: lgr_tune BUNDLE OUT.csv [--rounds N] [--with PACK] CASE ...\n");
         return 2;
     }
     FILE *f = fopen(t.out, "w");
@@ -160,6 +175,10 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i++) {
         if (!strcmp(argv[i], "--rounds") && i + 1 < argc) {
             t.rounds = atoi(argv[++i]);
+            continue;
+        }
+        if (!strcmp(argv[i], "--with") && i + 1 < argc) {
+            t.with = argv[++i];
             continue;
         }
         t.text = argv[i];

@@ -103,6 +103,8 @@ LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
 void   low_plan_smem(Low *w);
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
+LirVal low_mask_full(Low *w);                 /* of a MASK_PART: bool */
+LirVal low_mask_some(Low *w);
 int    low_first_part(const Low *w);           /* vectors of a row in the first of two groups of copies */
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 

@@ -173,30 +173,85 @@ LirVal low_kept_load(Low *w, uint32_t load)
 }
 
 /* Half of the turns. */
-int low_first_part(const Low *w) { return w->s->per / w->s->unroll / 2 * w->s->unroll; }
+int low_first_part(const Low *w) { return w->s->align == ALIGN_SHIFT ? 0 : w->s->per / w->s->unroll / 2 * w->s->unroll; }
+
+/* bool: vector k lies inside the row with all its elements. */
+LirVal low_mask_full(Low *w)
+{
+    LirVal lo = lir_op2(w->fn, LIR_LE, w->mask.lo, low_ci(w, 0)), hi = lir_op2(w->fn, LIR_GE, w->mask.hi, low_ci(w, w->s->vec));
+    return lir_op2(w->fn, LIR_AND, lo, hi);
+}
+
+/* bool: with some of them. */
+LirVal low_mask_some(Low *w)
+{
+    LirVal lo = lir_op2(w->fn, LIR_LT, w->mask.lo, low_ci(w, w->s->vec)), hi = lir_op2(w->fn, LIR_GT, w->mask.hi, low_ci(w, 0));
+    return lir_op2(w->fn, LIR_AND, lo, hi);
+}
+
+static void mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }
 
 static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
 {
     const RowMem *m = &w->rv->load[load];
     LirVal base = base_of(w, load);
     low_mask(w);
-    LirVal guard = w->rv->guard[m->op] ? low_guard(w, m->op) : 0;
-    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? low_and(w, w->mask.in, inside) : inside, guard);
+    LirVal guard = low_and(w, inside, w->rv->guard[m->op] ? low_guard(w, m->op) : 0), at = async_addr(w, load, slot);
+    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : w->mask.kind == MASK_PART ? low_mask_full(w) : 0, guard);
     lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
-                           .a = {async_addr(w, load, slot), low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
+                           .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
+    if (w->mask.kind != MASK_PART)
+        return;
+    /* the ends of a row that begins or ends between vectors */
+    mark(w, LIR_IF, low_and(w, low_and(w, lir_op1(w->fn, LIR_NOT, low_mask_full(w)), low_mask_some(w)), guard));
+    sts(w, load, at, low_load_vec(w, base, m, load_dt(w, load), 0));
+    mark(w, LIR_END, 0);
+}
+
+static void copy_all(Low *w, LirVal inside, LirVal slot)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (is_async(w, i))
+            copy_vector(w, i, inside, slot);
+}
+
+static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
+
+/* Rows that begin anywhere: a loop, since every vector may be an end. */
+static void copy_in_a_loop(Low *w, LirVal inside, LirVal slot)
+{
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (is_async(w, i)) {               /* what the copies need stands before the loop */
+            base_of(w, i);
+            low_guard(w, w->rv->load[i].op);
+        }
+    mark(w, LIR_LOOP, 0);
+    LirVal at = lir_op1(w->fn, LIR_GET, var);
+    mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, at, low_ci(w, w->s->per)));
+    w->turn_k = at;
+    w->turn = lir_op2(w->fn, LIR_MUL, at, low_ci(w, (int64_t)w->lanes * w->s->vec));
+    w->k = 0;
+    copy_all(w, inside, slot);
+    w->turn = w->turn_k = 0;
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, at, low_ci(w, 1)));
+    mark(w, LIR_END, 0);
+    commit(w);
 }
 
 /* Starts the copies of one instance (already set by low_set_instance, with its own guard) into the given stage: as one group, or
  * in a one-shot block a group a vector (or, for a loop, two parts), which are then taken as they come. */
 void low_async_issue(Low *w, LirVal inside, LirVal slot)
 {
+    if (w->s->align == ALIGN_SHIFT) {
+        copy_in_a_loop(w, inside, slot);
+        return;
+    }
     for (w->k = 0; w->k < w->s->per; w->k++) {
-        for (uint32_t i = 0; i < w->rv->nload; i++)
-            if (is_async(w, i))
-                copy_vector(w, i, inside, slot);
+        copy_all(w, inside, slot);
         bool part = w->s->unroll ? w->k + 1 == low_first_part(w) : w->s->grid == GRID_ONESHOT;
         if (part || w->k + 1 == w->s->per)
-            lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1});
+            commit(w);
     }
     w->k = 0;
 }

@@ -227,6 +227,14 @@ static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         r[i] = total[i];
 }
 
+static void kept_vector(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i])
+            loaded[i] = low_kept_load(w, i);
+    one_vector(w, p, r, n, loaded, need);
+}
+
 /* Turns from..to over a row in shared memory.  A lane past the row's end sits out, so that nothing else is masked. */
 static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, int from, int to)
 {
@@ -237,15 +245,19 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
     w->turn = lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)w->lanes * w->s->vec));
     for (w->k = 0; w->k < w->s->unroll; w->k++) {
         low_mask(w);
-        bool part = w->mask.kind == MASK_WHOLE;
-        if (part)
-            mark(w, LIR_IF, w->mask.in);
+        Mask m = w->mask;
+        if (m.kind != MASK_FULL)
+            mark(w, LIR_IF, m.kind == MASK_WHOLE ? m.in : low_mask_full(w));
         w->mask = (Mask){MASK_FULL, 0, 0, 0};
-        for (uint32_t i = 0; i < w->rv->nload; i++)
-            if (need[i])
-                loaded[i] = low_kept_load(w, i);
-        one_vector(w, p, r, n, loaded, need);
-        if (part)
+        kept_vector(w, p, r, n, need, loaded);
+        if (m.kind == MASK_PART) {           /* the row's ends */
+            mark(w, LIR_ELSE, 0);
+            w->mask = m;
+            mark(w, LIR_IF, low_mask_some(w));
+            kept_vector(w, p, r, n, need, loaded);
+            mark(w, LIR_END, 0);
+        }
+        if (m.kind != MASK_FULL)
             mark(w, LIR_END, 0);
     }
     w->k = 0;

@@ -28,8 +28,8 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s)
         return "the lanes do not hold a row of n elements";
     if (s->len == LEN_EXACT && s->align == ALIGN_VEC && s->n % s->vec)
         return "n is not a multiple of the vector";
-    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align != ALIGN_VEC || s->wkeep != WKEEP_LOAD))
-        return "unroll wants rows kept in shared memory by one-shot blocks, aligned, in a number of turns";
+    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || (s->align == ALIGN_SHIFT && s->async == ASYNC_NONE) || s->wkeep != WKEEP_LOAD))
+        return "unroll wants rows kept in shared memory by one-shot blocks, in vectors, in a number of turns";
     if (s->split && (f->reductions || f->accs || s->grid != GRID_ONESHOT || s->align == ALIGN_SHIFT || s->len == LEN_CAP))
         return "split wants a kernel without reductions, one block a tile, and any or exact length";
     if (s->len == LEN_ANY && !s->split && s->keep != KEEP_RELOAD && f->phases > 1)
@@ -44,8 +44,8 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
     if (s->align == ALIGN_SHIFT) {
         if (t->kind == TGT_HOST || !power_of_two(s->vec) || f->max_elem_bytes != f->min_elem_bytes)
             return "align=shift wants streams of one element size, on a GPU";
-        if (s->wkeep != WKEEP_LOAD || s->acc == ACC_MEM || f->accs || s->async != ASYNC_NONE || s->len == LEN_ANY)
-            return "align=shift holds no operands, sums or asynchronous slots";
+        if (s->wkeep != WKEEP_LOAD || s->acc == ACC_MEM || f->accs || (s->async != ASYNC_NONE && !s->unroll) || s->len == LEN_ANY)
+            return "align=shift holds no operands or sums, and asynchronous slots in a loop only";
     }
     if (f->strided || (f->offset && s->align == ALIGN_SHIFT))
         return "a strided or offset slice is read element by element";
@@ -60,7 +60,7 @@ static const char *async_illegal(const SchedFacts *f, const Sched *s, const Targ
         return "the target has no asynchronous copies";
     if (s->grid == GRID_PERSISTENT ? s->stages < 2 : s->stages != 1 || s->keep != KEEP_SMEM)
         return "asynchronous copies want a persistent grid and two stages or more, or a one-shot one that keeps its rows in shared memory";
-    if (s->align != ALIGN_VEC || s->len == LEN_ANY || !f->row_loads)
+    if (s->align == ALIGN_SCALAR || s->len == LEN_ANY || !f->row_loads)
         return "asynchronous copies want aligned vectors and a whole row in the lanes";
     if (s->vec * f->max_elem_bytes > 16 || s->vec * f->min_elem_bytes < 4)
         return "an asynchronous copy is 4, 8 or 16 bytes";

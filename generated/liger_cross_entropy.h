@@ -32,6 +32,11 @@ typedef enum lgr_cross_entropy_capped {
     LGR_CROSS_ENTROPY_CAPPED_TRUE = 1
 } lgr_cross_entropy_capped;
 
+typedef enum lgr_cross_entropy_scaled {
+    LGR_CROSS_ENTROPY_SCALED_FALSE = 0,
+    LGR_CROSS_ENTROPY_SCALED_TRUE = 1
+} lgr_cross_entropy_scaled;
+
 typedef enum lgr_cross_entropy_divided {
     LGR_CROSS_ENTROPY_DIVIDED_FALSE = 0,
     LGR_CROSS_ENTROPY_DIVIDED_TRUE = 1
@@ -74,6 +79,7 @@ typedef struct lgr_cross_entropy_forward_args {
     lgr_cross_entropy_weighted weighted; /* false unless set */
     lgr_cross_entropy_smoothed smoothed; /* false unless set */
     lgr_cross_entropy_capped capped; /* false unless set */
+    lgr_cross_entropy_scaled scaled; /* false unless set */
     lgr_cross_entropy_divided divided; /* false unless set */
     lgr_cross_entropy_with_z with_z; /* false unless set */
     lgr_cross_entropy_with_lse with_lse; /* false unless set */
@@ -95,6 +101,7 @@ static inline lgr_status lgr_cross_entropy_forward_init(lgr_context *ctx, lgr_cr
     args->weighted = (lgr_cross_entropy_weighted)0;
     args->smoothed = (lgr_cross_entropy_smoothed)0;
     args->capped = (lgr_cross_entropy_capped)0;
+    args->scaled = (lgr_cross_entropy_scaled)0;
     args->divided = (lgr_cross_entropy_divided)0;
     args->with_z = (lgr_cross_entropy_with_z)0;
     args->with_lse = (lgr_cross_entropy_with_lse)0;
@@ -126,7 +133,7 @@ static inline lgr_status lgr_cross_entropy_forward(lgr_context *lgr_ctx, const l
 {
     const DLTensor *lgr_tensors[16];
     lgr_scalar lgr_scalars[6];
-    int32_t lgr_options[12];
+    int32_t lgr_options[13];
     lgr_call lgr_c;
     lgr_tensors[0] = x;
     lgr_tensors[1] = target;
@@ -153,12 +160,13 @@ static inline lgr_status lgr_cross_entropy_forward(lgr_context *lgr_ctx, const l
     lgr_options[2] = (int32_t)lgr_a->weighted;
     lgr_options[3] = (int32_t)lgr_a->smoothed;
     lgr_options[4] = (int32_t)lgr_a->capped;
-    lgr_options[5] = (int32_t)lgr_a->divided;
-    lgr_options[6] = (int32_t)lgr_a->with_z;
-    lgr_options[7] = (int32_t)lgr_a->with_lse;
-    lgr_options[8] = (int32_t)lgr_a->with_argmax;
-    lgr_options[9] = (int32_t)lgr_a->with_logprob;
-    lgr_options[10] = (int32_t)lgr_a->with_entropy;
+    lgr_options[5] = (int32_t)lgr_a->scaled;
+    lgr_options[6] = (int32_t)lgr_a->divided;
+    lgr_options[7] = (int32_t)lgr_a->with_z;
+    lgr_options[8] = (int32_t)lgr_a->with_lse;
+    lgr_options[9] = (int32_t)lgr_a->with_argmax;
+    lgr_options[10] = (int32_t)lgr_a->with_logprob;
+    lgr_options[11] = (int32_t)lgr_a->with_entropy;
     lgr_c.size = sizeof lgr_c;
     lgr_c.kernel = lgr_a->kernel;
     lgr_c.tensors = lgr_tensors;
@@ -167,7 +175,7 @@ static inline lgr_status lgr_cross_entropy_forward(lgr_context *lgr_ctx, const l
     lgr_c.scalars = lgr_scalars;
     lgr_c.nscalars = 5;
     lgr_c.options = lgr_options;
-    lgr_c.noptions = 11;
+    lgr_c.noptions = 12;
     lgr_c.stream = lgr_stream;
     lgr_c.workspace = lgr_workspace;
     lgr_c.workspace_size = lgr_workspace_bytes;
@@ -179,7 +187,7 @@ static inline lgr_status lgr_cross_entropy_forward_workspace(lgr_context *lgr_ct
 {
     const DLTensor *lgr_tensors[16];
     lgr_scalar lgr_scalars[6];
-    int32_t lgr_options[12];
+    int32_t lgr_options[13];
     lgr_call lgr_c;
     lgr_tensors[0] = x;
     lgr_tensors[1] = target;
@@ -206,12 +214,13 @@ static inline lgr_status lgr_cross_entropy_forward_workspace(lgr_context *lgr_ct
     lgr_options[2] = (int32_t)lgr_a->weighted;
     lgr_options[3] = (int32_t)lgr_a->smoothed;
     lgr_options[4] = (int32_t)lgr_a->capped;
-    lgr_options[5] = (int32_t)lgr_a->divided;
-    lgr_options[6] = (int32_t)lgr_a->with_z;
-    lgr_options[7] = (int32_t)lgr_a->with_lse;
-    lgr_options[8] = (int32_t)lgr_a->with_argmax;
-    lgr_options[9] = (int32_t)lgr_a->with_logprob;
-    lgr_options[10] = (int32_t)lgr_a->with_entropy;
+    lgr_options[5] = (int32_t)lgr_a->scaled;
+    lgr_options[6] = (int32_t)lgr_a->divided;
+    lgr_options[7] = (int32_t)lgr_a->with_z;
+    lgr_options[8] = (int32_t)lgr_a->with_lse;
+    lgr_options[9] = (int32_t)lgr_a->with_argmax;
+    lgr_options[10] = (int32_t)lgr_a->with_logprob;
+    lgr_options[11] = (int32_t)lgr_a->with_entropy;
     lgr_c.size = sizeof lgr_c;
     lgr_c.kernel = lgr_a->kernel;
     lgr_c.tensors = lgr_tensors;
@@ -220,7 +229,7 @@ static inline lgr_status lgr_cross_entropy_forward_workspace(lgr_context *lgr_ct
     lgr_c.scalars = lgr_scalars;
     lgr_c.nscalars = 5;
     lgr_c.options = lgr_options;
-    lgr_c.noptions = 11;
+    lgr_c.noptions = 12;
     lgr_c.stream = NULL;
     lgr_c.workspace = NULL;
     lgr_c.workspace_size = 0;
@@ -232,7 +241,7 @@ static inline lgr_status lgr_cross_entropy_forward_prepare(lgr_context *lgr_ctx,
 {
     const DLTensor *lgr_tensors[16];
     lgr_scalar lgr_scalars[6];
-    int32_t lgr_options[12];
+    int32_t lgr_options[13];
     lgr_call lgr_c;
     lgr_tensors[0] = x;
     lgr_tensors[1] = target;
@@ -259,12 +268,13 @@ static inline lgr_status lgr_cross_entropy_forward_prepare(lgr_context *lgr_ctx,
     lgr_options[2] = (int32_t)lgr_a->weighted;
     lgr_options[3] = (int32_t)lgr_a->smoothed;
     lgr_options[4] = (int32_t)lgr_a->capped;
-    lgr_options[5] = (int32_t)lgr_a->divided;
-    lgr_options[6] = (int32_t)lgr_a->with_z;
-    lgr_options[7] = (int32_t)lgr_a->with_lse;
-    lgr_options[8] = (int32_t)lgr_a->with_argmax;
-    lgr_options[9] = (int32_t)lgr_a->with_logprob;
-    lgr_options[10] = (int32_t)lgr_a->with_entropy;
+    lgr_options[5] = (int32_t)lgr_a->scaled;
+    lgr_options[6] = (int32_t)lgr_a->divided;
+    lgr_options[7] = (int32_t)lgr_a->with_z;
+    lgr_options[8] = (int32_t)lgr_a->with_lse;
+    lgr_options[9] = (int32_t)lgr_a->with_argmax;
+    lgr_options[10] = (int32_t)lgr_a->with_logprob;
+    lgr_options[11] = (int32_t)lgr_a->with_entropy;
     lgr_c.size = sizeof lgr_c;
     lgr_c.kernel = lgr_a->kernel;
     lgr_c.tensors = lgr_tensors;
@@ -273,7 +283,7 @@ static inline lgr_status lgr_cross_entropy_forward_prepare(lgr_context *lgr_ctx,
     lgr_c.scalars = lgr_scalars;
     lgr_c.nscalars = 5;
     lgr_c.options = lgr_options;
-    lgr_c.noptions = 11;
+    lgr_c.noptions = 12;
     lgr_c.stream = NULL;
     lgr_c.workspace = NULL;
     lgr_c.workspace_size = 0;

@@ -189,6 +189,24 @@ static void fill_table(Options *o, struct poptOption *table)
     table[OPTION_COUNT] = (struct poptOption)POPT_TABLEEND;
 }
 
+/* The table of --tuned; `none` is an empty one. */
+static int read_tuned(Options *o)
+{
+    Buf b = {0};
+    char piece[4096];
+    FILE *f = o->tuned && strcmp(o->tuned, "none") ? fopen(o->tuned, "r") : NULL;
+    if (o->tuned && strcmp(o->tuned, "none") && !f)
+        return usage("--tuned: %s cannot be read", o->tuned);
+    for (size_t n; f && (n = fread(piece, 1, sizeof piece, f)) > 0;)
+        buf_put(&b, piece, n);
+    if (f)
+        fclose(f);
+    if (o->tuned)
+        o->tuned_text = arena_strn(o->words, b.p ? b.p : "", b.n);
+    buf_free(&b);
+    return EXIT_DONE;
+}
+
 int options_parse(int argc, char **argv, Options *o)
 {
     struct poptOption table[OPTION_COUNT + 1];
@@ -212,6 +230,8 @@ int options_parse(int argc, char **argv, Options *o)
     }
     if (status == EXIT_DONE)
         status = take_files(c, o);
+    if (status == EXIT_DONE)
+        status = read_tuned(o);
     poptFreeContext(c);
     if (status == EXIT_DONE)
         status = check_given(o, given);

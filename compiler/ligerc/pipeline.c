@@ -113,8 +113,28 @@ static bool spills(const PipeVariant *v)
     return false;
 }
 
-/* The schedules of one nest.  One asked for by name must be legal for a kernel's only nest; of several it takes those it fits. */
-static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, bool only, SchedList *list)
+/* "T=bf16,W=bf16": what the kernel's types are bound to, as tables of measured schedules have it. */
+static const char *types_of(const PipeUnit *u, const SemaOp *op)
+{
+    const char *text = NULL;
+    for (uint32_t i = 0; i < op->ntypes; i++)
+        if (op->kernels[u->kernel].types >> i & 1)
+            text = arena_strf(u->arena, "%s%s%s=%s", text ? text : "", text ? "," : "", op->types[i].name, dt_name(op->types[i].choice[u->binding.type[i]]));
+    return text ? text : "-";
+}
+
+/* Is this length's own variant among the measured ones? */
+static bool is_measured(const SchedList *list, uint32_t n, const Sched *s)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (s->len == LEN_EXACT && list->s[i].len == LEN_EXACT && list->s[i].n == s->n)
+            return true;
+    return false;
+}
+
+/* The schedules of one nest.  One asked for by name must be legal for a kernel's only nest; of several each takes those it fits, and
+ * the general ones behind them. */
+static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, bool only, SchedList *list)
 {
     SchedList all = {0};
     for (uint32_t i = 0; i < r->nscheds; i++) {
@@ -126,11 +146,18 @@ static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, bool 
             return false;
         }
     }
-    if (list->n && !r->general_too)
+    if (list->n && only && !r->general_too)
         return true;
+    for (uint32_t i = 0; i < r->nlengths && u->target->kind == TGT_GPU; i++)
+        sched_candidates(f, u->target, r->lengths[i], r->candidates, u->arena, list);
+    bool told = list->n > 0;
+    if (!told && r->tuned)
+        sched_tuned(r->tuned, &(SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest}, f, u->target, u->arena, list);
+    uint32_t measured = list->n;
     sched_choose(f, u->target, u->arena, &all);
-    for (uint32_t i = list->n && all.n > 2 ? all.n - 2 : 0; i < all.n; i++)
-        *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
+    for (uint32_t i = told && all.n > 2 ? all.n - 2 : 0; i < all.n; i++)
+        if (told || !is_measured(list, measured, &all.s[i]))
+            *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
     return list->n > 0;
 }
 
@@ -138,7 +165,7 @@ static bool compile_nest(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uin
 {
     SchedFacts f;
     SchedList list = {0};
-    if (!sched_facts(fn, &f, &u->diag) || !choose(u, r, &f, fn == u->fn, &list))
+    if (!sched_facts(fn, &f, &u->diag) || !choose(u, r, &f, nest, fn == u->fn, &list))
         return false;
     for (uint32_t i = 0; i < list.n; i++) {
         if (!compile_variant(u, r, fn, nest, &list.s[i], ll))

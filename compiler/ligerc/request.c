@@ -72,6 +72,8 @@ void request_close(const Options *o, Source *src)
         source_close(&src[i]);
 }
 
+extern const char tuned_table[];        /* generated/tuned.txt */
+
 /* Options that the command line leaves open, at the spec's defaults. */
 static void add_defaults(const Source *s, PipeRequest *r, const char **fix)
 {
@@ -89,6 +91,7 @@ PipeRequest request_of(const Options *o, const Source *s, const char **fix)
 {
     PipeRequest r = {.op = s->op, .source = &s->diag, .ntargets = o->ntargets, .fix = fix, .kernel = o->kernel, .jobs = o->jobs, .ptx_only = o->ptx_only};
     memcpy(r.targets, o->targets, sizeof r.targets);
+    r.tuned = o->tuned_text ? o->tuned_text : tuned_table;
     for (uint32_t i = 0; i < o->nfix; i++)
         if (o->nfiles == 1 || op_knows(s->op, o->fix[i]))
             fix[r.nfix++] = o->fix[i];

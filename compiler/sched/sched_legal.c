@@ -105,7 +105,7 @@ static int registers(const SchedFacts *f, const Sched *s)
     return packed + sums + operands + wide + 3 * s->vec + 4;
 }
 
-static uint32_t shared_bytes(const SchedFacts *f, const Sched *s)
+uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
 {
     uint32_t threads = (uint32_t)(s->rows * s->lanes), vectors = threads * (uint32_t)(s->per * s->vec);
     uint32_t partials = ((uint32_t)(s->lanes + 31) / 32u * (uint32_t)s->cluster + 3u) / 4u * 4u;
@@ -125,9 +125,9 @@ static const char *resources_illegal(const SchedFacts *f, const Sched *s, const 
     int threads = s->rows * s->lanes, ctas = s->ctas ? s->ctas : 1;
     if (t->kind == TGT_HOST)
         return s->keep == KEEP_SMEM || s->wkeep != WKEEP_LOAD ? "the host has no shared memory" : NULL;
-    if (shared_bytes(f, s) > (uint32_t)t->smem_block_kb * 1024u)
+    if (sched_shared_bytes(f, s) > (uint32_t)t->smem_block_kb * 1024u)
         return "more shared memory than a block may have";
-    if (shared_bytes(f, s) * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
+    if (sched_shared_bytes(f, s) * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
         return "more shared memory than a multiprocessor has";
     int limit = t->regs_mp / (threads * ctas);
     limit = limit > 255 ? 255 : limit;

@@ -7,8 +7,11 @@
 #include "sched.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum { MiB = 1 << 20 };
+
+static int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
 
 static int ceil_div(int64_t a, int64_t b) { return (int)((a + b - 1) / b); }
 
@@ -25,6 +28,26 @@ static int resident_blocks(const SchedFacts *f, const Sched *s, const Target *t)
     if (s->ctas && s->ctas < k)
         k = s->ctas;
     return k < 1 ? 1 : k > 32 ? 32 : k;
+}
+
+/* Rows in shared memory, walked in a loop: what counts is how much of them a multiprocessor holds, and the blocks that must meet. */
+static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
+{
+    double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out), slice = (double)sched_shared_bytes(f, s) + 1024;
+    int threads = s->rows * s->lanes, k = (int)(t->smem_mp_kb * 1024.0 / slice), by_threads = t->threads_mp / threads;
+    k = k < by_threads ? k : by_threads;
+    if (k * threads * 40 > t->regs_mp && (s->ctas != k || t->regs_mp / (k * threads) < 32))
+        k = t->regs_mp / (threads * 40);
+    k = k < 1 ? 1 : k;
+    double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * 900.0;
+    double spoil = 0.055 + (held < wanted ? 0.25 * (wanted / held - 1) : 0);
+    spoil += k == 1 ? 0.15 : k == 2 ? 0.05 : 0;
+    spoil += s->cluster > 1 ? 0.02 + 0.002 * s->cluster : 0;
+    spoil += s->lanes > 512 ? 0.00008 * (s->lanes - 512) : s->lanes < 256 ? 0.0003 * (256 - s->lanes) : 0;
+    double waves = (double)rows * s->cluster / ((double)t->mps * k);
+    if (waves < 8)
+        spoil += 0.2 * (ceil(waves) / waves - 1) / waves;
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + (s->pdl ? 0.7 : 1.3);
 }
 
 /* One-shot blocks: bandwidth, spoiled by few bytes in flight, wide barriers, small blocks and a ragged last wave. */
@@ -44,6 +67,9 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += 0.15 * ((double)ceil_div(n, (int64_t)s->lanes * s->vec) * s->lanes * s->vec / (double)n - 1);
     spoil += s->rows > 1 ? 0.002 : 0;
     spoil -= s->wkeep == WKEEP_REG ? 0.004 : 0;
+    spoil += f->reductions && k == 1 ? 0.25 : 0;                   /* nothing runs while a row waits for its lanes */
+    spoil += f->phases > 1 && f->sfu > 0 ? 0.02 * s->per : 0;      /* much arithmetic on wide rows */
+    spoil += f->shared_loads > 1 && s->wkeep == WKEEP_REG ? 0.02 * s->per : 0;
     double tiles = s->split ? (double)ceil_div(n, (int64_t)s->lanes * s->vec * s->per) : 1;
     double waves = (double)ceil_div(rows, s->rows) * tiles / ((double)t->mps * k);
     if (waves < 8)
@@ -82,7 +108,7 @@ static double persistent_cost(const SchedFacts *f, const Sched *s, const Target 
 
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
-    return s->grid == GRID_PERSISTENT ? persistent_cost(f, s, t, rows, n) : oneshot_cost(f, s, t, rows, n);
+    return s->grid == GRID_PERSISTENT ? persistent_cost(f, s, t, rows, n) : s->unroll ? looped_cost(f, s, t, rows, n) : oneshot_cost(f, s, t, rows, n);
 }
 
 /* Mean over a launch of 64 MiB and one of 512 MiB of input, each against its bytes. */
@@ -102,6 +128,7 @@ static double typical_cost(const SchedFacts *f, const Sched *s, const Target *t,
 typedef struct Search {
     const SchedFacts *f; const Target *t; Arena *a;
     int64_t n; Sched best; double cost; bool found;
+    struct Ranked { Sched s; double cost; } *all; uint32_t nall, capall; bool collect;      /* every legal one, where they are to be listed */
 } Search;
 
 static void consider(Search *q, const Sched *s)
@@ -109,6 +136,8 @@ static void consider(Search *q, const Sched *s)
     if (sched_illegal(q->f, s, q->t))
         return;
     double c = typical_cost(q->f, s, q->t, q->n);
+    if (q->collect)
+        *ARENA_PUSH(q->a, q->all, q->nall, q->capall) = (struct Ranked){*s, c};
     if (!q->found || c < q->cost) {
         q->best = *s;
         q->cost = c;
@@ -118,7 +147,7 @@ static void consider(Search *q, const Sched *s)
 
 static void consider_oneshot(Search *q, Sched s)
 {
-    for (s.rows = 1; s.rows <= 16; s.rows *= 2) {
+    for (s.rows = 1; s.rows <= 32; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
         s.pdl = (q->t->features & TGT_F_PDL) && (s.per > 1 || s.rows > 1);
@@ -145,7 +174,31 @@ static void consider_persistent(Search *q, Sched s)
             }
 }
 
-static int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
+
+/* Rows of several phases in shared memory, over one block or a cluster. */
+static void search_loops(Search *q, Sched s)
+{
+    static const int8_t clusters[] = {1, 2, 4, 6, 8};
+    int64_t slack = s.align == ALIGN_SHIFT ? s.vec - 1 : 0;
+    if (q->f->phases < 2 || q->f->accs || q->n < 4096 || !(q->t->features & TGT_F_CPASYNC))
+        return;
+    s.keep = KEEP_SMEM;
+    s.async = ASYNC_CP;
+    s.unroll = 1;
+    s.pdl = (q->t->features & TGT_F_PDL) != 0;
+    for (int c = 0; c < 5; c++)
+        for (s.per = 4; s.per <= 16; s.per++) {
+            s.cluster = clusters[c];
+            s.lanes = (int32_t)round_up(ceil_div(q->n + slack, (int64_t)s.vec * s.per * s.cluster), 32);
+            if (s.lanes < 128 || s.lanes > 1024)
+                continue;
+            s.ctas = 0;
+            consider(q, &s);
+            s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));   /* 32 registers a lane, so that as many blocks fit */
+            if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= 32)
+                consider(q, &s);
+        }
+}
 
 /* Every lane count that holds n elements in `per` vectors, per = 1..16. */
 static void search_lanes(Search *q, Sched s)
@@ -186,15 +239,26 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
     if (len == LEN_EXACT && n % s.vec)
         return;
     search_lanes(q, s);
-    if (q->found)
+    Sched held = q->best;
+    double cost = q->found ? q->cost : 0;
+    q->found = false;
+    search_loops(q, s);
+    bool loops = q->found && (!cost || q->cost < cost);
+    if (loops)
+        add(out, q->a, q->best);
+    if (cost)
+        add(out, q->a, held);
+    if (q->found && !loops && held.per * held.vec >= 96)     /* should the registers not do */
         add(out, q->a, q->best);
 }
 
 /* ---- the variants ---- */
 
 /* Row lengths common in models, each worth its own variant, and capacities for the rest. */
-static const int32_t exact_lengths[] = {512, 1024, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 12288, 16384, 32768};
-static const int32_t capacities[] = {64, 128, 256, 512, 1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768};
+static const int32_t exact_lengths[] = {256, 512, 1024, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 12288, 16384, 32000, 32768, 65536, 128256, 131072,
+                                        151936, 262144};
+static const int32_t capacities[] = {64, 128, 256, 512, 1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 40960, 51200, 65536, 81920, 98304, 131072, 163840,
+                                     196608, 262144};
 enum { NEXACT = sizeof exact_lengths / sizeof *exact_lengths, NCAP = sizeof capacities / sizeof *capacities };
 
 static void add_if_legal(SchedList *out, Search *q, Sched s)
@@ -276,6 +340,29 @@ void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out
         add(out, a, scalars());
     else
         choose_gpu(&q, out);
+}
+
+static int by_cost(const void *a, const void *b)
+{
+    double x = ((const struct Ranked *)a)->cost, y = ((const struct Ranked *)b)->cost;
+    return (x > y) - (x < y);
+}
+
+void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out)
+{
+    Search q = {.f = f, .t = t, .a = a, .n = n, .collect = true};
+    Sched s = sched_default();
+    s.vec = gpu_vec(f);
+    bool exact = n % s.vec == 0;
+    s.len = LEN_EXACT;
+    s.align = exact ? ALIGN_VEC : ALIGN_SHIFT;
+    s.n = (int32_t)n;
+    search_lanes(&q, s);
+    search_loops(&q, s);
+    if (q.nall)
+        qsort(q.all, q.nall, sizeof *q.all, by_cost);
+    for (uint32_t i = 0; i < q.nall && i < most; i++)
+        add(out, a, q.all[i].s);
 }
 
 /* ---- random schedules, for the tests ---- */

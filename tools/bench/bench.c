@@ -52,7 +52,7 @@ static void bench_gpu(Bench *b, const Case *c)
     Set s[MEASURE_MAX_SETS];
     double err = check(b, c), us;
     if (!(err <= 6e-3)) {
-        printf("WRONG %s: relative error %.2e against the host target\n", c->text, err);
+        printf("WRONG %s: %s: relative error %.2e against the host target, %g for %g\n", c->text, b->m.worst, err, b->m.got, b->m.want);
         return;
     }
     measure_set(&b->m, true, c, &s[0]);

@@ -39,6 +39,8 @@ typedef struct Measure {
     GpuStream stream;
     void *block;                      /* random bits that tensors are filled with */
     size_t block_bytes;
+    const char *worst;                /* the output that the last comparison found farthest off, and its first elements */
+    double got, want;
 } Measure;
 
 void   measure_die(const char *what);                                   /* with the library's last error; exit 1 */

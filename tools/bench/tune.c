@@ -55,8 +55,8 @@ static lgr_choice look(Measure *m, Set *s)
 
 static void row(const Tune *t, FILE *f, const lgr_choice *ch, double us, double copy, size_t bytes, double err, const char *fate)
 {
-    fprintf(f, "\"%s\",%u,%.3f,%.3f,%.2f,%zu,%.2e,%d,%d,%s,%s\n", t->text, ch->variant, us, copy, us > 0 ? 100 * copy / us : 0, bytes, err, ch->registers, ch->spills, fate,
-            ch->schedule);
+    fprintf(f, "\"%s\",%u,%.3f,%.3f,%.2f,%zu,%.2e,%d,%d,%s,%u,%lld,%s\n", t->text, ch->variant, us, copy, us > 0 ? 100 * copy / us : 0, bytes, err, ch->registers, ch->spills, fate,
+            ch->nest, (long long)ch->row_length, ch->schedule);
     fflush(f);
 }
 
@@ -170,7 +170,7 @@ int main(int argc, char **argv)
     FILE *f = fopen(t.out, "w");
     if (!f)
         return 3;
-    fprintf(f, "case,variant,us,copy_us,pct_copy,bytes,err,registers,spills,fate,schedule\n");
+    fprintf(f, "case,variant,us,copy_us,pct_copy,bytes,err,registers,spills,fate,nest,n,schedule\n");
     fclose(f);
     for (int i = 3; i < argc; i++) {
         if (!strcmp(argv[i], "--rounds") && i + 1 < argc) {
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
                 break;
             }
             f = fopen(t.out, "a");
-            fprintf(f, "\"%s\",%d,0,0,0,0,0,-1,-1,crash,\n", t.text, last);
+            fprintf(f, "\"%s\",%d,0,0,0,0,0,-1,-1,crash,0,0,\n", t.text, last);
             fclose(f);
             t.dead[t.ndead++] = last;
         }

@@ -1,6 +1,6 @@
 /* bench.c: times kernels of a pack through the public API, each checked before its time is printed.
  *
- * usage: lgr_bench PACK [--csv FILE] [--host] [--launch] [CASE ...]      CASE: see measure.h
+ * usage: lgr_bench PACK [--with PACK] [--csv FILE] [--host] [--launch] [CASE ...]      CASE: see measure.h
  *
  * On a GPU: launches are captured in a graph over rotated buffers (at least 400 MB in all, so that the L2 cache is cold) and replayed,
  * beside copies of the same bytes (the pack's own `copy` op and the driver's); the median of the replays counts.  Outputs are
@@ -157,7 +157,7 @@ int main(int argc, char **argv)
     bool launch = false;
     b.m.block = malloc(b.m.block_bytes);
     if (!pack || !b.m.block) {
-        fprintf(stderr, "usage: lgr_bench PACK [--csv FILE] [--host] [--launch] [op.kernel:NAME=VALUE,.. ...]\n");
+        fprintf(stderr, "usage: lgr_bench PACK [--with PACK] [--csv FILE] [--host] [--launch] [op.kernel:NAME=VALUE,.. ...]\n");
         return 2;
     }
     if (lgr_context_create(NULL, &b.m.ctx) != LGR_OK || lgr_pack_open(b.m.ctx, pack) != LGR_OK)
@@ -167,6 +167,8 @@ int main(int argc, char **argv)
         launch |= !strcmp(argv[i], "--launch");
         if (!strcmp(argv[i], "--csv") && i + 1 < argc)
             b.csv = fopen(argv[i + 1], "w");
+        if (!strcmp(argv[i], "--with") && i + 1 < argc && lgr_pack_open(b.m.ctx, argv[i + 1]) != LGR_OK)
+            measure_die(argv[i + 1]);
     }
     if (b.csv)
         fprintf(b.csv, "case,bytes,us,copy_us,pct_copy,err,registers,spills,workspace,schedule\n");
@@ -181,7 +183,7 @@ int main(int argc, char **argv)
     }
     for (int i = 2; i < argc; i++) {
         Case c;
-        if (!strcmp(argv[i], "--csv"))
+        if (!strcmp(argv[i], "--csv") || !strcmp(argv[i], "--with"))
             i++;
         else if (argv[i][0] != '-' && !measure_parse(&b.m, argv[i], &c))
             return 2;

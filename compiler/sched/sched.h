@@ -34,6 +34,7 @@ bool  sched_parse(const char *text, Sched *out, Buf *err);
 typedef struct SchedFacts {
     bool     scalars;         /* no row at all: instances of scalars */
     bool     strided;         /* a row access with a step, or from a place that is no multiple of the row length */
+    bool     apart;           /* row accesses whose other indices differ, or are no coordinates: their rows need not begin at like places */
     bool     offset;          /* a row access that starts behind the row's own length, or a multiple of it */
     int      phases;          /* 1 + the deepest chain of full-row reductions */
     int      row_loads;       /* streams read per row element */

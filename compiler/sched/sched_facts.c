@@ -25,6 +25,23 @@ static void note_slices(SchedFacts *f, const RowMem *list, uint32_t n)
     }
 }
 
+static bool loaded_index(const TirFn *fn, const RowMem *m)
+{
+    const TirOp *o = &fn->ops[m->op];
+    for (uint32_t i = 0; i < o->nix; i++) {
+        TirVal x = fn->ix[o->ix + i].kind == TIR_IX_SCALAR ? fn->ix[o->ix + i].val : 0;
+        if (x && fn->ops[x].op != TIR_COORD && fn->ops[x].op != TIR_CONST)
+            return true;
+    }
+    return false;
+}
+
+static void note_places(const TirFn *fn, SchedFacts *f, const RowMem *list, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        f->apart |= loaded_index(fn, &list[i]);
+}
+
 static void count_memory(const RowView *rv, SchedFacts *f)
 {
     for (uint32_t i = 0; i < rv->nload; i++) {
@@ -61,6 +78,8 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         out->scalars = rv->row_axis == UINT32_MAX;
         out->phases = rv->last_phase + 1;
         count_memory(rv, out);
+        note_places(fn, out, rv->load, rv->nload);
+        note_places(fn, out, rv->store, rv->nstore);
         note_slices(out, rv->load, rv->nload);
         note_slices(out, rv->store, rv->nstore);
         note_slices(out, rv->acc, rv->nacc);

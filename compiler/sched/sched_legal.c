@@ -47,6 +47,8 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
         if (s->wkeep != WKEEP_LOAD || s->acc == ACC_MEM || f->accs || (s->async != ASYNC_NONE && !s->unroll) || s->len == LEN_ANY)
             return "align=shift holds no operands or sums, and asynchronous slots in a loop only";
     }
+    if (f->apart && s->align == ALIGN_SHIFT)
+        return "rows picked by different indices need not begin alike";
     if (f->strided || (f->offset && s->align == ALIGN_SHIFT))
         return "a strided or offset slice is read element by element";
     return NULL;
@@ -85,6 +87,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "the target has no clusters of blocks";
     if (s->cluster > 1 && (s->rows > 1 || s->lanes % t->warp || s->split || f->accs || f->wide_scalars))
         return "a cluster shares one row, in whole warps, without cross-row sums; its exchange is of 32-bit values";
+    if (t->kind == TGT_SIM && s->cluster * s->lanes > 2048)
+        return "more warps than the sim runs at once";
     if (s->cluster > 8)
         return "clusters of more than 8 blocks are not portable";
     if (s->pdl && !(t->features & TGT_F_PDL))

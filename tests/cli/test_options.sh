@@ -44,7 +44,7 @@ offers() {   # offers WANTED COMMAND-LINE...
 cd "$tmp" && mkdir empty && cd empty && touch a.tile b.lgk || exit 1
 offers "build" ligerc bui
 offers "check completions" ligerc c
-offers "a.tile b.lgk build check completions explain inspect manual ops targets" ligerc ""
+offers "a.tile b.lgk build check completions explain inspect manual ops targets tune" ligerc ""
 offers "a.tile b.lgk" ligerc build ""
 offers "b.lgk" ligerc inspect b
 offers "bash zsh" ligerc completions ""

@@ -35,12 +35,12 @@ static int bundle(const Options *o)
     uint32_t n = parse_lengths(o->lengths, lengths);
     Source src[OPTIONS_MAX_FILES];
     Options both = *o;
-    if (!n) {
-        fprintf(stderr, "ligerc: tune: --lengths wants row lengths separated by commas\n");
-        return EXIT_USAGE;
-    }
     both.targets[both.ntargets++] = target_get(TARGET_HOST);
     int status = request_open(&both, src);
+    if (status == EXIT_DONE && !n) {
+        fprintf(stderr, "ligerc: tune: --lengths wants row lengths separated by commas\n");
+        status = EXIT_USAGE;
+    }
     Arena *a = arena_new();
     PackWriter *w = pack_new(a);
     for (uint32_t i = 0; i < o->nfiles && status == EXIT_DONE; i++) {

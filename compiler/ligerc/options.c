@@ -195,8 +195,10 @@ static int read_tuned(Options *o)
     Buf b = {0};
     char piece[4096];
     FILE *f = o->tuned && strcmp(o->tuned, "none") ? fopen(o->tuned, "r") : NULL;
-    if (o->tuned && strcmp(o->tuned, "none") && !f)
-        return usage("--tuned: %s cannot be read", o->tuned);
+    if (o->tuned && strcmp(o->tuned, "none") && !f) {
+        usage("--tuned: %s cannot be read", o->tuned);
+        return EXIT_FILE;
+    }
     for (size_t n; f && (n = fread(piece, 1, sizeof piece, f)) > 0;)
         buf_put(&b, piece, n);
     if (f)
@@ -230,11 +232,11 @@ int options_parse(int argc, char **argv, Options *o)
     }
     if (status == EXIT_DONE)
         status = take_files(c, o);
-    if (status == EXIT_DONE)
-        status = read_tuned(o);
     poptFreeContext(c);
     if (status == EXIT_DONE)
         status = check_given(o, given);
+    if (status == EXIT_DONE)
+        status = read_tuned(o);
     o->said_targets = o->ntargets > 0;
     if (!o->emits)
         o->emits = 1u << EMIT_PACK;

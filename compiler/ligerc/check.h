@@ -1,7 +1,7 @@
 /* check.h: the engine behind `ligerc check`: a compiled kernel against the oracle, through the public runtime.
  *
- * Rule.  Inputs are rounded to their dtypes.  The oracle runs twice: exact (double throughout) and as eager execution in the
- * declared dtypes would round.  An element passes when its error against exact is at most 1.1 times the largest error eager makes in that
+ * Rule.  Inputs are rounded to their dtypes.  The oracle runs exact (double throughout), then as eager execution in the declared
+ * dtypes would round: to nearest, and three times at random with other orders of sums; the largest error of these is eager's.  An element passes when its error against exact is at most 1.1 times the largest error eager makes in that
  * tensor, plus one unit in the last place of the output dtype at the exact value, plus 8 units of f32 at the tensor's scale (sums in
  * another order).  NaN and Inf must stand where exact, rounded to the output, or eager has them.  Bytes around every tensor and
  * between its elements must be untouched.
@@ -19,6 +19,7 @@ typedef struct CheckCase {
     int64_t     dims[TIR_MAX_DIMS];
     double      scalars[SEMA_MAX_PARAMS];
     SemaInput   input;
+    const SemaCheck *of;              /* whose `below` clauses bound integer inputs */
     CheckLayout layout;
     uint64_t    seed;
 } CheckCase;
@@ -38,6 +39,7 @@ double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, c
 
 /* check_data.c */
 double check_random(uint64_t seed, uint64_t i);                        /* normal, deviation 1 */
+double check_uniform(uint64_t seed, uint64_t i);                       /* from 0 to below 1 */
 double check_value(SemaInput kind, uint64_t seed, uint64_t i);
 void   check_encode(void *to, DType t, double v);
 double check_decode(const void *from, DType t);

@@ -103,12 +103,29 @@ static void set_all(Slot *s, int64_t k, double v)
         s->jitter[j][k] = v;
 }
 
+/* The bound that a clause `tensor < bound` gives tensor i, 0 where none does. */
+static int64_t bound_of(const Run *r, uint32_t i)
+{
+    for (uint32_t b = 0; b < r->c->of->nbelow; b++) {
+        const SemaBelow *w = &r->c->of->below[b];
+        if (strcmp(w->tensor, r->fn->tensors[i].name))
+            continue;
+        for (uint32_t d = 0; w->dim && d < r->fn->ndims; d++)
+            if (!strcmp(w->dim, r->fn->dims[d].name))
+                return r->c->dims[d];
+        return w->bound;
+    }
+    return 0;
+}
+
 static void fill(Run *r, uint32_t i, uint64_t salt)
 {
+    int64_t bound = bound_of(r, i);
     Slot *s = &r->slot[i];
     DType dt = r->fn->tensors[i].dt;
     for (int64_t k = 0; k < s->n; k++)
-        set_all(s, k, eval_round(check_value(r->c->input, r->c->seed * 1315423911u + salt, (uint64_t)k), dt));
+        set_all(s, k, bound > 0 ? floor(check_uniform(r->c->seed * 1315423911u + salt, (uint64_t)k) * (double)bound)
+                                : eval_round(check_value(r->c->input, r->c->seed * 1315423911u + salt, (uint64_t)k), dt));
 }
 
 static bool make_slots(Run *r)

@@ -61,7 +61,7 @@ static bool draw_case(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, u
 {
     const SemaKernel *sk = &op->kernels[u->kernel];
     uint64_t elems = 1, stretch = 1;
-    *c = (CheckCase){.seed = i + 1, .layout = (CheckLayout)((i + i / 5) % LAYOUT_COUNT), .input = input_kind(k, i / 2 + i / 7)};
+    *c = (CheckCase){.seed = i + 1, .of = k, .layout = (CheckLayout)((i + i / 5) % LAYOUT_COUNT), .input = input_kind(k, i / 2 + i / 7)};
     for (uint32_t d = sk->ndims; d-- > 0;) {
         const SemaValues *v = &k->dim[sk->dims[d]];
         c->dims[d] = (int64_t)pick(v, i / stretch, 4);

@@ -160,12 +160,13 @@ static LirVal one_element(Low *w, const TirOp *o)
     return lir_add(w->fn, (LirOp){.op = LIR_INSERT, .dt = o->dt, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {b, low_scalar(w, o->a[1]), at}, .sp = o->sp});
 }
 
-/* exp(x - s - ..) with scalars s, for 16-bit results: 2**(x*log2(e) - c), one fma. 0: another exp. */
-static LirVal exp_shifted(Low *w, const TirOp *o)
+/* exp(x - s - ..) with scalars s, for 16-bit results that no reduction sums in f32: 2**(x*log2(e) - c), one fma. 0: another exp. */
+static LirVal exp_shifted(Low *w, TirVal v)
 {
+    const TirOp *o = &w->tir->ops[v];
     TirVal x = o->a[0];
     LirVal by = 0;
-    if (w->host || w->fn->precise || o->dt != DT_F32)
+    if (w->host || w->fn->precise || w->rv->summed[v] || o->dt != DT_F32)
         return 0;
     for (; w->tir->ops[x].op == TIR_SUB && w->rv->is_row[w->tir->ops[x].a[0]] && !w->rv->is_row[w->tir->ops[x].a[1]]; x = w->tir->ops[x].a[0]) {
         LirVal s = low_scalar(w, w->tir->ops[x].a[1]);
@@ -174,14 +175,14 @@ static LirVal exp_shifted(Low *w, const TirOp *o)
     if (!by || !w->rv->is_row[x])
         return 0;
     LirVal log2e = lir_cf(w->fn, DT_F32, 1, 1.4426950408889634), c = lir_op1(w->fn, LIR_NEG, lir_op2(w->fn, LIR_MUL, by, log2e));
-    LirVal v = lir_splat(w->fn, low_row(w, x), w->s->vec), k = lir_splat(w->fn, log2e, w->s->vec);
-    return lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, v, k, lir_splat(w->fn, c, w->s->vec)));
+    LirVal e = lir_splat(w->fn, low_row(w, x), w->s->vec), k = lir_splat(w->fn, log2e, w->s->vec);
+    return lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, e, k, lir_splat(w->fn, c, w->s->vec)));
 }
 
 static LirVal emit_row(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
-    LirVal special = o->op == TIR_SELECT ? one_element(w, o) : o->op == TIR_EXP ? exp_shifted(w, o) : 0;
+    LirVal special = o->op == TIR_SELECT ? one_element(w, o) : o->op == TIR_EXP ? exp_shifted(w, v) : 0;
     if (special)
         return special;
     switch (o->op) {

@@ -225,6 +225,16 @@ static bool visit_all(RowView *rv, Arena *a, Diag *d)
     return true;
 }
 
+/* Operands stand before what uses them, so one pass from the end tells all. */
+static void note_summed(RowView *rv)
+{
+    for (TirVal v = rv->fn->nops; v-- > 1;) {
+        const TirOp *o = &rv->fn->ops[v];
+        for (int i = 0; (is_reduce(o) || rv->summed[v]) && i < tir_op_nargs(o->op); i++)
+            rv->summed[o->a[i]] = 1;
+    }
+}
+
 TirExt row_view_ext(const RowView *rv) { return rv->row_axis == UINT32_MAX ? tir_ext_const(1) : rv->fn->axes[rv->row_axis].ext; }
 
 RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
@@ -235,8 +245,12 @@ RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
     rv->is_row = ARENA_ARRAY(a, uint8_t, fn->nops);
     rv->is_inst = ARENA_ARRAY(a, uint8_t, fn->nops);
     rv->pick = ARENA_ARRAY(a, uint8_t, fn->nops);
+    rv->summed = ARENA_ARRAY(a, uint8_t, fn->nops);
     rv->phase = ARENA_ARRAY(a, int, fn->nops);
     rv->guard = ARENA_ARRAY(a, TirVal, fn->nops);
     rv->guard_else = ARENA_ARRAY(a, uint8_t, fn->nops);
-    return visit_all(rv, a, d) ? rv : NULL;
+    if (!visit_all(rv, a, d))
+        return NULL;
+    note_summed(rv);
+    return rv;
 }

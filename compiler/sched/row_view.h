@@ -27,6 +27,7 @@ typedef struct RowView {
     uint16_t promoted[TIR_MAX_AXES]; uint32_t npromoted;   /* axes made instance coordinates, outermost first */
     uint8_t *is_row, *is_inst;   /* per op */
     uint8_t *pick;               /* per op: a scalar load from a tensor that this kernel writes in place; had one phase later, after a barrier */
+    uint8_t *summed;             /* per op: a reduction depends on it, whose result may be f32 where the row's stores are 16-bit */
     int     *phase;              /* per op: the phase in which its value can be had */
     TirVal  *guard;              /* per op: innermost enclosing IF op (0 none); guard_else says which side */
     uint8_t *guard_else;

@@ -81,7 +81,7 @@ static void add_defaults(const Source *s, PipeRequest *r, const char **fix)
         const SemaOption *p = &s->op->options[i];
         bool said = false;
         for (uint32_t k = 0; k < r->nfix; k++)
-            said |= !strncmp(fix[k], p->name, strlen(p->name)) && fix[k][strlen(p->name)] == '=';
+            said |= names(fix[k], p->name);
         if (!said)
             fix[r->nfix++] = arena_strf(s->arena, "%s=%s", p->name, p->choice[p->defval]);
     }

@@ -77,6 +77,8 @@ typedef struct Low {
     LirVal   slot;                    /* i32 byte offset of the current stage */
 } Low;
 
+#define LOW_LOG2E 1.4426950408889634
+
 /* Is the row walked in a loop, so that running reductions are variables? */
 static inline bool low_loops(const Low *w) { return w->s->len == LEN_ANY || w->s->unroll; }
 
@@ -91,6 +93,8 @@ LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c);
 
 /* low_addr.c: places and masks */
 void   low_mask(Low *w);                       /* sets w->mask for vector k */
+LirVal low_mask_full(Low *w);                  /* bool, of a MASK_PART: all elements are inside */
+LirVal low_mask_some(Low *w);                  /* bool: some are */
 LirVal low_position(Low *w);                   /* i32 position in the row of the first element of vector k (may be < 0 when shifted) */
 LirVal low_base(Low *w, const TirOp *o, const RowMem *m);   /* i64 address of this lane's vector 0, or of the scalar */
 LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes);
@@ -103,8 +107,6 @@ LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
 void   low_plan_smem(Low *w);
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
-LirVal low_mask_full(Low *w);                 /* of a MASK_PART: bool */
-LirVal low_mask_some(Low *w);
 int    low_first_part(const Low *w);           /* vectors of a row in the first of two groups of copies */
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 
@@ -115,6 +117,7 @@ void   low_red_update(Low *w, Red *r);
 void   low_red_finish(Low *w, Red *r, uint32_t n);
 
 /* low_lse.c: pairs (largest, sum) */
+LirVal low_butterfly(Low *w, LirVal v, int o);   /* low_reduce.c: of the lane whose number is this one's xor o */
 void   low_lse_open(Low *w, LirVal *m, LirVal *s);
 void   low_lse_update(Low *w, LirVal m, LirVal s, LirVal x);
 void   low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2);
@@ -133,6 +136,9 @@ LirFn *low_acc_second(Low *w, const char *symbol);
 void   low_conds(Low *w);                      /* what must hold at launch */
 
 /* low_row.c */
+void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an operation without result: structure, waits */
+LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while var < end; the turn's value of var */
+void   low_loop_end(Low *w, LirVal var, LirVal at, LirVal step);
 LirVal low_ci(Low *w, int64_t v);              /* i32 constant */
 void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
 

@@ -68,6 +68,20 @@ void low_mask(Low *w)
     w->mask = (Mask){MASK_PART, 0, lo, hi};
 }
 
+/* bool: vector k lies inside the row with all its elements. */
+LirVal low_mask_full(Low *w)
+{
+    LirVal lo = lir_op2(w->fn, LIR_LE, w->mask.lo, low_ci(w, 0)), hi = lir_op2(w->fn, LIR_GE, w->mask.hi, low_ci(w, w->s->vec));
+    return lir_op2(w->fn, LIR_AND, lo, hi);
+}
+
+/* bool: with some of them. */
+LirVal low_mask_some(Low *w)
+{
+    LirVal lo = lir_op2(w->fn, LIR_LT, w->mask.lo, low_ci(w, w->s->vec)), hi = lir_op2(w->fn, LIR_GT, w->mask.hi, low_ci(w, 0));
+    return lir_op2(w->fn, LIR_AND, lo, hi);
+}
+
 static LirVal index_elements(Low *w, const TirOp *o, uint32_t dim)
 {
     const TirIndex *x = &w->tir->ix[o->ix + dim];

@@ -175,22 +175,6 @@ LirVal low_kept_load(Low *w, uint32_t load)
 /* Half of the turns. */
 int low_first_part(const Low *w) { return w->s->align == ALIGN_SHIFT ? 0 : w->s->per / w->s->unroll / 2 * w->s->unroll; }
 
-/* bool: vector k lies inside the row with all its elements. */
-LirVal low_mask_full(Low *w)
-{
-    LirVal lo = lir_op2(w->fn, LIR_LE, w->mask.lo, low_ci(w, 0)), hi = lir_op2(w->fn, LIR_GE, w->mask.hi, low_ci(w, w->s->vec));
-    return lir_op2(w->fn, LIR_AND, lo, hi);
-}
-
-/* bool: with some of them. */
-LirVal low_mask_some(Low *w)
-{
-    LirVal lo = lir_op2(w->fn, LIR_LT, w->mask.lo, low_ci(w, w->s->vec)), hi = lir_op2(w->fn, LIR_GT, w->mask.hi, low_ci(w, 0));
-    return lir_op2(w->fn, LIR_AND, lo, hi);
-}
-
-static void mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }
-
 static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
 {
     const RowMem *m = &w->rv->load[load];
@@ -203,9 +187,9 @@ static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
     if (w->mask.kind != MASK_PART)
         return;
     /* the ends of a row that begins or ends between vectors */
-    mark(w, LIR_IF, low_and(w, low_and(w, lir_op1(w->fn, LIR_NOT, low_mask_full(w)), low_mask_some(w)), guard));
+    low_mark(w, LIR_IF, low_and(w, low_and(w, lir_op1(w->fn, LIR_NOT, low_mask_full(w)), low_mask_some(w)), guard));
     sts(w, load, at, low_load_vec(w, base, m, load_dt(w, load), 0));
-    mark(w, LIR_END, 0);
+    low_mark(w, LIR_END, 0);
 }
 
 static void copy_all(Low *w, LirVal inside, LirVal slot)
@@ -226,16 +210,13 @@ static void copy_in_a_loop(Low *w, LirVal inside, LirVal slot)
             base_of(w, i);
             low_guard(w, w->rv->load[i].op);
         }
-    mark(w, LIR_LOOP, 0);
-    LirVal at = lir_op1(w->fn, LIR_GET, var);
-    mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, at, low_ci(w, w->s->per)));
+    LirVal at = low_loop_begin(w, var, low_ci(w, w->s->per));
     w->turn_k = at;
     w->turn = lir_op2(w->fn, LIR_MUL, at, low_ci(w, (int64_t)w->lanes * w->s->vec));
     w->k = 0;
     copy_all(w, inside, slot);
     w->turn = w->turn_k = 0;
-    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, at, low_ci(w, 1)));
-    mark(w, LIR_END, 0);
+    low_loop_end(w, var, at, low_ci(w, 1));
     commit(w);
 }
 

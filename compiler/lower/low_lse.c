@@ -9,14 +9,14 @@
 
 #include <math.h>
 
-static const double LOG2E = 1.4426950408889634, LN2 = 0.6931471805599453;
+static const double LN2 = 0.6931471805599453;
 
 static LirVal cf(Low *w, double v) { return lir_cf(w->fn, DT_F32, 1, v); }
 
 /* m*log2(e), rounded: not to be fused with what follows, or it would be another number there. */
 static LirVal base2(Low *w, LirVal m)
 {
-    LirVal c = lir_op2(w->fn, LIR_MUL, m, cf(w, LOG2E));
+    LirVal c = lir_op2(w->fn, LIR_MUL, m, cf(w, LOW_LOG2E));
     w->fn->ops[c].flags |= LIR_F_EXACT;
     return c;
 }
@@ -63,26 +63,24 @@ void low_lse_update(Low *w, LirVal m, LirVal s, LirVal x)
     int n = w->s->vec;
     LirVal a = lir_op1(w->fn, LIR_GET, m), top = lir_op2(w->fn, LIR_MAX, a, n > 1 ? lir_op1(w->fn, LIR_HMAX, x) : x);
     LirVal c = lir_splat(w->fn, lir_op1(w->fn, LIR_NEG, reference(w, top)), n);
-    LirVal e = lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, x, lir_cf(w->fn, DT_F32, n, LOG2E), c));
+    LirVal e = lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, x, lir_cf(w->fn, DT_F32, n, LOW_LOG2E), c));
     LirVal old = rescale(w, lir_op1(w->fn, LIR_GET, s), a, top);
     lir_set(w->fn, s, lir_op2(w->fn, LIR_ADD, old, e));
     lir_set(w->fn, m, top);
 }
 
-static LirVal butterfly(Low *w, LirOpcode op, LirVal v, int lanes)
+static LirVal fold(Low *w, LirOpcode op, LirVal v, int lanes)
 {
-    for (int o = lanes / 2; o; o /= 2) {
-        LirVal other = lir_add(w->fn, (LirOp){.op = LIR_BFLY, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {v}, .imm.i = o});
-        v = lir_op2(w->fn, op, v, other);
-    }
+    for (int o = lanes / 2; o; o /= 2)
+        v = lir_op2(w->fn, op, v, low_butterfly(w, v, o));
     return v;
 }
 
 /* The pairs of `lanes` neighbouring lanes as one, in each of them. */
 void low_lse_across(Low *w, LirVal *m, LirVal *s, int lanes)
 {
-    LirVal top = butterfly(w, LIR_MAX, *m, lanes);
-    *s = butterfly(w, LIR_ADD, rescale(w, *s, *m, top), lanes);
+    LirVal top = fold(w, LIR_MAX, *m, lanes);
+    *s = fold(w, LIR_ADD, rescale(w, *s, *m, top), lanes);
     *m = top;
 }
 
@@ -100,7 +98,7 @@ void low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *
 /* What is to be added to m: the sum was counted from c, which is m*log2(e) but for a rounding that one fma tells exactly. */
 LirVal low_lse_rest(Low *w, LirVal m, LirVal s)
 {
-    LirVal slip = lir_op3(w->fn, LIR_FMA, m, cf(w, LOG2E), lir_op1(w->fn, LIR_NEG, reference(w, m)));
+    LirVal slip = lir_op3(w->fn, LIR_FMA, m, cf(w, LOW_LOG2E), lir_op1(w->fn, LIR_NEG, reference(w, m)));
     LirVal rest = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_SUB, lir_op1(w->fn, LIR_LOG2, s), slip), cf(w, LN2));
     return lir_op3(w->fn, LIR_SELECT, lir_op1(w->fn, LIR_ISINF, m), cf(w, 0), rest);
 }

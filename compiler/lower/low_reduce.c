@@ -129,9 +129,9 @@ static Partial lane_total(Low *w, Red *r)
     return t;
 }
 
-static LirVal butterfly(Low *w, const Red *r, LirVal v, int o)
+LirVal low_butterfly(Low *w, LirVal v, int o)
 {
-    return lir_add(w->fn, (LirOp){.op = LIR_BFLY, .dt = (uint8_t)r->dt, .lanes = 1, .ref = -1, .a = {v}, .imm.i = o});
+    return lir_add(w->fn, (LirOp){.op = LIR_BFLY, .dt = (uint8_t)lir_dt(w->fn, v), .lanes = 1, .ref = -1, .a = {v}, .imm.i = o});
 }
 
 /* The lanes of a warp together.  A pick goes through a shuffle too: it has been read, then, by every lane. */
@@ -140,9 +140,9 @@ static Partial across(Low *w, const Red *r, Partial t, int lanes)
     if (r->kind == RED_LSE)
         low_lse_across(w, &t.v[0], &t.v[1], lanes);
     else if (r->kind == RED_PICK)
-        t.v[0] = w->host ? t.v[0] : butterfly(w, r, t.v[0], 0);
+        t.v[0] = w->host ? t.v[0] : low_butterfly(w, t.v[0], 0);
     for (int o = lanes / 2; o && r->kind != RED_LSE && r->kind != RED_PICK; o /= 2)
-        t.v[0] = lir_op2(w->fn, merge_op(r->kind), t.v[0], butterfly(w, r, t.v[0], o));
+        t.v[0] = lir_op2(w->fn, merge_op(r->kind), t.v[0], low_butterfly(w, t.v[0], o));
     return t;
 }
 

@@ -9,7 +9,7 @@
 
 static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
 static LirVal word32(Low *w, LirWordKind k, uint16_t a) { return lir_word(w->fn, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
-static void mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }
+void low_mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }
 
 /* ---- instances ---- */
 
@@ -180,25 +180,25 @@ static LirVal row_end(Low *w) { return w->shift ? lir_op2(w->fn, LIR_ADD, w->row
 
 enum { BLOCK_TURNS = 128 };   /* turns whose sums are added up before they join the total: f32 sums of long rows stay accurate */
 
-static LirVal loop_begin(Low *w, LirVal var, LirVal end)
+LirVal low_loop_begin(Low *w, LirVal var, LirVal end)
 {
-    mark(w, LIR_LOOP, 0);
+    low_mark(w, LIR_LOOP, 0);
     LirVal at = lir_op1(w->fn, LIR_GET, var);
-    mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, at, end));
+    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, at, end));
     return at;
 }
 
-static void loop_end(Low *w, LirVal var, LirVal at, LirVal step)
+void low_loop_end(Low *w, LirVal var, LirVal at, LirVal step)
 {
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, at, step));
-    mark(w, LIR_END, 0);
+    low_mark(w, LIR_END, 0);
 }
 
 static void row_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal var, LirVal end)
 {
-    w->turn = loop_begin(w, var, end);
+    w->turn = low_loop_begin(w, var, end);
     vectors(w, p, r, n, need);
-    loop_end(w, var, w->turn, low_ci(w, (int64_t)w->lanes * w->s->vec * w->s->per));
+    low_loop_end(w, var, w->turn, low_ci(w, (int64_t)w->lanes * w->s->vec * w->s->per));
     w->turn = 0;
 }
 
@@ -216,13 +216,13 @@ static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         low_red_open(w, &total[i]);
     }
     LirVal block = low_ci(w, (int64_t)BLOCK_TURNS * w->lanes * w->s->vec * w->s->per), outer = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    LirVal at = loop_begin(w, outer, end);
+    LirVal at = low_loop_begin(w, outer, end);
     for (uint32_t i = 0; i < n; i++)
         low_red_open(w, &r[i]);
     row_turns(w, p, r, n, need, var, lir_op2(w->fn, LIR_MIN, end, lir_op2(w->fn, LIR_ADD, at, block)));
     for (uint32_t i = 0; i < n; i++)
         low_red_merge(w, &total[i], &r[i]);
-    loop_end(w, outer, at, block);
+    low_loop_end(w, outer, at, block);
     for (uint32_t i = 0; i < n; i++)
         r[i] = total[i];
 }
@@ -241,29 +241,29 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
     if (from == to)
         return;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM), var = lir_op1(w->fn, LIR_VAR, low_ci(w, from));
-    w->turn_k = loop_begin(w, var, low_ci(w, to));
+    w->turn_k = low_loop_begin(w, var, low_ci(w, to));
     w->turn = lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)w->lanes * w->s->vec));
     for (w->k = 0; w->k < w->s->unroll; w->k++) {
         low_mask(w);
         Mask m = w->mask;
         if (m.kind != MASK_FULL)
-            mark(w, LIR_IF, m.kind == MASK_WHOLE ? m.in : low_mask_full(w));
+            low_mark(w, LIR_IF, m.kind == MASK_WHOLE ? m.in : low_mask_full(w));
         w->mask = (Mask){MASK_FULL, 0, 0, 0};
         kept_vector(w, p, r, n, need, loaded);
         if (m.kind == MASK_PART) {           /* the row's ends */
-            mark(w, LIR_ELSE, 0);
+            low_mark(w, LIR_ELSE, 0);
             w->mask = m;
-            mark(w, LIR_IF, low_mask_some(w));
+            low_mark(w, LIR_IF, low_mask_some(w));
             kept_vector(w, p, r, n, need, loaded);
-            mark(w, LIR_END, 0);
+            low_mark(w, LIR_END, 0);
         }
         if (m.kind != MASK_FULL)
-            mark(w, LIR_END, 0);
+            low_mark(w, LIR_END, 0);
     }
     w->k = 0;
     LirVal at = w->turn_k;
     w->turn = w->turn_k = 0;
-    loop_end(w, var, at, low_ci(w, w->s->unroll));
+    low_loop_end(w, var, at, low_ci(w, w->s->unroll));
 }
 
 static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
@@ -457,9 +457,9 @@ static void persistent(Low *w)
     if (async)
         slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     fetch_first(w, &h, first, end, step);
-    mark(w, LIR_LOOP, 0);
+    low_mark(w, LIR_LOOP, 0);
     LirVal base = lir_op1(w->fn, LIR_GET, var);
-    mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
+    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
     w->events = 0;
     if (async)
         w->slot = lir_op1(w->fn, LIR_GET, slot);
@@ -470,7 +470,7 @@ static void persistent(Low *w)
     if (w->toggle && w->events & 1)
         lir_set(w->fn, w->toggle, lir_op2(w->fn, LIR_SUB, low_ci(w, w->red_slot), lir_op1(w->fn, LIR_GET, w->toggle)));
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, base, step));
-    mark(w, LIR_END, 0);
+    low_mark(w, LIR_END, 0);
 }
 
 /* ---- the whole ---- */
@@ -524,8 +524,8 @@ static void body(Low *w)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
     w->joined = w->s->grid == GRID_PERSISTENT;
     if (w->s->pdl) {
-        mark(w, LIR_PDLGO, 0);
-        mark(w, LIR_PDLWAIT, 0);
+        low_mark(w, LIR_PDLGO, 0);
+        low_mark(w, LIR_PDLWAIT, 0);
     }
     if (w->s->wkeep != WKEEP_LOAD)
         low_wkeep_fill(w);

@@ -174,7 +174,7 @@ static LirVal exp_shifted(Low *w, TirVal v)
     }
     if (!by || !w->rv->is_row[x])
         return 0;
-    LirVal log2e = lir_cf(w->fn, DT_F32, 1, 1.4426950408889634), c = lir_op1(w->fn, LIR_NEG, lir_op2(w->fn, LIR_MUL, by, log2e));
+    LirVal log2e = lir_cf(w->fn, DT_F32, 1, LOW_LOG2E), c = lir_op1(w->fn, LIR_NEG, lir_op2(w->fn, LIR_MUL, by, log2e));
     LirVal e = lir_splat(w->fn, low_row(w, x), w->s->vec), k = lir_splat(w->fn, log2e, w->s->vec);
     return lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, e, k, lir_splat(w->fn, c, w->s->vec)));
 }

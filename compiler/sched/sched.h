@@ -54,10 +54,11 @@ const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t);
 /* Shared memory of a block, in bytes, never less than the lowering takes. */
 uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s);
 
-/* The model's choices for one kernel on one target: variants from most special to the one that always holds. */
 typedef struct SchedList { Sched *s; uint32_t n, cap; } SchedList;
 /* Several, separated by `;`; as sched_parse. NULL is none. */
 bool sched_parse_list(const char *text, Arena *a, SchedList *out, Buf *err);
+
+/* The model's choices for one kernel on one target: variants from most special to the one that always holds. */
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
 /* Up to `most` legal schedules for rows of exactly n elements (any alignment, where no vector divides n), the model's best first: what a tuner measures. */
 void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out);

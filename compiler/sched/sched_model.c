@@ -174,7 +174,6 @@ static void consider_persistent(Search *q, Sched s)
             }
 }
 
-
 /* Rows of several phases in shared memory, over one block or a cluster. */
 static void search_loops(Search *q, Sched s)
 {

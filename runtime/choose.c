@@ -110,7 +110,7 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
         return groups < most ? groups : most;
     }
     case LGK_G_COLUMNS:        return ceil_div(t->row, l->per);
-    case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(t->row, l->per2);
+    case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(t->row + l->slack, l->per2);
     default:                   return groups;
     }
 }
@@ -126,7 +126,7 @@ static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
         t->blocks[i] = (uint32_t)n;
     }
     size_t bytes;
-    if (__builtin_mul_overflow((size_t)t->blocks[0] * (size_t)t->row, (size_t)t->variant->work_bytes, &bytes) || bytes > SIZE_MAX / 2 - 255)
+    if (__builtin_mul_overflow((size_t)t->blocks[0] * (t->variant->work_by_column ? (size_t)t->row : 1), (size_t)t->variant->work_bytes, &bytes) || bytes > SIZE_MAX / 2 - 255)
         return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "workspace", "more than 2^63 bytes", "%s", "fewer");
     bytes = (bytes + 255) & ~(size_t)255;
     if (b->workspace < b->scratch + bytes)

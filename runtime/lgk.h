@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define LGK_MAGIC "LGRPACK\1"
-enum { LGK_VERSION = 2, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
+enum { LGK_VERSION = 3, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
        LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = 4, LGK_MAX_INST = 8, LGK_MAX_NESTS = 8 };
 
 /* X(enum, record type) */
@@ -91,8 +91,8 @@ typedef struct LgkVariant {
     LgkRange conds, launches, inst;   /* inst: EXTENTS whose product is the number of instances */
     uint32_t row;                  /* EXTENTS: row length */
     uint32_t code;
-    int32_t  work_bytes, registers, spills;
-    uint32_t pad;
+    int32_t  work_bytes, registers, spills;   /* work_bytes: of workspace, for each block of launch 0 */
+    uint32_t work_by_column;       /* 1: and for each element of the row */
 } LgkVariant;
 
 /* Condition, grid and word kinds are those of compiler/lower/lower.h and compiler/lir/lir.h; compiler/pack asserts it. */
@@ -106,7 +106,7 @@ typedef struct LgkLaunch {
     LgkStr   symbol;
     uint32_t entry;                /* host: offset of the function in its code */
     uint32_t grid;
-    int32_t  per, per2, ctas;
+    int32_t  per, per2, ctas, slack;   /* slack: added to the row length of LGK_G_GROUPS_COLUMNS */
     uint32_t threads, shared, cluster, pdl;
     LgkRange words;
 } LgkLaunch;

@@ -30,7 +30,8 @@ enum {
     LIR_F_STREAM  = 2,   /* load, store: used once (evict first; on the host a non-temporal store) */
     LIR_F_KEEP    = 4,   /* load: likely to be used again (evict last) */
     LIR_F_UNIFORM = 8,   /* IF: all threads of the block agree */
-    LIR_F_EXACT   = 16   /* arithmetic: not to be contracted, reassociated or approximated */
+    LIR_F_EXACT   = 16,  /* arithmetic: not to be contracted, reassociated or approximated */
+    LIR_F_WINDOW  = 32   /* ldgm: b and c are not clamped to the vector: all the elements b <= i < c may be read */
 };
 
 typedef struct LirOp {

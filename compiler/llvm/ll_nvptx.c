@@ -289,57 +289,8 @@ static LlVal narrow(Ll *l, DType dt, LlVal v)
     return r;
 }
 
-/* ---- fast arithmetic: errors of 2 to 4 units in the last place, results below 2**-126 flushed ---- */
-
-static LLVMValueRef nv1(Ll *l, const char *name, LLVMValueRef x) { return ll_intr(l, name, NULL, 1, &x); }
-static LLVMValueRef ex2(Ll *l, LLVMValueRef x) { return ll_intr(l, "llvm.nvvm.ex2.approx.ftz", l->ty.f32, 1, &x); }
-static LLVMValueRef rcp(Ll *l, LLVMValueRef x) { return nv1(l, "llvm.nvvm.rcp.approx.ftz.f", x); }
-static LLVMValueRef lg2(Ll *l, LLVMValueRef x) { return nv1(l, "llvm.nvvm.lg2.approx.ftz.f", x); }
-
-static LLVMValueRef times(Ll *l, LLVMValueRef x, double c) { return ll_fmul(l, x, ll_fc(l, x, c)); }
-
-static LLVMValueRef sigmoid(Ll *l, LLVMValueRef x)
-{
-    return rcp(l, ll_fadd(l, ll_fc(l, x, 1.0), ex2(l, times(l, x, -LL_LOG2E))));
-}
-
-/* 1 - 2/(1+e**2|x|), but the series below 1/16, where the difference would lose the leading bits. */
-static LLVMValueRef tanh_fast(Ll *l, LLVMValueRef x)
-{
-    LLVMValueRef one = ll_fc(l, x, 1.0), a = ll_intr1(l, "llvm.fabs", x), z = ll_fmul(l, x, x);
-    LLVMValueRef q = rcp(l, ll_fadd(l, one, ex2(l, times(l, a, 2 * LL_LOG2E))));
-    LLVMValueRef big = ll_intr2(l, "llvm.copysign", ll_fma(l, q, ll_fc(l, x, -2.0), one), x);
-    LLVMValueRef p = ll_fma(l, z, ll_fc(l, x, 2.0 / 15), ll_fc(l, x, -1.0 / 3));
-    LLVMValueRef small = ll_fma(l, ll_fmul(l, x, z), p, x);
-    return ll_sel(l, ll_fcmp(l, LLVMRealOLT, a, ll_fc(l, x, 0.0625)), small, big);
-}
-
-static LLVMValueRef fast(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y)
-{
-    switch (op) {
-    case LIR_EXP:     return ex2(l, times(l, x, LL_LOG2E));
-    case LIR_EXP2:    return ex2(l, x);
-    case LIR_LOG:     return times(l, lg2(l, x), LL_LN2);
-    case LIR_LOG2:    return lg2(l, x);
-    case LIR_SQRT:    return nv1(l, "llvm.nvvm.sqrt.approx.ftz.f", x);
-    case LIR_RSQRT:   return nv1(l, "llvm.nvvm.rsqrt.approx.ftz.f", x);
-    case LIR_RCP:     return rcp(l, x);
-    case LIR_DIV:     return ll_intr(l, "llvm.nvvm.div.full.ftz", NULL, 2, (LLVMValueRef[]){x, y});
-    case LIR_TANH:    return tanh_fast(l, x);
-    case LIR_SIGMOID: return sigmoid(l, x);
-    default:          return NULL;
-    }
-}
-
-static LLVMValueRef exp2_core(Ll *l, LLVMValueRef x)
-{
-    return ll_intr(l, "llvm.nvvm.ex2.approx", l->ty.f32, 1, &x);
-}
-
-static LLVMValueRef rsqrt(Ll *l, LLVMValueRef x) { return nv1(l, "llvm.nvvm.rsqrt.approx.f", x); }
-
 const LlHooks ll_nvptx_hooks = {
     .parts = true, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = ll_nvptx_load, .store = ll_nvptx_store,
     .load_run = ll_nvptx_load_run, .store_masked = ll_nvptx_store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
-    .narrow = narrow, .widen = widen, .fast = fast, .exp2_core = exp2_core, .rsqrt = rsqrt,
+    .narrow = narrow, .widen = widen, .fast = ll_nvptx_fast, .exact = ll_nvptx_exact,
 };

@@ -46,6 +46,7 @@ typedef struct Low {
     LirVal at;                        /* i32 lane among all lanes of the row, those of the cluster's other blocks included */
     int    lanes;                     /* of a row: the schedule's lanes times the blocks of a cluster */
     LirVal block, blocks;             /* i32 number of the block, or cluster of blocks, and of all */
+    bool   parts;                     /* this launch leaves its tiles' reductions, and all scalar results, to a second one */
     bool   joined;                    /* the cluster's blocks are known to have started */
     LirVal rowlen;                    /* i32 row length: a constant for len=exact */
     LirVal ninst;                     /* i32 */
@@ -80,7 +81,7 @@ typedef struct Low {
 #define LOW_LOG2E 1.4426950408889634
 
 /* Is the row walked in a loop, so that running reductions are variables? */
-static inline bool low_loops(const Low *w) { return w->s->len == LEN_ANY || w->s->unroll; }
+static inline bool low_loops(const Low *w) { return (w->s->len == LEN_ANY && !w->s->split) || w->s->unroll; }
 
 /* low_value.c: values */
 LirVal low_scalar(Low *w, TirVal v);
@@ -115,6 +116,20 @@ void   low_red_open(Low *w, Red *r);            /* new variables holding the red
 void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
 void   low_red_update(Low *w, Red *r);
 void   low_red_finish(Low *w, Red *r, uint32_t n);
+typedef struct Partial { LirVal v[2]; } Partial;       /* the words of a reduction's partial result: one, but a pair of logsumexp has two */
+uint32_t low_red_words(const Red *r);
+Partial low_red_none(Low *w, const Red *r);             /* of no elements */
+Partial low_red_join(Low *w, const Red *r, Partial a, Partial b);
+Partial low_red_across(Low *w, const Red *r, Partial t, int lanes);   /* the lanes of a warp together */
+void   low_red_deliver(Low *w, const Red *r, Partial t);               /* the value that the tile IR's reduction has */
+
+/* low_parts.c: rows over blocks that do not meet */
+int32_t low_tile(const Low *w);                /* elements of a row that a block takes under split=1 */
+int32_t low_slack(const Low *w);               /* by which a row may begin before its first tile's vectors */
+LirVal  low_tiles(Low *w);                     /* i32 tiles of a row */
+uint32_t low_part_words(Low *w);               /* of a tile's reductions in the workspace */
+void    low_parts_store(Low *w, const Red *r, const Partial *t, uint32_t n);
+LirFn  *low_parts_second(Low *w, const char *symbol);
 
 /* low_lse.c: pairs (largest, sum) */
 LirVal low_butterfly(Low *w, LirVal v, int o);   /* low_reduce.c: of the lane whose number is this one's xor o */
@@ -141,5 +156,7 @@ LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while 
 void   low_loop_end(Low *w, LirVal var, LirVal at, LirVal step);
 LirVal low_ci(Low *w, int64_t v);              /* i32 constant */
 void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
+uint32_t low_reductions(Low *w, int p, Red *r);                        /* those of phase p, at most LOW_MAX_RED */
+void   low_scalar_stores(Low *w);
 
 #endif

@@ -46,7 +46,7 @@ static bool surely_inside(const Low *w)
     if (!rowlen_const(w, &n))
         return false;
     if (w->s->split)
-        return n % (block * w->s->per) == 0;
+        return w->s->align == ALIGN_VEC && n % (block * w->s->per) == 0;
     if (w->s->align == ALIGN_SHIFT)
         return w->k > 0 && (w->k + 1) * block <= n;
     return (w->k + 1) * block <= n;
@@ -155,10 +155,18 @@ LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard
     LirVal addr = low_vec_addr(w, base, m, bytes), zero = low_ci(w, 0);
     LirOp o = {.op = LIR_LDG, .dt = dt, .lanes = (uint8_t)w->s->vec, .ref = (int16_t)m->tensor, .flags = load_flags(w, m),
                .a = {addr}, .imm.i = low_align(w, m, bytes), .sp = w->tir->ops[m->op].sp};
-    if (w->mask.kind == MASK_PART) {
+    bool window = w->s->align == ALIGN_SHIFT && !m->inst && w->s->vec > 1;
+    if (window || w->mask.kind == MASK_PART) {
+        LirVal lo = w->mask.lo, hi = w->mask.hi;
+        if (window) {                       /* an operand that rows meet at any of its elements: told all that lies around the vector */
+            LirVal e = low_position(w);
+            o.flags |= LIR_F_WINDOW;
+            lo = lir_op1(w->fn, LIR_NEG, e);
+            hi = lir_op2(w->fn, LIR_SUB, w->rowlen, e);
+        }
         o.op = LIR_LDGM;
-        o.a[1] = w->mask.lo;
-        o.a[2] = guard ? lir_op3(w->fn, LIR_SELECT, guard, w->mask.hi, zero) : w->mask.hi;
+        o.a[1] = lo;
+        o.a[2] = guard ? lir_op3(w->fn, LIR_SELECT, guard, hi, zero) : hi;
     } else if (w->mask.kind == MASK_WHOLE || guard) {
         o.op = LIR_LDGP;
         o.a[1] = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);

@@ -115,7 +115,7 @@ static LirVal from_memory(Low *w, uint32_t load)
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }
 
-/* Kept operands are fetched once per block, before the loop over instances. */
+/* Kept operands are fetched once per block, before the loop over instances, or the one instance. */
 void low_wkeep_fill(Low *w)
 {
     for (uint32_t i = 0; i < w->rv->nload; i++) {
@@ -125,7 +125,7 @@ void low_wkeep_fill(Low *w)
             low_mask(w);
             LirVal v = from_memory(w, i);
             if (w->s->wkeep == WKEEP_REG) {
-                v = w->s->grid == GRID_ONESHOT ? lir_op1(w->fn, LIR_OPAQUE, v) : v;   /* or the load sinks to its use */
+                v = w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC ? lir_op1(w->fn, LIR_OPAQUE, v) : v;   /* or the load sinks to its use */
                 w->kept[i * LOW_MAX_PER + (uint32_t)w->k] = v;
                 continue;
             }

@@ -42,10 +42,25 @@ static LirVal term(Low *w, const Red *r)
     return lir_cast(w->fn, r->dt, x);
 }
 
+/* Is v zero where the row's loads gave zeros, as they do past its ends? */
+static bool zero_outside(const Low *w, TirVal v)
+{
+    const TirOp *o = &w->tir->ops[v];
+    switch (o->op) {
+    case TIR_LOAD: return w->rv->is_row[v];
+    case TIR_CAST: return dt_is_float(o->dt) && zero_outside(w, o->a[0]);
+    case TIR_NEG: case TIR_ABS: return zero_outside(w, o->a[0]);
+    case TIR_ADD: case TIR_SUB: case TIR_MUL: case TIR_MIN: case TIR_MAX: return zero_outside(w, o->a[0]) && zero_outside(w, o->a[1]);
+    case TIR_CONST: return dt_is_float(o->dt) && o->imm.f == 0;
+    default: return false;
+    }
+}
+
 static LirVal inside_only(Low *w, const Red *r, LirVal x)
 {
     LirVal none = identity(w, r, w->s->vec);
-    if (w->mask.kind == MASK_FULL)
+    bool zeros = w->s->async == ASYNC_NONE && r->kind == RED_SUM && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
+    if (w->mask.kind == MASK_FULL || zeros)
         return x;
     if (w->mask.kind == MASK_WHOLE)
         return lir_op3(w->fn, LIR_SELECT, w->mask.in, x, none);
@@ -99,10 +114,21 @@ void low_red_update(Low *w, Red *r)
         r->acc[0] = lir_op2(w->fn, merge_op(r->kind), r->acc[0], x);
 }
 
-/* The words of a reduction's partial result: one, but a pair of logsumexp has two. */
-typedef struct Partial { LirVal v[2]; } Partial;
+uint32_t low_red_words(const Red *r) { return r->kind == RED_LSE ? 2 : 1; }
 
-static uint32_t words(const Red *r) { return r->kind == RED_LSE ? 2 : 1; }
+Partial low_red_none(Low *w, const Red *r)
+{
+    return (Partial){{identity(w, r, 1), r->kind == RED_LSE ? lir_cf(w->fn, DT_F32, 1, 0) : 0}};
+}
+
+Partial low_red_join(Low *w, const Red *r, Partial a, Partial b)
+{
+    if (r->kind == RED_LSE)
+        low_lse_join(w, &a.v[0], &a.v[1], b.v[0], b.v[1]);
+    else
+        a.v[0] = lir_op2(w->fn, merge_op(r->kind), a.v[0], b.v[0]);
+    return a;
+}
 
 /* One value per lane: the vectors of this lane together. */
 static Partial lane_total(Low *w, Red *r)
@@ -135,7 +161,7 @@ LirVal low_butterfly(Low *w, LirVal v, int o)
 }
 
 /* The lanes of a warp together.  A pick goes through a shuffle too: it has been read, then, by every lane. */
-static Partial across(Low *w, const Red *r, Partial t, int lanes)
+Partial low_red_across(Low *w, const Red *r, Partial t, int lanes)
 {
     if (r->kind == RED_LSE)
         low_lse_across(w, &t.v[0], &t.v[1], lanes);
@@ -216,12 +242,9 @@ static Partial read_spread(Low *w, const Red *r, LirVal at, LirVal at2)
             continue;
         }
         LirVal s = lir_op3(w->fn, LIR_SELECT, in, lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at2, off), 1), lir_cf(w->fn, DT_F32, 1, 0));
-        if (from)
-            low_lse_join(w, &t.v[0], &t.v[1], v, s);
-        else
-            t = (Partial){{v, s}};
+        t = from ? low_red_join(w, r, t, (Partial){{v, s}}) : (Partial){{v, s}};
     }
-    return across(w, r, t, 32);
+    return low_red_across(w, r, t, 32);
 }
 
 static Partial read_partials(Low *w, const Red *r, uint32_t word, uint32_t n)
@@ -247,12 +270,12 @@ static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
     LirVal warp = lir_op2(w->fn, LIR_DIV, w->s->cluster > 1 ? w->at : w->lane, low_ci(w, 32));
     uint32_t all = 0, word = 0;
     for (uint32_t i = 0; i < n; i++)
-        all += words(&r[i]);
+        all += low_red_words(&r[i]);
     if (w->s->cluster > 1 && !w->joined)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = 2});
     w->joined = true;
     for (uint32_t i = 0; i < n; i++)
-        for (uint32_t k = 0; k < words(&r[i]); k++, word++) {
+        for (uint32_t k = 0; k < low_red_words(&r[i]); k++, word++) {
             LirVal at = lir_op2(w->fn, LIR_ADD, exchange_at(w, word, all), lir_op2(w->fn, LIR_MUL, warp, low_ci(w, w->red_bytes)));
             put_partial(w, at, total[i].v[k], r[i].dt);
         }
@@ -260,13 +283,12 @@ static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
     word = 0;
     for (uint32_t i = 0; i < n; i++) {
         total[i] = read_partials(w, &r[i], word, all);
-        word += words(&r[i]);
+        word += low_red_words(&r[i]);
     }
     w->events++;
 }
 
-/* The value that the tile IR's reduction has, from the last total. */
-static void deliver(Low *w, const Red *r, Partial t)
+void low_red_deliver(Low *w, const Red *r, Partial t)
 {
     const TirOp *o = &w->tir->ops[r->op];
     LirVal v = t.v[0];
@@ -291,11 +313,15 @@ void low_red_finish(Low *w, Red *r, uint32_t n)
     for (uint32_t i = 0; i < n; i++)
         picks |= r[i].kind == RED_PICK;
     for (uint32_t i = 0; i < n; i++)
-        total[i] = across(w, &r[i], lane_total(w, &r[i]), w->s->lanes < 32 ? w->s->lanes : 32);
+        total[i] = low_red_across(w, &r[i], lane_total(w, &r[i]), w->s->lanes < 32 ? w->s->lanes : 32);
     if (n && (w->s->lanes > 32 || w->s->cluster > 1))
         exchange(w, r, total, n);
     else if (picks && w->s->lanes > 1)
         lir_add(w->fn, (LirOp){.op = LIR_WARPSYNC, .ref = -1});
+    if (w->parts) {
+        low_parts_store(w, r, total, n);
+        return;
+    }
     for (uint32_t i = 0; i < n; i++)
-        deliver(w, &r[i], total[i]);
+        low_red_deliver(w, &r[i], total[i]);
 }

@@ -66,7 +66,7 @@ void low_set_instance(Low *w, LirVal g, bool may_be_outside)
 
 /* ---- phases ---- */
 
-static uint32_t reductions_of_phase(Low *w, int p, Red *r)
+uint32_t low_reductions(Low *w, int p, Red *r)
 {
     uint32_t n = 0;
     for (TirVal v = 1; v < w->tir->nops; v++) {
@@ -149,6 +149,9 @@ static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, 
     }
 }
 
+/* Operands that rows meet at any element are put in place after they have come: rather while the row's lanes wait for each other. */
+static bool fill_late(const Low *w) { return w->s->wkeep != WKEEP_LOAD && w->s->align == ALIGN_SHIFT && w->rv->last_phase > 0; }
+
 static void load_vector(Low *w, const uint8_t *need, LirVal *loaded)
 {
     low_mask(w);
@@ -173,6 +176,8 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         low_mask(w);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
+    if (p == 0 && fill_late(w) && p < w->rv->last_phase)
+        low_wkeep_fill(w);
     w->k = 0;
 }
 
@@ -287,7 +292,7 @@ static void phase(Low *w, int p)
 {
     Red r[LOW_MAX_RED];
     uint8_t need[ROW_MAX_MEM] = {0};
-    uint32_t n = reductions_of_phase(w, p, r);
+    uint32_t n = low_reductions(w, p, r);
     low_scalars_of_phase(w, p);
     bases_of_phase(w, p);
     loads_of_phase(w, p, r, n, need);
@@ -303,10 +308,10 @@ static void phase(Low *w, int p)
 /* ---- one instance ---- */
 
 /* Stores and integer sums of an instance's scalars: by its first lane, in the block of its first columns. */
-static void scalar_stores(Low *w)
+void low_scalar_stores(Low *w)
 {
     LirVal first = w->lanes > 1 ? lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0)) : 0;
-    if (w->s->split)
+    if (w->s->split && w->turn)
         first = low_and(w, first, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)));
     for (TirVal v = 1; v < w->tir->nops; v++) {
         const TirOp *o = &w->tir->ops[v];
@@ -326,8 +331,10 @@ static void instance(Low *w)
 {
     for (int p = 0; p <= w->rv->last_phase; p++)
         phase(w, p);
+    if (w->parts)
+        return;                             /* to the second launch */
     low_scalars_of_phase(w, w->rv->last_phase + 1);
-    scalar_stores(w);
+    low_scalar_stores(w);
 }
 
 /* ---- the grid ---- */
@@ -336,14 +343,15 @@ static void oneshot(Low *w)
 {
     LirVal g = w->block;
     if (w->s->split) {
-        int64_t tile = (int64_t)w->s->lanes * w->s->vec * w->s->per;
-        LirVal n = lir_op2(w->fn, LIR_DIV, lir_op2(w->fn, LIR_ADD, w->rowlen, low_ci(w, tile - 1)), low_ci(w, tile));
-        w->turn = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, g, n), low_ci(w, tile));
+        LirVal n = low_tiles(w);
+        w->turn = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, g, n), low_ci(w, low_tile(w)));
         g = lir_op2(w->fn, LIR_DIV, g, n);
     }
     if (w->s->rows > 1)
         g = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp);
     low_set_instance(w, g, w->s->rows > 1);
+    if (w->s->wkeep != WKEEP_LOAD && !fill_late(w))
+        low_wkeep_fill(w);
     if (w->s->async == ASYNC_CP) {
         w->slot = low_ci(w, 0);
         low_async_issue(w, w->active, w->slot);
@@ -514,6 +522,7 @@ static void begin(Low *w, const char *symbol)
         w->block = lir_op2(w->fn, LIR_DIV, w->block, low_ci(w, s->cluster));
         w->blocks = lir_op2(w->fn, LIR_DIV, w->blocks, low_ci(w, s->cluster));
     }
+    w->parts = s->split && low_part_words(w);
     w->rowlen = s->len == LEN_EXACT ? low_ci(w, s->n) : word32(w, LIR_W_ROWLEN, 0);
     w->ninst = word32(w, LIR_W_INST, 0);
 }
@@ -527,7 +536,7 @@ static void body(Low *w)
         low_mark(w, LIR_PDLGO, 0);
         low_mark(w, LIR_PDLWAIT, 0);
     }
-    if (w->s->wkeep != WKEEP_LOAD)
+    if (w->s->wkeep != WKEEP_LOAD && w->s->grid == GRID_PERSISTENT)
         low_wkeep_fill(w);
     low_acc_begin(w);
     if (w->s->grid == GRID_PERSISTENT && w->red_slot)
@@ -545,13 +554,14 @@ static void describe(Low *w)
     const Sched *s = w->s;
     LowLaunch *l = &k->launch[k->nlaunch++];
     *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows, .per2 = s->split ? s->lanes * s->vec * s->per : 0, .ctas = s->ctas ? s->ctas : 1};
+                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .slack = s->split ? low_slack(w) : 0};
     for (uint32_t i = 0; i < w->rv->npars; i++)
         k->inst_ext[k->ninst++] = w->tir->pars[w->rv->first_par + i].ext;
     for (uint32_t i = 0; i < w->rv->npromoted; i++)
         k->inst_ext[k->ninst++] = w->tir->axes[w->rv->promoted[i]].ext;
     k->row_ext = row_view_ext(w->rv);
-    k->work_bytes = (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
+    k->work_by_column = !w->parts;
+    k->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
 }
 
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
@@ -565,6 +575,8 @@ LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char 
     body(&w);
     describe(&w);
     low_conds(&w);
+    if (w.parts)
+        low_parts_second(&w, arena_strf(a, "%s_1", symbol));
     if (w.rv->nacc)
         low_acc_second(&w, arena_strf(a, "%s_1", symbol));
     return w.out;

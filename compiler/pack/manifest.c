@@ -115,7 +115,7 @@ static void put_variant(const Manifest *m, const LgkKernel *k, const LgkVariant 
         put_launch(m, &m->v.t_LAUNCHES[x->launches.first + i]);
     }
     if (x->work_bytes)
-        buf_printf(m->out, "; %d bytes of workspace a block and column", x->work_bytes);
+        buf_printf(m->out, "; %d bytes of workspace a block%s", x->work_bytes, x->work_by_column ? " and column" : "");
     if (!m->plan)
         put_made(m, x);
     buf_puts(m->out, "\n");

@@ -206,13 +206,15 @@ uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t si
         if (w->t_CODES[i].digest[0] == d.low64 && w->t_CODES[i].digest[1] == d.high64 && w->t_CODES[i].size == size)
             return i;
     *PUSH(w, CODES) = (LgkCode){0, size, {d.low64, d.high64}, kind, 0};
-    *ARENA_PUSH(w->a, w->code, w->ncode, w->capcode) = (Piece){bytes, size};
+    void *copy = arena_alloc(w->a, size + 1);
+    memcpy(copy, bytes, size);
+    *ARENA_PUSH(w->a, w->code, w->ncode, w->capcode) = (Piece){copy, size};
     return w->n_CODES - 1;
 }
 
 static void put_launch(PackWriter *w, const LowLaunch *l, uint32_t entry)
 {
-    LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .ctas = l->ctas,
+    LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .ctas = l->ctas, .slack = l->slack,
                    .threads = l->fn->threads, .shared = l->fn->smem, .cluster = l->fn->cluster, .pdl = l->fn->pdl,
                    .words = {w->n_WORDS, l->fn->nwords}};
     for (uint32_t i = 0; i < l->fn->nwords; i++)
@@ -227,7 +229,7 @@ void pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t co
     buf_put(&text, "", 1);
     LgkVariant v = {.schedule = put_str(w, text.p), .symbol = put_str(w, k->launch[0].fn->name), .conds = {w->n_CONDS, k->nconds},
                     .launches = {w->n_LAUNCHES, k->nlaunch}, .inst = {w->n_EXTENTS, k->ninst}, .code = code,
-                    .work_bytes = k->work_bytes, .registers = registers, .spills = spills};
+                    .work_bytes = k->work_bytes, .work_by_column = k->work_by_column, .registers = registers, .spills = spills};
     buf_free(&text);
     for (uint32_t i = 0; i < k->ninst; i++)
         put_extent(w, k->inst_ext[i]);

@@ -172,8 +172,6 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
         return limit(d, o->sp, "an element of a tile");
     rv->phase[v] = phase;
     rv->is_inst[v] = inst;
-    if (phase > rv->last_phase)
-        rv->last_phase = phase;
     switch (o->op) {
     case TIR_LOAD:  return note_mem(rv, rv->load, &rv->nload, v, rv->is_row[v], d);
     case TIR_STORE:
@@ -225,6 +223,17 @@ static bool visit_all(RowView *rv, Arena *a, Diag *d)
     return true;
 }
 
+/* The last phase in which the row is walked: what comes behind is left to scalars. A row written in place waits for what is picked from it. */
+static void note_last_phase(RowView *rv)
+{
+    for (TirVal v = 1; v < rv->fn->nops; v++) {
+        const TirOp *o = &rv->fn->ops[v];
+        bool writes = (o->op == TIR_STORE || o->op == TIR_ACC) && rv->is_row[v];
+        int last = is_reduce(o) ? rv->phase[v] - 1 : writes || rv->pick[v] ? rv->phase[v] : 0;
+        rv->last_phase = last > rv->last_phase ? last : rv->last_phase;
+    }
+}
+
 /* Operands stand before what uses them, so one pass from the end tells all. */
 static void note_summed(RowView *rv)
 {
@@ -252,5 +261,6 @@ RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
     if (!visit_all(rv, a, d))
         return NULL;
     note_summed(rv);
+    note_last_phase(rv);
     return rv;
 }

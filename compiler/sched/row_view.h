@@ -2,7 +2,7 @@
  *
  * A row kernel has one par nest and one row axis; other tile axes are promoted to instance coordinates.  It is cut into
  * phases at full-row reductions: phase 0 needs no reduction's result, phase p needs those of phase p-1.  Row stores and
- * cross-row sums happen in the last phase, so that an output may lie over an input.
+ * cross-row sums happen in the last phase that walks the row, so that an output may lie over an input.
  */
 #ifndef LGR_ROW_VIEW_H
 #define LGR_ROW_VIEW_H
@@ -31,7 +31,7 @@ typedef struct RowView {
     int     *phase;              /* per op: the phase in which its value can be had */
     TirVal  *guard;              /* per op: innermost enclosing IF op (0 none); guard_else says which side */
     uint8_t *guard_else;
-    int      last_phase;
+    int      last_phase;         /* the last one that walks the row; scalars and their stores come behind it */
     RowMem   load[ROW_MAX_MEM], store[ROW_MAX_MEM], acc[ROW_MAX_MEM];
     uint32_t nload, nstore, nacc;
 } RowView;

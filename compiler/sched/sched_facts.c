@@ -69,6 +69,15 @@ static bool is_special(TirOpcode op)
     }
 }
 
+/* One walk over the row, whose reductions are sums, extremes or logsumexps of 32 bits. */
+static bool has_parts(const RowView *rv, const SchedFacts *f)
+{
+    bool ok = !rv->last_phase && f->reductions && !f->accs && !f->wide_scalars;
+    for (TirVal v = 1; v < rv->fn->nops; v++)
+        ok = ok && !rv->pick[v] && rv->fn->ops[v].op != TIR_ARGMAX;
+    return ok;
+}
+
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
 {
     Arena *a = arena_new();
@@ -92,6 +101,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
             out->flops += tir_op_kind(fn->ops[v].op) == TIR_K_ELEM || tir_op_kind(fn->ops[v].op) == TIR_K_CAST;
             out->sfu += is_special(fn->ops[v].op);
         }
+        out->parts = has_parts(rv, out);
         if (!out->min_elem_bytes)
             out->min_elem_bytes = out->max_elem_bytes = 4;
     }

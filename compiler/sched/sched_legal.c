@@ -21,7 +21,7 @@ static const char *shape_illegal(const SchedFacts *f, const Sched *s, const Targ
     return NULL;
 }
 
-static const char *length_illegal(const SchedFacts *f, const Sched *s)
+static const char *length_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per;
     if (s->len == LEN_EXACT && !s->split && cap < s->n + (s->align == ALIGN_SHIFT ? s->vec - 1 : 0))
@@ -30,8 +30,10 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s)
         return "n is not a multiple of the vector";
     if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || (s->align == ALIGN_SHIFT && s->async == ASYNC_NONE) || s->wkeep != WKEEP_LOAD))
         return "unroll wants rows kept in shared memory by one-shot blocks, in vectors, in a number of turns";
-    if (s->split && (f->reductions || f->accs || s->grid != GRID_ONESHOT || s->align == ALIGN_SHIFT || s->len == LEN_CAP))
-        return "split wants a kernel without reductions, one block a tile, and any or exact length";
+    if (s->split && ((f->reductions && !f->parts) || f->accs || s->grid != GRID_ONESHOT || s->rows > 1 || s->len == LEN_CAP))
+        return "split wants a kernel whose row results need no reductions, one block a tile, and any or exact length";
+    if (s->split && f->reductions && t->kind == TGT_HOST)
+        return "the host has no second launch for the tiles' reductions";
     if (s->len == LEN_ANY && !s->split && s->keep != KEEP_RELOAD && f->phases > 1)
         return "a loop over the row reads it again in each phase";
     return NULL;
@@ -44,8 +46,8 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
     if (s->align == ALIGN_SHIFT) {
         if (t->kind == TGT_HOST || !power_of_two(s->vec) || f->max_elem_bytes != f->min_elem_bytes)
             return "align=shift wants streams of one element size, on a GPU";
-        if (s->wkeep != WKEEP_LOAD || s->acc == ACC_MEM || f->accs || (s->async != ASYNC_NONE && !s->unroll) || s->len == LEN_ANY)
-            return "align=shift holds no operands or sums, and asynchronous slots in a loop only";
+        if (s->wkeep == WKEEP_SMEM || (s->wkeep == WKEEP_REG && s->grid != GRID_ONESHOT) || s->acc == ACC_MEM || f->accs || (s->async != ASYNC_NONE && !s->unroll) || (s->len == LEN_ANY && !s->split))
+            return "align=shift holds no sums, operands in one-shot blocks only, and asynchronous slots in a loop only";
     }
     if (f->apart && s->align == ALIGN_SHIFT)
         return "rows picked by different indices need not begin alike";
@@ -143,7 +145,7 @@ static const char *resources_illegal(const SchedFacts *f, const Sched *s, const 
 const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     const char *why = shape_illegal(f, s, t);
-    why = why ? why : length_illegal(f, s);
+    why = why ? why : length_illegal(f, s, t);
     why = why ? why : align_illegal(f, s, t);
     why = why ? why : async_illegal(f, s, t);
     why = why ? why : across_illegal(f, s, t);

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MiB = 1 << 20 };
+enum { MiB = 1 << 20, LONG_ROW = 32768 };
 
 static int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
 
@@ -50,6 +50,14 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
     return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + (s->pdl ? 0.7 : 1.3);
 }
 
+/* Microseconds of instructions of `tiles` blocks a row: what a thread does once, and what it does for each element.  Results of 16
+ * bits take special functions as the unit gives them. */
+static double issue_time(const SchedFacts *f, const Sched *s, const Target *t, double blocks)
+{
+    double element = 2 + f->flops + f->sfu * (f->min_elem_bytes > 2 ? 13 : 3);
+    return blocks * s->rows * s->lanes * (130 + s->per * s->vec * element) / (t->mps * 128 * 1900.0);
+}
+
 /* One-shot blocks: bandwidth, spoiled by few bytes in flight, wide barriers, small blocks and a ragged last wave. */
 static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
@@ -57,24 +65,31 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     int threads = s->rows * s->lanes, k = resident_blocks(f, s, t), warps = s->lanes / 32;
     double flight = (double)k * threads * s->per * s->vec * f->row_bytes_in;
     double spoil = flight < 32768 ? 0.3 * (32768 / flight - 1) : 0;
-    if (f->reductions && warps > 8)
+    bool waits = f->reductions && !s->split;                       /* stores wait for the row's lanes */
+    if (waits && warps > 8)
         spoil += (s->per == 1 ? 0.012 : 0.004) * (warps - 8);
-    if (f->reductions && warps > 4)
+    if (waits && warps > 4)
         spoil += s->per == 1 ? 0.01 : 0.0;
     if (threads < 128)
         spoil += 0.1 * (128.0 / threads - 1);
-    spoil += f->reductions ? 0.0015 * s->per : 0.01 * (s->per - 1);
+    spoil += waits ? 0.0015 * s->per : 0.01 * (s->per - 1);
     spoil += 0.15 * ((double)ceil_div(n, (int64_t)s->lanes * s->vec) * s->lanes * s->vec / (double)n - 1);
     spoil += s->rows > 1 ? 0.002 : 0;
     spoil -= s->wkeep == WKEEP_REG ? 0.004 : 0;
-    spoil += f->reductions && k == 1 ? 0.25 : 0;                   /* nothing runs while a row waits for its lanes */
+    spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
     spoil += f->phases > 1 && f->sfu > 0 ? 0.02 * s->per : 0;      /* much arithmetic on wide rows */
     spoil += f->shared_loads > 1 && s->wkeep == WKEEP_REG ? 0.02 * s->per : 0;
     double tiles = s->split ? (double)ceil_div(n, (int64_t)s->lanes * s->vec * s->per) : 1;
     double waves = (double)ceil_div(rows, s->rows) * tiles / ((double)t->mps * k);
     if (waves < 8)
         spoil += 0.25 * (ceil(waves) / waves - 1) / waves;
-    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + (s->pdl ? 0.7 : 1.3);
+    double wire = bytes / stream_gbps(f, t) * 1e-3, issue = s->split ? issue_time(f, s, t, (double)ceil_div(rows, s->rows) * tiles) : 0;
+    if (s->split) {
+        spoil += f->reductions && k < 6 ? 0.02 * (6 - k) : 0;
+        wire = pow(pow(wire, 8) + pow(issue, 8), 0.125);
+    }
+    double second = f->reductions && s->split ? 2 + 1e-6 * (double)rows * tiles * 4 * f->reductions : 0;
+    return wire * (1 + spoil) + (s->pdl ? 0.7 : 1.3) + second;
 }
 
 /* Nanoseconds from a row's arrival to its last store: unpacking and arithmetic, then the exchange between lanes. */
@@ -155,7 +170,7 @@ static void consider_oneshot(Search *q, Sched s)
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
         s.wkeep = WKEEP_REG;          /* fetched with the row; pays while it costs no block of a multiprocessor */
-        if (s.len == LEN_EXACT && s.per <= 3)
+        if ((s.len == LEN_EXACT || s.align == ALIGN_SHIFT) && s.per <= 3)
             consider(q, &s);
     }
 }
@@ -226,6 +241,28 @@ static int gpu_vec(const SchedFacts *f)
     return 16 / bytes;
 }
 
+/* A block a column tile. */
+static void search_tiles(Search *q, SchedAlign align)
+{
+    Sched s = sched_default();
+    s.vec = gpu_vec(q->f);
+    s.align = align;
+    s.split = 1;
+    s.pdl = (q->t->features & TGT_F_PDL) != 0;
+    for (s.lanes = 128; s.lanes <= 1024; s.lanes *= 2)
+        for (s.per = 1; s.per <= 4; s.per *= 2)
+            consider(q, &s);
+}
+
+/* Rows so long that they are better cut into tiles. */
+static bool tiles_are_better(Search *q, SchedAlign align, double cost)
+{
+    q->found = false;
+    if (q->f->parts)
+        search_tiles(q, align);
+    return q->found && q->cost < cost;
+}
+
 static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align, int64_t n)
 {
     Sched s = sched_default();
@@ -240,6 +277,8 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
     search_lanes(q, s);
     Sched held = q->best;
     double cost = q->found ? q->cost : 0;
+    if (q->found && tiles_are_better(q, align, cost))
+        return;
     q->found = false;
     search_loops(q, s);
     bool loops = q->found && (!cost || q->cost < cost);
@@ -266,6 +305,15 @@ static void add_if_legal(SchedList *out, Search *q, Sched s)
         add(out, q->a, s);
 }
 
+static void add_tiles(SchedList *out, Search *q, SchedAlign align)
+{
+    q->n = LONG_ROW;
+    q->found = false;
+    search_tiles(q, align);
+    if (q->found)
+        add(out, q->a, q->best);
+}
+
 static Sched always(const SchedFacts *f, int vec, SchedAlign align)
 {
     Sched s = sched_default();
@@ -279,16 +327,6 @@ static Sched always(const SchedFacts *f, int vec, SchedAlign align)
         s.acc = ACC_MEM;
         s.ctas = 2;
     }
-    return s;
-}
-
-static Sched tiles(const SchedFacts *f, const Target *t)
-{
-    Sched s = sched_default();
-    s.vec = gpu_vec(f);
-    s.lanes = 256;
-    s.split = 1;
-    s.pdl = (t->features & TGT_F_PDL) != 0;
     return s;
 }
 
@@ -311,8 +349,10 @@ static void choose_gpu(Search *q, SchedList *out)
     for (int i = 0; i < NCAP; i++)
         if (!elementwise || capacities[i] <= 1024)
             add_length(out, q, LEN_CAP, ALIGN_VEC, capacities[i]);
-    if (elementwise)
-        add_if_legal(out, q, tiles(q->f, q->t));
+    if (elementwise || q->f->parts) {
+        add_tiles(out, q, ALIGN_VEC);
+        add_tiles(out, q, ALIGN_SHIFT);
+    }
     for (int i = 0; i < NCAP && !q->f->accs; i++)
         add_length(out, q, LEN_CAP, ALIGN_SHIFT, capacities[i]);
     add_if_legal(out, q, always(q->f, gpu_vec(q->f), ALIGN_VEC));
@@ -358,6 +398,7 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
     s.n = (int32_t)n;
     search_lanes(&q, s);
     search_loops(&q, s);
+    search_tiles(&q, s.align);
     if (q.nall)
         qsort(q.all, q.nall, sizeof *q.all, by_cost);
     for (uint32_t i = 0; i < q.nall && i < most; i++)
@@ -393,7 +434,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     s.async = s.grid == GRID_PERSISTENT ? pick(seed, 2) : 0;
     s.stages = s.async ? 2 + pick(seed, 3) : 1;
     s.wkeep = s.grid == GRID_PERSISTENT ? pick(seed, 3) : 0;
-    s.split = !f->reductions && !f->accs ? pick(seed, 2) : 0;
+    s.split = (f->parts || !f->reductions) && !f->accs ? pick(seed, 2) : 0;
     s.hint = pick(seed, 2);
     s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
     return s;

@@ -74,7 +74,7 @@ static void launch(Toys *t, const char *symbol, uint32_t grid, int per, int ctas
         t->words[9] = (LgkWord){LGK_W_BLOCKS, 0, 0, 0};
         t->nwords = 10;
     }
-    t->launches[t->nlaunches] = (LgkLaunch){str(t, symbol), 0, grid, per, 1, ctas, 128, shared, 1, pdl, {0, grid == LGK_G_COLUMNS ? 10 : 9}};
+    t->launches[t->nlaunches] = (LgkLaunch){str(t, symbol), 0, grid, per, 1, ctas, 0, 128, shared, 1, pdl, {0, grid == LGK_G_COLUMNS ? 10 : 9}};
     t->nlaunches++;
 }
 
@@ -102,6 +102,7 @@ static void sets(Toys *t)
     set(t, "sm_90a", LGK_CODE_CUBIN, 90, 1);
     v = variant(t, "persistent", 1);
     v->work_bytes = 4;
+    v->work_by_column = 1;
     t->conds[t->nconds++] = (LgkCond){LGK_C_ALIGNED, TOY_X, 1, 0, 16};
     t->conds[t->nconds++] = (LgkCond){LGK_C_ROWLEN_MULT, 0, 0, 0, 8};
     v->conds.count = 2;

@@ -82,7 +82,7 @@ static int64_t blocks(const Call *c, const LowLaunch *l)
     case LOW_G_GROUPS:     return g;
     case LOW_G_PERSISTENT: return g < most ? g : most;
     case LOW_G_COLUMNS:    return up(n, l->per);
-    default:               return g * up(n, l->per2);
+    default:               return g * up(n + l->slack, l->per2);
     }
 }
 
@@ -119,7 +119,7 @@ static bool launch(Call *c, const LowLaunch *l, uint64_t work, Arena *a, SimResu
 
 bool call_run(Call *c, Arena *a, SimResult *res)
 {
-    size_t bytes = (size_t)(blocks(c, &c->low->launch[0]) * extent(c, c->low->row_ext) * c->low->work_bytes);
+    size_t bytes = (size_t)(blocks(c, &c->low->launch[0]) * (c->low->work_by_column ? extent(c, c->low->row_ext) : 1) * c->low->work_bytes);
     uint8_t *work = arena_alloc(a, bytes + 256);
     work += -(uintptr_t)work & 255;
     memset(work, 0xff, bytes);

@@ -56,6 +56,7 @@ typedef enum LirWordKind {
 } LirWordKind;
 typedef struct LirWord { uint8_t kind; uint16_t a, b; } LirWord;
 
+enum { LIR_MAX_INBOX = 8 };
 typedef struct LirFn {
     Arena   *arena;
     const char *name;         /* symbol */
@@ -64,6 +65,7 @@ typedef struct LirFn {
     uint32_t threads;         /* per block; 1 on the host */
     uint32_t smem;            /* bytes of shared memory per block */
     uint32_t cluster;         /* blocks per cluster, 1 = none */
+    uint32_t inbox;           /* shared offset of inbox 0; each is 8 bytes */
     uint32_t min_ctas;        /* blocks per multiprocessor asked of the register allocator, 0 = free */
     uint32_t warp;            /* 32; 1 on the host */
     bool     precise;         /* f32 results: accurate exp, division, ... ; false: 16-bit results, fast forms serve */

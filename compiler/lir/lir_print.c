@@ -53,6 +53,14 @@ static void print_imm(Buf *b, const LirOp *o)
         break;
     case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_STSC:
         buf_printf(b, " align=%lld", (long long)o->imm.i);
+        if (o->op == LIR_STSC && o->ref >= 0)
+            buf_printf(b, " inbox=%d", o->ref);
+        break;
+    case LIR_INBOX:
+        buf_printf(b, " %d bytes=%lld", o->ref, (long long)o->imm.i);
+        break;
+    case LIR_AWAIT:
+        buf_printf(b, " %d", o->ref);
         break;
     case LIR_CPA:
         buf_printf(b, " bytes=%lld", (long long)o->imm.i);

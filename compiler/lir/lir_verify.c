@@ -71,7 +71,7 @@ static void check_structure(Check *c)
 {
     const LirOp *top = c->depth ? &c->fn->ops[c->open[c->depth]] : NULL;
     switch (c->o->op) {
-    case LIR_BAR:
+    case LIR_BAR: case LIR_AWAIT:
     case LIR_BARN:  check_barrier(c); break;
     case LIR_LOOP:
     case LIR_IF:    open_region(c); break;
@@ -218,6 +218,9 @@ static void check_types(Check *c)
         want(c, scalar_of(c, 0, DT_BOOL), "the condition is not one bool"); break;
     case LIR_BARN:
         want(c, scalar_of(c, 0, DT_I32) && c->o->imm.i > 0 && c->o->imm.i % c->fn->warp == 0 && c->o->imm.i <= c->fn->threads, "wants an i32 and whole warps"); break;
+    case LIR_INBOX: case LIR_AWAIT:
+        want(c, c->fn->cluster > 1 && c->o->ref >= 0 && c->o->ref < LIR_MAX_INBOX, "wants a cluster and the number of an inbox");
+        want(c, c->fn->inbox % 8 == 0 && c->fn->inbox + 8u * (uint32_t)(c->o->ref + 1) <= c->fn->smem, "the inbox is outside shared memory"); break;
     case LIR_CPWAIT:
         want(c, c->o->imm.i >= 0, "a negative number of groups"); break;
     case LIR_BAR: case LIR_CPCOMMIT: case LIR_WARPSYNC: case LIR_PDLWAIT: case LIR_PDLGO: case LIR_LOOP: case LIR_ELSE: case LIR_END: case LIR_NOP:

@@ -193,12 +193,40 @@ static void named_barrier(Ll *l, const LirOp *o)
 static void cluster_barrier(Ll *l, const LirOp *o)
 {
     static const char *const text[] = {"barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;",
-                                       "barrier.cluster.arrive.release.aligned;", "barrier.cluster.wait.acquire.aligned;"};
+                                       "barrier.cluster.arrive.relaxed.aligned;", "barrier.cluster.wait.acquire.aligned;"};
     convergent(l, ll_asm(l, l->ty.v, text[o->imm.i], "~{memory}", true, 0, NULL));
+}
+
+static LLVMValueRef inbox(Ll *l, const LirOp *o) { return ll_shared_addr(l, ll_i32(l, l->fn->inbox + 8 * (unsigned)o->ref)); }
+
+/* One thread opens it: a barrier that one arrival, which is made at once, and the bytes complete. */
+static void open_inbox(Ll *l, const LirOp *o)
+{
+    LLVMValueRef args[] = {inbox(l, o), ll_i32(l, o->imm.i)};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 t; mov.u32 t, %tid.x; setp.eq.u32 p, t, 0; @p mbarrier.init.shared::cta.b64 [$0], 1; "
+           "@p fence.mbarrier_init.release.cluster; @p mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1; }", "r,r,~{memory}", true, 2, args);
+}
+
+static void await_inbox(Ll *l, const LirOp *o)
+{
+    LLVMValueRef args[] = {inbox(l, o)};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; full_${:uid}: mbarrier.try_wait.parity.shared::cta.b64 p, [$0], 0; @!p bra full_${:uid}; }", "r,~{memory}", true, 1, args);
+}
+
+static void send(Ll *l, const LirOp *o)
+{
+    LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), LLVMBuildBitCast(l->b, ll_arg(l, o, 1).p[0], l->ty.i32, ""), ll_arg(l, o, 2).p[0],
+                           ll_pred_word(l, ll_arg(l, o, 3).p[0]), inbox(l, o)};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 ra, rb; setp.ne.b32 p, $3, 0; mapa.shared::cluster.u32 ra, $0, $2; mapa.shared::cluster.u32 rb, $4, $2; "
+           "@p st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.b32 [ra], $1, [rb]; }", "r,r,r,r,r,~{memory}", true, 5, args);
 }
 
 static void store_in_cluster(Ll *l, const LirOp *o)
 {
+    if (o->ref >= 0) {
+        send(l, o);
+        return;
+    }
     LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), LLVMBuildBitCast(l->b, ll_arg(l, o, 1).p[0], l->ty.i32, ""), ll_arg(l, o, 2).p[0],
                            ll_pred_word(l, ll_arg(l, o, 3).p[0])};
     ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 ra; setp.ne.b32 p, $3, 0; @p mapa.shared::cluster.u32 ra, $0, $2; @p st.shared::cluster.b32 [ra], $1; }",
@@ -210,6 +238,8 @@ static void sync_op(Ll *l, const LirOp *o)
     switch (o->op) {
     case LIR_STSC:     store_in_cluster(l, o); break;
     case LIR_CLBAR:    cluster_barrier(l, o); break;
+    case LIR_INBOX:    open_inbox(l, o); break;
+    case LIR_AWAIT:    await_inbox(l, o); break;
     case LIR_CPA:      copy_async(l, o); break;
     case LIR_CPCOMMIT: call0(l, "llvm.nvvm.cp.async.commit.group"); break;
     case LIR_CPWAIT:   call1(l, "llvm.nvvm.cp.async.wait.group", o->imm.i); clobber(l); break;

@@ -72,6 +72,7 @@ typedef struct Low {
     LirVal  acc_base[ROW_MAX_MEM];    /* i64 address of this lane's vector 0 in the block's partial row */
 
     /* shared memory layout, in bytes */
+    bool     inboxes;                 /* a cluster's exchanges are counted in inboxes, one each, instead of met at barriers */
     uint32_t smem, red_base, red_slot, async_base, async_stage, wkeep_base, keep_base, fold_base;
     int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
@@ -116,6 +117,7 @@ void   low_red_open(Low *w, Red *r);            /* new variables holding the red
 void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
 void   low_red_update(Low *w, Red *r);
 void   low_red_finish(Low *w, Red *r, uint32_t n);
+void   low_inboxes(Low *w);                     /* opens one for each exchange of a one-shot cluster */
 typedef struct Partial { LirVal v[2]; } Partial;       /* the words of a reduction's partial result: one, but a pair of logsumexp has two */
 uint32_t low_red_words(const Red *r);
 Partial low_red_none(Low *w, const Red *r);             /* of no elements */

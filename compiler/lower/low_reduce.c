@@ -196,7 +196,7 @@ static LirVal exchange_at(Low *w, uint32_t i, uint32_t n)
 static void group_barrier(Low *w)
 {
     if (w->s->cluster > 1) {
-        lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = 0});
+        lir_add(w->fn, (LirOp){.op = w->inboxes ? LIR_AWAIT : LIR_CLBAR, .ref = (int16_t)(w->inboxes ? w->events : -1), .imm.i = 0});
         return;
     }
     if (w->s->rows == 1 || w->s->rows > 15 || w->s->lanes % 32) {
@@ -260,9 +260,22 @@ static void put_partial(Low *w, LirVal at, LirVal v, DType dt)
 {
     LirVal me = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31));
     if (w->s->cluster > 1)
-        lir_add(w->fn, (LirOp){.op = LIR_STSC, .ref = -1, .a = {at, v, me, lir_op2(w->fn, LIR_LT, me, low_ci(w, w->s->cluster))}, .imm.i = 4});
+        lir_add(w->fn, (LirOp){.op = LIR_STSC, .ref = (int16_t)(w->inboxes ? w->events : -1), .a = {at, v, me, lir_op2(w->fn, LIR_LT, me, low_ci(w, w->s->cluster))}, .imm.i = 4});
     else
         lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, lir_op2(w->fn, LIR_EQ, me, low_ci(w, 0))}, .imm.i = dt_bytes(dt)});
+}
+
+void low_inboxes(Low *w)
+{
+    Red r[LOW_MAX_RED];
+    int16_t at = 0;
+    for (int p = 0; w->inboxes && p <= w->rv->last_phase; p++) {
+        uint32_t n = low_reductions(w, p, r), all = 0;
+        for (uint32_t i = 0; i < n; i++)
+            all += low_red_words(&r[i]);
+        if (n)
+            lir_add(w->fn, (LirOp){.op = LIR_INBOX, .ref = at++, .imm.i = (int64_t)all * partials(w) * w->red_bytes});
+    }
 }
 
 static void exchange(Low *w, Red *r, Partial *total, uint32_t n)

@@ -529,6 +529,7 @@ static void begin(Low *w, const char *symbol)
 
 static void body(Low *w)
 {
+    low_inboxes(w);
     if (w->s->cluster > 1)                  /* waited for before the first word goes to another block */
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
     w->joined = w->s->grid == GRID_PERSISTENT;

@@ -155,8 +155,11 @@ static void run_stsc(Sim *s, Step *st)
         int32_t r = ((const int32_t *)st->a[2])[t];
         if (r < 0 || (uint32_t)r >= s->fn->cluster)
             sim_fault(s, st, t, "writes to block %d of a cluster of %u", r, s->fn->cluster);
-        else
+        else {
             store(s, st, t, (uint32_t)r);
+            if (st->o->ref >= 0)
+                s->came[st->o->ref][r] += st->bytes;
+        }
     }
 }
 

@@ -43,6 +43,25 @@ static void run_clbar(Sim *s, Step *st)
     s->bars += !st->o->imm.i;
 }
 
+static void run_inbox(Sim *s, Step *st)
+{
+    s->expected[st->o->ref] = st->o->imm.i;
+    for (uint32_t r = 0; r < s->fn->cluster; r++)
+        s->came[st->o->ref][r] = 0;
+}
+
+/* What has come was sent by every warp of the cluster. */
+static void run_await(Sim *s, Step *st)
+{
+    if (s->active != s->threads)
+        sim_fault(s, st, 0, "%u of %u threads wait", s->active, s->threads);
+    for (uint32_t r = 0; r < s->fn->cluster; r++)
+        if (s->came[st->o->ref][r] != s->expected[st->o->ref])
+            sim_fault(s, st, r * s->fn->threads, "%lld of %lld bytes have come", (long long)s->came[st->o->ref][r], (long long)s->expected[st->o->ref]);
+    join(s, warps_from(0, s->warps));
+    s->bars++;
+}
+
 /* The warps that arrive, each whole and with one id; 0 after a fault. */
 static uint64_t arriving(Sim *s, Step *st, int32_t *id)
 {
@@ -104,6 +123,8 @@ bool sim_plan_sync(Sim *s, Step *st)
     switch (st->o->op) {
     case LIR_BAR:      st->run = run_bar; return true;
     case LIR_CLBAR:    st->run = run_clbar; return true;
+    case LIR_INBOX:    st->run = run_inbox; return true;
+    case LIR_AWAIT:    st->run = run_await; return true;
     case LIR_BARN:     st->run = run_named; return true;
     case LIR_WARPSYNC: st->run = run_warpsync; return true;
     case LIR_PDLWAIT:

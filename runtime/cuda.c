@@ -36,7 +36,7 @@ static lgr_status failed(const struct Cuda *c, const char *call, int code)
             return failed((c), symbol_of_##field, rc_);      \
     } while (0)
 
-#define X(field, symbol, args) static const char *const symbol_of_##field __attribute__((unused)) = symbol;
+#define X(field, name, suffix, version, args) static const char *const symbol_of_##field __attribute__((unused)) = name suffix;
 #include "cuda_driver.def"
 #undef X
 
@@ -45,12 +45,9 @@ static lgr_status bind_symbols(struct Cuda *c)
     c->lib = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!c->lib)
         return lgr__fail(LGR_ERROR_NO_DRIVER, NULL, "libcuda.so.1", "not there", "%s", "an installed CUDA driver");
-#define X(field, symbol, args)                                                                                         \
-    *(void **)&c->f.field = dlsym(c->lib, symbol);                                                                     \
-    if (!c->f.field)                                                                                                   \
-        return lgr__fail(LGR_ERROR_NO_DRIVER, NULL, symbol, "not in the driver", "%s", "a driver for CUDA 12 or later");
-#include "cuda_driver.def"
-#undef X
+    const char *lacks = lgr__cuda_bind(&c->f, dlsym, c->lib);
+    if (lacks)
+        return lgr__fail(LGR_ERROR_NO_DRIVER, NULL, lacks, "not in the driver", "%s", "a driver for CUDA 12 or later");
     return LGR_OK;
 }
 

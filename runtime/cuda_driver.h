@@ -21,9 +21,13 @@ _Static_assert(sizeof(LgrCuConfig) == 56 && offsetof(LgrCuConfig, stream) == 32,
 enum { LGR_CU_CAPTURE_IMPLICIT = 906, LGR_CU_ATTR_CLUSTER = 4, LGR_CU_ATTR_PDL = 6, LGR_CU_FUNC_MAX_SHARED = 8, LGR_CU_DEV_PROCESSORS = 16, LGR_CU_DEV_MAJOR = 75, LGR_CU_DEV_MINOR = 76 };
 
 typedef struct LgrCudaDriver {
-#define X(field, symbol, args) int(*field) args;
+#define X(field, name, suffix, version, args) int(*field) args;
 #include "cuda_driver.def"
 #undef X
 } LgrCudaDriver;
+
+/* Fills f: each function by the driver's cuGetProcAddress_v2 in the very form it is declared with here, where the driver has that (CUDA 12);
+ * by its exported symbol otherwise.  find is dlsym.  The symbol that neither gives, or NULL when all is well. */
+const char *lgr__cuda_bind(LgrCudaDriver *f, void *(*find)(void *lib, const char *symbol), void *lib);
 
 #endif

@@ -108,13 +108,48 @@ static int f_link_complete(void *state, void **cubin, size_t *size)
 static int f_link_destroy(void *state) { (void)state; fake.links--; return 0; }
 static int f_error_name(int code, const char **name) { *name = code == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS" : "CUDA_ERROR_OTHER"; return 0; }
 
-const LgrCudaDriver *fake_driver(void)
+static const LgrCudaDriver driver = {
+#define X(field, name, suffix, version, args) f_##field,
+#include "cuda_driver.def"
+#undef X
+};
+
+/* CUDA 12's form: name, place, version, flags, what was found. Functions newer than the version are not given out. */
+static int f_get_proc(const char *name, void **fn, int version, uint64_t flags, int *found)
 {
-    static const LgrCudaDriver driver = {
-#define X(field, symbol, args) f_##field,
+    static const struct { const char *name; int since; void *const *fn; } all[] = {
+#define X(field, n, suffix, v, args) {n, v, (void *const *)&driver.field},
 #include "cuda_driver.def"
 #undef X
     };
+    fake.asked++;
+    fake.flags |= flags;
+    *found = 1;                                   /* CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND */
+    *fn = NULL;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!strcmp(all[i].name, name) && (!fake.hidden || strcmp(fake.hidden, name))) {
+            *found = version == all[i].since ? 0 : 2;
+            *fn = *found ? NULL : *all[i].fn;
+        }
+    return 0;
+}
+
+void *fake_symbol(void *lib, const char *symbol)
+{
+    (void)lib;
+    if (!strcmp(symbol, "cuGetProcAddress_v2"))
+        return fake.old ? NULL : (void *)f_get_proc;
+    fake.exported++;
+    if (fake.absent && !strcmp(symbol, fake.absent))
+        return NULL;
+#define X(field, name, suffix, version, args) if (!strcmp(symbol, name suffix)) return *(void *const *)&driver.field;
+#include "cuda_driver.def"
+#undef X
+    return NULL;
+}
+
+const LgrCudaDriver *fake_driver(void)
+{
     memset(&fake, 0, sizeof fake);
     fake.sm = 90, fake.processors = 4, fake.devices = 2;
     return &driver;

@@ -170,9 +170,37 @@ static void empty_sums(void **state)
     free(t.bytes);
 }
 
+/* By cuGetProcAddress_v2 in the declared form, by exported symbol where that has none or is not there; what neither has is named. */
+static void symbols(void **state)
+{
+    (void)state;
+    const LgrCudaDriver *want = fake_driver();
+    const int all = sizeof *want / sizeof(void *);
+    LgrCudaDriver got = {0};
+    assert_null(lgr__cuda_bind(&got, fake_symbol, NULL));
+    assert_memory_equal(&got, want, sizeof got);
+    assert_true(fake.asked == all && fake.exported == 0 && fake.flags == 1);      /* legacy streams, not one a thread */
+    fake_driver();
+    fake.hidden = "cuLaunchKernelEx";
+    memset(&got, 0, sizeof got);
+    assert_null(lgr__cuda_bind(&got, fake_symbol, NULL));
+    assert_memory_equal(&got, want, sizeof got);
+    assert_int_equal(fake.exported, 1);
+    fake.absent = "cuLaunchKernelEx";
+    assert_string_equal(lgr__cuda_bind(&got, fake_symbol, NULL), "cuLaunchKernelEx");
+    fake_driver();
+    fake.old = true;
+    memset(&got, 0, sizeof got);
+    assert_null(lgr__cuda_bind(&got, fake_symbol, NULL));
+    assert_memory_equal(&got, want, sizeof got);
+    assert_true(fake.asked == 0 && fake.exported == all);
+    fake.absent = "cuCtxPushCurrent_v2";
+    assert_string_equal(lgr__cuda_bind(&got, fake_symbol, NULL), "cuCtxPushCurrent_v2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(launches), cmocka_unit_test(contexts), cmocka_unit_test(capture), cmocka_unit_test(each_call_fails),
-                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums)};
+                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

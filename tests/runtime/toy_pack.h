@@ -51,8 +51,13 @@ typedef struct Fake {
     char last_symbol[64];
     uint64_t set_at[16], set_bytes[16];
     int shared_limit;
+    bool old;                          /* has no cuGetProcAddress_v2 */
+    const char *hidden, *absent;       /* a name that cuGetProcAddress_v2 does not know; a symbol that is not exported */
+    int asked, exported;               /* functions by cuGetProcAddress_v2, symbols by name */
+    uint64_t flags;                    /* of all that was asked */
 } Fake;
 extern Fake fake;
 const LgrCudaDriver *fake_driver(void);    /* forgets everything */
+void *fake_symbol(void *lib, const char *symbol);   /* dlsym of the fake driver */
 
 #endif

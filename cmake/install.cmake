@@ -11,6 +11,8 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/liger)
 
 if(TARGET ligerc)
   install(TARGETS ligerc EXPORT LigerTargets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS libligerc LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)      # libliger opens it by soname
+  install(FILES runtime/ligerc.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   set(texts ${CMAKE_BINARY_DIR}/texts)
   find_program(LGR_SCDOC scdoc)
   foreach(text "completions bash;ligerc;bash-completion/completions" "completions zsh;_ligerc;zsh/site-functions" "manual;ligerc.1.scd;man/man1")

@@ -67,7 +67,7 @@ static uint32_t dtype_of(DLDataType t)
     }
 }
 
-static const char *dtype_name(uint32_t t)
+const char *lgr__dtype_name(uint32_t t)
 {
     static const char *const names[LGK_DTYPES] = {"an unknown type", "bool", "i8", "u8", "i32", "i64", "f16", "bf16", "f32", "f64"};
     return names[t < LGK_DTYPES ? t : 0];
@@ -77,8 +77,6 @@ static const int dtype_bytes[LGK_DTYPES] = {0, 1, 1, 1, 4, 8, 2, 2, 4, 8};
 
 int lgr__dtype_bytes(uint32_t dt) { return dt < LGK_DTYPES ? dtype_bytes[dt] : 0; }
 
-
-typedef struct Key { uint32_t dtype[LGK_MAX_TYPES], option[LGK_MAX_OPTIONS]; uint64_t present; } Key;
 
 static lgr_status bind_types(const lgr_kernel *k, const lgr_call *call, Key *key)
 {
@@ -91,7 +89,7 @@ static lgr_status bind_types(const lgr_kernel *k, const lgr_call *call, Key *key
         key->present |= 1ull << i;
         uint32_t found = dtype_of(x->dtype), want = t->type < 0 ? t->dtype : key->dtype[t->type];
         if (!found || (want && found != want))
-            return lgr__fail(LGR_ERROR_DTYPE, k, tensor_name(k, i), dtype_name(found), "%s", want ? dtype_name(want) : "a type of the kernel's");
+            return lgr__fail(LGR_ERROR_DTYPE, k, tensor_name(k, i), lgr__dtype_name(found), "%s", want ? lgr__dtype_name(want) : "a type of the kernel's");
         if (t->type >= 0)
             key->dtype[t->type] = found;
     }
@@ -158,7 +156,7 @@ static lgr_status missing(const lgr_kernel *k, const Key *key)
             break;
         }
     for (uint32_t i = 0; i < k->k->types.count && at < sizeof found; i++)
-        at += (size_t)snprintf(found + at, sizeof found - at, "%s=%s ", lgr__str(k->pack, k->pack->t_TYPES[k->k->types.first + i].name), dtype_name(key->dtype[i]));
+        at += (size_t)snprintf(found + at, sizeof found - at, "%s=%s ", lgr__str(k->pack, k->pack->t_TYPES[k->k->types.first + i].name), lgr__dtype_name(key->dtype[i]));
     for (uint32_t i = 0; i < k->k->options.count && at < sizeof found; i++) {
         const LgkOption *o = &k->pack->t_OPTIONS[k->k->options.first + i];
         at += (size_t)snprintf(found + at, sizeof found - at, "%s=%s ", lgr__str(k->pack, o->name), lgr__str(k->pack, k->pack->t_CHOICES[o->choices.first + key->option[i]].name));
@@ -166,7 +164,7 @@ static lgr_status missing(const lgr_kernel *k, const Key *key)
     return lgr__fail(LGR_ERROR_NO_INSTANCE, k, "", found, "%s", "a combination that the pack holds");
 }
 
-static lgr_status find_instance(const lgr_kernel *k, const Key *key, const LgkInstance **out)
+static bool find_in(const lgr_kernel *k, const Key *key, const LgkInstance **out)
 {
     const LgkInstance *all = &k->pack->t_INSTANCES[k->k->instances.first];
     uint32_t n = k->k->instances.count, hint = atomic_load_explicit(&((lgr_kernel *)k)->last, memory_order_relaxed);
@@ -175,10 +173,41 @@ static lgr_status find_instance(const lgr_kernel *k, const Key *key, const LgkIn
         if (at < n && matches(k, &all[at], key)) {
             atomic_store_explicit(&((lgr_kernel *)k)->last, at, memory_order_relaxed);
             *out = &all[at];
-            return LGR_OK;
+            return true;
         }
     }
-    return missing(k, key);
+    return false;
+}
+
+static const Jit *next_jit(const lgr_kernel *k, const Jit *j)
+{
+    for (j = j ? j->next : atomic_load_explicit(&k->pack->jits, memory_order_acquire); j && j->of != k->k;)
+        j = j->next;
+    return j;
+}
+
+static lgr_status opened(lgr_context *ctx, int device) { return device == LGR_HOST_DEVICE || ctx->cuda ? LGR_OK : lgr__cuda_open(ctx); }
+
+/* The pack's own instance, else one that the compiler made; of these one with code for the device, where any has it. */
+static lgr_status find_instance(lgr_context *ctx, const lgr_kernel *k, const Key *key, Bound *b)
+{
+    const LgkInstance *n;
+    bool found = find_in(k, key, &b->inst);
+    const Jit *j = next_jit(k, NULL);
+    if (j) {
+        lgr_status s = opened(ctx, b->device);
+        if (s != LGR_OK)
+            return lgr__name_op(s, k);
+        if (found && lgr__has_target(ctx, b->device, k->pack, b->inst))
+            return LGR_OK;
+    }
+    for (; j; j = next_jit(k, j))
+        if (find_in(&j->kernel, key, &n) && (!found || lgr__has_target(ctx, b->device, &j->pack, n))) {
+            b->kernel = &j->kernel;
+            b->inst = n;
+            found = true;
+        }
+    return found ? LGR_OK : missing(k, key);
 }
 
 /* ---- shapes ---- */
@@ -340,7 +369,7 @@ static lgr_status solve_dims(Bound *b)
 
 /* ---- devices and overlap ---- */
 
-static lgr_status find_device(const lgr_kernel *k, const lgr_call *call, Bound *b)
+static lgr_status find_device(const lgr_kernel *k, const lgr_call *call, int *device)
 {
     int at = -1;
     for (uint32_t i = 0; i < call->ntensors; i++) {
@@ -353,7 +382,7 @@ static lgr_status find_device(const lgr_kernel *k, const lgr_call *call, Bound *
             return lgr__fail(LGR_ERROR_DEVICE, k, tensor_name(k, i), "another device", "%s", at < 0 ? "a CUDA device or the CPU" : "the device of the tensors before it");
         at = here;
     }
-    b->device = at < 0 ? LGR_HOST_DEVICE : at;
+    *device = at < 0 ? LGR_HOST_DEVICE : at;
     return LGR_OK;
 }
 
@@ -494,6 +523,14 @@ static lgr_status check_scalars(const lgr_kernel *k, const lgr_call *call)
     return LGR_OK;
 }
 
+lgr_status lgr__bind_key(const lgr_kernel *k, const lgr_call *call, Key *key, int *device)
+{
+    lgr_status s;
+    if ((s = bind_types(k, call, key)) || (s = bind_options(k, call, key)))
+        return s;
+    return find_device(k, call, device);
+}
+
 lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b)
 {
     Key key;
@@ -506,8 +543,8 @@ lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b)
         return lgr__fail(LGR_ERROR_ARGUMENT, k, "call", "", "%u tensors, %u scalars, %u options", (unsigned)k->k->tensors.count,
                          (unsigned)k->k->scalars.count, (unsigned)k->k->options.count);
     b->kernel = k;
-    if ((s = check_scalars(k, call)) || (s = bind_types(k, call, &key)) || (s = bind_options(k, call, &key)) || (s = find_instance(k, &key, &b->inst)) ||
-        (s = check_presence(k, b->inst, key.present)) || (s = find_device(k, call, b)))
+    if ((s = check_scalars(k, call)) || (s = lgr__bind_key(k, call, &key, &b->device)) || (s = find_instance(ctx, k, &key, b)) ||
+        (s = check_presence(k, b->inst, key.present)))
         return s;
     for (uint32_t i = 0; i < LGK_MAX_DIMS; i++)
         b->dims[i] = 0;

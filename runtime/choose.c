@@ -59,18 +59,17 @@ static bool serves(const Bound *b, const Part *t, const Pack *p, const LgkVarian
     return true;
 }
 
-static const LgkSet *find_set(lgr_context *ctx, const Bound *b, uint32_t nest)
+static const LgkSet *find_set(lgr_context *ctx, int device, const Pack *p, const LgkInstance *inst, uint32_t nest)
 {
-    const Pack *p = b->kernel->pack;
     const LgkSet *best = NULL;
     int score = 0;
-    for (uint32_t i = 0; i < b->inst->sets.count; i++) {
-        const LgkSet *s = &p->t_SETS[b->inst->sets.first + i];
+    for (uint32_t i = 0; i < inst->sets.count; i++) {
+        const LgkSet *s = &p->t_SETS[inst->sets.first + i];
         int fit = 0;
         if (s->nest != nest)
             continue;
-        if (b->device != LGR_HOST_DEVICE)
-            fit = lgr__cuda_fit(ctx, b->device, s);
+        if (device != LGR_HOST_DEVICE)
+            fit = lgr__cuda_fit(ctx, device, s);
         else
             fit = ctx->backend ? !strcmp(lgr__str(p, s->target), ctx->backend->target) : s->kind == LGK_CODE_HOST;
         if (fit > score) {
@@ -79,6 +78,14 @@ static const LgkSet *find_set(lgr_context *ctx, const Bound *b, uint32_t nest)
         }
     }
     return best;
+}
+
+bool lgr__has_target(lgr_context *ctx, int device, const Pack *p, const LgkInstance *n)
+{
+    for (uint32_t i = 0; i < n->nests; i++)
+        if (!find_set(ctx, device, p, n, i))
+            return false;
+    return n->nests > 0;
 }
 
 /* Instances and row length: all variants of a set agree on them. */
@@ -138,7 +145,7 @@ static lgr_status choose_part(lgr_context *ctx, const lgr_call *call, Bound *b, 
 {
     const Pack *p = b->kernel->pack;
     Part *t = &b->part[nest];
-    t->set = find_set(ctx, b, nest);
+    t->set = find_set(ctx, b->device, p, b->inst, nest);
     if (!t->set || !t->set->variants.count)
         return lgr__fail(LGR_ERROR_NO_TARGET, b->kernel, "", b->device == LGR_HOST_DEVICE ? "the CPU" : "this CUDA device", "%s", "a target that the pack holds");
     if (!measure(b, t, p, &p->t_VARIANTS[t->set->variants.first]))

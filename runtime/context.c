@@ -51,6 +51,7 @@ lgr_status lgr_context_create(const lgr_config *config, lgr_context **out)
         return lgr__fail(LGR_ERROR_MEMORY, NULL, NULL, "memory ran out", "%s", "");
     ctx->config = boot.config;
     pthread_mutex_init(&ctx->lock, NULL);
+    pthread_mutex_init(&ctx->jit_lock, NULL);
     *out = ctx;
     return LGR_OK;
 }
@@ -62,7 +63,9 @@ void lgr_context_destroy(lgr_context *ctx)
     lgr__packs_free(ctx);
     lgr__host_close(ctx);
     lgr__cuda_close(ctx);
+    lgr__jit_close(ctx);
     pthread_mutex_destroy(&ctx->lock);
+    pthread_mutex_destroy(&ctx->jit_lock);
     lgr_context last = *ctx;
     lgr__release(&last, ctx);
 }

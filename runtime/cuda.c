@@ -133,6 +133,12 @@ int lgr__cuda_fit(lgr_context *ctx, int i, const LgkSet *set)
     return set->kind == LGK_CODE_PTX && sm <= d->sm ? 1000 + sm : 0;
 }
 
+int lgr__cuda_sm(lgr_context *ctx, int i)
+{
+    const CudaDevice *d = device(ctx->cuda, i);
+    return d ? d->sm : 0;
+}
+
 int lgr__cuda_processors(lgr_context *ctx, int i)
 {
     const CudaDevice *d = device(ctx->cuda, i);

@@ -199,16 +199,29 @@ static lgr_status load_bound(lgr_context *ctx, const lgr_call *call, const Bound
     return lgr__load(ctx, b);
 }
 
+/* Binds and chooses; what no pack holds is compiled where the context may. */
+static lgr_status resolve(lgr_context *ctx, const lgr_call *call, Bound *b)
+{
+    lgr_status s = lgr__bind(ctx, call, b);
+    if (s == LGR_OK)
+        s = lgr__choose(ctx, call, b);
+    if ((s == LGR_ERROR_NO_INSTANCE || s == LGR_ERROR_NO_TARGET) && ctx->config.compiler) {
+        s = lgr__jit(ctx, call, s);
+        if (s == LGR_OK && !(s = lgr__bind(ctx, call, b)))
+            s = lgr__choose(ctx, call, b);
+    }
+    return s == LGR_OK || !call || !call->kernel ? s : lgr__name_op(s, call->kernel);
+}
+
 /* Binds, chooses and goes on, with the device's driver context current. */
 static lgr_status with_bound(lgr_context *ctx, const lgr_call *call, lgr_status (*go)(lgr_context *, const lgr_call *, const Bound *))
 {
     Bound b;
     bool pushed = false;
-    lgr_status s = lgr__bind(ctx, call, &b);
+    lgr_status s = resolve(ctx, call, &b);
     if (s != LGR_OK)
         return s;
-    s = lgr__choose(ctx, call, &b);
-    if (s == LGR_OK && b.device != LGR_HOST_DEVICE)
+    if (b.device != LGR_HOST_DEVICE)
         s = lgr__cuda_enter(ctx, b.device, &pushed);
     if (s == LGR_OK)
         s = go(ctx, call, &b);
@@ -223,9 +236,7 @@ lgr_status lgr_prepare(lgr_context *ctx, const lgr_call *call) { return with_bou
 lgr_status lgr_workspace_size(lgr_context *ctx, const lgr_call *call, size_t *bytes)
 {
     Bound b;
-    lgr_status s = bytes ? lgr__bind(ctx, call, &b) : lgr__fail(LGR_ERROR_ARGUMENT, NULL, "bytes", "null", "%s", "a place for the size");
-    if (s == LGR_OK)
-        s = lgr__name_op(lgr__choose(ctx, call, &b), call->kernel);
+    lgr_status s = bytes ? resolve(ctx, call, &b) : lgr__fail(LGR_ERROR_ARGUMENT, NULL, "bytes", "null", "%s", "a place for the size");
     if (s == LGR_OK)
         *bytes = b.workspace;
     return s;
@@ -246,9 +257,7 @@ lgr_status lgr_explain(lgr_context *ctx, const lgr_call *call, lgr_choice *out)
     Bound b;
     if (!out || out->size < sizeof(size_t))
         return lgr__fail(LGR_ERROR_ARGUMENT, NULL, "choice", "null, or its size is not set", "%s", "size = sizeof(lgr_choice)");
-    lgr_status s = lgr__bind(ctx, call, &b);
-    if (s == LGR_OK)
-        s = lgr__name_op(lgr__choose(ctx, call, &b), call->kernel);
+    lgr_status s = resolve(ctx, call, &b);
     if (s != LGR_OK)
         return s;
     const Pack *p = b.kernel->pack;

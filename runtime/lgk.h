@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define LGK_MAGIC "LGRPACK\1"
-enum { LGK_VERSION = 3, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
+enum { LGK_VERSION = 4, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
        LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = 4, LGK_MAX_INST = 8, LGK_MAX_NESTS = 8 };
 
 /* X(enum, record type) */
@@ -57,6 +57,8 @@ typedef struct LgkKernel {
     LgkStr   op, name, doc;
     uint32_t scratch;              /* tensors of the workspace, behind `tensors` in TENSORS; numbered after the caller's */
     LgkRange dims, types, options, tensors, scalars, instances;    /* dims in NAMES */
+    LgkStr   source;               /* the spec's text, "" when the pack does not carry it */
+    uint32_t pad;
 } LgkKernel;
 typedef struct LgkType { LgkStr name; LgkRange choices; } LgkType;             /* CHOICES */
 typedef struct LgkOption { LgkStr name; LgkRange choices; uint32_t def; } LgkOption;

@@ -27,6 +27,8 @@ typedef struct Pack {
 #undef X
     _Atomic(void *) *fn[LGR_DEVICES];      /* by launch record; NULL until a device is first used */
     _Atomic(void *) *module[LGR_DEVICES];  /* by code record */
+    _Atomic(struct Jit *) jits;            /* what the compiler made for kernels of this pack */
+    void *owned;                           /* the bytes, where they are the context's own memory */
 } Pack;
 
 struct lgr_kernel {
@@ -35,8 +37,13 @@ struct lgr_kernel {
     _Atomic uint32_t last;                 /* instance found last */
 };
 
+/* A pack of one instance of one kernel, made for a call that no other served. */
+typedef struct Jit { struct Jit *next; const LgkKernel *of; Pack pack; lgr_kernel kernel; } Jit;
+
 struct lgr_context {
     lgr_config config;
+    pthread_mutex_t jit_lock;              /* one compilation at a time; taken before lock */
+    struct Compiler *compiler;             /* NULL until first needed */
     pthread_mutex_t lock;                  /* loading only */
     Pack *packs;
     lgr_kernel *kernels;
@@ -60,6 +67,9 @@ typedef struct Part {
     int64_t par[LGK_MAX_INST];
     uint32_t blocks[LGK_MAX_LAUNCHES];
 } Part;
+
+/* What picks the instance: element types (0: no tensor tells), options, tensors given. */
+typedef struct Key { uint32_t dtype[LGK_MAX_TYPES], option[LGK_MAX_OPTIONS]; uint64_t present; } Key;
 
 typedef struct Bound {
     const lgr_kernel *kernel;
@@ -85,14 +95,18 @@ lgr_status lgr__fail_driver(const char *call, int code, const char *hint);
 lgr_status lgr__name_op(lgr_status s, const lgr_kernel *k);                  /* into the record of a failure that lacks it; s again */
 
 /* ---- pack_open.c ---- */
-lgr_status lgr__pack_add(lgr_context *ctx, const void *data, size_t size, bool mapped);
+lgr_status lgr__pack_check(Pack *p, const void *data, size_t size);          /* fills p */
+lgr_status lgr__pack_add(lgr_context *ctx, const void *data, size_t size, bool mapped, void *owned);
 void       lgr__packs_free(lgr_context *ctx);
 bool       lgr__code_intact(const Pack *p, const LgkCode *c);
 const char *lgr__str(const Pack *p, LgkStr s);
 
 /* ---- bind.c, choose.c ---- */
 lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b);     /* instance, dims, views */
+lgr_status lgr__bind_key(const lgr_kernel *k, const lgr_call *call, Key *key, int *device);
+const char *lgr__dtype_name(uint32_t dt);
 lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b);   /* set, variant, grids, workspace */
+bool lgr__has_target(lgr_context *ctx, int device, const Pack *p, const LgkInstance *n);   /* code of every nest for the device, which is open */
 bool lgr__extent(const LgkExtent *e, uint32_t ndims, const int64_t *dims, int64_t *out);
 bool lgr__span(const View *v, uint64_t *lo, uint64_t *hi);
 void lgr__extent_text(const lgr_kernel *k, const LgkExtent *e, char *buf, size_t n);
@@ -114,6 +128,14 @@ lgr_status lgr__cuda_launch(lgr_context *ctx, void *fn, const LgkLaunch *l, uint
 lgr_status lgr__cuda_zero(lgr_context *ctx, uint64_t at, uint64_t bytes, uint64_t pitch, uint64_t n, void *stream);   /* n pieces of `bytes`, `pitch` apart */
 void       lgr__cuda_unload(lgr_context *ctx, int device, void *module);
 
+int lgr__cuda_sm(lgr_context *ctx, int device);                             /* 90 */
+
+/* ---- jit.c ---- */
+/* Makes what the call lacks, where the context may and the kernel's source is there; otherwise `why` again. */
+lgr_status lgr__jit(lgr_context *ctx, const lgr_call *call, lgr_status why);
+void       lgr__jit_close(lgr_context *ctx);
+
+/* ---- cache.c: a piece of code by what it was made from and a number for the kind ---- */
 bool lgr__cache_get(lgr_context *ctx, const void *ptx, size_t n, int sm, void **code, size_t *size);   /* *code is the caller's */
 void lgr__cache_put(lgr_context *ctx, const void *ptx, size_t n, int sm, const void *code, size_t size);
 

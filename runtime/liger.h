@@ -52,7 +52,8 @@ extern "C" {
     X(LGR_ERROR_NOT_PREPARED, 18, "the stream is being captured and the kernel is not loaded")   \
     X(LGR_ERROR_NO_DRIVER, 19, "no CUDA driver, or one that is too old")                         \
     X(LGR_ERROR_DRIVER, 20, "a call of the CUDA driver failed")                                  \
-    X(LGR_ERROR_LIMIT, 21, "larger than the runtime serves")
+    X(LGR_ERROR_LIMIT, 21, "larger than the runtime serves")                                     \
+    X(LGR_ERROR_COMPILER, 22, "the compiler is not there, or refused the kernel")
 
 typedef enum lgr_status {
 #define LGR_STATUS_ENUM(name, number, doc) name = number,
@@ -78,11 +79,12 @@ typedef struct lgr_config {
     void  (*log)(void *user, lgr_log_level level, const char *text);   /* NULL: silence */
     void   *user;
     uint32_t host_threads;                              /* 0: one a processor. Results do not depend on it */
-    const char *cache_dir;                              /* code that the driver compiled; NULL: $XDG_CACHE_HOME/liger or ~/.cache/liger; "": none */
+    const char *cache_dir;                              /* code that the driver or the compiler made; NULL: $XDG_CACHE_HOME/liger or ~/.cache/liger; "": none */
     uint64_t cache_limit;                               /* bytes; 0: 256 MiB */
     const void *driver;                                 /* a filled driver table instead of the installed one (tests); NULL: dlopen */
+    const char *compiler;                               /* compile what no open pack holds: path of libligerc; "": $LGR_COMPILER, else beside libliger, else where libraries lie; NULL: never */
 } lgr_config;
-#define LGR_CONFIG_INIT {sizeof(lgr_config), 0, 0, 0, 0, 0, 0, 0, 0}
+#define LGR_CONFIG_INIT {sizeof(lgr_config), 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /* config may be NULL. No device is touched. */
 LGR_API lgr_status lgr_context_create(const lgr_config *config, lgr_context **out);
@@ -96,6 +98,10 @@ typedef struct lgr_kernel lgr_kernel;
 LGR_API lgr_status lgr_pack_open(lgr_context *ctx, const char *path);
 /* The same from memory, which must stay valid and unchanged until the context is destroyed; 8-byte aligned. */
 LGR_API lgr_status lgr_pack_open_memory(lgr_context *ctx, const void *data, size_t size);
+/* Kernels of a spec, all of whose code the compiler makes when it is first wanted; needs lgr_config.compiler, or a cache that it filled.
+ * A kernel of a pack that carries its spec's source (ligerc writes it in) needs no such call: what the pack lacks is compiled the same way.
+ * Compiling happens in lgr_prepare, lgr_workspace_size, lgr_explain or the first lgr_launch, one at a time; never while the stream is captured. */
+LGR_API lgr_status lgr_spec_open(lgr_context *ctx, const char *path);
 
 LGR_API lgr_status lgr_kernel_find(lgr_context *ctx, const char *op, const char *kernel, const lgr_kernel **out);
 LGR_API uint32_t   lgr_kernel_count(lgr_context *ctx);

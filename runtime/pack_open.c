@@ -70,7 +70,7 @@ static bool kernel_ok(const Pack *p, const LgkKernel *k)
 {
     bool ok = is_str(p, k->op) && is_str(p, k->name) && is_str(p, k->doc) && in(p, LGK_T_NAMES, k->dims) && in(p, LGK_T_TYPES, k->types) &&
               in(p, LGK_T_OPTIONS, k->options) && in(p, LGK_T_TENSORS, k->tensors) && in(p, LGK_T_SCALARS, k->scalars) &&
-              in(p, LGK_T_INSTANCES, k->instances);
+              in(p, LGK_T_INSTANCES, k->instances) && is_str(p, k->source);
     ok = ok && k->dims.count <= LGK_MAX_DIMS && k->types.count <= LGK_MAX_TYPES && k->options.count <= LGK_MAX_OPTIONS &&
          k->scratch <= LGK_MAX_TENSORS && k->tensors.count + k->scratch <= LGK_MAX_TENSORS && k->scalars.count <= LGK_MAX_SCALARS &&
          in(p, LGK_T_TENSORS, all_tensors(k));
@@ -260,15 +260,20 @@ static lgr_status add_kernels(lgr_context *ctx, Pack *p)
     return LGR_OK;
 }
 
-lgr_status lgr__pack_add(lgr_context *ctx, const void *data, size_t size, bool mapped)
+lgr_status lgr__pack_check(Pack *p, const void *data, size_t size)
+{
+    *p = (Pack){.base = data, .size = size};
+    return validate(p);
+}
+
+lgr_status lgr__pack_add(lgr_context *ctx, const void *data, size_t size, bool mapped, void *owned)
 {
     Pack *p = lgr__alloc(ctx, sizeof *p);
     if (!p)
         return lgr__fail(LGR_ERROR_MEMORY, NULL, NULL, "memory ran out", "%s", "");
-    p->base = data;
-    p->size = size;
+    lgr_status s = lgr__pack_check(p, data, size);
     p->mapped = mapped;
-    lgr_status s = validate(p);
+    p->owned = owned;
     if (s == LGR_OK)
         s = add_kernels(ctx, p);
     if (s != LGR_OK)
@@ -281,7 +286,7 @@ lgr_status lgr_pack_open_memory(lgr_context *ctx, const void *data, size_t size)
     if (!ctx || !data || (uintptr_t)data % 8)
         return lgr__fail(LGR_ERROR_ARGUMENT, NULL, "data", "null or not aligned", "%s", "a context and 8-byte aligned memory");
     pthread_mutex_lock(&ctx->lock);
-    lgr_status s = lgr__pack_add(ctx, data, size, false);
+    lgr_status s = lgr__pack_add(ctx, data, size, false, NULL);
     pthread_mutex_unlock(&ctx->lock);
     return s;
 }
@@ -302,7 +307,7 @@ lgr_status lgr_pack_open(lgr_context *ctx, const char *path)
     if (map == MAP_FAILED)
         return st.st_size > 0 ? lgr__fail(LGR_ERROR_IO, NULL, path, strerror(errno), "%s", "a readable pack") : bad("the file is empty");
     pthread_mutex_lock(&ctx->lock);
-    lgr_status s = lgr__pack_add(ctx, map, (size_t)st.st_size, true);
+    lgr_status s = lgr__pack_add(ctx, map, (size_t)st.st_size, true, NULL);
     pthread_mutex_unlock(&ctx->lock);
     if (s != LGR_OK)
         munmap(map, (size_t)st.st_size);
@@ -322,6 +327,22 @@ static void free_modules(lgr_context *ctx, Pack *p, int device)
     lgr__release(ctx, (void *)p->fn[device]);
 }
 
+static void free_code(lgr_context *ctx, Pack *p)
+{
+    for (int d = 0; d < LGR_DEVICES; d++)
+        free_modules(ctx, p, d);
+    lgr__release(ctx, p->owned);
+}
+
+static void free_jits(lgr_context *ctx, Pack *p)
+{
+    for (Jit *j = atomic_load(&p->jits), *next; j; j = next) {
+        next = j->next;
+        free_code(ctx, &j->pack);
+        lgr__release(ctx, j);
+    }
+}
+
 void lgr__packs_free(lgr_context *ctx)
 {
     uint32_t n = ctx->nkernels;
@@ -332,8 +353,8 @@ void lgr__packs_free(lgr_context *ctx)
         lgr__release(ctx, ctx->kernels);
         ctx->kernels = older;
         ctx->packs = p->next;
-        for (int d = 0; d < LGR_DEVICES; d++)
-            free_modules(ctx, p, d);
+        free_jits(ctx, p);
+        free_code(ctx, p);
         if (p->mapped)
             munmap((void *)p->base, p->size);
         lgr__release(ctx, p);

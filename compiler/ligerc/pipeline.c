@@ -318,6 +318,20 @@ static void pack_unit(const PipeUnit *u, PackWriter *w)
     }
 }
 
+static const char *text_of(const PipeRequest *r) { return r->source && r->op->file < r->source->nfiles ? r->source->files[r->op->file].text : NULL; }
+
+bool pipe_pack_kernels(const PipeRequest *r, Arena *a, Diag *d, PackWriter *w)
+{
+    for (uint32_t k = 0; k < r->op->nkernels; k++) {
+        SemaBinding b = sema_binding_first(r->op, k);
+        const TirFn *fn = sema_kernel(r->op, k, &b, a, d);
+        if (!fn)
+            return false;
+        pack_kernel(w, r->op, k, fn, text_of(r));
+    }
+    return true;
+}
+
 void pipe_pack(const PipeRequest *r, const PipeResult *res, PackWriter *w)
 {
     int kernel = -1;
@@ -325,7 +339,7 @@ void pipe_pack(const PipeRequest *r, const PipeResult *res, PackWriter *w)
         const PipeUnit *u = &res->units[i];
         bool same = i && kernel == (int)u->kernel && !memcmp(&u->binding, &res->units[i - 1].binding, sizeof u->binding);
         if (kernel != (int)u->kernel)
-            pack_kernel(w, r->op, u->kernel, u->fn);
+            pack_kernel(w, r->op, u->kernel, u->fn, text_of(r));
         if (!same)
             pack_instance(w, &u->binding, u->fn);
         kernel = (int)u->kernel;

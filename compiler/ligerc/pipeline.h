@@ -64,5 +64,9 @@ void pipe_free(PipeResult *r);
 /* Every unit of a kernel and binding, by target, into a pack. Without PIPE_CODE its pieces of code are empty: good for texts and headers, not
  * for the runtime. */
 void pipe_pack(const PipeRequest *r, const PipeResult *res, PackWriter *w);
+/* Every kernel of the op without an instance: what they want, and the source to compile them from. False with a diagnostic. */
+bool pipe_pack_kernels(const PipeRequest *r, Arena *a, Diag *d, PackWriter *w);
+
+extern const char tuned_table[];        /* generated/tuned.txt */
 
 #endif

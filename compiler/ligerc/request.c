@@ -72,8 +72,6 @@ void request_close(const Options *o, Source *src)
         source_close(&src[i]);
 }
 
-extern const char tuned_table[];        /* generated/tuned.txt */
-
 /* Options that the command line leaves open, at the spec's defaults. */
 static void add_defaults(const Source *s, PipeRequest *r, const char **fix)
 {

@@ -28,24 +28,51 @@ static bool read_file(Source *s, const char *path, Buf *b)
     return ok;
 }
 
-bool source_open(Source *s, const char *path)
+static bool start(Source *s)
 {
-    Buf b = {0};
     memset(s, 0, sizeof *s);
     s->arena = arena_new();
-    if (!s->arena)
-        return false;
-    diag_init(&s->diag, s->arena);
+    if (s->arena)
+        diag_init(&s->diag, s->arena);
     errno = 0;
-    s->read_failed = !read_file(s, path, &b);
-    s->text = b.p;
-    if (s->read_failed)
-        return false;
-    uint32_t file = diag_add_file(&s->diag, strcmp(path, "-") ? path : "<stdin>", b.p, b.n - 1);
+    return s->arena != NULL;
+}
+
+/* b: the text and a NUL. */
+static bool open_text(Source *s, const char *name, const Buf *b)
+{
+    s->text = b->p;
+    uint32_t file = diag_add_file(&s->diag, name, b->p, b->n - 1);
     AstSpec *ast = ast_parse(file, s->arena, &s->diag);
     if (!s->diag.nerrors)
         s->op = sema_open(ast, s->arena, &s->diag);
     return s->op && !s->diag.nerrors;
+}
+
+bool source_open(Source *s, const char *path)
+{
+    Buf b = {0};
+    if (!start(s))
+        return false;
+    s->read_failed = !read_file(s, path, &b);
+    if (!s->read_failed)
+        return open_text(s, strcmp(path, "-") ? path : "<stdin>", &b);
+    s->text = b.p;
+    return false;
+}
+
+bool source_open_text(Source *s, const char *name, const char *text, size_t n)
+{
+    Buf b = {0};
+    if (!start(s))
+        return false;
+    buf_put(&b, text, n);
+    buf_put(&b, "", 1);
+    if (!b.failed)
+        return open_text(s, name, &b);
+    s->read_failed = true;
+    s->text = b.p;
+    return false;
 }
 
 void source_close(Source *s)

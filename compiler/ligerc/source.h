@@ -13,6 +13,7 @@ typedef struct Source {
 
 /* path "-" is standard input. False when it could not be read or had errors; the diagnostics say which. */
 bool source_open(Source *s, const char *path);
+bool source_open_text(Source *s, const char *name, const char *text, size_t n);    /* text is copied */
 void source_close(Source *s);
 
 #endif

@@ -135,10 +135,10 @@ static void put_tensors(PackWriter *w, const SemaKernel *k, const TirFn *fn, Lgk
     }
 }
 
-void pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *fn)
+void pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *fn, const char *source)
 {
     const SemaKernel *k = &op->kernels[kernel];
-    LgkKernel out = {.op = put_str(w, op->name), .name = put_str(w, k->name), .doc = put_str(w, k->doc ? k->doc : op->doc)};
+    LgkKernel out = {.op = put_str(w, op->name), .name = put_str(w, k->name), .doc = put_str(w, k->doc ? k->doc : op->doc), .source = put_str(w, source)};
     out.dims = (LgkRange){w->n_NAMES, fn->ndims};
     for (uint32_t i = 0; i < fn->ndims; i++)
         *PUSH(w, NAMES) = (LgkName){put_str(w, fn->dims[i].name), 0};

@@ -8,7 +8,7 @@ unset DESTDIR CMAKE_PREFIX_PATH PKG_CONFIG_PATH LD_LIBRARY_PATH
 expect 0 cmake --install "$build" --prefix "$tmp/first"
 mv "$tmp/first" "$tmp/moved"                       # nothing may remember where it was installed
 at=$tmp/moved
-for f in bin/ligerc "$lib/libliger.so" "$lib/libliger.so.0" include/liger.h include/dlpack.h share/licenses/liger/LICENSE "$lib/pkgconfig/liger.pc" \
+for f in bin/ligerc "$lib/libliger.so" "$lib/libliger.so.0" "$lib/libligerc.so.0" include/liger.h include/ligerc.h include/dlpack.h share/licenses/liger/LICENSE "$lib/pkgconfig/liger.pc" \
     "$lib/cmake/Liger/LigerConfig.cmake" "$lib/cmake/Liger/LigerConfigVersion.cmake" "$lib/cmake/Liger/LigerAddKernels.cmake" share/liger/packs; do
     [ -e "$at/$f" ] || fault "not installed: $f"
 done

@@ -22,7 +22,7 @@
 #include "diag.h"
 #include "dtype.h"
 
-enum { TIR_MAX_DIMS = 12, TIR_MAX_RANK = 6, TIR_MAX_AXES = 4 };
+enum { TIR_MAX_DIMS = 12, TIR_MAX_RANK = 6, TIR_MAX_AXES = 4, TIR_MAX_PARS = 8 };   /* pars: of one nest */
 
 typedef uint32_t TirVal;   /* index into fn->ops; 0 is "none" (ops[0] is TIR_NOP) */
 

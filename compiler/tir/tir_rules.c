@@ -217,8 +217,8 @@ const char *tir_op_fault(const TirFn *fn, TirVal v)
     case TIR_K_MEM:    return o->op == TIR_ELEM ? element_fault(fn, o) : access_fault(fn, o);
     default:           break;
     }
-    if (o->op == TIR_PAR && (!o->ref2 || o->ref > fn->npars || o->ref2 > fn->npars - o->ref))
-        return "a par nest over no pars";
+    if (o->op == TIR_PAR && (!o->ref2 || o->ref2 > TIR_MAX_PARS || o->ref > fn->npars || o->ref2 > fn->npars - o->ref))
+        return "a par nest over no pars, or too many";
     if (o->op == TIR_IF && (fn->ops[o->a[0]].dt != DT_BOOL || fn->ops[o->a[0]].nax))
         return "a condition that is no bool scalar";
     return NULL;

@@ -33,15 +33,15 @@ static const char *operands_fault(const Verify *y, TirVal v)
     return NULL;
 }
 
-/* Accesses and coordinates belong to a nest; nests are not nested. */
+/* Everything stands in a nest; nests are not nested. */
 static const char *place_fault(const Verify *y, const TirOp *o)
 {
     const TirOp *nest = y->depth ? &y->fn->ops[y->opener[1]] : NULL;
-    if (o->op == TIR_PAR || o->op == TIR_IF)
-        return (o->op == TIR_PAR) != !nest ? "a nest within a region, or a condition outside one" : NULL;
-    if (o->op == TIR_COORD && (!nest || o->ref < nest->ref || o->ref >= nest->ref + nest->ref2))
+    if (o->op == TIR_PAR)
+        return nest ? "a nest within a region" : NULL;
+    if (o->op == TIR_COORD && nest && (o->ref < nest->ref || o->ref >= nest->ref + nest->ref2))
         return "a coordinate of another nest";
-    return !nest && (o->op == TIR_LOAD || o->op == TIR_STORE || o->op == TIR_ACC) ? "an access outside a nest" : NULL;
+    return nest || o->op == TIR_END ? NULL : "an op outside a nest";
 }
 
 static const char *close_region(Verify *y, const TirOp *o)

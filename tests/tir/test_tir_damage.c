@@ -88,6 +88,8 @@ static const Damage damages[] = {
     {"out a: f32[N] absent\n", "out a: f32[N] absent\n\x01\n", "12:1", "byte 1 where an op was expected"},
     {"par m\n", "par m, m\n", "13:8", "the pars of a nest follow each other in the head"},
     {"par m\n  %2", "end\n  %2", "13:1", "tile IR of o.k, %1: a region that is not open"},
+    {"par m\n  %2 = coord m", "%1 = const 1 : i64\n%2 = coord m", "13:1", "tile IR of o.k, %1: an op outside a nest"},
+    {"  %2 = coord m : i64", "par m", "14:1", "tile IR of o.k, %2: a nest within a region"},
     {"  if %7", "dim K\n  if %7", "20:1", "a declaration after the first op"},
 };
 

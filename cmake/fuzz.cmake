@@ -25,6 +25,27 @@ function(lgr_find_fuzzer)
   set(LGR_FUZZ_WHY_NOT ${why} PARENT_SCOPE)
 endfunction()
 
+# The words of the language, from its tables, as a dictionary for the fuzzer.
+function(lgr_fuzz_words out)
+  set(text)
+  file(STRINGS ${CMAKE_SOURCE_DIR}/dsl/token.def tokens REGEX "^X\\(")
+  foreach(t ${tokens})
+    if(t MATCHES "\"([a-z]+|[^\"a-zA-Z\\\\]+)\"")
+      string(APPEND text "\"${CMAKE_MATCH_1}\"\n")
+    endif()
+  endforeach()
+  foreach(table builtin dtype)
+    file(STRINGS ${CMAKE_SOURCE_DIR}/dsl/${table}.def rows REGEX "^X\\([A-Za-z0-9]+,")
+    foreach(r ${rows})
+      string(REGEX MATCH "^X\\(([A-Za-z0-9]+)," name "${r}")
+      string(TOLOWER ${CMAKE_MATCH_1} name)
+      string(APPEND text "\"${name}\"\n")
+    endforeach()
+  endforeach()
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/fuzz/words.dict CONTENT "${text}" @ONLY)
+  set(${out} ${CMAKE_BINARY_DIR}/fuzz/words.dict PARENT_SCOPE)
+endfunction()
+
 # One object of a source by LGR_FUZZ_CC; its path in `out`.
 function(lgr_fuzz_object out source includes)
   file(RELATIVE_PATH rel ${CMAKE_SOURCE_DIR} ${source})
@@ -70,12 +91,13 @@ function(lgr_fuzz name entry)
       list(APPEND objects ${o})
     endforeach()
   endforeach()
+  lgr_fuzz_words(words)
   set(program ${CMAKE_BINARY_DIR}/fuzz/fuzz_${name})
   add_custom_command(OUTPUT ${program} DEPENDS ${objects}
     COMMAND ${LGR_FUZZ_CC} -fsanitize=fuzzer,address,undefined ${objects} ${LGR_UTF8PROC} -lm -o ${program})
   add_custom_target(fuzz_${name} ALL DEPENDS ${program})
   add_dependencies(fuzz_${name} lgr_dsl)
-  add_test(NAME fuzz_${name} COMMAND ${program} -max_total_time=5 -timeout=5 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1
+  add_test(NAME fuzz_${name} COMMAND ${program} -max_total_time=5 -timeout=5 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1 -dict=${words}
     -artifact_prefix=${CMAKE_BINARY_DIR}/fuzz/ ${CMAKE_BINARY_DIR}/fuzz/${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz ${CMAKE_CURRENT_SOURCE_DIR}/accept
     ${CMAKE_SOURCE_DIR}/specs)
 endfunction()

@@ -99,5 +99,5 @@ function(lgr_fuzz name entry)
   add_dependencies(fuzz_${name} lgr_dsl)
   add_test(NAME fuzz_${name} COMMAND ${program} -max_total_time=5 -timeout=5 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1 -dict=${words}
     -artifact_prefix=${CMAKE_BINARY_DIR}/fuzz/ ${CMAKE_BINARY_DIR}/fuzz/${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz ${CMAKE_CURRENT_SOURCE_DIR}/accept
-    ${CMAKE_SOURCE_DIR}/specs)
+    ${CMAKE_SOURCE_DIR}/specs ${CMAKE_SOURCE_DIR}/tests/schedules/odd)
 endfunction()

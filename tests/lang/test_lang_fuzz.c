@@ -75,7 +75,7 @@ static size_t mutate(uint8_t *p, size_t n, const Corpus *c, uint64_t *s)
 static void mutants(void **state)
 {
     int wanted = *(int *)*state;
-    static const char *const folders[] = { "/tests/lang/accept", "/tests/lang/reject", "/tests/lang/fuzz", "/specs" };
+    static const char *const folders[] = { "/tests/lang/accept", "/tests/lang/reject", "/tests/lang/fuzz", "/tests/schedules/odd", "/specs" };
     Corpus *c = calloc(1, sizeof *c);
     uint8_t *p = malloc(2 * MAX_BYTES);
     uint64_t seed = 20240607;

@@ -26,6 +26,14 @@ static SpecVerdict lowered(const SpecJob *j, SpecCall *call, Call *c, Arena *a, 
     return spec_call_fits(call) ? SPEC_PASS : SPEC_SKIP;
 }
 
+static bool has_empty_dim(const SpecCall *c)
+{
+    for (uint32_t i = 0; i < c->fn->ndims; i++)
+        if (!c->dims[i])
+            return true;
+    return false;
+}
+
 static SpecVerdict run_in(const SpecJob *j, Arena *a, Diag *d, Buf *why)
 {
     SpecCall call = {.op = j->spec->op, .kernel = j->kernel, .b = j->b, .input = j->input, .seed = j->seed};
@@ -44,7 +52,7 @@ static SpecVerdict run_in(const SpecJob *j, Arena *a, Diag *d, Buf *why)
     if (!call_allowed(&c))
         return SPEC_SKIP;
     if (!spec_call_oracle(&call, a, d))
-        return SPEC_FAIL;
+        return has_empty_dim(&call) ? SPEC_SKIP : SPEC_FAIL;     /* no index is below a size of 0 */
     if (!call_run(&c, a, &res)) {
         buf_puts(why, res.faults ? res.first : "no memory");
         return SPEC_FAIL;
@@ -170,15 +178,17 @@ static bool whole_groups(const SpecJob *j, const TirFn *fn, const RowView *rv)
     return n % j->s.rows == 0;
 }
 
-static SpecVerdict draw_in(SpecJob *j, Arena *a, uint64_t *seed)
+static SpecVerdict draw_in(SpecJob *j, Arena *a, uint64_t *seed, Buf *why)
 {
     static const PlaceKind first[] = {PLACE_PADDED, PLACE_SHIFTED, PLACE_ODD};
     SchedFacts f;
     Diag d;
     diag_init(&d, a);
     TirFn *fn = sema_kernel(j->spec->op, j->kernel, &j->b, a, &d);
-    if (!fn)
+    if (!fn) {
+        diag_render_text(&d, why, false);
         return SPEC_FAIL;
+    }
     RowView *rv = sched_facts(fn, &f, &d) ? row_view(fn, a, &d) : NULL;
     if (!rv)
         return SPEC_NO_ROW;
@@ -190,14 +200,15 @@ static SpecVerdict draw_in(SpecJob *j, Arena *a, uint64_t *seed)
     return SPEC_PASS;
 }
 
-SpecVerdict spec_job_draw(SpecJob *j, const SpecSet *set, uint64_t seed)
+SpecVerdict spec_job_draw(SpecJob *j, const SpecSet *set, uint64_t seed, Buf *why)
 {
     Arena *a = arena_new();
+    why->n = 0;
     *j = (SpecJob){.seed = seed};
     j->spec = &set->spec[rnd_below(&seed, set->n)];
     j->kernel = rnd_below(&seed, j->spec->op->nkernels);
     j->b = draw_binding(j->spec->op, j->kernel, &seed);
-    SpecVerdict v = draw_in(j, a, &seed);
+    SpecVerdict v = draw_in(j, a, &seed, why);
     arena_free(a);
     return v;
 }

@@ -19,7 +19,7 @@ typedef struct SpecJob {
 
 typedef enum { SPEC_PASS, SPEC_SKIP, SPEC_NO_ROW, SPEC_FAIL } SpecVerdict;   /* SKIP: the variant's conditions do not hold; NO_ROW: no row form */
 
-SpecVerdict spec_job_draw(SpecJob *j, const SpecSet *set, uint64_t seed);
+SpecVerdict spec_job_draw(SpecJob *j, const SpecSet *set, uint64_t seed, Buf *why);   /* FAIL: the kernel does not type */
 SpecVerdict spec_job_run(const SpecJob *j, Buf *why);
 void        spec_job_print(Buf *b, const SpecJob *j);
 

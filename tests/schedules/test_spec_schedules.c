@@ -1,4 +1,4 @@
-/* test_spec_schedules.c [COUNT [SEED]]: the kernels of specs/ under random bindings and random legal schedules on the sim, at random
+/* test_spec_schedules.c [COUNT [SEED [FOLDER]]]: the kernels of specs/, or of another folder, under random bindings and random legal schedules on the sim, at random
  * sizes and layouts, against the oracle.
  *
  * A failure prints spec, kernel, binding, schedule, the shape after shrinking, and the seed that repeats it alone.
@@ -58,7 +58,7 @@ typedef struct Tally { long ran, skipped, failed, no_row; } Tally;
 static void one(const SpecSet *set, uint64_t seed, Tally *t, Buf *why)
 {
     SpecJob j;
-    SpecVerdict v = spec_job_draw(&j, set, seed);
+    SpecVerdict v = spec_job_draw(&j, set, seed, why);
     if (v == SPEC_PASS)
         v = spec_job_run(&j, why);
     t->ran += v == SPEC_PASS || v == SPEC_FAIL;
@@ -76,8 +76,8 @@ int main(int argc, char **argv)
     Buf why = {0};
     Tally t = {0};
     SpecSet set;
-    if (!spec_set_open(&set, LGR_SOURCE_DIR "/specs")) {
-        printf("specs: %s\n", set.d.n ? set.d.items[0].msg : "no files");
+    if (!spec_set_open(&set, argc > 3 ? argv[3] : LGR_SOURCE_DIR "/specs")) {
+        printf("the specs: %s\n", set.d.n ? set.d.items[0].msg : "no files");
         return 1;
     }
     for (uint64_t at = seed; t.ran < count && t.failed < MAX_FAILURES && at < seed + (uint64_t)count * 4; at++)

@@ -130,6 +130,7 @@ static void accepted_cases(void **state)
 {
     (void)state;
     assert_true(folder("tests/lang/accept", false) >= 4);
+    assert_true(folder("tests/schedules/odd", true) >= 20);
 }
 
 /* ---- what specs do not show ---- */

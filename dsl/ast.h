@@ -27,7 +27,7 @@ typedef enum AstOper {
     AO_COUNT
 } AstOper;
 
-enum { AST_MODE_IN, AST_MODE_OUT, AST_MODE_INOUT };       /* mode of a TENSOR */
+enum { AST_MODE_IN, AST_MODE_OUT, AST_MODE_INOUT, AST_MODE_SCRATCH };       /* mode of a TENSOR */
 
 typedef struct AstNode AstNode;
 typedef struct AstList { AstNode *first, *last; uint32_t n; } AstList;

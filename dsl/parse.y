@@ -80,6 +80,7 @@ arg(N) ::= mode(M) IDENT(I) COLON IDENT(T) LB exprs(L) RB over(O) unless(C). { N
 mode(M) ::= IN. { M = AST_MODE_IN; }
 mode(M) ::= OUT. { M = AST_MODE_OUT; }
 mode(M) ::= INOUT. { M = AST_MODE_INOUT; }
+mode(M) ::= SCRATCH. { M = AST_MODE_SCRATCH; }
 over(N) ::= . { N = 0; }
 over(N) ::= OVER IDENT(I). { N = ast_named(px, AST_NAME, I, I, 0, 0); }
 unless(N) ::= . { N = 0; }

@@ -75,6 +75,9 @@ static const char *dtype_name(uint32_t t)
 
 static const int dtype_bytes[LGK_DTYPES] = {0, 1, 1, 1, 4, 8, 2, 2, 4, 8};
 
+int lgr__dtype_bytes(uint32_t dt) { return dt < LGK_DTYPES ? dtype_bytes[dt] : 0; }
+
+
 typedef struct Key { uint32_t dtype[LGK_MAX_TYPES], option[LGK_MAX_OPTIONS]; uint64_t present; } Key;
 
 static lgr_status bind_types(const lgr_kernel *k, const lgr_call *call, Key *key)

@@ -32,41 +32,43 @@ static bool congruent(const View *a, const View *b, const LgkCond *c)
     return true;
 }
 
-static bool holds(const Bound *b, const LgkCond *c)
+static bool holds(const Bound *b, const Part *t, const LgkCond *c)
 {
     const View *v = &b->view[c->a];
     switch (c->kind) {
-    case LGK_C_ROWLEN_EQ:   return b->row == c->value;
-    case LGK_C_ROWLEN_LE:   return b->row <= c->value;
-    case LGK_C_ROWLEN_MULT: return b->row % c->value == 0;
+    case LGK_C_ROWLEN_EQ:   return t->row == c->value;
+    case LGK_C_ROWLEN_LE:   return t->row <= c->value;
+    case LGK_C_ROWLEN_MULT: return t->row % c->value == 0;
     case LGK_C_ALIGNED:     return aligned(v, c->b, c->value);
     case LGK_C_CONGRUENT:   return congruent(v, &b->view[c->b], c);
     case LGK_C_UNIT:        return v->shape[c->b] <= 1 || v->stride[c->b] == 1;
-    case LGK_C_INST_GE:     return b->instances >= c->value;
-    case LGK_C_INST_LE:     return b->instances <= c->value;
-    case LGK_C_ELEMS_GE:    return b->instances * b->row >= c->value;
-    case LGK_C_ELEMS_LE:    return b->instances * b->row <= c->value;
+    case LGK_C_INST_GE:     return t->instances >= c->value;
+    case LGK_C_INST_LE:     return t->instances <= c->value;
+    case LGK_C_ELEMS_GE:    return t->instances * t->row >= c->value;
+    case LGK_C_ELEMS_LE:    return t->instances * t->row <= c->value;
     default:                return false;
     }
 }
 
-static bool serves(const Bound *b, const Pack *p, const LgkVariant *v)
+static bool serves(const Bound *b, const Part *t, const Pack *p, const LgkVariant *v)
 {
     const LgkCond *c = &p->t_CONDS[v->conds.first];
     for (uint32_t i = 0; i < v->conds.count; i++)
-        if (!holds(b, &c[i]))
+        if (!holds(b, t, &c[i]))
             return false;
     return true;
 }
 
-static const LgkSet *find_set(lgr_context *ctx, const Bound *b)
+static const LgkSet *find_set(lgr_context *ctx, const Bound *b, uint32_t nest)
 {
     const Pack *p = b->kernel->pack;
     const LgkSet *best = NULL;
     int score = 0;
     for (uint32_t i = 0; i < b->inst->sets.count; i++) {
         const LgkSet *s = &p->t_SETS[b->inst->sets.first + i];
-        int fit;
+        int fit = 0;
+        if (s->nest != nest)
+            continue;
         if (b->device != LGR_HOST_DEVICE)
             fit = lgr__cuda_fit(ctx, b->device, s);
         else
@@ -80,58 +82,106 @@ static const LgkSet *find_set(lgr_context *ctx, const Bound *b)
 }
 
 /* Instances and row length: all variants of a set agree on them. */
-static bool measure(Bound *b, const Pack *p, const LgkVariant *v)
+static bool measure(const Bound *b, Part *t, const Pack *p, const LgkVariant *v)
 {
     uint32_t ndims = b->kernel->k->dims.count;
-    b->instances = 1;
+    t->instances = 1;
     for (uint32_t i = 0; i < LGK_MAX_INST; i++) {
-        b->par[i] = 1;
-        if (i < v->inst.count && !lgr__extent(&p->t_EXTENTS[v->inst.first + i], ndims, b->dims, &b->par[i]))
+        t->par[i] = 1;
+        if (i < v->inst.count && !lgr__extent(&p->t_EXTENTS[v->inst.first + i], ndims, b->dims, &t->par[i]))
             return false;
-        if (__builtin_mul_overflow(b->instances, b->par[i], &b->instances))
-            b->instances = INT64_MAX;
+        if (__builtin_mul_overflow(t->instances, t->par[i], &t->instances))
+            t->instances = INT64_MAX;
     }
-    return lgr__extent(&p->t_EXTENTS[v->row], ndims, b->dims, &b->row);
+    return lgr__extent(&p->t_EXTENTS[v->row], ndims, b->dims, &t->row);
 }
 
 /* Of numbers under 2^31: 32-bit division is several times faster. */
 static int64_t ceil_div(int64_t a, int32_t b) { return ((uint32_t)a + (uint32_t)b - 1) / (uint32_t)b; }
 
-static int64_t blocks_of(lgr_context *ctx, const Bound *b, const LgkLaunch *l)
+static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const LgkLaunch *l)
 {
-    int64_t groups = ceil_div(b->instances, l->per);
+    int64_t groups = ceil_div(t->instances, l->per);
     switch (l->grid) {
     case LGK_G_PERSISTENT: {
         int64_t most = b->device != LGR_HOST_DEVICE ? (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas
                      : ctx->backend ? (int64_t)ctx->backend->processors * l->ctas : l->ctas;
+        most = most / l->cluster ? most / l->cluster : 1;
         return groups < most ? groups : most;
     }
-    case LGK_G_COLUMNS:        return ceil_div(b->row, l->per);
-    case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(b->row, l->per2);
+    case LGK_G_COLUMNS:        return ceil_div(t->row, l->per);
+    case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(t->row + l->slack, l->per2);
     default:                   return groups;
     }
 }
 
-static lgr_status size_up(lgr_context *ctx, Bound *b)
+static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
 {
     const Pack *p = b->kernel->pack;
-    for (uint32_t i = 0; i < b->variant->launches.count; i++) {
-        int64_t n = blocks_of(ctx, b, &p->t_LAUNCHES[b->variant->launches.first + i]);
+    for (uint32_t i = 0; i < t->variant->launches.count; i++) {
+        const LgkLaunch *l = &p->t_LAUNCHES[t->variant->launches.first + i];
+        int64_t n = blocks_of(ctx, b, t, l) * l->cluster;
         if (n > INT32_MAX)
             return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "more than 2^31 blocks", "%s", "fewer");
-        b->blocks[i] = (uint32_t)n;
+        t->blocks[i] = (uint32_t)n;
     }
     size_t bytes;
-    if (__builtin_mul_overflow((size_t)b->blocks[0] * (size_t)b->row, (size_t)b->variant->work_bytes, &bytes) || bytes > SIZE_MAX - 255)
-        return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "workspace", "more than 2^64 bytes", "%s", "fewer");
-    b->workspace = (bytes + 255) & ~(size_t)255;
+    if (__builtin_mul_overflow((size_t)t->blocks[0] * (t->variant->work_by_column ? (size_t)t->row : 1), (size_t)t->variant->work_bytes, &bytes) || bytes > SIZE_MAX / 2 - 255)
+        return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "workspace", "more than 2^63 bytes", "%s", "fewer");
+    bytes = (bytes + 255) & ~(size_t)255;
+    if (b->workspace < b->scratch + bytes)
+        b->workspace = b->scratch + bytes;
+    return LGR_OK;
+}
+
+static lgr_status choose_part(lgr_context *ctx, const lgr_call *call, Bound *b, uint32_t nest)
+{
+    const Pack *p = b->kernel->pack;
+    Part *t = &b->part[nest];
+    t->set = find_set(ctx, b, nest);
+    if (!t->set || !t->set->variants.count)
+        return lgr__fail(LGR_ERROR_NO_TARGET, b->kernel, "", b->device == LGR_HOST_DEVICE ? "the CPU" : "this CUDA device", "%s", "a target that the pack holds");
+    if (!measure(b, t, p, &p->t_VARIANTS[t->set->variants.first]))
+        return lgr__fail(LGR_ERROR_SHAPE, b->kernel, "", "an extent that does not divide", "%s", "dims that the kernel's slices divide");
+    if (t->instances >= INT32_MAX || t->row >= INT32_MAX)
+        return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "2^31 rows, or rows of 2^31 elements", "%s", "fewer");
+    for (uint32_t i = 0; i < t->set->variants.count; i++) {
+        const LgkVariant *v = &p->t_VARIANTS[t->set->variants.first + i];
+        if (call->variant && call->nest == nest && i + 1 != call->variant)
+            continue;
+        if (serves(b, t, p, v)) {
+            t->variant = v;
+            t->nth = i;
+            return size_up(ctx, b, t);
+        }
+    }
+    return lgr__fail(LGR_ERROR_NO_VARIANT, b->kernel, "", "", "%s", call->variant ? "tensors that this variant serves" : "tensors that a variant of the pack serves");
+}
+
+/* Scratch tensors lie at the head of the workspace, one after another, each dense. */
+static lgr_status place_scratch(Bound *b)
+{
+    const LgkKernel *k = b->kernel->k;
+    const Pack *p = b->kernel->pack;
+    b->scratch = 0;
+    for (uint32_t i = k->tensors.count; i < k->tensors.count + k->scratch; i++) {
+        const LgkTensor *t = &p->t_TENSORS[k->tensors.first + i];
+        View *v = &b->view[i];
+        *v = (View){.base = b->scratch, .rank = (int)t->rank, .bytes = lgr__dtype_bytes(t->type < 0 ? t->dtype : b->inst->dtype[t->type]), .present = true};
+        size_t n = (size_t)v->bytes;
+        for (int d = v->rank; d-- > 0;) {
+            v->stride[d] = (int64_t)(n / (size_t)v->bytes);
+            if (!lgr__extent(&p->t_EXTENTS[t->extents + (uint32_t)d], k->dims.count, b->dims, &v->shape[d]) ||
+                __builtin_mul_overflow(n, (size_t)v->shape[d], &n) || n > SIZE_MAX / 16)
+                return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "workspace", "a scratch tensor of no or too large a size", "%s", "fewer");
+        }
+        b->scratch += (n + 255) & ~(size_t)255;
+    }
     return LGR_OK;
 }
 
 lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b)
 {
-    const Pack *p = b->kernel->pack;
-    (void)call;
     if (b->device != LGR_HOST_DEVICE && !ctx->cuda) {
         lgr_status s = lgr__cuda_open(ctx);
         if (s != LGR_OK)
@@ -139,22 +189,12 @@ lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b)
     }
     if (b->device != LGR_HOST_DEVICE && !lgr__cuda_processors(ctx, b->device))
         return lgr__fail(LGR_ERROR_DEVICE, b->kernel, "", "a CUDA device that the driver does not have", "%s", "one that it has");
-    b->set = find_set(ctx, b);
-    if (!b->set)
-        return lgr__fail(LGR_ERROR_NO_TARGET, b->kernel, "", b->device == LGR_HOST_DEVICE ? "the CPU" : "this CUDA device", "%s", "a target that the pack holds");
-    for (uint32_t i = 0; i < b->set->variants.count; i++) {
-        const LgkVariant *v = &p->t_VARIANTS[b->set->variants.first + i];
-        if (i == 0 && !measure(b, p, v))
-            return lgr__fail(LGR_ERROR_SHAPE, b->kernel, "", "an extent that does not divide", "%s", "dims that the kernel's slices divide");
-        if (b->instances >= INT32_MAX || b->row >= INT32_MAX)
-            return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "2^31 rows, or rows of 2^31 elements", "%s", "fewer");
-        if (serves(b, p, v)) {
-            b->variant = v;
-            b->nth = i;
-            return size_up(ctx, b);
-        }
-    }
-    return lgr__fail(LGR_ERROR_NO_VARIANT, b->kernel, "", "", "%s", "tensors that a variant of the pack serves");
+    lgr_status s = b->kernel->k->scratch ? place_scratch(b) : (b->scratch = 0, LGR_OK);
+    b->workspace = b->scratch;
+    b->nparts = b->inst->nests;
+    for (uint32_t i = 0; s == LGR_OK && i < b->nparts; i++)
+        s = choose_part(ctx, call, b, i);
+    return s;
 }
 
 static uint64_t scalar_bits(const Bound *b, const lgr_call *call, uint32_t i)
@@ -174,20 +214,22 @@ static uint64_t scalar_bits(const Bound *b, const lgr_call *call, uint32_t i)
     return (uint64_t)(call->scalars ? call->scalars[i].i : (int64_t)s->def);
 }
 
-void lgr__fill_words(const Bound *b, const lgr_call *call, const LgkLaunch *l, uint64_t *words)
+void lgr__fill_words(const Bound *b, const Part *t, const lgr_call *call, const LgkLaunch *l, uint64_t *words)
 {
+    uint32_t ncaller = b->kernel->k->tensors.count;
+    uint64_t work = (uint64_t)(uintptr_t)call->workspace;
     const LgkWord *w = &b->kernel->pack->t_WORDS[l->words.first];
     for (uint32_t i = 0; i < l->words.count; i++) {
         switch (w[i].kind) {
         case LGK_W_DIM:    words[i] = (uint64_t)b->dims[w[i].a]; break;
-        case LGK_W_PTR:    words[i] = b->view[w[i].a].present ? b->view[w[i].a].base : 0; break;
+        case LGK_W_PTR:    words[i] = b->view[w[i].a].present ? b->view[w[i].a].base + (w[i].a >= ncaller ? work : 0) : 0; break;
         case LGK_W_STRIDE: words[i] = b->view[w[i].a].present ? (uint64_t)b->view[w[i].a].stride[w[i].b] : 0; break;
         case LGK_W_SCALAR: words[i] = scalar_bits(b, call, w[i].a); break;
-        case LGK_W_WORK:   words[i] = (uint64_t)(uintptr_t)call->workspace; break;
-        case LGK_W_INST:   words[i] = (uint64_t)b->instances; break;
-        case LGK_W_PAREXT: words[i] = (uint64_t)b->par[w[i].a]; break;
-        case LGK_W_ROWLEN: words[i] = (uint64_t)b->row; break;
-        default:           words[i] = b->blocks[w[i].a]; break;
+        case LGK_W_WORK:   words[i] = work + b->scratch; break;
+        case LGK_W_INST:   words[i] = (uint64_t)t->instances; break;
+        case LGK_W_PAREXT: words[i] = (uint64_t)t->par[w[i].a]; break;
+        case LGK_W_ROWLEN: words[i] = (uint64_t)t->row; break;
+        default:           words[i] = t->blocks[w[i].a]; break;
         }
     }
 }

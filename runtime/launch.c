@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static uint32_t launch_index(const Bound *b, uint32_t i) { return b->variant->launches.first + i; }
+static uint32_t launch_index(const Part *t, uint32_t i) { return t->variant->launches.first + i; }
 
 static lgr_status table(lgr_context *ctx, Pack *p, int device)
 {
@@ -20,36 +20,36 @@ static lgr_status table(lgr_context *ctx, Pack *p, int device)
     return LGR_OK;
 }
 
-static lgr_status load_module(lgr_context *ctx, const Bound *b, void **module)
+static lgr_status load_module(lgr_context *ctx, const Bound *b, const Part *t, void **module)
 {
     Pack *p = b->kernel->pack;
-    const LgkCode *c = &p->t_CODES[b->variant->code];
-    *module = atomic_load(&p->module[b->device][b->variant->code]);
+    const LgkCode *c = &p->t_CODES[t->variant->code];
+    *module = atomic_load(&p->module[b->device][t->variant->code]);
     if (*module)
         return LGR_OK;
     if (!lgr__code_intact(p, c))
         return lgr__fail(LGR_ERROR_PACK, b->kernel, "code", "the digest does not match: the pack is damaged", "%s", "");
     lgr_status s = b->device == LGR_HOST_DEVICE ? lgr__host_load(ctx, p, c, module) : lgr__cuda_load(ctx, b->device, p, c, module);
     if (s == LGR_OK)
-        atomic_store(&p->module[b->device][b->variant->code], *module);
+        atomic_store(&p->module[b->device][t->variant->code], *module);
     return s;
 }
 
-static lgr_status load_locked(lgr_context *ctx, const Bound *b)
+static lgr_status load_part(lgr_context *ctx, const Bound *b, const Part *t)
 {
     Pack *p = b->kernel->pack;
     void *module, *fn;
     lgr_status s = table(ctx, p, b->device);
     if (s == LGR_OK)
-        s = load_module(ctx, b, &module);
-    for (uint32_t i = b->variant->launches.count; s == LGR_OK && i-- > 0;) {   /* the first last: it says that all are there */
-        const LgkLaunch *l = &p->t_LAUNCHES[launch_index(b, i)];
+        s = load_module(ctx, b, t, &module);
+    for (uint32_t i = t->variant->launches.count; s == LGR_OK && i-- > 0;) {   /* the first last: it says that all are there */
+        const LgkLaunch *l = &p->t_LAUNCHES[launch_index(t, i)];
         if (b->device == LGR_HOST_DEVICE)
             fn = (char *)module + l->entry;
         else
             s = lgr__cuda_function(ctx, module, lgr__str(p, l->symbol), l->shared, &fn);
         if (s == LGR_OK)
-            atomic_store(&p->fn[b->device][launch_index(b, i)], fn);
+            atomic_store(&p->fn[b->device][launch_index(t, i)], fn);
     }
     return s;
 }
@@ -59,20 +59,25 @@ lgr_status lgr__load(lgr_context *ctx, const Bound *b)
     if (b->device == LGR_HOST_DEVICE && ctx->backend)
         return LGR_OK;
     pthread_mutex_lock(&ctx->lock);
-    lgr_status s = load_locked(ctx, b);
+    lgr_status s = LGR_OK;
+    for (uint32_t i = b->nparts; s == LGR_OK && i-- > 0;)      /* the first last, likewise */
+        s = load_part(ctx, b, &b->part[i]);
     pthread_mutex_unlock(&ctx->lock);
     return s;
 }
 
-static void *function(const Bound *b, uint32_t i)
+static void *function(const Bound *b, const Part *t, uint32_t i)
 {
     _Atomic(void *) *fn = __atomic_load_n(&b->kernel->pack->fn[b->device], __ATOMIC_ACQUIRE);
-    return fn ? atomic_load_explicit(&fn[launch_index(b, i)], memory_order_acquire) : NULL;
+    return fn ? atomic_load_explicit(&fn[launch_index(t, i)], memory_order_acquire) : NULL;
 }
 
 static lgr_status make_ready(lgr_context *ctx, const lgr_call *call, const Bound *b)
 {
-    if ((b->device == LGR_HOST_DEVICE && ctx->backend) || function(b, 0))
+    bool ready = true;
+    for (uint32_t i = 0; i < b->nparts; i++)
+        ready &= function(b, &b->part[i], 0) != NULL;
+    if ((b->device == LGR_HOST_DEVICE && ctx->backend) || ready)
         return LGR_OK;
     bool capturing = false;
     lgr_status s = b->device == LGR_HOST_DEVICE ? LGR_OK : lgr__cuda_capturing(ctx, call->stream, &capturing);
@@ -151,32 +156,40 @@ static uint32_t ranges(const lgr_call *call, const Bound *b, lgr__range *out)
     return n;
 }
 
-static lgr_status run_one(lgr_context *ctx, const lgr_call *call, const Bound *b, uint32_t i)
+static lgr_status run_one(lgr_context *ctx, const lgr_call *call, const Bound *b, const Part *t, uint32_t i)
 {
     const Pack *p = b->kernel->pack;
-    const LgkLaunch *l = &p->t_LAUNCHES[launch_index(b, i)];
+    const LgkLaunch *l = &p->t_LAUNCHES[launch_index(t, i)];
     uint64_t words[LGK_MAX_WORDS];
-    if (!b->blocks[i])
+    if (!t->blocks[i])
         return LGR_OK;
-    lgr__fill_words(b, call, l, words);
+    lgr__fill_words(b, t, call, l, words);
     if (b->device != LGR_HOST_DEVICE)
-        return lgr__cuda_launch(ctx, function(b, i), l, b->blocks[i], words, call->stream);
+        return lgr__cuda_launch(ctx, function(b, t, i), l, t->blocks[i], words, call->stream);
     if (!ctx->backend)
-        return lgr__host_run(ctx, (lgr__host_fn)function(b, i), words, b->blocks[i], b->instances * b->row < 16384);
+        return lgr__host_run(ctx, (lgr__host_fn)function(b, t, i), words, t->blocks[i], t->instances * t->row < 16384);
     lgr__range r[LGK_MAX_TENSORS + 1];
-    const LgkCode *c = &p->t_CODES[b->variant->code];
-    return ctx->backend->launch(ctx->backend_self, p->base + c->offset, c->size, i, l, b->blocks[i], words, l->words.count, r, ranges(call, b, r));
+    const LgkCode *c = &p->t_CODES[t->variant->code];
+    return ctx->backend->launch(ctx->backend_self, p->base + c->offset, c->size, i, l, t->blocks[i], words, l->words.count, r, ranges(call, b, r));
 }
 
 static lgr_status run_bound(lgr_context *ctx, const lgr_call *call, const Bound *b)
 {
     lgr_status s;
-    if (!b->instances)
-        return zero_sums(ctx, call, b);
+    bool some = false, all = true;
+    for (uint32_t i = 0; i < b->nparts; i++) {
+        some |= b->part[i].instances > 0;
+        all &= b->part[i].instances > 0;
+    }
+    if (!all && (s = zero_sums(ctx, call, b)))
+        return s;
+    if (!some)
+        return LGR_OK;
     if ((s = check_workspace(call, b)) || (s = make_ready(ctx, call, b)))
         return s;
-    for (uint32_t i = 0; s == LGR_OK && i < b->variant->launches.count; i++)
-        s = run_one(ctx, call, b, i);
+    for (uint32_t p = 0; s == LGR_OK && p < b->nparts; p++)
+        for (uint32_t i = 0; s == LGR_OK && b->part[p].instances && i < b->part[p].variant->launches.count; i++)
+            s = run_one(ctx, call, b, &b->part[p], i);
     return s;
 }
 
@@ -218,6 +231,16 @@ lgr_status lgr_workspace_size(lgr_context *ctx, const lgr_call *call, size_t *by
     return s;
 }
 
+/* The nest with the most elements: where the time goes. */
+static uint32_t heaviest(const Bound *b)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < b->nparts; i++)
+        if (b->part[i].instances * b->part[i].row > b->part[best].instances * b->part[best].row)
+            best = i;
+    return best;
+}
+
 lgr_status lgr_explain(lgr_context *ctx, const lgr_call *call, lgr_choice *out)
 {
     Bound b;
@@ -229,13 +252,14 @@ lgr_status lgr_explain(lgr_context *ctx, const lgr_call *call, lgr_choice *out)
     if (s != LGR_OK)
         return s;
     const Pack *p = b.kernel->pack;
-    lgr_choice c = {.size = out->size, .target = lgr__str(p, b.set->target), .schedule = lgr__str(p, b.variant->schedule),
-                    .symbol = lgr__str(p, b.variant->symbol), .variant = b.nth, .variants = b.set->variants.count,
-                    .launches = b.variant->launches.count, .registers = b.variant->registers, .spills = b.variant->spills,
-                    .workspace = b.workspace, .instances = b.instances, .row_length = b.row};
+    const Part *t = &b.part[call->variant ? call->nest % b.nparts : heaviest(&b)];
+    lgr_choice c = {.size = out->size, .target = lgr__str(p, t->set->target), .schedule = lgr__str(p, t->variant->schedule),
+                    .symbol = lgr__str(p, t->variant->symbol), .variant = t->nth, .variants = t->set->variants.count,
+                    .launches = t->variant->launches.count, .registers = t->variant->registers, .spills = t->variant->spills,
+                    .workspace = b.workspace, .instances = t->instances, .row_length = t->row, .nest = (uint32_t)(t - b.part), .nests = b.nparts};
     for (uint32_t i = 0; i < c.launches; i++) {
-        const LgkLaunch *l = &p->t_LAUNCHES[launch_index(&b, i)];
-        c.blocks[i] = b.blocks[i];
+        const LgkLaunch *l = &p->t_LAUNCHES[launch_index(t, i)];
+        c.blocks[i] = t->blocks[i];
         c.threads[i] = l->threads;
         c.shared[i] = l->shared;
     }

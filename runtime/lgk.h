@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #define LGK_MAGIC "LGRPACK\1"
-enum { LGK_VERSION = 1, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
-       LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = 4, LGK_MAX_INST = 8 };
+enum { LGK_VERSION = 3, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
+       LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = 4, LGK_MAX_INST = 8, LGK_MAX_NESTS = 8 };
 
 /* X(enum, record type) */
 #define LGK_TABLES(X)            \
@@ -55,13 +55,13 @@ typedef struct LgkRange { uint32_t first, count; } LgkRange;
 typedef struct LgkName { LgkStr name; uint32_t dtype; } LgkName;   /* dims, option choices; type choices by dtype */
 typedef struct LgkKernel {
     LgkStr   op, name, doc;
-    uint32_t flags;
+    uint32_t scratch;              /* tensors of the workspace, behind `tensors` in TENSORS; numbered after the caller's */
     LgkRange dims, types, options, tensors, scalars, instances;    /* dims in NAMES */
 } LgkKernel;
 typedef struct LgkType { LgkStr name; LgkRange choices; } LgkType;             /* CHOICES */
 typedef struct LgkOption { LgkStr name; LgkRange choices; uint32_t def; } LgkOption;
 
-enum { LGK_IN, LGK_OUT, LGK_INOUT };
+enum { LGK_IN, LGK_OUT, LGK_INOUT, LGK_SCRATCH };
 typedef struct LgkTensor {
     LgkStr   name;
     uint32_t rank, mode, dtype;    /* dtype: LgkDtype when fixed, 0 when bound by a type */
@@ -75,13 +75,15 @@ typedef struct LgkScalar { LgkStr name; uint32_t dtype, has_default, pad; double
 
 typedef struct LgkInstance {
     uint32_t dtype[LGK_MAX_TYPES], option[LGK_MAX_OPTIONS];
-    uint64_t present;              /* bit i: tensor i is given */
+    uint64_t present;              /* bit i: tensor i is given, or part of the workspace */
     LgkRange sets;
+    uint32_t nests, pad;           /* par nests, launched one after the other; each has its sets */
 } LgkInstance;
-typedef struct LgkSet {            /* the variants of one instance on one target */
+typedef struct LgkSet {            /* the variants of one nest of an instance on one target */
     LgkStr   target;
     uint32_t kind;                 /* LgkCodeKind */
     uint32_t sm, arch_specific;    /* 90 and 1 for sm_90a */
+    uint32_t nest, pad;
     LgkRange variants;
 } LgkSet;
 typedef struct LgkVariant {
@@ -89,8 +91,8 @@ typedef struct LgkVariant {
     LgkRange conds, launches, inst;   /* inst: EXTENTS whose product is the number of instances */
     uint32_t row;                  /* EXTENTS: row length */
     uint32_t code;
-    int32_t  work_bytes, registers, spills;
-    uint32_t pad;
+    int32_t  work_bytes, registers, spills;   /* work_bytes: of workspace, for each block of launch 0 */
+    uint32_t work_by_column;       /* 1: and for each element of the row */
 } LgkVariant;
 
 /* Condition, grid and word kinds are those of compiler/lower/lower.h and compiler/lir/lir.h; compiler/pack asserts it. */
@@ -104,7 +106,7 @@ typedef struct LgkLaunch {
     LgkStr   symbol;
     uint32_t entry;                /* host: offset of the function in its code */
     uint32_t grid;
-    int32_t  per, per2, ctas;
+    int32_t  per, per2, ctas, slack;   /* slack: added to the row length of LGK_G_GROUPS_COLUMNS */
     uint32_t threads, shared, cluster, pdl;
     LgkRange words;
 } LgkLaunch;

@@ -51,19 +51,26 @@ struct lgr_context {
 
 typedef struct View { uint64_t base; int64_t shape[LGK_MAX_RANK], stride[LGK_MAX_RANK]; int rank, bytes; bool present; } View;
 
-typedef struct Bound {
-    const lgr_kernel *kernel;
-    const LgkInstance *inst;
+/* One par nest of a call: its variant, its size and its grids. */
+typedef struct Part {
     const LgkSet *set;
     const LgkVariant *variant;
     uint32_t nth;                          /* of the set's variants */
-    int device;                            /* CUDA device number, or LGR_HOST_DEVICE */
-    View view[LGK_MAX_TENSORS];
-    int64_t dims[LGK_MAX_DIMS];
     int64_t instances, row;
     int64_t par[LGK_MAX_INST];
     uint32_t blocks[LGK_MAX_LAUNCHES];
-    size_t workspace;
+} Part;
+
+typedef struct Bound {
+    const lgr_kernel *kernel;
+    const LgkInstance *inst;
+    int device;                            /* CUDA device number, or LGR_HOST_DEVICE */
+    View view[LGK_MAX_TENSORS];            /* the caller's, then the scratch tensors */
+    int64_t dims[LGK_MAX_DIMS];
+    uint32_t nparts;
+    Part part[LGK_MAX_NESTS];
+    size_t scratch;                        /* bytes of the workspace's head that hold the kernel's scratch tensors (their views' bases count from there) */
+    size_t workspace;                      /* all of it: partial sums of a nest come behind */
 } Bound;
 
 /* ---- memory ---- */
@@ -89,7 +96,8 @@ lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b);   /* s
 bool lgr__extent(const LgkExtent *e, uint32_t ndims, const int64_t *dims, int64_t *out);
 bool lgr__span(const View *v, uint64_t *lo, uint64_t *hi);
 void lgr__extent_text(const lgr_kernel *k, const LgkExtent *e, char *buf, size_t n);
-void lgr__fill_words(const Bound *b, const lgr_call *call, const LgkLaunch *l, uint64_t *words);
+int   lgr__dtype_bytes(uint32_t dt);                   /* LGK element types */
+void lgr__fill_words(const Bound *b, const Part *t, const lgr_call *call, const LgkLaunch *l, uint64_t *words);
 
 /* ---- devices ---- */
 lgr_status lgr__load(lgr_context *ctx, const Bound *b);                     /* every launch of the variant; takes the lock */

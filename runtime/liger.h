@@ -136,6 +136,7 @@ typedef struct lgr_call {
     void  *stream;
     void  *workspace;               /* device memory, 256-byte aligned, of at least lgr_workspace_size() bytes; may be reused after the launch in stream order */
     size_t workspace_size;
+    uint32_t variant, nest;         /* for tuners and bug reports: 0: the runtime chooses; else 1 + the place in its list of the variant of that par nest, which must serve */
 } lgr_call;
 
 /* Checks everything, then launches.  Once the kernel is prepared: no allocation, lock, synchronisation or file access, and
@@ -156,6 +157,7 @@ typedef struct lgr_choice {
     int32_t registers, spills;      /* of the first launch; -1 unknown */
     size_t workspace;
     int64_t instances, row_length;
+    uint32_t nest, nests;           /* of a kernel of several par nests, the one with the most elements is told of */
 } lgr_choice;
 LGR_API lgr_status lgr_explain(lgr_context *ctx, const lgr_call *call, lgr_choice *out);
 

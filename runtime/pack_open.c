@@ -56,7 +56,7 @@ static bool extent_ok(const Pack *p, uint32_t i, uint32_t ndims)
 
 static bool tensor_ok(const Pack *p, const LgkKernel *k, const LgkTensor *t)
 {
-    bool ok = is_str(p, t->name) && t->rank <= LGK_MAX_RANK && t->mode <= LGK_INOUT && t->dtype < LGK_DTYPES;
+    bool ok = is_str(p, t->name) && t->rank <= LGK_MAX_RANK && t->mode <= LGK_SCRATCH && t->dtype < LGK_DTYPES;
     ok = ok && t->type >= -1 && t->type < (int32_t)k->types.count && t->over >= -1 && t->over < (int32_t)k->tensors.count;
     ok = ok && (t->type >= 0 || t->dtype);
     for (uint32_t i = 0; ok && i < t->rank; i++)
@@ -64,13 +64,16 @@ static bool tensor_ok(const Pack *p, const LgkKernel *k, const LgkTensor *t)
     return ok;
 }
 
+static LgkRange all_tensors(const LgkKernel *k) { return (LgkRange){k->tensors.first, k->tensors.count + k->scratch}; }
+
 static bool kernel_ok(const Pack *p, const LgkKernel *k)
 {
     bool ok = is_str(p, k->op) && is_str(p, k->name) && is_str(p, k->doc) && in(p, LGK_T_NAMES, k->dims) && in(p, LGK_T_TYPES, k->types) &&
               in(p, LGK_T_OPTIONS, k->options) && in(p, LGK_T_TENSORS, k->tensors) && in(p, LGK_T_SCALARS, k->scalars) &&
               in(p, LGK_T_INSTANCES, k->instances);
     ok = ok && k->dims.count <= LGK_MAX_DIMS && k->types.count <= LGK_MAX_TYPES && k->options.count <= LGK_MAX_OPTIONS &&
-         k->tensors.count <= LGK_MAX_TENSORS && k->scalars.count <= LGK_MAX_SCALARS;
+         k->scratch <= LGK_MAX_TENSORS && k->tensors.count + k->scratch <= LGK_MAX_TENSORS && k->scalars.count <= LGK_MAX_SCALARS &&
+         in(p, LGK_T_TENSORS, all_tensors(k));
     for (uint32_t i = 0; ok && i < k->dims.count; i++)
         ok = is_str(p, p->t_NAMES[k->dims.first + i].name);
     for (uint32_t i = 0; ok && i < k->types.count; i++)
@@ -79,8 +82,10 @@ static bool kernel_ok(const Pack *p, const LgkKernel *k)
         const LgkOption *o = &p->t_OPTIONS[k->options.first + i];
         ok = is_str(p, o->name) && in(p, LGK_T_CHOICES, o->choices) && o->def < o->choices.count;
     }
-    for (uint32_t i = 0; ok && i < k->tensors.count; i++)
-        ok = tensor_ok(p, k, &p->t_TENSORS[k->tensors.first + i]);
+    for (uint32_t i = 0; ok && i < k->tensors.count + k->scratch; i++) {
+        const LgkTensor *t = &p->t_TENSORS[k->tensors.first + i];
+        ok = tensor_ok(p, k, t) && (t->mode == LGK_SCRATCH) == (i >= k->tensors.count);
+    }
     for (uint32_t i = 0; ok && i < k->scalars.count; i++)
         ok = is_str(p, p->t_SCALARS[k->scalars.first + i].name);
     return ok;
@@ -91,8 +96,8 @@ static bool word_ok(const Pack *p, const LgkKernel *k, const LgkWord *w, uint32_
     const LgkTensor *t = &p->t_TENSORS[k->tensors.first];
     switch (w->kind) {
     case LGK_W_DIM:    return w->a < k->dims.count;
-    case LGK_W_PTR:    return w->a < k->tensors.count;
-    case LGK_W_STRIDE: return w->a < k->tensors.count && w->b < t[w->a].rank;
+    case LGK_W_PTR:    return w->a < k->tensors.count + k->scratch;
+    case LGK_W_STRIDE: return w->a < k->tensors.count + k->scratch && w->b < t[w->a].rank;
     case LGK_W_SCALAR: return w->a < k->scalars.count;
     case LGK_W_PAREXT: return w->a < LGK_MAX_INST;
     case LGK_W_BLOCKS: return w->a < nth;
@@ -104,7 +109,7 @@ static bool launch_ok(const Pack *p, const LgkKernel *k, const LgkLaunch *l, uin
 {
     bool ok = is_str(p, l->symbol) && l->grid < LGK_G_COUNT && l->per >= 1 && l->ctas >= 0 && l->threads >= 1 && l->threads <= 1024 &&
               in(p, LGK_T_WORDS, l->words) && l->words.count <= LGK_MAX_WORDS && l->cluster >= 1 && l->cluster <= 16;
-    ok = ok && (l->grid != LGK_G_GROUPS_COLUMNS || l->per2 >= 1) && (l->grid != LGK_G_PERSISTENT || l->ctas >= 1);
+    ok = ok && (l->grid != LGK_G_GROUPS_COLUMNS || (l->per2 >= 1 && l->slack >= 0 && l->slack < 64)) && (l->grid != LGK_G_PERSISTENT || l->ctas >= 1);
     for (uint32_t i = 0; ok && i < l->words.count; i++)
         ok = word_ok(p, k, &p->t_WORDS[l->words.first + i], nth);
     return ok;
@@ -118,8 +123,8 @@ static bool cond_ok(const Pack *p, const LgkKernel *k, const LgkCond *c)
     switch (c->kind) {
     case LGK_C_ROWLEN_MULT: return c->value > 0;
     case LGK_C_ALIGNED:
-    case LGK_C_UNIT:        return c->a < k->tensors.count && c->b < t[c->a].rank && (power_of_two(c->value) || c->kind == LGK_C_UNIT);
-    case LGK_C_CONGRUENT:   return c->a < k->tensors.count && c->b < k->tensors.count && power_of_two(c->value & 0xffff) &&
+    case LGK_C_UNIT:        return c->a < k->tensors.count + k->scratch && c->b < t[c->a].rank && (power_of_two(c->value) || c->kind == LGK_C_UNIT);
+    case LGK_C_CONGRUENT:   return c->a < k->tensors.count + k->scratch && c->b < k->tensors.count + k->scratch && power_of_two(c->value & 0xffff) &&
                                    (c->value >> 16 & 0xff) < t[c->a].rank && (c->value >> 24 & 0xff) < t[c->b].rank;
     default:                return c->kind < LGK_C_COUNT;
     }
@@ -154,10 +159,10 @@ static bool variant_ok(const Pack *p, const LgkKernel *k, const LgkVariant *v)
 
 static bool instance_ok(const Pack *p, const LgkKernel *k, const LgkInstance *n)
 {
-    bool ok = in(p, LGK_T_SETS, n->sets);
+    bool ok = in(p, LGK_T_SETS, n->sets) && n->nests <= LGK_MAX_NESTS;
     for (uint32_t i = 0; ok && i < n->sets.count; i++) {
         const LgkSet *s = &p->t_SETS[n->sets.first + i];
-        ok = is_str(p, s->target) && in(p, LGK_T_VARIANTS, s->variants);
+        ok = is_str(p, s->target) && in(p, LGK_T_VARIANTS, s->variants) && s->nest < n->nests;
         for (uint32_t j = 0; ok && j < s->variants.count; j++)
             ok = variant_ok(p, k, &p->t_VARIANTS[s->variants.first + j]) && code_ok(p, s, &p->t_VARIANTS[s->variants.first + j]);
     }

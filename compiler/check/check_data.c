@@ -19,6 +19,8 @@ double check_random(uint64_t seed, uint64_t i)
     return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
 }
 
+double check_uniform(uint64_t seed, uint64_t i) { return (double)(mix(seed ^ mix(i)) >> 11) / 9007199254740992.0; }
+
 double check_value(SemaInput kind, uint64_t seed, uint64_t i)
 {
     double x = check_random(seed, i);

@@ -14,14 +14,15 @@ static double ulp(double v, DType t)
 
 static int class_of(double v) { return isnan(v) ? 3 : isinf(v) ? (v > 0 ? 1 : 2) : 0; }
 
-CheckRule check_rule(DType dt, const double *exact, const double *eager, int64_t n)
+CheckRule check_rule(DType dt, const double *exact, const double *const *runs, int nruns, int64_t n)
 {
     CheckRule r = {.dt = dt};
     for (int64_t k = 0; k < n; k++) {
         if (isfinite(exact[k]))
             r.scale = fmax(r.scale, fabs(exact[k]));
-        if (isfinite(exact[k]) && isfinite(eager[k]))
-            r.eager_err = fmax(r.eager_err, fabs(eager[k] - exact[k]));
+        for (int j = 0; j < nruns; j++)
+            if (isfinite(exact[k]) && isfinite(runs[j][k]))
+                r.eager_err = fmax(r.eager_err, fabs(runs[j][k] - exact[k]));
     }
     return r;
 }

@@ -33,7 +33,16 @@ static EvalValue fresh(Eval *e, const TirOp *o)
     return x;
 }
 
-static double rounded(const Eval *e, double v, DType t) { return e->mode == EVAL_EAGER || !dt_is_float(t) ? eval_round(v, t) : v; }
+static bool eager(const Eval *e) { return e->mode == EVAL_EAGER || e->mode == EVAL_JITTER; }
+
+static double rounded(const Eval *e, double v, DType t)
+{
+    if (e->mode == EVAL_JITTER && dt_is_float(t)) {
+        uint64_t x = ++*e->tick * 0x9e3779b97f4a7c15u;
+        return eval_round_to(v, t, (x ^ x >> 32) & 1);
+    }
+    return eager(e) || !dt_is_float(t) ? eval_round(v, t) : v;
+}
 
 /* Strides of operand a over the axes of o: 0 where it is broadcast. */
 static void operand_strides(const Eval *e, const TirOp *o, TirVal a, int64_t *stride)
@@ -97,7 +106,7 @@ static void cast(Eval *e, TirVal v)
     EvalValue r = fresh(e, o);
     bool both = dt_is_float(o->dt) && dt_is_float(e->fn->ops[o->a[0]].dt);
     for (int64_t k = 0; k < r.n; k++) {
-        r.v[k] = both && e->mode != EVAL_EAGER ? x->v[k] : dt_is_float(o->dt) ? rounded(e, x->v[k], o->dt) : eval_round(x->v[k], o->dt);
+        r.v[k] = both && !eager(e) ? x->v[k] : dt_is_float(o->dt) ? rounded(e, x->v[k], o->dt) : eval_round(x->v[k], o->dt);
         if (r.t)
             r.t[k] = dt_is_float(o->dt) ? x->t[k] : 0;
     }
@@ -107,6 +116,17 @@ static void cast(Eval *e, TirVal v)
 /* ---- reductions: along one axis, `inner` elements apart ---- */
 
 typedef struct Line { const double *v, *t; int64_t n, step; } Line;
+
+/* As vectorised eager code adds: f32 in so many lanes, which are then added in order. */
+static double eager_sum(const Line *l, DType dt, int lanes)
+{
+    float lane[16] = {0}, s = 0;
+    for (int64_t i = 0; i < l->n; i++)
+        lane[i & (lanes - 1)] += (float)l->v[i * l->step];
+    for (int i = 0; i < lanes; i++)
+        s += lane[i];
+    return eval_round((double)s, dt);
+}
 
 static double line_sum(const Eval *e, const Line *l, DType dt, double *dv)
 {
@@ -118,7 +138,7 @@ static double line_sum(const Eval *e, const Line *l, DType dt, double *dv)
         s = t;
         *dv += l->t ? l->t[i * l->step] : 0;
     }
-    return rounded(e, s, dt);
+    return !dt_is_float(dt) ? eval_round(s, dt) : eager(e) ? eager_sum(l, dt, e->mode == EVAL_EAGER ? 8 : 4 << e->args->seed % 3) : s;
 }
 
 static int64_t line_best(const Line *l, bool largest)
@@ -384,7 +404,7 @@ static void prepare(Eval *e, Arena *life)
             fail(e, &fn->ops[0], "an extent that does not divide");
     for (uint32_t i = 0; i < fn->ntensors; i++) {
         EvalTensor *t = &e->args->tensors[i];
-        int64_t n = fn->tensors[i].accumulate && !fn->tensors[i].absent ? tensor_span(t, fn->tensors[i].rank) : 0;
+        int64_t n = fn->tensors[i].accumulate && fn->tensors[i].mode == TIR_OUT && !fn->tensors[i].absent ? tensor_span(t, fn->tensors[i].rank) : 0;
         if (!n)
             continue;
         memset(t->v, 0, sizeof(double) * (size_t)n);
@@ -396,7 +416,7 @@ static void prepare(Eval *e, Arena *life)
 
 static void round_sums(Eval *e)
 {
-    for (uint32_t i = 0; i < e->fn->ntensors && e->mode == EVAL_EAGER; i++) {
+    for (uint32_t i = 0; i < e->fn->ntensors && eager(e); i++) {
         EvalTensor *t = &e->args->tensors[i];
         int64_t n = e->sum[i] ? tensor_span(t, e->fn->tensors[i].rank) : 0;
         for (int64_t k = 0; k < n; k++)
@@ -407,7 +427,8 @@ static void round_sums(Eval *e)
 bool eval_run(const TirFn *fn, EvalMode mode, EvalArgs *args, Diag *d)
 {
     Arena *life = arena_new();
-    Eval e = {.fn = fn, .mode = mode, .args = args, .d = d, .a = arena_new()};
+    uint64_t tick = args->seed << 40;
+    Eval e = {.fn = fn, .mode = mode, .tick = &tick, .args = args, .d = d, .a = arena_new()};
     if (life && e.a) {
         prepare(&e, life);
         for (TirVal v = 1; v < fn->nops && !e.failed; v++)

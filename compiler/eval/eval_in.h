@@ -9,6 +9,7 @@ typedef struct EvalValue { double *v, *t; int64_t n; } EvalValue;
 typedef struct Eval {
     const TirFn *fn;
     EvalMode  mode;
+    uint64_t *tick;          /* EVAL_JITTER: roundings so far */
     EvalArgs *args;
     Diag     *d;
     Arena    *a;             /* reset between instances */

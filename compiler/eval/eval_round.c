@@ -31,3 +31,14 @@ double eval_round(double v, DType t)
     default:      return v;
     }
 }
+
+double eval_round_to(double v, DType t, bool up)
+{
+    double r = eval_round(v, t), step = (v - r) * 2.5;
+    if (r == v || !isfinite(r) || (r > v) == up)
+        return r;
+    for (double o; isfinite(step) && step != 0; step *= 2)        /* the value on the other side of v */
+        if ((o = eval_round(r + step, t)) != r)
+            return o;
+    return r;
+}

@@ -15,6 +15,7 @@ typedef struct CheckCase {
     int64_t     dims[TIR_MAX_DIMS];
     double      scalars[SEMA_MAX_PARAMS];
     SemaInput   input;
+    const SemaCheck *of;              /* whose `below` clauses bound integer inputs */
     CheckLayout layout;
     uint64_t    seed;
 } CheckCase;

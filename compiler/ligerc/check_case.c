@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD = 256, POISON = 0xa5 };
+enum { GUARD = 256, POISON = 0xa5, JITTERS = 3 };
 
 /* One tensor of a case: doubles for the oracle (compact) and bytes for the kernel. */
 typedef struct Slot {
     int64_t shape[TIR_MAX_RANK], compact[TIR_MAX_RANK], stride[TIR_MAX_RANK], n;
-    double *exact, *eager;
+    double *exact, *eager, *jitter[JITTERS];
     uint8_t *bytes, *before;
     size_t  size, offset;
     int     lies_over;               /* -1, or the input whose bytes it shares */
@@ -87,21 +87,45 @@ static EvalTensor eval_tensor(const Run *r, uint32_t i, double *v)
     return t;
 }
 
-static bool run_oracle(Run *r, EvalMode mode, Diag *d)
+static bool run_oracle(Run *r, EvalMode mode, uint64_t seed, Diag *d)
 {
     EvalTensor *t = ARENA_ARRAY(r->a, EvalTensor, r->fn->ntensors + 1);
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
-        t[i] = eval_tensor(r, i, mode == EVAL_EAGER ? r->slot[i].eager : r->slot[i].exact);
-    EvalArgs args = {r->c->dims, t, r->c->scalars};
+        t[i] = eval_tensor(r, i, mode == EVAL_EAGER ? r->slot[i].eager : mode == EVAL_JITTER ? r->slot[i].jitter[seed - 1] : r->slot[i].exact);
+    EvalArgs args = {r->c->dims, t, r->c->scalars, seed};
     return eval_run(r->fn, mode, &args, d);
+}
+
+static void set_all(Slot *s, int64_t k, double v)
+{
+    s->exact[k] = s->eager[k] = v;
+    for (int j = 0; j < JITTERS; j++)
+        s->jitter[j][k] = v;
+}
+
+/* The bound that a clause `tensor < bound` gives tensor i, 0 where none does. */
+static int64_t bound_of(const Run *r, uint32_t i)
+{
+    for (uint32_t b = 0; b < r->c->of->nbelow; b++) {
+        const SemaBelow *w = &r->c->of->below[b];
+        if (strcmp(w->tensor, r->fn->tensors[i].name))
+            continue;
+        for (uint32_t d = 0; w->dim && d < r->fn->ndims; d++)
+            if (!strcmp(w->dim, r->fn->dims[d].name))
+                return r->c->dims[d];
+        return w->bound;
+    }
+    return 0;
 }
 
 static void fill(Run *r, uint32_t i, uint64_t salt)
 {
+    int64_t bound = bound_of(r, i);
     Slot *s = &r->slot[i];
     DType dt = r->fn->tensors[i].dt;
     for (int64_t k = 0; k < s->n; k++)
-        s->exact[k] = s->eager[k] = eval_round(check_value(r->c->input, r->c->seed * 1315423911u + salt, (uint64_t)k), dt);
+        set_all(s, k, bound > 0 ? floor(check_uniform(r->c->seed * 1315423911u + salt, (uint64_t)k) * (double)bound)
+                                : eval_round(check_value(r->c->input, r->c->seed * 1315423911u + salt, (uint64_t)k), dt));
 }
 
 static bool make_slots(Run *r)
@@ -112,6 +136,8 @@ static bool make_slots(Run *r)
             return false;
         r->slot[i].exact = ARENA_ARRAY(r->a, double, r->slot[i].n + 1);
         r->slot[i].eager = ARENA_ARRAY(r->a, double, r->slot[i].n + 1);
+        for (int j = 0; j < JITTERS; j++)
+            r->slot[i].jitter[j] = ARENA_ARRAY(r->a, double, r->slot[i].n + 1);
     }
     return true;
 }
@@ -137,9 +163,9 @@ static bool fill_saved(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
     if (!make_slots(&f))
         return false;
     for (uint32_t i = 0; i < fwd->ntensors; i++)
-        if (fwd->tensors[i].mode != TIR_OUT && !fwd->tensors[i].absent)
+        if (fwd->tensors[i].mode != TIR_OUT && fwd->tensors[i].mode != TIR_SCRATCH && !fwd->tensors[i].absent)
             fill(&f, i, salt_of(fwd->tensors[i].name));
-    if (!run_oracle(&f, EVAL_EXACT, d))
+    if (!run_oracle(&f, EVAL_EXACT, 0, d))
         return false;
     for (uint32_t i = 0; i < dv->npairs; i++) {
         const SemaPair *p = &dv->pairs[i];
@@ -147,7 +173,7 @@ static bool fill_saved(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
             continue;
         Slot *to = &r->slot[p->backward];
         for (int64_t k = 0; k < to->n; k++)
-            to->exact[k] = to->eager[k] = eval_round(f.slot[p->forward].exact[k], r->fn->tensors[p->backward].dt);
+            set_all(to, k, eval_round(f.slot[p->forward].exact[k], r->fn->tensors[p->backward].dt));
     }
     return true;
 }
@@ -157,7 +183,7 @@ static bool make_inputs(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
     if (!make_slots(r))
         return false;
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
-        if (r->fn->tensors[i].mode != TIR_OUT && !r->fn->tensors[i].absent)
+        if (r->fn->tensors[i].mode != TIR_OUT && r->fn->tensors[i].mode != TIR_SCRATCH && !r->fn->tensors[i].absent)
             fill(r, i, salt_of(r->fn->tensors[i].name));
     return !fwd || fill_saved(r, fwd, dv, d);
 }
@@ -169,7 +195,7 @@ static void make_bytes(Run *r)
     for (uint32_t i = 0; i < r->fn->ntensors; i++) {
         const TirTensor *t = &r->fn->tensors[i];
         Slot *s = &r->slot[i];
-        if (t->absent)
+        if (t->absent || t->mode == TIR_SCRATCH)
             continue;
         if (r->c->layout == LAYOUT_INPLACE && t->over) {
             s->lies_over = t->over - 1;
@@ -200,8 +226,13 @@ static lgr_status launch(Run *r, lgr_context *ctx, const PipeUnit *u, const Sema
     size_t need = 0;
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
         tensors[i] = r->fn->tensors[i].absent ? NULL : &r->slot[i].dl;
+    while (call.ntensors && r->fn->tensors[call.ntensors - 1].mode == TIR_SCRATCH)
+        call.ntensors--;
     for (uint32_t i = 0; i < r->fn->nscalars; i++)
-        scalars[i].f = r->c->scalars[i];
+        if (dt_is_int(r->fn->scalars[i].dt))
+            scalars[i].i = (int64_t)r->c->scalars[i];
+        else
+            scalars[i].f = r->c->scalars[i];
     for (uint32_t i = 0; i < op->noptions; i++)
         if (op->kernels[u->kernel].options >> i & 1)
             options[call.noptions++] = u->binding.option[i];
@@ -223,7 +254,8 @@ static bool compare(Run *r, uint32_t i)
 {
     const TirTensor *t = &r->fn->tensors[i];
     Slot *s = &r->slot[i];
-    CheckRule rule = check_rule(t->dt, s->exact, s->eager, s->n);
+    const double *runs[] = {s->eager, s->jitter[0], s->jitter[1], s->jitter[2]};
+    CheckRule rule = check_rule(t->dt, s->exact, runs, 1 + JITTERS, s->n);
     r->out->eager_err = fmax(r->out->eager_err, rule.eager_err);
     for (int64_t k = 0; k < s->n; k++) {
         double got = check_decode(s->bytes + element_at(r, i, k), t->dt), want = s->exact[k], err;
@@ -265,23 +297,27 @@ void check_case(lgr_context *ctx, const PipeUnit *u, const SemaOp *op, const Tir
     Run r = {.fn = u->fn, .c = c, .a = arena_new(), .out = out};
     *out = (CheckOutcome){.ok = true};
     diag_init(&d, r.a);
-    bool ready = make_inputs(&r, fwd, dv, &d) && run_oracle(&r, EVAL_EXACT, &d) && run_oracle(&r, EVAL_EAGER, &d);
+    bool ready = make_inputs(&r, fwd, dv, &d);
+    if (ready)                               /* before the oracle writes into inout tensors */
+        make_bytes(&r);
+    ready = ready && run_oracle(&r, EVAL_EXACT, 0, &d) && run_oracle(&r, EVAL_EAGER, 0, &d);
+    for (int j = 0; ready && j < JITTERS; j++)
+        ready = run_oracle(&r, EVAL_JITTER, (uint64_t)j + 1, &d);
     if (!ready)
         say(&r, "the oracle refuses the case (%s, %lld, %g, %g)", d.n ? d.items[0].msg : "an extent that does not divide", 0, 0, 0);
     if (ready) {
-        make_bytes(&r);
         lgr_status s = launch(&r, ctx, u, op);
         if (s != LGR_OK) {
             out->ok = false;
             lgr_last_error_text(out->what, sizeof out->what);
         }
         for (uint32_t i = 0; s == LGR_OK && i < u->fn->ntensors; i++)
-            if (u->fn->tensors[i].mode != TIR_IN && !u->fn->tensors[i].absent)
+            if (u->fn->tensors[i].mode != TIR_IN && u->fn->tensors[i].mode != TIR_SCRATCH && !u->fn->tensors[i].absent)
                 compare(&r, i);
         if (s == LGR_OK)
             compare_rest(&r);
-        free_bytes(&r);
     }
+    free_bytes(&r);
     arena_free(r.a);
 }
 
@@ -346,7 +382,7 @@ double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, c
     double rel = INFINITY;
     if (make_inputs(&f, NULL, NULL, d) && make_inputs(&b, fwd, dv, d) && run_dual(&f, t, d)) {
         pass_saved(&f, &b, dv);
-        if (run_oracle(&b, EVAL_EXACT, d))
+        if (run_oracle(&b, EVAL_EXACT, 0, d))
             rel = compare_sides(&f, &b, t, dv);
     }
     arena_free(a);

@@ -1,60 +1,29 @@
-/* cmd_build.c: `ligerc build`: specs to a pack, or to the text of a stage.
+/* cmd_build.c: `ligerc build`: specs to packs, headers, code and the texts of the stages between.
  *
- * Outputs are written beside their place and renamed; one that would not change is left alone.
+ * A pack, a manifest or the text of a stage of several kernels or ops goes into one file where -o names one; into a folder each op, unit
+ * or variant has its own file.  Nothing is written before everything is made.
  */
-#define _GNU_SOURCE
+#include "emit.h"
 #include "options.h"
-#include "source.h"
+#include "output.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static const struct { const char *name; PipeStop stop; } stages[] = {
-    {"pack", PIPE_ALL}, {"tile-ir", PIPE_TILE_IR}, {"schedule", PIPE_SCHEDULE}, {"lowered-ir", PIPE_LOWERED}, {"llvm", PIPE_LLVM}, {"ptx", PIPE_PTX}};
+typedef struct Build {
+    const Options *o;
+    Arena   *a;
+    Diag     diag;                   /* of the build as a whole */
+    Outputs  out;
+    SchedList scheds;
+    PackWriter *w;
+    unsigned want;
+    bool     folder;                 /* each has its own file */
+} Build;
 
-static bool stage_of(const char *name, PipeStop *stop)
-{
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
-        if (!strcmp(stages[i].name, name ? name : "pack")) {
-            *stop = stages[i].stop;
-            return true;
-        }
-    return false;
-}
+static bool asked(const Build *b, int e) { return b->o->emits >> e & 1; }
 
-static bool unchanged(const char *path, const Buf *b)
-{
-    FILE *f = fopen(path, "rb");
-    char piece[65536];
-    size_t at = 0, n;
-    if (!f)
-        return false;
-    while ((n = fread(piece, 1, sizeof piece, f)) > 0 && at + n <= b->n && !memcmp(piece, b->p + at, n))
-        at += n;
-    bool same = n == 0 && at == b->n;
-    fclose(f);
-    return same;
-}
-
-static int write_output(const char *path, const Buf *b)
-{
-    char temp[4096];
-    if (!strcmp(path, "-"))
-        return fwrite(b->p, 1, b->n, stdout) == b->n ? EXIT_DONE : EXIT_FILE;
-    if (unchanged(path, b))
-        return EXIT_DONE;
-    snprintf(temp, sizeof temp, "%s.%ld", path, (long)getpid());
-    FILE *f = fopen(temp, "wb");
-    bool ok = f && fwrite(b->p, 1, b->n, f) == b->n;
-    ok = f && !fclose(f) && ok && !rename(temp, path);
-    if (ok)
-        return EXIT_DONE;
-    fprintf(stderr, "ligerc: %s: cannot write\n", path);
-    unlink(temp);
-    return EXIT_FILE;
-}
+/* ---- one unit ---- */
 
 static void report_unit(const Options *o, const SemaOp *op, const PipeUnit *u, Arena *a)
 {
@@ -75,108 +44,262 @@ static void report_unit(const Options *o, const SemaOp *op, const PipeUnit *u, A
             sema_binding_text(op, (int)u->kernel, &u->binding, a), u->target->name, (unsigned)u->n, u->ms, regs, spills);
 }
 
-static void stage_text(const PipeUnit *u, PipeStop stop, Buf *out)
+/* "rms_norm.forward.sm_80.T_bf16.casting_llama.v0.ptx", less what the piece does not depend on. */
+static const char *leaf_of(const Build *b, const Emit *e, const SemaOp *op, const PipeUnit *u, uint32_t variant)
 {
-    if (stop == PIPE_TILE_IR)
-        tir_print(out, u->fn);
-    for (uint32_t i = 0; i < u->n && stop != PIPE_TILE_IR; i++) {
-        const PipeVariant *v = &u->variants[i];
-        buf_printf(out, "%s %s.%s [%s] %s: ", stop == PIPE_LLVM ? ";" : "//", u->fn->op_name, u->fn->name, u->fn->binding, u->target->name);
-        sched_print(out, &v->sched);
-        buf_puts(out, "\n");
-        for (uint32_t j = 0; stop == PIPE_LOWERED && j < v->low->nlaunch; j++)
-            lir_print(out, v->low->launch[j].fn);
-        if (v->code.n)
-            buf_put(out, v->code.p, v->code.n - (v->code.p[v->code.n - 1] == 0));
+    if (e->each == EMIT_EACH_OP)
+        return arena_strf(b->a, "%s%s.%s", e == emit_get(EMIT_HEADER) ? "liger_" : "", op->name, e->suffix);
+    char *binding = arena_strf(b->a, "%s", sema_binding_text(op, (int)u->kernel, &u->binding, b->a));
+    for (char *c = binding; *c; c++)
+        *c = *c == ' ' ? '.' : *c == '=' ? '_' : *c;
+    const char *target = e->each == EMIT_EACH_KERNEL ? "" : arena_strf(b->a, ".%s", u->target->name);
+    const char *nth = e->each == EMIT_EACH_VARIANT ? arena_strf(b->a, ".v%u", (unsigned)variant) : "";
+    return arena_strf(b->a, "%s.%s%s%s%s%s.%s", op->name, op->kernels[u->kernel].name, target, *binding ? "." : "", binding, nth, e->suffix);
+}
+
+/* Where a piece goes: its own, or the one that all share. */
+static Buf *piece(Build *b, const Emit *e, const SemaOp *op, const PipeUnit *u, uint32_t variant)
+{
+    if (!b->folder && e->joins && b->out.n)
+        return &b->out.o[0].data;
+    return outputs_add(&b->out, leaf_of(b, e, op, u, variant));
+}
+
+static void put_title(const PipeUnit *u, const PipeVariant *v, const char *comment, Buf *out)
+{
+    buf_printf(out, "%s %s.%s [%s] %s: ", comment, u->fn->op_name, u->fn->name, u->fn->binding, u->target->name);
+    sched_print(out, &v->sched);
+    buf_puts(out, "\n");
+}
+
+static void put_text(Buf *out, const Buf *text)
+{
+    if (text->n)
+        buf_put(out, text->p, text->n - (text->p[text->n - 1] == 0));
+}
+
+static void put_variant(EmitId e, const PipeUnit *u, const PipeVariant *v, Buf *out)
+{
+    switch (e) {
+    case EMIT_LLVM:   put_title(u, v, ";", out); put_text(out, &v->llvm); break;
+    case EMIT_PTX:    put_title(u, v, "//", out); put_text(out, &v->ptx); break;
+    case EMIT_OBJECT: buf_put(out, v->object.p, v->object.n); break;
+    default:          buf_put(out, v->code.p, v->code.n); break;
     }
 }
 
-static int finish_units(const Options *o, const PipeRequest *r, const PipeResult *res, PackWriter *w, Buf *text, Arena *a)
+static void put_unit(EmitId e, const PipeUnit *u, Buf *out)
 {
+    if (e == EMIT_TILE_IR)
+        tir_print(out, u->fn);
+    for (uint32_t i = 0; i < u->n && e != EMIT_TILE_IR; i++) {
+        put_title(u, &u->variants[i], "//", out);
+        for (uint32_t j = 0; e == EMIT_LOWERED_IR && j < u->variants[i].low->nlaunch; j++)
+            lir_print(out, u->variants[i].low->launch[j].fn);
+    }
+}
+
+static void emit_unit(Build *b, EmitId id, const SemaOp *op, const PipeUnit *u)
+{
+    const Emit *e = emit_get(id);
+    if (!emit_of(e, u->target) || (e->each == EMIT_EACH_KERNEL && u->target != b->o->targets[0]))
+        return;
+    if (e->each != EMIT_EACH_VARIANT)
+        put_unit(id, u, piece(b, e, op, u, 0));
+    for (uint32_t i = 0; i < u->n && e->each == EMIT_EACH_VARIANT; i++)
+        put_variant(id, u, &u->variants[i], piece(b, e, op, u, i));
+}
+
+/* ---- one op ---- */
+
+/* Everything that is read off a pack; `op` is the last one in it. */
+static void emit_pack(Build *b, const SemaOp *op)
+{
+    Buf pack = {0};
+    pack_finish(b->w, &pack);
+    b->w = NULL;
+    if (!pack.failed && asked(b, EMIT_HEADER))
+        pack_header(pack.p, op->name, piece(b, emit_get(EMIT_HEADER), op, NULL, 0));
+    if (!pack.failed && asked(b, EMIT_MANIFEST))
+        pack_manifest(pack.p, false, b->a, piece(b, emit_get(EMIT_MANIFEST), op, NULL, 0));
+    if (!pack.failed && asked(b, EMIT_PLAN))
+        pack_manifest(pack.p, true, b->a, piece(b, emit_get(EMIT_PLAN), op, NULL, 0));
+    if (asked(b, EMIT_PACK))
+        *piece(b, emit_get(EMIT_PACK), op, NULL, 0) = pack;
+    else
+        buf_free(&pack);
+}
+
+static void emit_op(Build *b, const PipeRequest *r, const PipeResult *res, bool last)
+{
+    bool packed = false;
+    for (int e = 0; e < EMIT_COUNT; e++) {
+        packed |= asked(b, e) && emit_get((EmitId)e)->each == EMIT_EACH_OP;
+        for (uint32_t i = 0; i < res->n && asked(b, e) && emit_get((EmitId)e)->each != EMIT_EACH_OP; i++)
+            emit_unit(b, (EmitId)e, r->op, &res->units[i]);
+    }
+    if (!packed)
+        return;
+    if (!b->w)
+        b->w = pack_new(b->a);
+    pipe_pack(r, res, b->w);
+    if (b->folder || last || asked(b, EMIT_HEADER))
+        emit_pack(b, r->op);
+}
+
+static int build_op(Build *b, Source *s, PipeResult *res, bool last)
+{
+    const char *fix[OPTIONS_MAX_FIX];
+    PipeRequest r = request_of(b->o, s, fix);
+    r.scheds = b->scheds.s;
+    r.nscheds = b->scheds.n;
+    r.want = b->want;
+    if (!pipe_run(&r, s->arena, &s->diag, res))
+        return EXIT_USAGE;
     for (uint32_t i = 0; i < res->n; i++) {
-        show_diagnostics(o, &res->units[i].diag);
-        if (o->verbose)
-            report_unit(o, r->op, &res->units[i], a);
+        show_diagnostics(b->o, &res->units[i].diag);
+        if (b->o->verbose)
+            report_unit(b->o, r.op, &res->units[i], s->arena);
     }
     if (res->failed)
         return EXIT_INPUT;
-    if (r->stop == PIPE_ALL)
-        pipe_pack(r, res, w);
-    else
-        for (uint32_t i = 0; i < res->n; i++)
-            stage_text(&res->units[i], r->stop, text);
+    emit_op(b, &r, res, last);
     return EXIT_DONE;
 }
 
-/* Compiles one opened spec; its results must live until the output is written. */
-static int build_source(const Options *o, Source *s, PipeStop stop, const Sched *sched, PipeResult *res, PackWriter *w, Buf *text)
-{
-    const char *fix[OPTIONS_MAX_FIX];
-    PipeRequest r = options_request(o, s, fix);
-    r.sched = sched;
-    r.stop = stop;
-    if (!pipe_run(&r, s->arena, &s->diag, res))
-        return EXIT_USAGE;
-    return finish_units(o, &r, res, w, text, s->arena);
-}
+/* ---- what is asked, and whether it can be had ---- */
 
-static int write_deps(const Options *o, const char *output)
+static int wrong(Build *b, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static int wrong(Build *b, int status, const char *fmt, ...)
 {
-    Buf b = {0};
-    char path[4096];
-    snprintf(path, sizeof path, "%s.d", output);
-    buf_printf(&b, "%s:", output);
-    for (uint32_t i = 0; i < o->nfiles; i++)
-        buf_printf(&b, " %s", o->files[i]);
-    buf_puts(&b, "\n");
-    int status = write_output(o->depfile ? o->depfile : path, &b);
-    buf_free(&b);
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    diag_report(&b->diag, DIAG_ERROR, LG_NONE, (Span){0}, "%s", text);
     return status;
 }
 
-static int finish(const Options *o, PipeStop stop, PackWriter *w, Buf *text)
+/* A pack holds every target; of the others one is enough, and the targets that lack it are passed over. */
+static int check_targets(Build *b, const Emit *e)
 {
-    const char *output = o->output ? o->output : stop == PIPE_ALL ? "out.lgk" : "-";
-    if (stop == PIPE_ALL)
-        pack_finish(w, text);
-    int status = text->failed ? EXIT_INTERNAL : write_output(output, text);
-    if (status == EXIT_DONE && o->make_deps)
-        status = write_deps(o, output);
+    const Options *o = b->o;
+    uint32_t have = 0;
+    for (uint32_t i = 0; i < o->ntargets; i++) {
+        bool has = emit_of(e, o->targets[i]);
+        have += has;
+        if (!has && e->each == EMIT_EACH_OP)
+            return wrong(b, EXIT_USAGE, "--emit=%s: target %s is for `ligerc check`; it has no code to write", e->name, o->targets[i]->name);
+    }
+    if (!have)
+        return wrong(b, EXIT_USAGE, "--emit=%s: no target given has it; it is of %s", e->name, e->of == EMIT_OF_GPU ? "GPUs, for example --target=sm_90a" : "the host, --target=host");
+    return EXIT_DONE;
+}
+
+static int check_request(Build *b)
+{
+    const Options *o = b->o;
+    int status = EXIT_DONE;
+    if (!o->nfiles)
+        return wrong(b, EXIT_USAGE, "no spec to build; try --help");
+    if (o->depfile && !o->make_deps)
+        return wrong(b, EXIT_USAGE, "-MF names the file of -MD, which is not given");
+    if (o->make_deps && !o->depfile && o->output && !strcmp(o->output, "-"))
+        return wrong(b, EXIT_USAGE, "-MD: the output is standard output; name the rule's file by -MF");
+    for (int e = 0; e < EMIT_COUNT && status == EXIT_DONE; e++)
+        if (asked(b, e))
+            status = check_targets(b, emit_get((EmitId)e));
+    if (status == EXIT_DONE && asked(b, EMIT_CUBIN) && o->ptx_only)
+        return wrong(b, EXIT_USAGE, "--emit=cubin and --ptx exclude each other");
+    if (status == EXIT_DONE && asked(b, EMIT_CUBIN) && !ll_ptxas_path())
+        return wrong(b, EXIT_UNSUPPORTED, "--emit=cubin: ptxas is not installed; it comes with the CUDA toolkit, or name it in LGR_PTXAS");
+    return status;
+}
+
+static int check_ops(Build *b, const Source *src)
+{
+    for (uint32_t i = 0; i < b->o->nfiles; i++)
+        for (uint32_t j = 0; j < i; j++)
+            if (!strcmp(src[i].op->name, src[j].op->name))
+                return wrong(b, EXIT_USAGE, "%s and %s are both of the op %s", b->o->files[j], b->o->files[i], src[i].op->name);
+    return EXIT_DONE;
+}
+
+/* ---- the whole ---- */
+
+static const char *default_output(const Build *b, bool folder)
+{
+    if (folder)
+        return ".";
+    if (asked(b, EMIT_PACK))
+        return "out.lgk";
+    return asked(b, EMIT_CUBIN) || asked(b, EMIT_OBJECT) ? b->out.o[0].leaf : "-";
+}
+
+static int write_all(Build *b)
+{
+    bool folder = b->folder || b->out.n > 1;
+    if (!b->out.n)
+        return wrong(b, EXIT_USAGE, "nothing to write: no kernel has these bindings");
+    const char *where = b->o->output ? b->o->output : default_output(b, folder);
+    if (folder && !strcmp(where, "-"))
+        return wrong(b, EXIT_USAGE, "%u outputs do not go to standard output: name a folder by -o", (unsigned)b->out.n);
+    for (uint32_t i = 0; i < b->out.n; i++)
+        if (b->out.o[i].data.failed)
+            return wrong(b, EXIT_INTERNAL, "memory ran out");
+    if (!outputs_write(&b->out, where, folder, &b->diag))
+        return EXIT_FILE;
+    if (!b->o->make_deps)
+        return EXIT_DONE;
+    const char *rule = b->o->depfile ? b->o->depfile : folder ? arena_strf(b->a, "%s/ligerc.d", where) : arena_strf(b->a, "%s.d", where);
+    return outputs_rule(&b->out, b->o->files, b->o->nfiles, rule, &b->diag) ? EXIT_DONE : EXIT_FILE;
+}
+
+static int build_all(Build *b)
+{
+    Source src[OPTIONS_MAX_FILES];
+    PipeResult res[OPTIONS_MAX_FILES] = {{0}};
+    int status = request_open(b->o, src);
+    if (status == EXIT_DONE)
+        status = check_ops(b, src);
+    for (uint32_t i = 0; status == EXIT_DONE && i < b->o->nfiles; i++) {
+        status = build_op(b, &src[i], &res[i], i + 1 == b->o->nfiles);
+        show_diagnostics(b->o, &src[i].diag);
+    }
+    if (status == EXIT_DONE)
+        status = write_all(b);
+    for (uint32_t i = 0; i < b->o->nfiles; i++)
+        pipe_free(&res[i]);
+    request_close(b->o, src);
+    return status;
+}
+
+static int start(Build *b)
+{
+    Buf err = {0};
+    int status = check_request(b);
+    if (status == EXIT_DONE && !sched_parse_list(b->o->schedule, b->a, &b->scheds, &err))
+        status = wrong(b, EXIT_USAGE, "--schedule: %s", err.p);
+    buf_free(&err);
+    for (int e = 0; e < EMIT_COUNT; e++)
+        b->want |= asked(b, e) ? emit_get((EmitId)e)->want : 0;
+    b->folder = __builtin_popcount(b->o->emits) > 1 || (b->o->output && output_is_folder(b->o->output));
     return status;
 }
 
 int cmd_build(const Options *o)
 {
-    Buf text = {0}, err = {0};
-    Sched sched;
-    PipeStop stop;
-    Source src[256];
-    PipeResult res[256] = {{0}};
-    int status = EXIT_DONE;
-    uint32_t opened = 0;
-    if (!o->nfiles || !stage_of(o->emit, &stop) || (o->schedule && !sched_parse(o->schedule, &sched, &err))) {
-        fprintf(stderr, "ligerc: %s\n", !o->nfiles ? "no spec to build; try --help" : err.n ? err.p : "--emit: wanted pack, tile-ir, schedule, lowered-ir, llvm or ptx");
-        buf_free(&err);
-        return EXIT_USAGE;
-    }
     Arena *a = arena_new();
-    PackWriter *w = pack_new(a);
-    for (; status == EXIT_DONE && opened < o->nfiles; opened++) {
-        Source *s = &src[opened];
-        if (!source_open(s, o->files[opened]))
-            status = s->read_failed ? EXIT_FILE : EXIT_INPUT;
-        else
-            status = build_source(o, s, stop, o->schedule ? &sched : NULL, &res[opened], w, &text);
-        show_diagnostics(o, &s->diag);
-    }
+    if (!a)
+        return EXIT_INTERNAL;
+    Build b = {.o = o, .a = a, .out.a = a};
+    diag_init(&b.diag, a);
+    int status = start(&b);
     if (status == EXIT_DONE)
-        status = finish(o, stop, w, &text);
-    for (uint32_t i = 0; i < opened; i++) {
-        pipe_free(&res[i]);
-        source_close(&src[i]);
-    }
+        status = build_all(&b);
+    show_diagnostics(o, &b.diag);
+    outputs_free(&b.out);
     arena_free(a);
-    buf_free(&text);
-    buf_free(&err);
     return status;
 }

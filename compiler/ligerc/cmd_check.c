@@ -61,7 +61,7 @@ static bool draw_case(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, u
 {
     const SemaKernel *sk = &op->kernels[u->kernel];
     uint64_t elems = 1, stretch = 1;
-    *c = (CheckCase){.seed = i + 1, .layout = (CheckLayout)((i + i / 5) % LAYOUT_COUNT), .input = input_kind(k, i / 2 + i / 7)};
+    *c = (CheckCase){.seed = i + 1, .of = k, .layout = (CheckLayout)((i + i / 5) % LAYOUT_COUNT), .input = input_kind(k, i / 2 + i / 7)};
     for (uint32_t d = sk->ndims; d-- > 0;) {
         const SemaValues *v = &k->dim[sk->dims[d]];
         c->dims[d] = (int64_t)pick(v, i / stretch, 4);
@@ -71,19 +71,6 @@ static bool draw_case(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, u
     for (uint32_t p = 0; p < u->fn->nscalars; p++)
         c->scalars[p] = param_value(k, &sk->params[p], i / 3 + p);
     return elems <= cap;
-}
-
-static bool block_has(const SemaOp *op, const SemaCheck *k, const PipeUnit *u)
-{
-    if (!(k->kernels >> u->kernel & 1))
-        return false;
-    for (uint32_t i = 0; i < op->ntypes; i++)
-        if (op->kernels[u->kernel].types >> i & 1 && !(k->type[i] >> u->binding.type[i] & 1))
-            return false;
-    for (uint32_t i = 0; i < op->noptions; i++)
-        if (op->kernels[u->kernel].options >> i & 1 && !(k->option[i] >> u->binding.option[i] & 1))
-            return false;
-    return true;
 }
 
 static const SemaDeriv *deriv_of(const SemaCheck *k, uint32_t kernel)
@@ -157,7 +144,7 @@ static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, 
     if (ok && u->target->kind == TGT_SIM)
         lgr__set_backend(ctx, &sim_backend, fault);
     for (uint32_t k = 0; ok && k < s->op->nchecks; k++)
-        if (block_has(s->op, &s->op->checks[k], u))
+        if (sema_check_covers(s->op, &s->op->checks[k], u->kernel, &u->binding))
             check_block(o, ctx, fault, s->op, u, &s->op->checks[k], t, a);
     if (o->verbose)
         fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", s->op->name, s->op->kernels[u->kernel].name,
@@ -171,9 +158,20 @@ static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, 
 static int check_source(const Options *o, Source *s)
 {
     const char *fix[OPTIONS_MAX_FIX];
-    PipeRequest r = options_request(o, s, fix);
+    PipeRequest r = request_of(o, s, fix);
     PipeResult res;
     Tally t = {0};
+    SchedList scheds;
+    Buf err = {0};
+    r.checked_only = true;
+    r.general_too = true;
+    if (!sched_parse_list(o->schedule, s->arena, &scheds, &err)) {
+        diag_report(&s->diag, DIAG_ERROR, LG_NONE, (Span){0}, "--schedule: %s", err.p);
+        buf_free(&err);
+        return EXIT_USAGE;
+    }
+    r.scheds = scheds.s;
+    r.nscheds = scheds.n;
     if (!pipe_run(&r, s->arena, &s->diag, &res))
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res.n; i++)
@@ -192,19 +190,22 @@ static int check_source(const Options *o, Source *s)
 
 int cmd_check(const Options *o)
 {
-    int worst = EXIT_DONE;
     Options both = *o;
     if (!o->said_targets) {
         both.targets[0] = target_get(TARGET_HOST);
         both.targets[1] = target_get(TARGET_SIM);
         both.ntargets = 2;
     }
-    for (uint32_t i = 0; i < o->nfiles; i++) {
-        Source s;
-        int status = source_open(&s, o->files[i]) ? check_source(&both, &s) : s.read_failed ? EXIT_FILE : EXIT_INPUT;
-        show_diagnostics(o, &s.diag);
-        source_close(&s);
+    if (!o->nfiles)
+        return EXIT_USAGE;
+    Source src[OPTIONS_MAX_FILES];
+    int worst = request_open(o, src);
+    bool open = worst == EXIT_DONE;
+    for (uint32_t i = 0; open && i < o->nfiles; i++) {
+        int status = check_source(&both, &src[i]);
+        show_diagnostics(o, &src[i].diag);
         worst = status > worst ? status : worst;
     }
-    return o->nfiles ? worst : EXIT_USAGE;
+    request_close(o, src);
+    return worst;
 }

@@ -1,5 +1,6 @@
 /* main.c: ligerc, the compiler's program: reads the command line, runs one command, ends with its exit code. */
 #include "options.h"
+#include "report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,26 +11,50 @@ void show_diagnostics(const Options *o, const Diag *d)
 {
     Buf b = {0};
     bool color = !strcmp(o->color, "always") || (!strcmp(o->color, "auto") && isatty(2) && !getenv("NO_COLOR"));
-    if (!d->n)
+    if (o->report) {
+        report_add(o->report, d);
         return;
-    if (!strcmp(o->diagnostics, "json"))
-        diag_render_json(d, &b);
-    else
-        diag_render_text(d, &b, color);
-    fwrite(b.p, 1, b.n, stderr);
+    }
+    diag_render_text(d, &b, color);
+    if (b.n)
+        fwrite(b.p, 1, b.n, stderr);
     buf_free(&b);
+}
+
+static int run_command(const Options *o)
+{
+    return o->help ? cmd_help(o) : o->version ? cmd_version(o) : command_find(o->command)->run(o);
+}
+
+/* The forms for programs are one document, there also when it is empty. */
+static int run_and_report(Options *o)
+{
+    Buf b = {0};
+    Diag all;
+    Arena *a = arena_new();
+    if (!a)
+        return EXIT_INTERNAL;
+    diag_init(&all, a);
+    o->report = &all;
+    int status = run_command(o);
+    bool ok = true;
+    if (!strcmp(o->diagnostics, "sarif"))
+        ok = report_sarif(&all, status, &b);
+    else
+        diag_render_json(&all, &b);
+    if (b.n)
+        fwrite(b.p, 1, b.n, stderr);
+    buf_free(&b);
+    arena_free(a);
+    return ok ? status : EXIT_INTERNAL;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct { const char *name; int (*run)(const Options *); } commands[] = {
-        {"build", cmd_build}, {"check", cmd_check}, {"targets", cmd_targets}, {"ops", cmd_ops}, {"explain", cmd_explain}};
     Options o;
     int status = options_parse(argc, argv, &o);
-    if (status != EXIT_DONE)
-        return status;
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (!strcmp(o.command, commands[i].name))
-            return commands[i].run(&o);
-    return EXIT_USAGE;
+    if (status == EXIT_DONE)
+        status = strcmp(o.diagnostics, "text") ? run_and_report(&o) : run_command(&o);
+    options_free(&o);
+    return status;
 }

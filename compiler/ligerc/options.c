@@ -1,134 +1,253 @@
 /* options.c: see options.h. */
 #define _GNU_SOURCE
 #include "options.h"
+#include "emit.h"
 
 #include <popt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_TARGET = 1, OPT_FIX, OPT_VERBOSE };
+static const Option options[] = {
+#define X(id, name, letter, dashes, kind, field, argument, values, commands, doc) \
+    {name, letter, dashes, OPTION_##kind, offsetof(Options, field), argument, values, commands, doc},
+#include "option.def"
+#undef X
+};
 
-static const char *const commands[] = {"build", "check", "targets", "ops", "explain"};
+static const Command commands[] = {
+#define X(id, name, arguments, values, doc) {name, cmd_##id, arguments, values, doc},
+#include "command.def"
+#undef X
+};
 
-/* The table's own text, which outlives the parser's. */
-static const char *command_of(const char *s)
+const Option *option_get(OptionId id) { return &options[id]; }
+
+const Command *command_at(size_t i) { return i < sizeof commands / sizeof *commands ? &commands[i] : NULL; }
+
+const Command *command_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (!strcmp(commands[i], s))
-            return commands[i];
+    for (size_t i = 0; command_at(i); i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
     return NULL;
+}
+
+/* Whether word is one of a list that spaces divide. */
+static bool in_words(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; *p; p += strcspn(p, " "), p += *p == ' ')
+        if (strcspn(p, " ") == n && !memcmp(p, word, n))
+            return true;
+    return false;
+}
+
+bool option_is_of(const Option *p, const char *command) { return !*p->commands || in_words(p->commands, command); }
+
+static int usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static int usage(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("ligerc: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputs("\n", stderr);
+    va_end(ap);
+    return EXIT_USAGE;
+}
+
+/* The next name of a comma list, moved past; empty names are passed over. */
+static bool next_name(const char **list, char *name, size_t size)
+{
+    *list += strspn(*list, ",");
+    size_t n = strcspn(*list, ",");
+    snprintf(name, size, "%.*s", (int)n, *list);
+    *list += n;
+    return n > 0;
 }
 
 static int add_targets(Options *o, const char *list)
 {
-    for (const char *p = list; *p;) {
-        size_t n = strcspn(p, ",");
-        char name[32];
-        snprintf(name, sizeof name, "%.*s", (int)n, p);
+    char name[32];
+    while (next_name(&list, name, sizeof name)) {
         const Target *t = target_find(name);
-        if (!t || o->ntargets == TARGET_COUNT) {
-            fprintf(stderr, "ligerc: no target %s; `ligerc targets` lists them\n", name);
-            return EXIT_USAGE;
-        }
-        o->targets[o->ntargets++] = t;
-        p += n + (p[n] == ',');
+        bool twice = false;
+        if (!t)
+            return usage("no target %s; `ligerc targets` lists them", name);
+        for (uint32_t i = 0; i < o->ntargets; i++)
+            twice |= o->targets[i] == t;
+        if (!twice)
+            o->targets[o->ntargets++] = t;
     }
     return EXIT_DONE;
 }
 
-static int handle(Options *o, int code, char *arg)
+static int add_emits(Options *o, const char *list)
 {
-    if (code == OPT_VERBOSE) {
-        o->verbose++;
-        return EXIT_DONE;
+    char name[32];
+    while (next_name(&list, name, sizeof name)) {
+        const char *names[EMIT_COUNT];
+        for (int i = 0; i < EMIT_COUNT; i++)
+            names[i] = emit_get((EmitId)i)->name;
+        const char *near = diag_nearest(name, names, EMIT_COUNT);
+        int e = emit_find(name);
+        if (e < 0)
+            return near ? usage("--emit: no %s; did you mean %s?", name, near) : usage("--emit: no %s; --help lists what there is", name);
+        o->emits |= 1u << e;
     }
-    if (code == OPT_TARGET)
-        return add_targets(o, arg);
-    if (o->nfix == OPTIONS_MAX_FIX) {
-        fprintf(stderr, "ligerc: too many bindings\n");
-        return EXIT_USAGE;
-    }
-    o->fix[o->nfix++] = arg;
     return EXIT_DONE;
+}
+
+static int add_fix(Options *o, const char *binding)
+{
+    if (o->nfix == OPTIONS_MAX_FIX)
+        return usage("more than %d bindings", OPTIONS_MAX_FIX);
+    o->fix[o->nfix++] = binding;
+    return EXIT_DONE;
+}
+
+/* An option that the parser does not store itself. arg: NULL where it has none. */
+static int handle(Options *o, OptionId id, const char *arg)
+{
+    if (options[id].kind == OPTION_TEXT)
+        *(const char **)((char *)o + options[id].at) = arg;
+    switch (id) {
+    case OPTION_TARGET:  return add_targets(o, arg);
+    case OPTION_EMIT:    return add_emits(o, arg);
+    case OPTION_VERBOSE: return o->verbose++, EXIT_DONE;
+    case OPTION_DEFINE:
+    case OPTION_DTYPE:
+    case OPTION_OPTION:  return add_fix(o, arg);
+    default:             return EXIT_DONE;
+    }
+}
+
+/* A first word that is no command and no file was meant as a command. */
+static int take_command(Options *o, const char *word)
+{
+    const char *names[sizeof commands / sizeof *commands];
+    const Command *c = command_find(word);
+    o->command = c ? c->name : commands[0].name;
+    if (c || strpbrk(word, "./-") || !access(word, F_OK))
+        return EXIT_DONE;
+    for (size_t i = 0; command_at(i); i++)
+        names[i] = commands[i].name;
+    const char *near = diag_nearest(word, names, sizeof names / sizeof *names);
+    return near ? usage("no command or file %s; did you mean %s?", word, near) : EXIT_DONE;
 }
 
 static int take_files(poptContext c, Options *o)
 {
-    for (const char *f; (f = poptGetArg(c));) {
-        if (!o->command && (o->command = command_of(f)))
-            continue;
-        if (o->nfiles == 256) {
-            fprintf(stderr, "ligerc: too many files\n");
-            return EXIT_USAGE;
+    int status = EXIT_DONE;
+    for (const char *f; status == EXIT_DONE && (f = poptGetArg(c));) {
+        if (!o->command) {
+            status = take_command(o, f);
+            if (status != EXIT_DONE || command_find(f))
+                continue;
         }
-        o->files[o->nfiles++] = strdup(f);
+        if (o->nfiles == OPTIONS_MAX_FILES)
+            return usage("more than %d files", OPTIONS_MAX_FILES);
+        o->files[o->nfiles++] = arena_strf(o->words, "%s", f);
     }
     if (!o->command)
-        o->command = "build";
+        o->command = commands[0].name;
+    return status;
+}
+
+/* Each option that was given: is it of this command, is its value one of those it has. */
+static int check_given(const Options *o, uint32_t given)
+{
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        const Option *p = &options[i];
+        if (!(given >> i & 1))
+            continue;
+        if (!o->help && !option_is_of(p, o->command))
+            return usage("%s takes no %s%s; it is an option of: %s", o->command, p->dashes == 1 ? "-" : "--", p->name, p->commands);
+        if (p->kind == OPTION_TEXT && *p->values && *p->values != '<') {
+            const char *value = *(const char *const *)((const char *)o + p->at);
+            if (!in_words(p->values, value))
+                return usage("--%s=%s: wanted one of: %s", p->name, value, p->values);
+        }
+    }
+    return o->jobs < 1 ? usage("--jobs=%d: wanted at least 1", o->jobs) : EXIT_DONE;
+}
+
+/* The parser's table. Every option is reported by its number + 1; numbers and flags are stored as well. */
+static void fill_table(Options *o, struct poptOption *table)
+{
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        const Option *p = &options[i];
+        bool stored = p->kind == OPTION_NUMBER || p->kind == OPTION_FLAG;
+        unsigned info = p->kind == OPTION_NUMBER ? POPT_ARG_INT : p->argument ? POPT_ARG_STRING : POPT_ARG_NONE;
+        if (p->dashes == 1)
+            info |= POPT_ARGFLAG_ONEDASH;
+        table[i] = (struct poptOption){p->name, p->letter, info, stored ? (char *)o + p->at : NULL, i + 1, p->doc, p->argument};
+    }
+    table[OPTION_COUNT] = (struct poptOption)POPT_TABLEEND;
+}
+
+/* The table of --tuned; `none` is an empty one. */
+static int read_tuned(Options *o)
+{
+    Buf b = {0};
+    char piece[4096];
+    FILE *f = o->tuned && strcmp(o->tuned, "none") ? fopen(o->tuned, "r") : NULL;
+    if (o->tuned && strcmp(o->tuned, "none") && !f) {
+        usage("--tuned: %s cannot be read", o->tuned);
+        return EXIT_FILE;
+    }
+    for (size_t n; f && (n = fread(piece, 1, sizeof piece, f)) > 0;)
+        buf_put(&b, piece, n);
+    if (f)
+        fclose(f);
+    if (o->tuned)
+        o->tuned_text = arena_strn(o->words, b.p ? b.p : "", b.n);
+    buf_free(&b);
     return EXIT_DONE;
 }
 
 int options_parse(int argc, char **argv, Options *o)
 {
-    *o = (Options){.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN), .diagnostics = "text", .color = "auto"};
-    struct poptOption table[] = {
-        {"output", 'o', POPT_ARG_STRING, &o->output, 0, "where to write; - is standard output", "FILE"},
-        {"target", 't', POPT_ARG_STRING, NULL, OPT_TARGET, "targets to build for (host)", "LIST"},
-        {"emit", 'e', POPT_ARG_STRING, &o->emit, 0, "pack, tile-ir, schedule, lowered-ir, llvm or ptx (pack)", "WHAT"},
-        {"define", 'D', POPT_ARG_STRING, NULL, OPT_FIX, "only bindings with this type or option", "NAME=VALUE"},
-        {"dtype", 0, POPT_ARG_STRING, NULL, OPT_FIX, "the same, for a type", "NAME=VALUE"},
-        {"option", 0, POPT_ARG_STRING, NULL, OPT_FIX, "the same, for an option", "NAME=VALUE"},
-        {"kernel", 'k', POPT_ARG_STRING, &o->kernel, 0, "only this kernel", "NAME"},
-        {"schedule", 's', POPT_ARG_STRING, &o->schedule, 0, "one schedule instead of the model's", "TEXT"},
-        {"jobs", 'j', POPT_ARG_INT, &o->jobs, 0, "threads", "N"},
-        {"ptx", 0, POPT_ARG_NONE, &o->ptx_only, 0, "PTX in the pack even where ptxas is installed", NULL},
-        {"full", 0, POPT_ARG_NONE, &o->full, 0, "check: many more and larger cases", NULL},
-        {"MD", 0, POPT_ARG_NONE | POPT_ARGFLAG_ONEDASH, &o->make_deps, 0, "write a make rule beside the output", NULL},
-        {"MF", 0, POPT_ARG_STRING | POPT_ARGFLAG_ONEDASH, &o->depfile, 0, "where to write it", "FILE"},
-        {"diagnostics", 0, POPT_ARG_STRING, &o->diagnostics, 0, "text or json", "FORM"},
-        {"color", 0, POPT_ARG_STRING, &o->color, 0, "auto, always or never", "WHEN"},
-        {"verbose", 'v', POPT_ARG_NONE, NULL, OPT_VERBOSE, "a line for each unit: variants, time, registers, spills; twice: each variant", NULL},
-        POPT_AUTOHELP POPT_TABLEEND};
-    poptContext c = poptGetContext("ligerc", argc, (const char **)argv, table, 0);
-    poptSetOtherOptionHelp(c, "[build|check|targets|ops|explain] [options] FILE...");
+    struct poptOption table[OPTION_COUNT + 1];
+    uint32_t given = 0;
     int status = EXIT_DONE;
+    *o = (Options){.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN), .diagnostics = "text", .format = "text", .color = "auto"};
+    o->words = arena_new();
+    if (!o->words)
+        return usage("memory ran out");
+    fill_table(o, table);
+    poptContext c = poptGetContext("ligerc", argc, (const char **)argv, table, 0);
     for (int code; status == EXIT_DONE && (code = poptGetNextOpt(c)) != -1;) {
         if (code < -1) {
-            fprintf(stderr, "ligerc: %s: %s\n", poptBadOption(c, POPT_BADOPTION_NOALIAS), poptStrerror(code));
-            status = EXIT_USAGE;
+            status = usage("%s: %s", poptBadOption(c, POPT_BADOPTION_NOALIAS), poptStrerror(code));
         } else {
-            status = handle(o, code, poptGetOptArg(c));
+            char *arg = poptGetOptArg(c);
+            given |= 1u << (code - 1);
+            status = handle(o, (OptionId)(code - 1), arg ? arena_strf(o->words, "%s", arg) : NULL);
+            free(arg);
         }
     }
     if (status == EXIT_DONE)
         status = take_files(c, o);
     poptFreeContext(c);
+    if (status == EXIT_DONE)
+        status = check_given(o, given);
+    if (status == EXIT_DONE)
+        status = read_tuned(o);
     o->said_targets = o->ntargets > 0;
+    if (!o->emits)
+        o->emits = 1u << EMIT_PACK;
     if (!o->ntargets)
         o->targets[o->ntargets++] = target_get(TARGET_HOST);
     return status;
 }
 
-static bool op_knows(const SemaOp *op, const char *assignment)
+void options_free(Options *o)
 {
-    size_t n = strcspn(assignment, "=");
-    for (uint32_t i = 0; i < op->ntypes; i++)
-        if (strlen(op->types[i].name) == n && !memcmp(op->types[i].name, assignment, n))
-            return true;
-    for (uint32_t i = 0; i < op->noptions; i++)
-        if (strlen(op->options[i].name) == n && !memcmp(op->options[i].name, assignment, n))
-            return true;
-    return false;
-}
-
-PipeRequest options_request(const Options *o, const Source *s, const char **fix)
-{
-    PipeRequest r = {.op = s->op, .source = &s->diag, .ntargets = o->ntargets, .fix = fix, .kernel = o->kernel, .jobs = o->jobs, .ptx_only = o->ptx_only};
-    memcpy(r.targets, o->targets, sizeof r.targets);
-    for (uint32_t i = 0; i < o->nfix; i++)
-        if (o->nfiles == 1 || op_knows(s->op, o->fix[i]))
-            fix[r.nfix++] = o->fix[i];
-    return r;
+    if (o->words)
+        arena_free(o->words);
+    o->words = NULL;
 }

@@ -1,37 +1,69 @@
-/* options.h: the command line of ligerc. One table (options.c) feeds parsing and help. */
+/* options.h: the command line of ligerc. Tables (option.def, command.def, exit.def) feed parsing, help, manual and completions. */
 #ifndef LGR_OPTIONS_H
 #define LGR_OPTIONS_H
 #include "pipeline.h"
 #include "source.h"
 
-enum { EXIT_DONE = 0, EXIT_INPUT = 1, EXIT_USAGE = 2, EXIT_FILE = 3, EXIT_UNSUPPORTED = 4, EXIT_CHECK = 5, EXIT_DEVICE = 6, EXIT_INTERNAL = 70 };
+enum {
+#define X(id, number, doc) EXIT_##id = number,
+#include "exit.def"
+#undef X
+};
 
-enum { OPTIONS_MAX_FIX = 64 };
+enum { OPTIONS_MAX_FIX = 64, OPTIONS_MAX_FILES = 256 };
 
 typedef struct Options {
-    const char *command;                     /* a row of commands[] */
-    const char *files[256]; uint32_t nfiles;
-    const char *output, *emit, *kernel, *schedule, *diagnostics, *color, *depfile;
+    Arena *words;                            /* holds what the command line said */
+    const char *command;                     /* a name of command.def */
+    const char *files[OPTIONS_MAX_FILES]; uint32_t nfiles;
+    const char *output, *kernel, *schedule, *diagnostics, *format, *color, *depfile, *lengths, *tuned;
     const char *fix[OPTIONS_MAX_FIX]; uint32_t nfix;      /* -D, --dtype, --option */
     const Target *targets[TARGET_COUNT]; uint32_t ntargets;
-    int jobs, verbose, make_deps, ptx_only, full;
+    uint32_t emits;                          /* bit set of EmitId */
+    int jobs, verbose, make_deps, ptx_only, full, defaults, candidates, help, version;
+    const char *tuned_text;                  /* of --tuned; NULL: the table built in */
     bool said_targets;
+    Diag *report;                            /* collects diagnostics; NULL: they are printed as they come */
 } Options;
 
-/* EXIT_DONE to go on, EXIT_USAGE with a message printed, or -1: help was printed, end with 0. */
-int options_parse(int argc, char **argv, Options *o);
+typedef enum OptionId {
+#define X(id, ...) OPTION_##id,
+#include "option.def"
+#undef X
+    OPTION_COUNT
+} OptionId;
 
+enum { OPTION_TEXT, OPTION_NUMBER, OPTION_FLAG, OPTION_CALL };
+typedef struct Option {
+    const char *name; char letter; int dashes, kind; size_t at;
+    const char *argument, *values, *commands, *doc;
+} Option;
+const Option *option_get(OptionId id);
+bool option_is_of(const Option *p, const char *command);
+
+typedef struct Command { const char *name; int (*run)(const Options *); const char *arguments, *values, *doc; } Command;
+const Command *command_at(size_t i);                   /* NULL behind the last */
+const Command *command_find(const char *name);         /* NULL when there is none */
+
+/* EXIT_DONE to go on, or EXIT_USAGE with a message printed. Free it in either case. */
+int  options_parse(int argc, char **argv, Options *o);
+void options_free(Options *o);
+
+/* Opens every file into src (nfiles of them; close them whatever comes back).  EXIT_DONE when all are sound and every binding of the
+ * command line names something of one of them; otherwise the diagnostics have been shown. */
+int  request_open(const Options *o, Source *src);
+void request_close(const Options *o, Source *src);
 /* What the command line asks of one opened spec. Of several specs, each takes the bindings that name something of its own;
  * `fix` holds them and must live as long as the request. */
-PipeRequest options_request(const Options *o, const Source *s, const char **fix);
+PipeRequest request_of(const Options *o, const Source *s, const char **fix);
 
-int cmd_build(const Options *o);
-int cmd_check(const Options *o);
-int cmd_targets(const Options *o);
-int cmd_ops(const Options *o);
-int cmd_explain(const Options *o);
+#define X(id, ...) int cmd_##id(const Options *o);
+#include "command.def"
+#undef X
+int cmd_help(const Options *o);
+int cmd_version(const Options *o);
 
-/* Prints what was collected, as asked for; nothing when there is nothing. */
+/* Prints what was collected, or keeps it for the end, as asked for. */
 void show_diagnostics(const Options *o, const Diag *d);
 
 #endif

@@ -19,51 +19,81 @@ static const char *symbol_of(const PipeUnit *u, const SemaOp *op, uint32_t nth)
     return arena_strf(u->arena, "lgr_%s_%s_v%u", op->name, op->kernels[u->kernel].name, (unsigned)nth);
 }
 
-static bool assemble(PipeVariant *v, Buf *ptx, const PipeUnit *u, const PipeRequest *r, Diag *d)
+static unsigned wants(const PipeRequest *r, unsigned bits) { return (r->want ? r->want : PIPE_CODE) & bits; }
+
+enum { AFTER_LOWERED = PIPE_LLVM | PIPE_PTX | PIPE_OBJECT | PIPE_CODE, AFTER_SCHEDULE = AFTER_LOWERED | PIPE_LOWERED, AFTER_TILE_IR = AFTER_SCHEDULE | PIPE_SCHEDULE };
+
+/* PTX that is both wanted and the code itself is kept twice, so that each has one owner. */
+static bool assemble(PipeVariant *v, const PipeUnit *u, const PipeRequest *r, Diag *d)
 {
-    if (r->ptx_only || r->stop == PIPE_PTX || !ll_ptxas_path()) {
+    if (r->ptx_only || !ll_ptxas_path()) {
         v->kind = LGK_CODE_PTX;
-        v->code = *ptx;
-        return true;
+        buf_put(&v->code, v->ptx.p, v->ptx.n);
+        return !v->code.failed;
     }
     v->kind = LGK_CODE_CUBIN;
-    bool ok = ll_ptxas(ptx->p, ptx->n, u->target, &v->code, v->info, 4, &v->ninfo, d);
-    buf_free(ptx);
+    return ll_ptxas(v->ptx.p, v->ptx.n, u->target, &v->code, v->info, 4, &v->ninfo, d);
+}
+
+static bool emit_gpu(PipeVariant *v, LirFn *const *fns, const PipeUnit *u, const PipeRequest *r, LlSession *ll, const LlOptions *o, Diag *d)
+{
+    if (!wants(r, PIPE_PTX | PIPE_CODE))
+        return true;
+    bool ok = ll_emit_ptx(ll, fns, v->low->nlaunch, u->target, o, &v->ptx, d) && (!wants(r, PIPE_CODE) || assemble(v, u, r, d));
+    if (!wants(r, PIPE_PTX))
+        buf_free(&v->ptx);
     return ok;
+}
+
+static bool emit_host(PipeVariant *v, LirFn *const *fns, const PipeRequest *r, LlSession *ll, const LlOptions *o, Diag *d)
+{
+    if (wants(r, PIPE_OBJECT) && !ll_emit_object(ll, fns, v->low->nlaunch, o, &v->object, d))
+        return false;
+    if (!wants(r, PIPE_CODE))
+        return true;
+    v->kind = LGK_CODE_HOST;
+    return ll_emit_host(ll, fns, v->low->nlaunch, o, &v->code, v->entry, d);
 }
 
 static bool emit(PipeVariant *v, LirFn *const *fns, const PipeUnit *u, const PipeRequest *r, LlSession *ll, Diag *d)
 {
     LlOptions o = {.opt_level = 3, .line_tables = u->target->kind == TGT_GPU, .places = r->source};
-    if (r->stop == PIPE_LLVM)
-        return ll_emit_ir(ll, fns, v->low->nlaunch, u->target, &o, &v->code, d);
-    if (u->target->kind == TGT_HOST) {
-        v->kind = LGK_CODE_HOST;
-        return ll_emit_host(ll, fns, v->low->nlaunch, &o, &v->code, v->entry, d);
-    }
-    if (u->target->kind == TGT_SIM) {       /* the functions themselves: for this process only */
-        v->kind = LGK_CODE_SIM;
-        buf_put(&v->code, fns, sizeof *fns * v->low->nlaunch);
+    if (wants(r, PIPE_LLVM) && u->target->kind != TGT_SIM && !ll_emit_ir(ll, fns, v->low->nlaunch, u->target, &o, &v->llvm, d))
+        return false;
+    if (u->target->kind == TGT_HOST)
+        return emit_host(v, fns, r, ll, &o, d);
+    if (u->target->kind == TGT_GPU)
+        return emit_gpu(v, fns, u, r, ll, &o, d);
+    if (!wants(r, PIPE_CODE))
         return true;
-    }
-    Buf ptx = {0};
-    return ll_emit_ptx(ll, fns, v->low->nlaunch, u->target, &o, &ptx, d) && assemble(v, &ptx, u, r, d);
+    v->kind = LGK_CODE_SIM;                 /* the functions themselves: for this process only */
+    buf_put(&v->code, fns, sizeof *fns * v->low->nlaunch);
+    return !v->code.failed;
 }
 
-static bool compile_variant(PipeUnit *u, const PipeRequest *r, const Sched *s, LlSession *ll)
+static void free_variant(PipeVariant *v)
+{
+    buf_free(&v->code);
+    buf_free(&v->llvm);
+    buf_free(&v->ptx);
+    buf_free(&v->object);
+}
+
+static bool compile_variant(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32_t nest, const Sched *s, LlSession *ll)
 {
     LirFn *fns[4];
     PipeVariant *v = ARENA_PUSH(u->arena, u->variants, u->n, u->cap);
+    v->nest = nest;
     v->sched = *s;
-    if (r->stop == PIPE_SCHEDULE || r->stop == PIPE_TILE_IR)
+    if (!wants(r, AFTER_SCHEDULE))
         return true;
-    v->low = low_run(u->fn, s, u->target, symbol_of(u, r->op, u->n - 1), u->arena, &u->diag);
+    v->low = low_run(fn, s, u->target, symbol_of(u, r->op, u->n - 1), u->arena, &u->diag);
     for (uint32_t i = 0; v->low && i < v->low->nlaunch; i++) {
         fns[i] = v->low->launch[i].fn;
         if (!lir_verify(fns[i], &u->diag))
             return false;
     }
-    return v->low && (r->stop == PIPE_LOWERED || emit(v, fns, u, r, ll, &u->diag));
+    return v->low && (!wants(r, AFTER_LOWERED) || emit(v, fns, u, r, ll, &u->diag));
 }
 
 /* What ptxas says of the variant's i-th launch; NULL when it was not asked. */
@@ -83,38 +113,84 @@ static bool spills(const PipeVariant *v)
     return false;
 }
 
-static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, SchedList *list)
+/* "T=bf16,W=bf16": what the kernel's types are bound to, as tables of measured schedules have it. */
+static const char *types_of(const PipeUnit *u, const SemaOp *op)
 {
-    if (!r->sched) {
-        sched_choose(f, u->target, u->arena, list);
-        return list->n > 0;
+    const char *text = NULL;
+    for (uint32_t i = 0; i < op->ntypes; i++)
+        if (op->kernels[u->kernel].types >> i & 1)
+            text = arena_strf(u->arena, "%s%s%s=%s", text ? text : "", text ? "," : "", op->types[i].name, dt_name(op->types[i].choice[u->binding.type[i]]));
+    return text ? text : "-";
+}
+
+/* Is this length's own variant among the measured ones? */
+static bool is_measured(const SchedList *list, uint32_t n, const Sched *s)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (s->len == LEN_EXACT && list->s[i].len == LEN_EXACT && list->s[i].n == s->n)
+            return true;
+    return false;
+}
+
+/* The schedules of one nest.  One asked for by name must be legal for a kernel's only nest; of several each takes those it fits, and
+ * the general ones behind them. */
+static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, bool only, SchedList *list)
+{
+    SchedList all = {0};
+    for (uint32_t i = 0; i < r->nscheds; i++) {
+        const char *why = sched_illegal(f, &r->scheds[i], u->target);
+        if (!why)
+            *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = r->scheds[i];
+        else if (only && r->nscheds == 1) {
+            diag_report(&u->diag, DIAG_ERROR, LG_NO_SCHEDULE, u->fn->sp, "the schedule is not legal for %s.%s on %s: %s", u->fn->op_name, u->fn->name, u->target->name, why);
+            return false;
+        }
     }
-    const char *why = sched_illegal(f, r->sched, u->target);
-    if (why) {
-        diag_report(&u->diag, DIAG_ERROR, LG_NO_SCHEDULE, u->fn->sp, "the schedule is not legal for %s.%s on %s: %s", u->fn->op_name, u->fn->name, u->target->name, why);
+    if (list->n && only && !r->general_too)
+        return true;
+    for (uint32_t i = 0; i < r->nlengths && u->target->kind == TGT_GPU; i++)
+        sched_candidates(f, u->target, r->lengths[i], r->candidates, u->arena, list);
+    bool told = list->n > 0;
+    if (!told && r->tuned)
+        sched_tuned(r->tuned, &(SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest}, f, u->target, u->arena, list);
+    uint32_t measured = list->n;
+    sched_choose(f, u->target, u->arena, &all);
+    for (uint32_t i = told && all.n > 2 ? all.n - 2 : 0; i < all.n; i++)
+        if (told || !is_measured(list, measured, &all.s[i]))
+            *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
+    return list->n > 0;
+}
+
+static bool compile_nest(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32_t nest, LlSession *ll)
+{
+    SchedFacts f;
+    SchedList list = {0};
+    if (!sched_facts(fn, &f, &u->diag) || !choose(u, r, &f, nest, fn == u->fn, &list))
         return false;
+    for (uint32_t i = 0; i < list.n; i++) {
+        if (!compile_variant(u, r, fn, nest, &list.s[i], ll))
+            return false;
+        if (!r->nscheds && i + 2 < list.n && spills(&u->variants[u->n - 1]))   /* the next one that holds serves; the last two always stay */
+            free_variant(&u->variants[--u->n]);
     }
-    *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = *r->sched;
     return true;
 }
 
 static bool compile_unit(PipeUnit *u, const PipeRequest *r, LlSession *ll)
 {
-    SchedFacts f;
-    SchedList list = {0};
     u->fn = sema_kernel(r->op, u->kernel, &u->binding, u->arena, &u->diag);
     if (!u->fn || !tir_verify(u->fn, &u->diag))
         return false;
-    if (r->stop == PIPE_TILE_IR)
+    if (!wants(r, AFTER_TILE_IR))
         return true;
-    if (!sched_facts(u->fn, &f, &u->diag) || !choose(u, r, &f, &list))
+    uint32_t nests = tir_nests(u->fn);
+    if (nests > LGK_MAX_NESTS) {
+        diag_report(&u->diag, DIAG_LIMIT, LG_NO_ROW_FORM, u->fn->sp, "%s.%s has %u par nests; at most %d serve", u->fn->op_name, u->fn->name, nests, LGK_MAX_NESTS);
         return false;
-    for (uint32_t i = 0; i < list.n; i++) {
-        if (!compile_variant(u, r, &list.s[i], ll))
-            return false;
-        if (!r->sched && i + 2 < list.n && spills(&u->variants[u->n - 1]))   /* the next one that holds serves; the last two always stay */
-            buf_free(&u->variants[--u->n].code);
     }
+    for (uint32_t i = 0; i < nests; i++)
+        if (!compile_nest(u, r, nests == 1 ? u->fn : tir_nest(u->fn, i, u->arena), i, ll))
+            return false;
     return true;
 }
 
@@ -125,7 +201,7 @@ typedef struct Work { const PipeRequest *r; PipeResult *res; _Atomic uint32_t ne
 static void *work(void *arg)
 {
     Work *w = arg;
-    LlSession *ll = w->r->stop == PIPE_ALL || w->r->stop >= PIPE_LLVM ? ll_open() : NULL;
+    LlSession *ll = wants(w->r, AFTER_LOWERED) ? ll_open() : NULL;
     for (uint32_t i; (i = atomic_fetch_add(&w->next, 1)) < w->res->n;) {
         PipeUnit *u = &w->res->units[i];
         jmp_buf oom;
@@ -165,6 +241,14 @@ static bool wanted(const PipeRequest *r, uint32_t kernel, const SemaBinding *b, 
     return !memcmp(&with, &norm, sizeof with);
 }
 
+static bool checked(const PipeRequest *r, uint32_t kernel, const SemaBinding *b)
+{
+    for (uint32_t i = 0; i < r->op->nchecks; i++)
+        if (sema_check_covers(r->op, &r->op->checks[i], kernel, b))
+            return true;
+    return !r->checked_only;
+}
+
 static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
 {
     uint32_t cap = 0;
@@ -173,7 +257,7 @@ static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
             continue;
         SemaBinding b = sema_binding_first(r->op, k);
         do {
-            if (!wanted(r, k, &b, d))
+            if (!wanted(r, k, &b, d) || !checked(r, k, &b))
                 continue;
             for (uint32_t t = 0; t < r->ntargets; t++) {
                 PipeUnit *u = ARENA_PUSH(a, out->units, out->n, cap);
@@ -214,7 +298,7 @@ void pipe_free(PipeResult *r)
 {
     for (uint32_t i = 0; i < r->n; i++) {
         for (uint32_t j = 0; j < r->units[i].n; j++)
-            buf_free(&r->units[i].variants[j].code);
+            free_variant(&r->units[i].variants[j]);
         arena_free(r->units[i].arena);
     }
     *r = (PipeResult){0};
@@ -222,10 +306,13 @@ void pipe_free(PipeResult *r)
 
 static void pack_unit(const PipeUnit *u, PackWriter *w)
 {
-    pack_target(w, u->target, u->n ? u->variants[0].kind : LGK_CODE_PTX);
     for (uint32_t i = 0; i < u->n; i++) {
         const PipeVariant *v = &u->variants[i];
+        if (!i || v->nest != v[-1].nest)
+            pack_target(w, u->target, v->kind, v->nest);
         const LlAsmInfo *info = pipe_info(v, 0);
+        if (!v->low)
+            continue;
         uint32_t code = pack_code(w, v->kind, v->code.p, v->code.n);
         pack_variant(w, &v->sched, v->low, code, v->kind == LGK_CODE_HOST ? v->entry : NULL, info ? info->regs : -1, info ? info->spill_stores : -1);
     }

@@ -9,7 +9,8 @@
 #include "lower.h"
 #include "pack.h"
 
-typedef enum PipeStop { PIPE_ALL, PIPE_TILE_IR, PIPE_SCHEDULE, PIPE_LOWERED, PIPE_LLVM, PIPE_PTX } PipeStop;
+/* What to make of a unit: the work stops after the last stage that is asked for. PTX is of GPU targets only, an object of the host only. */
+typedef enum PipeWant { PIPE_TILE_IR = 1, PIPE_SCHEDULE = 2, PIPE_LOWERED = 4, PIPE_LLVM = 8, PIPE_PTX = 16, PIPE_OBJECT = 32, PIPE_CODE = 64 } PipeWant;
 
 typedef struct PipeRequest {
     const SemaOp *op;
@@ -19,17 +20,24 @@ typedef struct PipeRequest {
     const char *const *fix;             /* "T=bf16", "casting=llama": bindings are restricted to these */
     uint32_t      nfix;
     const char   *kernel;               /* NULL: all */
-    const Sched  *sched;                /* instead of the model's choices */
-    PipeStop      stop;
+    const Sched  *scheds;               /* one or several instead of the model's choices, for every nest that it is legal for */
+    uint32_t      nscheds;
+    const int32_t *lengths; uint32_t nlengths, candidates;   /* a bundle for a tuner: so many candidates for each of these row lengths */
+    const char   *tuned;                /* table of measured schedules, or NULL: they go before the model's */
+    bool          general_too;          /* behind it the model's general variants, so that any call is served */
+    unsigned      want;                 /* PipeWant bits; 0: PIPE_CODE */
     int           jobs;
+    bool          checked_only;         /* only bindings that a check of the spec names */
     bool          ptx_only;             /* no ptxas even when it is installed */
 } PipeRequest;
 
 typedef struct PipeVariant {
+    uint32_t   nest;                    /* of the kernel's par nests, which are compiled each by itself */
     Sched      sched;
     LowKernel *low;                     /* NULL before that stage */
-    LgkCodeKind kind;
-    Buf        code;                    /* cubin, PTX or host blob; text for earlier stops */
+    LgkCodeKind kind;                   /* of code; 0 without PIPE_CODE */
+    Buf        code;                    /* cubin, PTX or host blob */
+    Buf        llvm, ptx, object;       /* where wanted */
     uint32_t   entry[4];
     LlAsmInfo  info[4]; uint32_t ninfo;
 } PipeVariant;
@@ -53,7 +61,8 @@ bool pipe_run(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out);
 /* What ptxas says of the variant's i-th launch; NULL when it was not asked. */
 const LlAsmInfo *pipe_info(const PipeVariant *v, uint32_t i);
 void pipe_free(PipeResult *r);
-/* Every unit of a kernel and binding, by target, into a pack. */
+/* Every unit of a kernel and binding, by target, into a pack. Without PIPE_CODE its pieces of code are empty: good for texts and headers, not
+ * for the runtime. */
 void pipe_pack(const PipeRequest *r, const PipeResult *res, PackWriter *w);
 
 #endif

@@ -53,7 +53,7 @@ LirVal lir_ci(LirFn *fn, DType dt, int64_t v)
 
 LirVal lir_cf(LirFn *fn, DType dt, int lanes, double v)
 {
-    return lir_add(fn, (LirOp){.op = LIR_CONST, .dt = (uint8_t)dt, .lanes = (uint8_t)lanes, .ref = -1, .imm.f = v});
+    return lir_add(fn, (LirOp){.op = LIR_CONST, .dt = (uint8_t)dt, .lanes = (uint8_t)lanes, .ref = -1, .imm.f = dt == DT_F32 ? (double)(float)v : v});
 }
 
 LirVal lir_word(LirFn *fn, DType dt, LirWord w)

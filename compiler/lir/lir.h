@@ -30,7 +30,8 @@ enum {
     LIR_F_STREAM  = 2,   /* load, store: used once (evict first; on the host a non-temporal store) */
     LIR_F_KEEP    = 4,   /* load: likely to be used again (evict last) */
     LIR_F_UNIFORM = 8,   /* IF: all threads of the block agree */
-    LIR_F_EXACT   = 16   /* arithmetic: not to be contracted, reassociated or approximated */
+    LIR_F_EXACT   = 16,  /* arithmetic: not to be contracted, reassociated or approximated */
+    LIR_F_WINDOW  = 32   /* ldgm: b and c are not clamped to the vector: all the elements b <= i < c may be read */
 };
 
 typedef struct LirOp {
@@ -55,6 +56,7 @@ typedef enum LirWordKind {
 } LirWordKind;
 typedef struct LirWord { uint8_t kind; uint16_t a, b; } LirWord;
 
+enum { LIR_MAX_INBOX = 8 };
 typedef struct LirFn {
     Arena   *arena;
     const char *name;         /* symbol */
@@ -63,6 +65,7 @@ typedef struct LirFn {
     uint32_t threads;         /* per block; 1 on the host */
     uint32_t smem;            /* bytes of shared memory per block */
     uint32_t cluster;         /* blocks per cluster, 1 = none */
+    uint32_t inbox;           /* shared offset of inbox 0; each is 8 bytes */
     uint32_t min_ctas;        /* blocks per multiprocessor asked of the register allocator, 0 = free */
     uint32_t warp;            /* 32; 1 on the host */
     bool     precise;         /* f32 results: accurate exp, division, ... ; false: 16-bit results, fast forms serve */

@@ -27,8 +27,8 @@ static void print_head(Buf *b, const LirFn *fn)
 
 static void print_flags(Buf *b, const LirOp *o)
 {
-    static const char *const name[] = {"const", "stream", "keep", "uniform", "exact"};
-    for (int i = 0; i < 5; i++)
+    static const char *const name[] = {"const", "stream", "keep", "uniform", "exact", "window"};
+    for (int i = 0; i < 6; i++)
         if (o->flags >> i & 1)
             buf_printf(b, " %s", name[i]);
 }
@@ -43,16 +43,24 @@ static void print_imm(Buf *b, const LirOp *o)
         else
             buf_printf(b, " %lld", (long long)o->imm.i);
         break;
-    case LIR_WORD: case LIR_EXTRACT: case LIR_CPWAIT: case LIR_BFLY: case LIR_BCAST: case LIR_BAR:
+    case LIR_WORD: case LIR_EXTRACT: case LIR_CPWAIT: case LIR_BFLY: case LIR_BCAST: case LIR_BAR: case LIR_CLBAR:
         buf_printf(b, " %lld", (long long)o->imm.i);
         break;
-    case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM:
+    case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM: case LIR_ATOM:
         if (o->ref >= 0)
             buf_printf(b, " tensor=%d", o->ref);
         buf_printf(b, " align=%lld", (long long)o->imm.i);
         break;
-    case LIR_LDS: case LIR_STS: case LIR_STSP:
+    case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_STSC:
         buf_printf(b, " align=%lld", (long long)o->imm.i);
+        if (o->op == LIR_STSC && o->ref >= 0)
+            buf_printf(b, " inbox=%d", o->ref);
+        break;
+    case LIR_INBOX:
+        buf_printf(b, " %d bytes=%lld", o->ref, (long long)o->imm.i);
+        break;
+    case LIR_AWAIT:
+        buf_printf(b, " %d", o->ref);
         break;
     case LIR_CPA:
         buf_printf(b, " bytes=%lld", (long long)o->imm.i);

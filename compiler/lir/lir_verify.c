@@ -31,7 +31,7 @@ static void want(Check *c, bool holds, const char *what)
 static const LirOp *arg(const Check *c, int i) { return &c->fn->ops[c->o->a[i]]; }
 static bool scalar_of(const Check *c, int i, DType dt) { return arg(c, i)->dt == dt && arg(c, i)->lanes == 1; }
 static bool power_of_two(int64_t v) { return v > 0 && !(v & (v - 1)); }
-static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP; }
+static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_ATOM || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP || op == LIR_STSC; }
 
 /* ---- where an operation stands ---- */
 
@@ -71,7 +71,7 @@ static void check_structure(Check *c)
 {
     const LirOp *top = c->depth ? &c->fn->ops[c->open[c->depth]] : NULL;
     switch (c->o->op) {
-    case LIR_BAR:
+    case LIR_BAR: case LIR_AWAIT:
     case LIR_BARN:  check_barrier(c); break;
     case LIR_LOOP:
     case LIR_IF:    open_region(c); break;
@@ -133,6 +133,7 @@ static void check_vector(Check *c)
     case LIR_SPLAT:   want(c, a->lanes == 1 && a->dt == o->dt, "wants a scalar of its type"); break;
     case LIR_EXTRACT: want(c, o->lanes == 1 && a->dt == o->dt && o->imm.i >= 0 && o->imm.i < a->lanes, "no such element"); break;
     case LIR_CONCAT:  want(c, arg(c, 1)->dt == a->dt && a->dt == o->dt && a->lanes + arg(c, 1)->lanes == o->lanes, "lanes do not add up"); break;
+    case LIR_INSERT:  want(c, a->dt == o->dt && a->lanes == o->lanes && arg(c, 1)->dt == o->dt && arg(c, 1)->lanes == 1 && scalar_of(c, 2, DT_I32), "wants a scalar of its type and one i32"); break;
     case LIR_OPAQUE:
     case LIR_GET:
     case LIR_VAR:     want(c, a->dt == o->dt && a->lanes == o->lanes, "the type changes"); break;
@@ -148,10 +149,13 @@ static void check_global(Check *c)
     int first = is_store(op) ? 2 : 1;
     want(c, scalar_of(c, 0, DT_I64), "the address is not one i64");
     want(c, power_of_two(c->o->imm.i) && c->o->imm.i >= dt_bytes(dt) && c->o->imm.i <= 128, "alignment out of range");
-    if (op == LIR_LDGP || op == LIR_STGP)
+    if (op == LIR_LDGP || op == LIR_STGP || op == LIR_ATOM)
         want(c, scalar_of(c, first, DT_BOOL), "the predicate is not one bool");
     if (op == LIR_LDGM || op == LIR_STGM)
         want(c, scalar_of(c, first, DT_I32) && scalar_of(c, first + 1, DT_I32), "the span is not two i32");
+    want(c, op == LIR_LDGM || !(c->o->flags & LIR_F_WINDOW), "a window is an ldgm");
+    if (op == LIR_ATOM)
+        want(c, arg(c, 1)->lanes == 1 && (arg(c, 1)->dt == DT_I32 || arg(c, 1)->dt == DT_I64), "adds one i32 or i64");
     if (is_store(op))
         want(c, !(c->o->flags & LIR_F_CONST), "a store to memory that nobody writes");
 }
@@ -163,6 +167,9 @@ static void check_shared(Check *c)
     want(c, c->fn->smem > 0, "the block has no shared memory");
     if (o->op == LIR_STSP)
         want(c, scalar_of(c, 2, DT_BOOL), "the predicate is not one bool");
+    if (o->op == LIR_STSC)
+        want(c, arg(c, 1)->lanes == 1 && dt_bytes(arg(c, 1)->dt) == 4 && scalar_of(c, 2, DT_I32) && scalar_of(c, 3, DT_BOOL) && c->fn->cluster > 1,
+             "wants 32 bits, an i32 rank and a bool, in a cluster");
     if (o->op == LIR_CPA) {
         want(c, scalar_of(c, 1, DT_I64) && scalar_of(c, 2, DT_BOOL), "wants an i64 address and a bool");
         want(c, o->imm.i == 4 || o->imm.i == 8 || o->imm.i == 16, "copies 4, 8 or 16 bytes");
@@ -196,21 +203,24 @@ static void check_types(Check *c)
     switch (op) {
     case LIR_CONST: case LIR_TID: case LIR_CTAID: case LIR_NCTAID: case LIR_CTARANK: case LIR_WORD: case LIR_STEPS:
         check_leaf(c); break;
-    case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM:
+    case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM: case LIR_ATOM:
         check_global(c); break;
-    case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_CPA:
+    case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_STSC: case LIR_CPA:
         check_shared(c); break;
     case LIR_BFLY: case LIR_BCAST:
         check_shuffle(c); break;
     case LIR_SELECT:
         check_select(c); break;
-    case LIR_CAST: case LIR_BITS: case LIR_SPLAT: case LIR_EXTRACT: case LIR_CONCAT: case LIR_OPAQUE: case LIR_HSUM: case LIR_HMAX: case LIR_HMIN:
+    case LIR_CAST: case LIR_BITS: case LIR_SPLAT: case LIR_EXTRACT: case LIR_CONCAT: case LIR_INSERT: case LIR_OPAQUE: case LIR_HSUM: case LIR_HMAX: case LIR_HMIN:
     case LIR_VAR: case LIR_GET: case LIR_SET:
         check_vector(c); break;
     case LIR_WHILE: case LIR_IF:
         want(c, scalar_of(c, 0, DT_BOOL), "the condition is not one bool"); break;
     case LIR_BARN:
         want(c, scalar_of(c, 0, DT_I32) && c->o->imm.i > 0 && c->o->imm.i % c->fn->warp == 0 && c->o->imm.i <= c->fn->threads, "wants an i32 and whole warps"); break;
+    case LIR_INBOX: case LIR_AWAIT:
+        want(c, c->fn->cluster > 1 && c->o->ref >= 0 && c->o->ref < LIR_MAX_INBOX, "wants a cluster and the number of an inbox");
+        want(c, c->fn->inbox % 8 == 0 && c->fn->inbox + 8u * (uint32_t)(c->o->ref + 1) <= c->fn->smem, "the inbox is outside shared memory"); break;
     case LIR_CPWAIT:
         want(c, c->o->imm.i >= 0, "a negative number of groups"); break;
     case LIR_BAR: case LIR_CPCOMMIT: case LIR_WARPSYNC: case LIR_PDLWAIT: case LIR_PDLGO: case LIR_LOOP: case LIR_ELSE: case LIR_END: case LIR_NOP:

@@ -152,6 +152,18 @@ static LlVal shuffle(Ll *l, const LirOp *o)
     return r;
 }
 
+/* Relaxed: nothing is read after it. */
+static void atomic_add(Ll *l, const LirOp *o)
+{
+    LLVMBasicBlockRef then = ll_block(l, "add"), join = ll_block(l, "added");
+    LLVMValueRef to = LLVMBuildIntToPtr(l->b, scalar(l, o, 0), LLVMPointerTypeInContext(l->cx, l->t ? 1 : 0), "");
+    LLVMBuildCondBr(l->b, scalar(l, o, 2), then, join);
+    LLVMPositionBuilderAtEnd(l->b, then);
+    LLVMBuildAtomicRMW(l->b, LLVMAtomicRMWBinOpAdd, to, scalar(l, o, 1), LLVMAtomicOrderingMonotonic, 0);
+    LLVMBuildBr(l->b, join);
+    LLVMPositionBuilderAtEnd(l->b, join);
+}
+
 static LlVal memory(Ll *l, const LirOp *o)
 {
     switch (o->op) {
@@ -161,6 +173,7 @@ static LlVal memory(Ll *l, const LirOp *o)
     case LIR_STG:  ll_store(l, o, LL_GLOBAL, ll_arg(l, o, 1), NULL); break;
     case LIR_STGP: ll_store(l, o, LL_GLOBAL, ll_arg(l, o, 1), scalar(l, o, 2)); break;
     case LIR_STGM: l->hooks->store_masked(l, o); break;
+    case LIR_ATOM: atomic_add(l, o); break;
     case LIR_STS:  ll_store(l, o, LL_SHARED, ll_arg(l, o, 1), NULL); break;
     case LIR_STSP: ll_store(l, o, LL_SHARED, ll_arg(l, o, 1), scalar(l, o, 2)); break;
     default:       break;
@@ -187,7 +200,7 @@ static LlVal emit_op(Ll *l, const LirOp *o)
         structure(l, o);
         return (LlVal){0};
     }
-    if (o->op >= LIR_CPA) {
+    if (o->op >= LIR_STSC) {
         l->hooks->sync(l, o);
         return (LlVal){0};
     }
@@ -202,7 +215,7 @@ static LlVal emit_op(Ll *l, const LirOp *o)
 
 static bool pure(const LirOp *o)
 {
-    return o->op <= LIR_STEPS || (o->op >= LIR_ADD && o->op <= LIR_CONCAT);
+    return o->op <= LIR_STEPS || (o->op >= LIR_ADD && o->op <= LIR_CONCAT && o->op != LIR_INSERT);
 }
 
 static bool uses(const LirOp *o, const uint32_t *member, uint32_t n)

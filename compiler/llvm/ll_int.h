@@ -51,8 +51,8 @@ typedef struct LlHooks {
     LlVal (*widen)(Ll *l, LlVal v);                                /* 16-bit float to f32 */
     /* fast forms of f32 arithmetic; NULL results mean: use the general form */
     LLVMValueRef (*fast)(Ll *l, LirOpcode op, LLVMValueRef a, LLVMValueRef b);
-    LLVMValueRef (*rsqrt)(Ll *l, LLVMValueRef x);                  /* within 2 units in the last place; NULL: 1/sqrt */
-    LLVMValueRef (*exp2_core)(Ll *l, LLVMValueRef x);              /* 2**x for |x| <= 0.51 or so; NULL: polynomial */
+    /* forms within 2 units in the last place over the whole range; NULL, or NULL results: the general form */
+    LLVMValueRef (*exact)(Ll *l, LirOpcode op, LLVMValueRef x);
 } LlHooks;
 
 struct Ll {
@@ -145,6 +145,7 @@ LLVMValueRef ll_exp2_frac(Ll *l, LLVMValueRef f);                               
 LLVMValueRef ll_sel(Ll *l, LLVMValueRef c, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_fcmp(Ll *l, LLVMRealPredicate p, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_mant(Ll *l, LLVMValueRef x, LLVMValueRef *e);                     /* x > 0 normal: m in [sqrt(1/2), sqrt(2)), e as f32 */
+LLVMValueRef ll_log_tail(Ll *l, LLVMValueRef f);                                  /* log(1+f) - f, sqrt(1/2) <= 1+f <= sqrt(2) */
 LLVMValueRef ll_pow(Ll *l, LLVMValueRef x, LLVMValueRef y);
 LLVMValueRef ll_sincos(Ll *l, LLVMValueRef x, bool cosine);
 

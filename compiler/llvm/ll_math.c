@@ -52,21 +52,23 @@ static LLVMValueRef clamp(Ll *l, LLVMValueRef x, double lo, double hi)
 static LLVMValueRef exp_frac(Ll *l, LLVMValueRef r)
 {
     static const double c[] = {0.001381456882, 0.008368730395, 0.04166838938, 0.1666652052, 0.4999999344};
-    if (l->hooks->exp2_core)
-        return l->hooks->exp2_core(l, ll_fmul(l, r, ll_fc(l, r, LOG2E)));
     LLVMValueRef p = ll_poly(l, r, c, 5);
     return ll_fadd(l, ll_fma(l, ll_fmul(l, r, r), p, r), ll_fc(l, r, 1.0));
 }
 
 LLVMValueRef ll_exp2_frac(Ll *l, LLVMValueRef f)
 {
-    if (l->hooks->exp2_core)
-        return l->hooks->exp2_core(l, f);
+    LLVMValueRef r = l->hooks->exact ? l->hooks->exact(l, LIR_EXP2, f) : NULL;
+    if (r)
+        return r;
     return exp_frac(l, ll_fmul(l, f, ll_fc(l, f, M_LN2)));
 }
 
 static LLVMValueRef exp_general(Ll *l, LLVMValueRef x)
 {
+    LLVMValueRef own = l->hooks->exact ? l->hooks->exact(l, LIR_EXP, x) : NULL;
+    if (own)
+        return own;
     x = clamp(l, x, -150.0, 130.0);
     LLVMValueRef i, n = ll_round_int(l, ll_fmul(l, x, ll_fc(l, x, LOG2E)), &i);
     LLVMValueRef r = ll_fma(l, n, ll_fc(l, x, -LN2_HI), x);
@@ -96,7 +98,7 @@ LLVMValueRef ll_mant(Ll *l, LLVMValueRef x, LLVMValueRef *e)
 }
 
 /* f**3 * Q(f) - f*f/2 = log(1+f) - f, sqrt(1/2) <= 1+f <= sqrt(2): 2**-30 */
-static LLVMValueRef log_tail(Ll *l, LLVMValueRef f)
+LLVMValueRef ll_log_tail(Ll *l, LLVMValueRef f)
 {
     static const double c[] = {0.06746710337, -0.1167582765, 0.1188822804, -0.1240556655, 0.1421954098,
                                -0.166679966,  0.2000211921,  -0.250000096, 0.333333126};
@@ -123,12 +125,12 @@ static LLVMValueRef add_exponent(Ll *l, LLVMValueRef f, LLVMValueRef y, LLVMValu
 static LLVMValueRef log_general(Ll *l, LLVMValueRef x)
 {
     LLVMValueRef e, m = ll_mant(l, x, &e), f = ll_fsub(l, m, ll_fc(l, x, 1.0));
-    return log_special(l, x, 0.0, add_exponent(l, f, log_tail(l, f), e));
+    return log_special(l, x, 0.0, add_exponent(l, f, ll_log_tail(l, f), e));
 }
 
 static LLVMValueRef log2_general(Ll *l, LLVMValueRef x)
 {
-    LLVMValueRef e, m = ll_mant(l, x, &e), f = ll_fsub(l, m, ll_fc(l, x, 1.0)), y = log_tail(l, f);
+    LLVMValueRef e, m = ll_mant(l, x, &e), f = ll_fsub(l, m, ll_fc(l, x, 1.0)), y = ll_log_tail(l, f);
     /* (f + y) * log2(e) in two parts of the constant; f is exact */
     LLVMValueRef lo = ll_fma(l, y, ll_fc(l, x, LOG2E), ll_fmul(l, f, ll_fc(l, x, 1.925963033500011e-08)));
     LLVMValueRef r = ll_fma(l, f, ll_fc(l, x, 1.4426950216293335), lo);
@@ -144,7 +146,7 @@ static LLVMValueRef log1p_general(Ll *l, LLVMValueRef x)
     LLVMValueRef lost = ll_sel(l, big, ll_fsub(l, one, ll_fsub(l, u, x)), ll_fsub(l, x, ll_fsub(l, u, one)));
     LLVMValueRef c = ll_sel(l, near, ll_fc(l, x, 0.0), ll_fdiv(l, lost, u));
     LLVMValueRef f = ll_sel(l, near, x, ll_fsub(l, m, one));
-    LLVMValueRef r = add_exponent(l, f, ll_fadd(l, log_tail(l, f), c), e);
+    LLVMValueRef r = add_exponent(l, f, ll_fadd(l, ll_log_tail(l, f), c), e);
     r = log_special(l, x, -1.0, r);
     LLVMValueRef zero = ll_fcmp(l, LLVMRealOEQ, x, ll_fc(l, x, 0.0));           /* keeps -0 */
     return ll_sel(l, zero, x, r);
@@ -205,8 +207,6 @@ static LLVMValueRef algebraic(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef 
     case LIR_RCP:  return ll_fdiv(l, one, x);
     case LIR_SQRT: return ll_intr1(l, "llvm.sqrt", x);
     case LIR_RSQRT:
-        if (l->hooks->rsqrt && LLVMGetTypeKind(LLVMTypeOf(x)) == LLVMFloatTypeKind)
-            return l->hooks->rsqrt(l, x);
         return ll_fdiv(l, one, ll_intr1(l, "llvm.sqrt", x));
     case LIR_REM:  return rem_general(l, x, y);
     default:       return NULL;
@@ -238,6 +238,8 @@ LLVMValueRef ll_math(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y, Span s
     LLVMFastMathFlags keep = l->fmf;
     l->fmf = 0;
     LLVMValueRef r = f32 && !l->precise && l->hooks->fast ? l->hooks->fast(l, op, x, y) : NULL;
+    if (!r && f32 && l->hooks->exact)
+        r = l->hooks->exact(l, op, x);
     if (!r)
         r = algebraic(l, op, x, y);
     if (!r && !f32)

@@ -167,6 +167,12 @@ static void dependent(Ll *l, const LirOp *o)
         call0(l, "llvm.nvvm.griddepcontrol.launch.dependents");
 }
 
+static void convergent(Ll *l, LLVMValueRef call)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName("convergent", 10);
+    LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(l->cx, kind, 0));
+}
+
 /* With the number of a barrier in a register ptxas reserves all sixteen, and few blocks fit on a multiprocessor: so one barrier
  * with a constant number for each group of the block, under a predicate. */
 static void named_barrier(Ll *l, const LirOp *o)
@@ -181,13 +187,59 @@ static void named_barrier(Ll *l, const LirOp *o)
     buf_puts(&text, "}");
     buf_puts(&cons, "r,~{memory}");
     LLVMValueRef call = ll_asm_bufs(l, l->ty.v, &text, &cons, true, 1, &ll_arg(l, o, 0).p[0]);
-    unsigned kind = LLVMGetEnumAttributeKindForName("convergent", 10);
-    LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(l->cx, kind, 0));
+    convergent(l, call);
+}
+
+static void cluster_barrier(Ll *l, const LirOp *o)
+{
+    static const char *const text[] = {"barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;",
+                                       "barrier.cluster.arrive.relaxed.aligned;", "barrier.cluster.wait.acquire.aligned;"};
+    convergent(l, ll_asm(l, l->ty.v, text[o->imm.i], "~{memory}", true, 0, NULL));
+}
+
+static LLVMValueRef inbox(Ll *l, const LirOp *o) { return ll_shared_addr(l, ll_i32(l, l->fn->inbox + 8 * (unsigned)o->ref)); }
+
+/* One thread opens it: a barrier that one arrival, which is made at once, and the bytes complete. */
+static void open_inbox(Ll *l, const LirOp *o)
+{
+    LLVMValueRef args[] = {inbox(l, o), ll_i32(l, o->imm.i)};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 t; mov.u32 t, %tid.x; setp.eq.u32 p, t, 0; @p mbarrier.init.shared::cta.b64 [$0], 1; "
+           "@p fence.mbarrier_init.release.cluster; @p mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1; }", "r,r,~{memory}", true, 2, args);
+}
+
+static void await_inbox(Ll *l, const LirOp *o)
+{
+    LLVMValueRef args[] = {inbox(l, o)};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; full_${:uid}: mbarrier.try_wait.parity.shared::cta.b64 p, [$0], 0; @!p bra full_${:uid}; }", "r,~{memory}", true, 1, args);
+}
+
+static void send(Ll *l, const LirOp *o)
+{
+    LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), LLVMBuildBitCast(l->b, ll_arg(l, o, 1).p[0], l->ty.i32, ""), ll_arg(l, o, 2).p[0],
+                           ll_pred_word(l, ll_arg(l, o, 3).p[0]), inbox(l, o)};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 ra, rb; setp.ne.b32 p, $3, 0; mapa.shared::cluster.u32 ra, $0, $2; mapa.shared::cluster.u32 rb, $4, $2; "
+           "@p st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.b32 [ra], $1, [rb]; }", "r,r,r,r,r,~{memory}", true, 5, args);
+}
+
+static void store_in_cluster(Ll *l, const LirOp *o)
+{
+    if (o->ref >= 0) {
+        send(l, o);
+        return;
+    }
+    LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), LLVMBuildBitCast(l->b, ll_arg(l, o, 1).p[0], l->ty.i32, ""), ll_arg(l, o, 2).p[0],
+                           ll_pred_word(l, ll_arg(l, o, 3).p[0])};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 ra; setp.ne.b32 p, $3, 0; @p mapa.shared::cluster.u32 ra, $0, $2; @p st.shared::cluster.b32 [ra], $1; }",
+           "r,r,r,r,~{memory}", true, 4, args);
 }
 
 static void sync_op(Ll *l, const LirOp *o)
 {
     switch (o->op) {
+    case LIR_STSC:     store_in_cluster(l, o); break;
+    case LIR_CLBAR:    cluster_barrier(l, o); break;
+    case LIR_INBOX:    open_inbox(l, o); break;
+    case LIR_AWAIT:    await_inbox(l, o); break;
     case LIR_CPA:      copy_async(l, o); break;
     case LIR_CPCOMMIT: call0(l, "llvm.nvvm.cp.async.commit.group"); break;
     case LIR_CPWAIT:   call1(l, "llvm.nvvm.cp.async.wait.group", o->imm.i); clobber(l); break;
@@ -267,57 +319,8 @@ static LlVal narrow(Ll *l, DType dt, LlVal v)
     return r;
 }
 
-/* ---- fast arithmetic: errors of 2 to 4 units in the last place, results below 2**-126 flushed ---- */
-
-static LLVMValueRef nv1(Ll *l, const char *name, LLVMValueRef x) { return ll_intr(l, name, NULL, 1, &x); }
-static LLVMValueRef ex2(Ll *l, LLVMValueRef x) { return ll_intr(l, "llvm.nvvm.ex2.approx.ftz", l->ty.f32, 1, &x); }
-static LLVMValueRef rcp(Ll *l, LLVMValueRef x) { return nv1(l, "llvm.nvvm.rcp.approx.ftz.f", x); }
-static LLVMValueRef lg2(Ll *l, LLVMValueRef x) { return nv1(l, "llvm.nvvm.lg2.approx.ftz.f", x); }
-
-static LLVMValueRef times(Ll *l, LLVMValueRef x, double c) { return ll_fmul(l, x, ll_fc(l, x, c)); }
-
-static LLVMValueRef sigmoid(Ll *l, LLVMValueRef x)
-{
-    return rcp(l, ll_fadd(l, ll_fc(l, x, 1.0), ex2(l, times(l, x, -LL_LOG2E))));
-}
-
-/* 1 - 2/(1+e**2|x|), but the series below 1/16, where the difference would lose the leading bits. */
-static LLVMValueRef tanh_fast(Ll *l, LLVMValueRef x)
-{
-    LLVMValueRef one = ll_fc(l, x, 1.0), a = ll_intr1(l, "llvm.fabs", x), z = ll_fmul(l, x, x);
-    LLVMValueRef q = rcp(l, ll_fadd(l, one, ex2(l, times(l, a, 2 * LL_LOG2E))));
-    LLVMValueRef big = ll_intr2(l, "llvm.copysign", ll_fma(l, q, ll_fc(l, x, -2.0), one), x);
-    LLVMValueRef p = ll_fma(l, z, ll_fc(l, x, 2.0 / 15), ll_fc(l, x, -1.0 / 3));
-    LLVMValueRef small = ll_fma(l, ll_fmul(l, x, z), p, x);
-    return ll_sel(l, ll_fcmp(l, LLVMRealOLT, a, ll_fc(l, x, 0.0625)), small, big);
-}
-
-static LLVMValueRef fast(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y)
-{
-    switch (op) {
-    case LIR_EXP:     return ex2(l, times(l, x, LL_LOG2E));
-    case LIR_EXP2:    return ex2(l, x);
-    case LIR_LOG:     return times(l, lg2(l, x), LL_LN2);
-    case LIR_LOG2:    return lg2(l, x);
-    case LIR_SQRT:    return nv1(l, "llvm.nvvm.sqrt.approx.ftz.f", x);
-    case LIR_RSQRT:   return nv1(l, "llvm.nvvm.rsqrt.approx.ftz.f", x);
-    case LIR_RCP:     return rcp(l, x);
-    case LIR_DIV:     return ll_intr(l, "llvm.nvvm.div.full.ftz", NULL, 2, (LLVMValueRef[]){x, y});
-    case LIR_TANH:    return tanh_fast(l, x);
-    case LIR_SIGMOID: return sigmoid(l, x);
-    default:          return NULL;
-    }
-}
-
-static LLVMValueRef exp2_core(Ll *l, LLVMValueRef x)
-{
-    return ll_intr(l, "llvm.nvvm.ex2.approx", l->ty.f32, 1, &x);
-}
-
-static LLVMValueRef rsqrt(Ll *l, LLVMValueRef x) { return nv1(l, "llvm.nvvm.rsqrt.approx.f", x); }
-
 const LlHooks ll_nvptx_hooks = {
     .parts = true, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = ll_nvptx_load, .store = ll_nvptx_store,
     .load_run = ll_nvptx_load_run, .store_masked = ll_nvptx_store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
-    .narrow = narrow, .widen = widen, .fast = fast, .exp2_core = exp2_core, .rsqrt = rsqrt,
+    .narrow = narrow, .widen = widen, .fast = ll_nvptx_fast, .exact = ll_nvptx_exact,
 };

@@ -109,19 +109,30 @@ typedef struct Run { LLVMValueRef part[MAX_RUN], any; LLVMBasicBlockRef from, fi
 
 static Mask mask_of(Ll *l, const LirOp *o) { return (Mask){ll_arg(l, o, 1).p[0], ll_arg(l, o, 2).p[0]}; }
 
+static void note_part(Ll *l, Run *r, uint32_t i, LLVMValueRef part)
+{
+    r->part[i] = part;
+    r->any = r->any ? LLVMBuildOr(l->b, r->any, part, "") : part;
+}
+
 /* The whole accesses; notes which vectors of this thread lie across an end. */
 static void load_wholes(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out, Run *r)
 {
     for (uint32_t i = 0; i < n; i++) {
         Mask s = mask_of(l, o[i]);
+        if (ll_nvptx_has_window(l, o[i])) {
+            LLVMValueRef inside = ll_nvptx_window_inside(l, o[i], s.lo, s.hi);
+            out[i] = ll_nvptx_window(l, o[i], inside);
+            note_part(l, r, i, across(l, s, o[i]->lanes, inside));
+            continue;
+        }
         if (singly(o[i], o[i]->dt, o[i]->lanes)) {
             out[i] = load_part(l, o[i], s);
             continue;
         }
         LLVMValueRef full = whole(l, s, o[i]->lanes);
         out[i] = ll_load(l, o[i], LL_GLOBAL, full);
-        r->part[i] = across(l, s, o[i]->lanes, full);
-        r->any = r->any ? LLVMBuildOr(l->b, r->any, r->part[i], "") : r->part[i];
+        note_part(l, r, i, across(l, s, o[i]->lanes, full));
     }
 }
 

@@ -183,12 +183,37 @@ static LlVal opaque(Ll *l, LlVal v)
     return r;
 }
 
+/* Rarely does anything: a branch past the selects, which an empty asm keeps from being flattened. */
+static LlVal insert(Ll *l, const LirOp *o)
+{
+    LlVal a = ll_arg(l, o, 0);
+    LLVMValueRef x = ll_lane(l, ll_arg(l, o, 1), 0), at = ll_arg(l, o, 2).p[0], e[64], f[64], r[64];
+    unsigned n = a.lanes;
+    LLVMBasicBlockRef from = LLVMGetInsertBlock(l->b), then = ll_block(l, "insert"), join = ll_block(l, "inserted");
+    for (unsigned i = 0; i < n; i++)
+        e[i] = ll_lane(l, a, i);
+    LLVMBuildCondBr(l->b, LLVMBuildICmp(l->b, LLVMIntULT, at, ll_i32(l, n), ""), then, join);
+    LLVMPositionBuilderAtEnd(l->b, then);
+    ll_asm(l, l->ty.v, "", "", true, 0, NULL);
+    for (unsigned i = 0; i < n; i++)
+        f[i] = LLVMBuildSelect(l->b, LLVMBuildICmp(l->b, LLVMIntEQ, at, ll_i32(l, i), ""), x, e[i], "");
+    LLVMBuildBr(l->b, join);
+    LLVMPositionBuilderAtEnd(l->b, join);
+    for (unsigned i = 0; i < n; i++) {
+        r[i] = LLVMBuildPhi(l->b, LLVMTypeOf(e[i]), "");
+        LLVMAddIncoming(r[i], &e[i], &from, 1);
+        LLVMAddIncoming(r[i], &f[i], &then, 1);
+    }
+    return ll_from_lanes(l, o->dt, n, r);
+}
+
 LlVal ll_vector_op(Ll *l, const LirOp *o)
 {
     switch (o->op) {
     case LIR_STEPS:  return steps(l, o);
     case LIR_SPLAT:  return ll_value_splat(l, ll_arg(l, o, 0), o->lanes);
     case LIR_CONCAT: return concat(l, ll_arg(l, o, 0), ll_arg(l, o, 1));
+    case LIR_INSERT: return insert(l, o);
     case LIR_HSUM:   return fold_any(l, o, LIR_ADD, ll_arg(l, o, 0));
     case LIR_HMAX:   return fold_any(l, o, LIR_MAX, ll_arg(l, o, 0));
     case LIR_HMIN:   return fold_any(l, o, LIR_MIN, ll_arg(l, o, 0));

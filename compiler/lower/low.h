@@ -18,14 +18,16 @@ typedef struct Mask {
     LirVal   lo, hi;     /* MASK_PART: i32, elements lo <= i < hi are inside */
 } Mask;
 
-/* A reduction along the row within one phase. Logsumexp and argmax are two of these in consecutive phases. */
-typedef enum { RED_SUM, RED_MAX, RED_MIN } RedKind;
+/* A reduction along the row within one phase. Argmax is two of these in consecutive phases; logsumexp is a pair (largest, sum)
+ * in one; a pick is a scalar read by one lane and given to all, which is over before any lane writes in place. */
+typedef enum { RED_SUM, RED_MAX, RED_MIN, RED_LSE, RED_PICK } RedKind;
 typedef struct Red {
     TirVal  op;          /* the reduction in the tile IR */
     RedKind kind;
-    int     step;        /* 0, or 1 for the second half of logsumexp and argmax */
+    int     step;        /* 0, or 1 for the second half of argmax */
     DType   dt;          /* of the accumulator */
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
+    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values */
     uint32_t nacc;
 } Red;
 
@@ -41,6 +43,11 @@ typedef struct Low {
     bool host;
 
     LirVal tid, lane, grp;            /* i32; grp and lane constants 0 where there is one */
+    LirVal at;                        /* i32 lane among all lanes of the row, those of the cluster's other blocks included */
+    int    lanes;                     /* of a row: the schedule's lanes times the blocks of a cluster */
+    LirVal block, blocks;             /* i32 number of the block, or cluster of blocks, and of all */
+    bool   parts;                     /* this launch leaves its tiles' reductions, and all scalar results, to a second one */
+    bool   joined;                    /* the cluster's blocks are known to have started */
     LirVal rowlen;                    /* i32 row length: a constant for len=exact */
     LirVal ninst;                     /* i32 */
 
@@ -50,11 +57,13 @@ typedef struct Low {
     LirVal  shift;                    /* i32 elements the rows start past a vector boundary; 0 when none */
     LirVal *scalar;                   /* by TirVal */
     LirVal *row_base;                 /* by position in load, store, acc lists: i64 address of this lane's vector 0 */
-    LirVal *red_value;                /* by TirVal: first half's result of logsumexp and argmax */
+    LirVal *red_value;                /* by TirVal: first half's result of argmax; of a logsumexp, the largest value */
+    LirVal *red_rest;                 /* by TirVal: of a logsumexp, what is added to the largest value */
 
     /* the current vector */
     int     k;
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
+    LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory */
     Mask    mask;
     LirVal *row;                      /* by TirVal, for vector k in this phase */
     LirVal *kept;                     /* [load * per + k]: packed row values */
@@ -63,15 +72,22 @@ typedef struct Low {
     LirVal  acc_base[ROW_MAX_MEM];    /* i64 address of this lane's vector 0 in the block's partial row */
 
     /* shared memory layout, in bytes */
+    bool     inboxes;                 /* a cluster's exchanges are counted in inboxes, one each, instead of met at barriers */
     uint32_t smem, red_base, red_slot, async_base, async_stage, wkeep_base, keep_base, fold_base;
     int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
     LirVal   slot;                    /* i32 byte offset of the current stage */
 } Low;
 
+#define LOW_LOG2E 1.4426950408889634
+
+/* Is the row walked in a loop, so that running reductions are variables? */
+static inline bool low_loops(const Low *w) { return (w->s->len == LEN_ANY && !w->s->split) || w->s->unroll; }
+
 /* low_value.c: values */
 LirVal low_scalar(Low *w, TirVal v);
 LirVal low_row(Low *w, TirVal v);
+LirVal low_scalar_raw(Low *w, TirVal v);
 void   low_scalars_of_phase(Low *w, int p);
 LirVal low_guard(Low *w, TirVal v);            /* bool: active and every enclosing if; 0 when always */
 LirVal low_and(Low *w, LirVal a, LirVal b);    /* either may be 0 */
@@ -79,6 +95,8 @@ LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c);
 
 /* low_addr.c: places and masks */
 void   low_mask(Low *w);                       /* sets w->mask for vector k */
+LirVal low_mask_full(Low *w);                  /* bool, of a MASK_PART: all elements are inside */
+LirVal low_mask_some(Low *w);                  /* bool: some are */
 LirVal low_position(Low *w);                   /* i32 position in the row of the first element of vector k (may be < 0 when shifted) */
 LirVal low_base(Low *w, const TirOp *o, const RowMem *m);   /* i64 address of this lane's vector 0, or of the scalar */
 LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes);
@@ -91,13 +109,39 @@ LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
 void   low_plan_smem(Low *w);
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
+int    low_first_part(const Low *w);           /* vectors of a row in the first of two groups of copies */
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 
 /* low_reduce.c: along the row */
-LirVal low_red_variable(Low *w, const Red *r);  /* new variable holding the reduction's identity */
-void   low_red_merge(Low *w, const Red *r, LirVal into, LirVal from);   /* variables: into = into (+, max, min) from */
+void   low_red_open(Low *w, Red *r);            /* new variables holding the reduction's identity, for a loop over the row */
+void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
 void   low_red_update(Low *w, Red *r);
 void   low_red_finish(Low *w, Red *r, uint32_t n);
+void   low_inboxes(Low *w);                     /* opens one for each exchange of a one-shot cluster */
+typedef struct Partial { LirVal v[2]; } Partial;       /* the words of a reduction's partial result: one, but a pair of logsumexp has two */
+uint32_t low_red_words(const Red *r);
+Partial low_red_none(Low *w, const Red *r);             /* of no elements */
+Partial low_red_join(Low *w, const Red *r, Partial a, Partial b);
+Partial low_red_across(Low *w, const Red *r, Partial t, int lanes);   /* the lanes of a warp together */
+void   low_red_deliver(Low *w, const Red *r, Partial t);               /* the value that the tile IR's reduction has */
+
+/* low_parts.c: rows over blocks that do not meet */
+int32_t low_tile(const Low *w);                /* elements of a row that a block takes under split=1 */
+int32_t low_slack(const Low *w);               /* by which a row may begin before its first tile's vectors */
+LirVal  low_tiles(Low *w);                     /* i32 tiles of a row */
+uint32_t low_part_words(Low *w);               /* of a tile's reductions in the workspace */
+void    low_parts_store(Low *w, const Red *r, const Partial *t, uint32_t n);
+LirFn  *low_parts_second(Low *w, const char *symbol);
+
+/* low_lse.c: pairs (largest, sum) */
+LirVal low_butterfly(Low *w, LirVal v, int o);   /* low_reduce.c: of the lane whose number is this one's xor o */
+void   low_lse_open(Low *w, LirVal *m, LirVal *s);
+void   low_lse_update(Low *w, LirVal m, LirVal s, LirVal x);
+void   low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2);
+void   low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2);
+void   low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *om, LirVal *os);
+void   low_lse_across(Low *w, LirVal *m, LirVal *s, int lanes);
+LirVal low_lse_rest(Low *w, LirVal m, LirVal s);
 
 /* low_acc.c: across instances */
 void   low_acc_begin(Low *w);
@@ -109,7 +153,12 @@ LirFn *low_acc_second(Low *w, const char *symbol);
 void   low_conds(Low *w);                      /* what must hold at launch */
 
 /* low_row.c */
+void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an operation without result: structure, waits */
+LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while var < end; the turn's value of var */
+void   low_loop_end(Low *w, LirVal var, LirVal at, LirVal step);
 LirVal low_ci(Low *w, int64_t v);              /* i32 constant */
 void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
+uint32_t low_reductions(Low *w, int p, Red *r);                        /* those of phase p, at most LOW_MAX_RED */
+void   low_scalar_stores(Low *w);
 
 #endif

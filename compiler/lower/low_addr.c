@@ -21,13 +21,13 @@ static LirVal stride(Low *w, uint16_t tensor, uint16_t dim)
 /* First element of this lane's vector 0, in elements of the row; shifted rows count from the boundary before the row. */
 static LirVal lane_first(Low *w)
 {
-    LirVal e = lir_op2(w->fn, LIR_MUL, w->lane, low_ci(w, w->s->vec));
+    LirVal e = lir_op2(w->fn, LIR_MUL, w->at, low_ci(w, w->s->vec));
     return w->shift ? lir_op2(w->fn, LIR_SUB, e, w->shift) : e;
 }
 
 LirVal low_position(Low *w)
 {
-    LirVal e = lir_op2(w->fn, LIR_ADD, lane_first(w), low_ci(w, (int64_t)w->k * w->s->lanes * w->s->vec));
+    LirVal e = lir_op2(w->fn, LIR_ADD, lane_first(w), low_ci(w, (int64_t)w->k * w->lanes * w->s->vec));
     return w->turn ? lir_op2(w->fn, LIR_ADD, e, w->turn) : e;
 }
 
@@ -40,11 +40,13 @@ static bool rowlen_const(const Low *w, int64_t *n)
 /* Is vector k inside the row for every lane, whatever the shift? */
 static bool surely_inside(const Low *w)
 {
-    int64_t n, block = (int64_t)w->s->lanes * w->s->vec;
+    int64_t n, block = (int64_t)w->lanes * w->s->vec;
+    if (w->turn_k)
+        return rowlen_const(w, &n) && n == block * w->s->per;
     if (!rowlen_const(w, &n))
         return false;
     if (w->s->split)
-        return n % (block * w->s->per) == 0;
+        return w->s->align == ALIGN_VEC && n % (block * w->s->per) == 0;
     if (w->s->align == ALIGN_SHIFT)
         return w->k > 0 && (w->k + 1) * block <= n;
     return (w->k + 1) * block <= n;
@@ -64,6 +66,20 @@ void low_mask(Low *w)
     LirVal hi = lir_op2(w->fn, LIR_SUB, w->rowlen, e);
     LirVal lo = w->shift && w->k == 0 ? lir_op1(w->fn, LIR_NEG, e) : low_ci(w, 0);
     w->mask = (Mask){MASK_PART, 0, lo, hi};
+}
+
+/* bool: vector k lies inside the row with all its elements. */
+LirVal low_mask_full(Low *w)
+{
+    LirVal lo = lir_op2(w->fn, LIR_LE, w->mask.lo, low_ci(w, 0)), hi = lir_op2(w->fn, LIR_GE, w->mask.hi, low_ci(w, w->s->vec));
+    return lir_op2(w->fn, LIR_AND, lo, hi);
+}
+
+/* bool: with some of them. */
+LirVal low_mask_some(Low *w)
+{
+    LirVal lo = lir_op2(w->fn, LIR_LT, w->mask.lo, low_ci(w, w->s->vec)), hi = lir_op2(w->fn, LIR_GT, w->mask.hi, low_ci(w, 0));
+    return lir_op2(w->fn, LIR_AND, lo, hi);
 }
 
 static LirVal index_elements(Low *w, const TirOp *o, uint32_t dim)
@@ -103,7 +119,7 @@ LirVal low_base(Low *w, const TirOp *o, const RowMem *m)
 
 LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes)
 {
-    int64_t k_bytes = (int64_t)w->k * w->s->lanes * w->s->vec * bytes;
+    int64_t k_bytes = (int64_t)w->k * w->lanes * w->s->vec * bytes;
     if (w->s->align == ALIGN_SCALAR && m) {
         LirVal e = low_mul_i64(w, low_position(w), (int64_t)m->step * bytes);
         return lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, e, stride(w, m->tensor, (uint16_t)m->row_dim)));
@@ -139,10 +155,18 @@ LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard
     LirVal addr = low_vec_addr(w, base, m, bytes), zero = low_ci(w, 0);
     LirOp o = {.op = LIR_LDG, .dt = dt, .lanes = (uint8_t)w->s->vec, .ref = (int16_t)m->tensor, .flags = load_flags(w, m),
                .a = {addr}, .imm.i = low_align(w, m, bytes), .sp = w->tir->ops[m->op].sp};
-    if (w->mask.kind == MASK_PART) {
+    bool window = w->s->align == ALIGN_SHIFT && !m->inst && w->s->vec > 1;
+    if (window || w->mask.kind == MASK_PART) {
+        LirVal lo = w->mask.lo, hi = w->mask.hi;
+        if (window) {                       /* an operand that rows meet at any of its elements: told all that lies around the vector */
+            LirVal e = low_position(w);
+            o.flags |= LIR_F_WINDOW;
+            lo = lir_op1(w->fn, LIR_NEG, e);
+            hi = lir_op2(w->fn, LIR_SUB, w->rowlen, e);
+        }
         o.op = LIR_LDGM;
-        o.a[1] = w->mask.lo;
-        o.a[2] = guard ? lir_op3(w->fn, LIR_SELECT, guard, w->mask.hi, zero) : w->mask.hi;
+        o.a[1] = lo;
+        o.a[2] = guard ? lir_op3(w->fn, LIR_SELECT, guard, hi, zero) : hi;
     } else if (w->mask.kind == MASK_WHOLE || guard) {
         o.op = LIR_LDGP;
         o.a[1] = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);

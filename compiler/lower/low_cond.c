@@ -10,7 +10,7 @@ static void cond(Low *w, LowCondKind kind, uint16_t a, uint16_t b, int64_t value
 static void length_conds(Low *w)
 {
     const Sched *s = w->s;
-    int64_t cap = (int64_t)s->lanes * s->vec * s->per;
+    int64_t cap = (int64_t)w->lanes * s->vec * s->per;
     if (s->len == LEN_EXACT)
         cond(w, LOW_C_ROWLEN_EQ, 0, 0, s->n);
     if (s->len == LEN_CAP)

@@ -34,19 +34,21 @@ static bool is_operand_smem(const Low *w, uint32_t load) { return is_operand(w, 
 void low_plan_smem(Low *w)
 {
     uint32_t threads = w->fn->threads, n = w->rv->nload;
-    uint32_t warps = (uint32_t)(w->s->lanes + 31) / 32, reds = 0;
+    uint32_t warps = (uint32_t)(w->s->lanes + 31) / 32 * (uint32_t)w->s->cluster, reds = 0;
     w->red_bytes = 4;
     for (TirVal v = 1; v < w->tir->nops; v++)
-        if (tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE) {
-            reds++;
+        if (tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE || w->rv->pick[v]) {
+            reds += w->tir->ops[v].op == TIR_LSE ? 2 : 1;
             if (dt_bytes(w->tir->ops[v].dt) == 8 && w->tir->ops[v].op != TIR_ARGMAX)
                 w->red_bytes = 8;
         }
-    if (w->s->lanes > 32 && !w->host) {
+    if ((w->s->lanes > 32 || w->s->cluster > 1) && !w->host) {
         w->red_slot = reds * up(warps, 4) * (uint32_t)w->s->rows * (uint32_t)w->red_bytes;
         w->red_base = 0;
     }
-    w->async_base = up(2 * w->red_slot, 128);
+    w->inboxes = w->s->cluster > 1 && w->s->grid == GRID_ONESHOT && w->rv->last_phase < LIR_MAX_INBOX;
+    w->fn->inbox = up(2 * w->red_slot, 8);
+    w->async_base = up(w->fn->inbox + (w->inboxes ? 8 * (uint32_t)(w->rv->last_phase + 1) : 0), 128);
     w->async_stage = w->s->async == ASYNC_CP ? area(w, n, is_async, threads) : 0;
     w->wkeep_base = up(w->async_base + w->async_stage * (uint32_t)w->s->stages, 128);
     w->keep_base = up(w->wkeep_base + area(w, n, is_operand_smem, (uint32_t)w->s->lanes), 128);
@@ -63,6 +65,8 @@ void low_plan_smem(Low *w)
 static LirVal slot_addr(Low *w, uint32_t base, LirVal index, uint32_t threads, uint32_t bytes)
 {
     LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, bytes));
+    if (w->turn_k)
+        at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)threads * bytes)));
     return lir_op2(w->fn, LIR_ADD, at, low_ci(w, base + (uint32_t)w->k * threads * bytes));
 }
 
@@ -109,11 +113,11 @@ static LirVal base_of(Low *w, uint32_t load)
 static LirVal from_memory(Low *w, uint32_t load)
 {
     const RowMem *m = &w->rv->load[load];
-    LirVal guard = w->rv->guard[m->op] ? low_guard(w, m->op) : 0;
+    LirVal guard = w->rv->guard[m->op] && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }
 
-/* Kept operands are fetched once per block, before the loop over instances. */
+/* Kept operands are fetched once per block, before the loop over instances, or the one instance. */
 void low_wkeep_fill(Low *w)
 {
     for (uint32_t i = 0; i < w->rv->nload; i++) {
@@ -123,7 +127,7 @@ void low_wkeep_fill(Low *w)
             low_mask(w);
             LirVal v = from_memory(w, i);
             if (w->s->wkeep == WKEEP_REG) {
-                v = w->s->grid == GRID_ONESHOT ? lir_op1(w->fn, LIR_OPAQUE, v) : v;   /* or the load sinks to its use */
+                v = w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC ? lir_op1(w->fn, LIR_OPAQUE, v) : v;   /* or the load sinks to its use */
                 w->kept[i * LOW_MAX_PER + (uint32_t)w->k] = v;
                 continue;
             }
@@ -170,24 +174,67 @@ LirVal low_kept_load(Low *w, uint32_t load)
     return v;
 }
 
-/* Starts the copies of one instance (already set by low_set_instance, with its own guard) into the given stage. */
+/* Half of the turns. */
+int low_first_part(const Low *w) { return w->s->align == ALIGN_SHIFT ? 0 : w->s->per / w->s->unroll / 2 * w->s->unroll; }
+
+static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
+{
+    const RowMem *m = &w->rv->load[load];
+    LirVal base = base_of(w, load);
+    low_mask(w);
+    LirVal guard = low_and(w, inside, w->rv->guard[m->op] ? low_guard(w, m->op) : 0), at = async_addr(w, load, slot);
+    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : w->mask.kind == MASK_PART ? low_mask_full(w) : 0, guard);
+    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
+                           .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
+    if (w->mask.kind != MASK_PART)
+        return;
+    /* the ends of a row that begins or ends between vectors */
+    low_mark(w, LIR_IF, low_and(w, low_and(w, lir_op1(w->fn, LIR_NOT, low_mask_full(w)), low_mask_some(w)), guard));
+    sts(w, load, at, low_load_vec(w, base, m, load_dt(w, load), 0));
+    low_mark(w, LIR_END, 0);
+}
+
+static void copy_all(Low *w, LirVal inside, LirVal slot)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (is_async(w, i))
+            copy_vector(w, i, inside, slot);
+}
+
+static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
+
+/* Rows that begin anywhere: a loop, since every vector may be an end. */
+static void copy_in_a_loop(Low *w, LirVal inside, LirVal slot)
+{
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (is_async(w, i)) {               /* what the copies need stands before the loop */
+            base_of(w, i);
+            low_guard(w, w->rv->load[i].op);
+        }
+    LirVal at = low_loop_begin(w, var, low_ci(w, w->s->per));
+    w->turn_k = at;
+    w->turn = lir_op2(w->fn, LIR_MUL, at, low_ci(w, (int64_t)w->lanes * w->s->vec));
+    w->k = 0;
+    copy_all(w, inside, slot);
+    w->turn = w->turn_k = 0;
+    low_loop_end(w, var, at, low_ci(w, 1));
+    commit(w);
+}
+
+/* Starts the copies of one instance (already set by low_set_instance, with its own guard) into the given stage: as one group, or
+ * in a one-shot block a group a vector (or, for a loop, two parts), which are then taken as they come. */
 void low_async_issue(Low *w, LirVal inside, LirVal slot)
 {
-    for (uint32_t i = 0; i < w->rv->nload; i++) {
-        if (!is_async(w, i))
-            continue;
-        const RowMem *m = &w->rv->load[i];
-        int bytes = dt_bytes(load_dt(w, i)), whole = (int)vec_bytes(w, i);
-        LirVal base = base_of(w, i);
-        for (w->k = 0; w->k < w->s->per; w->k++) {
-            low_mask(w);
-            LirVal in = w->mask.kind == MASK_WHOLE ? low_and(w, w->mask.in, inside) : inside;
-            if (!in)
-                in = lir_ci(w->fn, DT_BOOL, 1);
-            lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .a = {async_addr(w, i, slot), low_vec_addr(w, base, m, bytes), in},
-                                   .imm.i = whole, .sp = w->tir->ops[m->op].sp});
-        }
+    if (w->s->align == ALIGN_SHIFT) {
+        copy_in_a_loop(w, inside, slot);
+        return;
+    }
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        copy_all(w, inside, slot);
+        bool part = w->s->unroll ? w->k + 1 == low_first_part(w) : w->s->grid == GRID_ONESHOT;
+        if (part || w->k + 1 == w->s->per)
+            commit(w);
     }
     w->k = 0;
-    lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1});
 }

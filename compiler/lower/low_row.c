@@ -9,7 +9,7 @@
 
 static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
 static LirVal word32(Low *w, LirWordKind k, uint16_t a) { return lir_word(w->fn, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
-static void mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }
+void low_mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }
 
 /* ---- instances ---- */
 
@@ -41,10 +41,10 @@ static LirVal row_shift(Low *w)
     const RowMem *m = w->rv->nload ? &w->rv->load[0] : &w->rv->store[0];
     const TirOp *o = &w->tir->ops[m->op];
     int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
-    LirVal lane = w->lane;
-    w->lane = low_ci(w, 0);
+    LirVal at = w->at;
+    w->at = low_ci(w, 0);
     LirVal base = low_base(w, o, m);
-    w->lane = lane;
+    w->at = at;
     LirVal e = lir_op2(w->fn, LIR_DIV, lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, base, lir_ci(w->fn, DT_I64, w->s->vec * bytes - 1))),
                        low_ci(w, bytes));
     return e;
@@ -66,24 +66,26 @@ void low_set_instance(Low *w, LirVal g, bool may_be_outside)
 
 /* ---- phases ---- */
 
-static uint32_t reductions_of_phase(Low *w, int p, Red *r)
+uint32_t low_reductions(Low *w, int p, Red *r)
 {
     uint32_t n = 0;
     for (TirVal v = 1; v < w->tir->nops; v++) {
         const TirOp *o = &w->tir->ops[v];
-        if (tir_op_kind(o->op) != TIR_K_REDUCE || n == LOW_MAX_RED)
+        if ((tir_op_kind(o->op) != TIR_K_REDUCE && !w->rv->pick[v]) || n == LOW_MAX_RED)
             continue;
-        bool two = o->op == TIR_LSE || o->op == TIR_ARGMAX;
+        bool two = o->op == TIR_ARGMAX;
         int step = p - (w->rv->phase[v] - (two ? 2 : 1));
         if (step < 0 || step > (two ? 1 : 0))
             continue;
         DType dt = o->dt == DT_F16 || o->dt == DT_BF16 ? DT_F32 : o->dt;
-        DType in = w->tir->ops[o->a[0]].dt;
+        DType in = w->rv->pick[v] ? o->dt : w->tir->ops[o->a[0]].dt;
         if (o->op == TIR_ARGMAX)
             dt = step ? DT_I32 : dt_is_float(in) ? DT_F32 : in;
         RedKind kind = o->op == TIR_RMAX ? RED_MAX : o->op == TIR_RMIN ? RED_MIN : RED_SUM;
         if (two)
-            kind = !step ? RED_MAX : o->op == TIR_LSE ? RED_SUM : RED_MIN;
+            kind = !step ? RED_MAX : RED_MIN;
+        if (o->op == TIR_LSE || w->rv->pick[v])
+            kind = w->rv->pick[v] ? RED_PICK : RED_LSE;
         r[n++] = (Red){.op = v, .kind = kind, .step = step, .dt = dt};
     }
     return n;
@@ -118,7 +120,8 @@ static void loads_of_phase(Low *w, int p, const Red *r, uint32_t n, uint8_t *nee
 {
     uint8_t *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
     for (uint32_t i = 0; i < n; i++)
-        mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
+        if (r[i].kind != RED_PICK)
+            mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
     if (p != w->rv->last_phase)
         return;
     for (uint32_t i = 0; i < w->rv->nstore; i++)
@@ -146,20 +149,35 @@ static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, 
     }
 }
 
-/* The `per` vectors from w->turn on: first every load, then the work, so that the loads are in flight together. */
+/* Operands that rows meet at any element are put in place after they have come: rather while the row's lanes wait for each other. */
+static bool fill_late(const Low *w) { return w->s->wkeep != WKEEP_LOAD && w->s->align == ALIGN_SHIFT && w->rv->last_phase > 0; }
+
+static void load_vector(Low *w, const uint8_t *need, LirVal *loaded)
+{
+    low_mask(w);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i])
+            loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
+}
+
+/* The `per` vectors from w->turn on: first every load, then the work, so that the loads are in flight together; or, where
+ * copies are still arriving, each as it comes. */
 static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
+    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
+    for (w->k = 0; w->k < w->s->per && !arriving; w->k++)
+        load_vector(w, need, loaded);
     for (w->k = 0; w->k < w->s->per; w->k++) {
-        low_mask(w);
-        for (uint32_t i = 0; i < w->rv->nload; i++)
-            if (need[i])
-                loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
-    }
-    for (w->k = 0; w->k < w->s->per; w->k++) {
+        if (arriving) {
+            lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->per - 1 - w->k});
+            load_vector(w, need, loaded);
+        }
         low_mask(w);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
+    if (p == 0 && fill_late(w) && p < w->rv->last_phase)
+        low_wkeep_fill(w);
     w->k = 0;
 }
 
@@ -167,25 +185,25 @@ static LirVal row_end(Low *w) { return w->shift ? lir_op2(w->fn, LIR_ADD, w->row
 
 enum { BLOCK_TURNS = 128 };   /* turns whose sums are added up before they join the total: f32 sums of long rows stay accurate */
 
-static LirVal loop_begin(Low *w, LirVal var, LirVal end)
+LirVal low_loop_begin(Low *w, LirVal var, LirVal end)
 {
-    mark(w, LIR_LOOP, 0);
+    low_mark(w, LIR_LOOP, 0);
     LirVal at = lir_op1(w->fn, LIR_GET, var);
-    mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, at, end));
+    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, at, end));
     return at;
 }
 
-static void loop_end(Low *w, LirVal var, LirVal at, LirVal step)
+void low_loop_end(Low *w, LirVal var, LirVal at, LirVal step)
 {
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, at, step));
-    mark(w, LIR_END, 0);
+    low_mark(w, LIR_END, 0);
 }
 
 static void row_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal var, LirVal end)
 {
-    w->turn = loop_begin(w, var, end);
+    w->turn = low_loop_begin(w, var, end);
     vectors(w, p, r, n, need);
-    loop_end(w, var, w->turn, low_ci(w, (int64_t)w->s->lanes * w->s->vec * w->s->per));
+    low_loop_end(w, var, w->turn, low_ci(w, (int64_t)w->lanes * w->s->vec * w->s->per));
     w->turn = 0;
 }
 
@@ -196,37 +214,92 @@ static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         row_turns(w, p, r, n, need, var, end);
         return;
     }
-    LirVal total[LOW_MAX_RED][LOW_MAX_PER];
+    Red total[LOW_MAX_RED];
     for (uint32_t i = 0; i < n; i++) {
         r[i].nacc = (uint32_t)w->s->per;
-        for (int k = 0; k < w->s->per; k++)
-            total[i][k] = low_red_variable(w, &r[i]);
+        total[i] = r[i];
+        low_red_open(w, &total[i]);
     }
-    LirVal block = low_ci(w, (int64_t)BLOCK_TURNS * w->s->lanes * w->s->vec * w->s->per), outer = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    LirVal at = loop_begin(w, outer, end);
+    LirVal block = low_ci(w, (int64_t)BLOCK_TURNS * w->lanes * w->s->vec * w->s->per), outer = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    LirVal at = low_loop_begin(w, outer, end);
     for (uint32_t i = 0; i < n; i++)
-        for (int k = 0; k < w->s->per; k++)
-            r[i].acc[k] = low_red_variable(w, &r[i]);
+        low_red_open(w, &r[i]);
     row_turns(w, p, r, n, need, var, lir_op2(w->fn, LIR_MIN, end, lir_op2(w->fn, LIR_ADD, at, block)));
     for (uint32_t i = 0; i < n; i++)
-        for (int k = 0; k < w->s->per; k++)
-            low_red_merge(w, &r[i], total[i][k], r[i].acc[k]);
-    loop_end(w, outer, at, block);
+        low_red_merge(w, &total[i], &r[i]);
+    low_loop_end(w, outer, at, block);
     for (uint32_t i = 0; i < n; i++)
-        for (int k = 0; k < w->s->per; k++)
-            r[i].acc[k] = total[i][k];
+        r[i] = total[i];
+}
+
+static void kept_vector(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i])
+            loaded[i] = low_kept_load(w, i);
+    one_vector(w, p, r, n, loaded, need);
+}
+
+/* Turns from..to over a row in shared memory.  A lane past the row's end sits out, so that nothing else is masked. */
+static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, int from, int to)
+{
+    if (from == to)
+        return;
+    LirVal *loaded = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM), var = lir_op1(w->fn, LIR_VAR, low_ci(w, from));
+    w->turn_k = low_loop_begin(w, var, low_ci(w, to));
+    w->turn = lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)w->lanes * w->s->vec));
+    for (w->k = 0; w->k < w->s->unroll; w->k++) {
+        low_mask(w);
+        Mask m = w->mask;
+        if (m.kind != MASK_FULL)
+            low_mark(w, LIR_IF, m.kind == MASK_WHOLE ? m.in : low_mask_full(w));
+        w->mask = (Mask){MASK_FULL, 0, 0, 0};
+        kept_vector(w, p, r, n, need, loaded);
+        if (m.kind == MASK_PART) {           /* the row's ends */
+            low_mark(w, LIR_ELSE, 0);
+            w->mask = m;
+            low_mark(w, LIR_IF, low_mask_some(w));
+            kept_vector(w, p, r, n, need, loaded);
+            low_mark(w, LIR_END, 0);
+        }
+        if (m.kind != MASK_FULL)
+            low_mark(w, LIR_END, 0);
+    }
+    w->k = 0;
+    LirVal at = w->turn_k;
+    w->turn = w->turn_k = 0;
+    low_loop_end(w, var, at, low_ci(w, w->s->unroll));
+}
+
+static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+{
+    bool arriving = w->s->async == ASYNC_CP && p == 0;
+    int part = arriving ? low_first_part(w) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        r[i].nacc = (uint32_t)w->s->unroll;
+        low_red_open(w, &r[i]);
+    }
+    if (part) {
+        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 1});
+        smem_turns(w, p, r, n, need, 0, part);
+    }
+    if (arriving)
+        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
+    smem_turns(w, p, r, n, need, part, w->s->per);
 }
 
 static void phase(Low *w, int p)
 {
     Red r[LOW_MAX_RED];
     uint8_t need[ROW_MAX_MEM] = {0};
-    uint32_t n = reductions_of_phase(w, p, r);
+    uint32_t n = low_reductions(w, p, r);
     low_scalars_of_phase(w, p);
     bases_of_phase(w, p);
     loads_of_phase(w, p, r, n, need);
     if (w->s->len == LEN_ANY && !w->s->split)
         row_loop(w, p, r, n, need);
+    else if (w->s->unroll)
+        smem_loop(w, p, r, n, need);
     else
         vectors(w, p, r, n, need);
     low_red_finish(w, r, n);
@@ -234,16 +307,21 @@ static void phase(Low *w, int p)
 
 /* ---- one instance ---- */
 
-static void scalar_stores(Low *w)
+/* Stores and integer sums of an instance's scalars: by its first lane, in the block of its first columns. */
+void low_scalar_stores(Low *w)
 {
+    LirVal first = w->lanes > 1 ? lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0)) : 0;
+    if (w->s->split && w->turn)
+        first = low_and(w, first, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)));
     for (TirVal v = 1; v < w->tir->nops; v++) {
         const TirOp *o = &w->tir->ops[v];
-        if (o->op != TIR_STORE || w->rv->is_row[o->a[0]])
+        if ((o->op != TIR_STORE && o->op != TIR_ACC) || w->rv->is_row[v])
             continue;
-        LirVal first = w->s->lanes > 1 ? lir_op2(w->fn, LIR_EQ, w->lane, low_ci(w, 0)) : 0;
         LirVal guard = low_and(w, low_guard(w, v), first);
         LirVal x = lir_cast(w->fn, w->tir->tensors[o->ref].dt, low_scalar(w, o->a[0]));
-        LirOp st = {.op = guard ? LIR_STGP : LIR_STG, .ref = (int16_t)o->ref, .a = {low_base(w, o, NULL), x, guard},
+        if (o->op == TIR_ACC && !guard)
+            guard = lir_ci(w->fn, DT_BOOL, 1);
+        LirOp st = {.op = o->op == TIR_ACC ? LIR_ATOM : guard ? LIR_STGP : LIR_STG, .ref = (int16_t)o->ref, .a = {low_base(w, o, NULL), x, guard},
                     .imm.i = dt_bytes(w->tir->tensors[o->ref].dt), .sp = o->sp};
         lir_add(w->fn, st);
     }
@@ -253,31 +331,38 @@ static void instance(Low *w)
 {
     for (int p = 0; p <= w->rv->last_phase; p++)
         phase(w, p);
+    if (w->parts)
+        return;                             /* to the second launch */
     low_scalars_of_phase(w, w->rv->last_phase + 1);
-    scalar_stores(w);
+    low_scalar_stores(w);
 }
 
 /* ---- the grid ---- */
 
 static void oneshot(Low *w)
 {
-    LirVal g = sreg(w, LIR_CTAID);
+    LirVal g = w->block;
     if (w->s->split) {
-        int64_t tile = (int64_t)w->s->lanes * w->s->vec * w->s->per;
-        LirVal n = lir_op2(w->fn, LIR_DIV, lir_op2(w->fn, LIR_ADD, w->rowlen, low_ci(w, tile - 1)), low_ci(w, tile));
-        w->turn = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, g, n), low_ci(w, tile));
+        LirVal n = low_tiles(w);
+        w->turn = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, g, n), low_ci(w, low_tile(w)));
         g = lir_op2(w->fn, LIR_DIV, g, n);
     }
     if (w->s->rows > 1)
         g = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp);
     low_set_instance(w, g, w->s->rows > 1);
+    if (w->s->wkeep != WKEEP_LOAD && !fill_late(w))
+        low_wkeep_fill(w);
+    if (w->s->async == ASYNC_CP) {
+        w->slot = low_ci(w, 0);
+        low_async_issue(w, w->active, w->slot);
+    }
     instance(w);
 }
 
 /* First row group and step of this block: interleaved over blocks on a GPU, a contiguous range on the host. */
 static void walk(Low *w, LirVal *first, LirVal *end, LirVal *step)
 {
-    LirVal block = sreg(w, LIR_CTAID), blocks = sreg(w, LIR_NCTAID);
+    LirVal block = w->block, blocks = w->blocks;
     *step = lir_op2(w->fn, LIR_MUL, blocks, low_ci(w, w->s->rows));
     *first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, w->s->rows));
     *end = w->ninst;
@@ -316,7 +401,7 @@ static void find_scalars_ahead(Low *w, Ahead *h)
     *h = (Ahead){.distance = w->s->stages > 1 ? w->s->stages - 1 : 1};
     for (TirVal v = 1; v < w->tir->nops && !w->host; v++) {
         const TirOp *o = &w->tir->ops[v];
-        bool scalar = o->op == TIR_LOAD && !w->rv->is_row[v] && w->rv->is_inst[v] && !w->rv->guard[v];
+        bool scalar = o->op == TIR_LOAD && !w->rv->pick[v] && !w->rv->is_row[v] && w->rv->is_inst[v] && !w->rv->guard[v];
         if (scalar && plain_place(w, o) && h->n < MAX_SCALARS)
             h->load[h->n++] = v;
     }
@@ -380,9 +465,9 @@ static void persistent(Low *w)
     if (async)
         slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     fetch_first(w, &h, first, end, step);
-    mark(w, LIR_LOOP, 0);
+    low_mark(w, LIR_LOOP, 0);
     LirVal base = lir_op1(w->fn, LIR_GET, var);
-    mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
+    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
     w->events = 0;
     if (async)
         w->slot = lir_op1(w->fn, LIR_GET, slot);
@@ -393,7 +478,7 @@ static void persistent(Low *w)
     if (w->toggle && w->events & 1)
         lir_set(w->fn, w->toggle, lir_op2(w->fn, LIR_SUB, low_ci(w, w->red_slot), lir_op1(w->fn, LIR_GET, w->toggle)));
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, base, step));
-    mark(w, LIR_END, 0);
+    low_mark(w, LIR_END, 0);
 }
 
 /* ---- the whole ---- */
@@ -421,23 +506,38 @@ static void begin(Low *w, const char *symbol)
     w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->row = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->red_rest = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
     w->kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
     low_plan_smem(w);
     w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
     w->lane = s->rows > 1 ? lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, s->lanes)) : w->tid;
     w->grp = s->rows > 1 ? lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, s->lanes)) : low_ci(w, 0);
+    w->at = w->lane;
+    w->lanes = s->lanes * s->cluster;
+    w->block = sreg(w, LIR_CTAID);
+    w->blocks = sreg(w, LIR_NCTAID);
+    if (s->cluster > 1) {
+        w->at = lir_op2(w->fn, LIR_ADD, w->lane, lir_op2(w->fn, LIR_MUL, sreg(w, LIR_CTARANK), low_ci(w, s->lanes)));
+        w->block = lir_op2(w->fn, LIR_DIV, w->block, low_ci(w, s->cluster));
+        w->blocks = lir_op2(w->fn, LIR_DIV, w->blocks, low_ci(w, s->cluster));
+    }
+    w->parts = s->split && low_part_words(w);
     w->rowlen = s->len == LEN_EXACT ? low_ci(w, s->n) : word32(w, LIR_W_ROWLEN, 0);
     w->ninst = word32(w, LIR_W_INST, 0);
 }
 
 static void body(Low *w)
 {
+    low_inboxes(w);
+    if (w->s->cluster > 1)                  /* waited for before the first word goes to another block */
+        lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
+    w->joined = w->s->grid == GRID_PERSISTENT;
     if (w->s->pdl) {
-        mark(w, LIR_PDLGO, 0);
-        mark(w, LIR_PDLWAIT, 0);
+        low_mark(w, LIR_PDLGO, 0);
+        low_mark(w, LIR_PDLWAIT, 0);
     }
-    if (w->s->wkeep != WKEEP_LOAD)
+    if (w->s->wkeep != WKEEP_LOAD && w->s->grid == GRID_PERSISTENT)
         low_wkeep_fill(w);
     low_acc_begin(w);
     if (w->s->grid == GRID_PERSISTENT && w->red_slot)
@@ -455,13 +555,14 @@ static void describe(Low *w)
     const Sched *s = w->s;
     LowLaunch *l = &k->launch[k->nlaunch++];
     *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows, .per2 = s->split ? s->lanes * s->vec * s->per : 0, .ctas = s->ctas ? s->ctas : 1};
+                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .slack = s->split ? low_slack(w) : 0};
     for (uint32_t i = 0; i < w->rv->npars; i++)
         k->inst_ext[k->ninst++] = w->tir->pars[w->rv->first_par + i].ext;
     for (uint32_t i = 0; i < w->rv->npromoted; i++)
         k->inst_ext[k->ninst++] = w->tir->axes[w->rv->promoted[i]].ext;
     k->row_ext = row_view_ext(w->rv);
-    k->work_bytes = (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
+    k->work_by_column = !w->parts;
+    k->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
 }
 
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
@@ -475,6 +576,8 @@ LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char 
     body(&w);
     describe(&w);
     low_conds(&w);
+    if (w.parts)
+        low_parts_second(&w, arena_strf(a, "%s_1", symbol));
     if (w.rv->nacc)
         low_acc_second(&w, arena_strf(a, "%s_1", symbol));
     return w.out;

@@ -90,9 +90,18 @@ static LirVal coordinate(Low *w, const TirOp *o)
     return 0;
 }
 
+/* logsumexp(x) - y, exact to the size of the difference: see low_lse.c. */
+static LirVal lse_minus(Low *w, const TirOp *o)
+{
+    LirVal d = lir_op2(w->fn, LIR_SUB, w->red_value[o->a[0]], low_scalar(w, o->a[1]));
+    return lir_op2(w->fn, LIR_ADD, d, w->red_rest[o->a[0]]);
+}
+
 static LirVal emit_scalar(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
+    if (o->op == TIR_SUB && o->dt == DT_F32 && w->tir->ops[o->a[0]].op == TIR_LSE && w->red_rest[o->a[0]])
+        return lse_minus(w, o);
     switch (o->op) {
     case TIR_CONST:  return constant(w, o);
     case TIR_PARAM:  return lir_word(w->fn, o->dt, (LirWord){LIR_W_SCALAR, o->ref, 0});
@@ -101,11 +110,17 @@ static LirVal emit_scalar(Low *w, TirVal v)
     case TIR_IOTA:   return lir_cast(w->fn, o->dt, coordinate(w, o));
     case TIR_CAST:   return lir_cast(w->fn, o->dt, low_scalar(w, o->a[0]));
     case TIR_LOAD:   return scalar_load(w, v);
-    default:
-        return low_arith(w, o->op, o->dt, low_scalar(w, o->a[0]), o->a[1] ? low_scalar(w, o->a[1]) : 0,
-                         o->a[2] ? low_scalar(w, o->a[2]) : 0);
+    default: {
+        LirVal r = low_arith(w, o->op, o->dt, low_scalar(w, o->a[0]), o->a[1] ? low_scalar(w, o->a[1]) : 0, o->a[2] ? low_scalar(w, o->a[2]) : 0);
+        if (o->dt == DT_F32 && (o->op == TIR_ADD || o->op == TIR_SUB || o->op == TIR_MUL))
+            w->fn->ops[r].flags |= LIR_F_EXACT;      /* few and far from the memory: they round one by one, as the spec has them */
+        return r;
+    }
     }
 }
+
+/* What one lane reads, before it is given to all. */
+LirVal low_scalar_raw(Low *w, TirVal v) { return scalar_load(w, v); }
 
 LirVal low_scalar(Low *w, TirVal v)
 {
@@ -126,9 +141,50 @@ void low_scalars_of_phase(Low *w, int p)
     }
 }
 
+static bool is_place(const Low *w, TirVal v)     /* iota along the row, as i32 */
+{
+    const TirOp *o = &w->tir->ops[v];
+    return o->op == TIR_CAST && o->dt == DT_I32 && w->rv->is_row[v] && w->tir->ops[o->a[0]].op == TIR_IOTA;
+}
+
+/* i32(iota(N)) == i32(t) ? a : b with scalars t and a: one element at most, so not a comparison for each. 0: another select. */
+static LirVal one_element(Low *w, const TirOp *o)
+{
+    const TirOp *eq = &w->tir->ops[o->a[0]];
+    if (w->host || eq->op != TIR_EQ || w->s->vec == 1 || w->rv->is_row[o->a[1]] || !w->rv->is_row[o->a[2]])
+        return 0;
+    TirVal t = is_place(w, eq->a[0]) ? eq->a[1] : is_place(w, eq->a[1]) ? eq->a[0] : 0;
+    if (!t || w->rv->is_row[t] || w->tir->ops[t].dt != DT_I32)
+        return 0;
+    LirVal at = lir_op2(w->fn, LIR_SUB, low_scalar(w, t), low_position(w)), b = lir_splat(w->fn, low_row(w, o->a[2]), w->s->vec);
+    return lir_add(w->fn, (LirOp){.op = LIR_INSERT, .dt = o->dt, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {b, low_scalar(w, o->a[1]), at}, .sp = o->sp});
+}
+
+/* exp(x - s - ..) with scalars s, for 16-bit results that no reduction sums in f32: 2**(x*log2(e) - c), one fma. 0: another exp. */
+static LirVal exp_shifted(Low *w, TirVal v)
+{
+    const TirOp *o = &w->tir->ops[v];
+    TirVal x = o->a[0];
+    LirVal by = 0;
+    if (w->host || w->fn->precise || w->rv->summed[v] || o->dt != DT_F32)
+        return 0;
+    for (; w->tir->ops[x].op == TIR_SUB && w->rv->is_row[w->tir->ops[x].a[0]] && !w->rv->is_row[w->tir->ops[x].a[1]]; x = w->tir->ops[x].a[0]) {
+        LirVal s = low_scalar(w, w->tir->ops[x].a[1]);
+        by = by ? lir_op2(w->fn, LIR_ADD, by, s) : s;
+    }
+    if (!by || !w->rv->is_row[x])
+        return 0;
+    LirVal log2e = lir_cf(w->fn, DT_F32, 1, LOW_LOG2E), c = lir_op1(w->fn, LIR_NEG, lir_op2(w->fn, LIR_MUL, by, log2e));
+    LirVal e = lir_splat(w->fn, low_row(w, x), w->s->vec), k = lir_splat(w->fn, log2e, w->s->vec);
+    return lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, e, k, lir_splat(w->fn, c, w->s->vec)));
+}
+
 static LirVal emit_row(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
+    LirVal special = o->op == TIR_SELECT ? one_element(w, o) : o->op == TIR_EXP ? exp_shifted(w, v) : 0;
+    if (special)
+        return special;
     switch (o->op) {
     case TIR_LOAD:
         for (uint32_t i = 0; i < w->rv->nload; i++)

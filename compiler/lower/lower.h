@@ -26,13 +26,14 @@ typedef enum LowGridKind {
     LOW_G_GROUPS,         /* ceil(instances / per) blocks */
     LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks; host: min(.., ctas) */
     LOW_G_COLUMNS,        /* ceil(row length / per) blocks (the second stage of cross-row sums) */
-    LOW_G_GROUPS_COLUMNS  /* ceil(instances / per) * ceil(row length / per2) blocks, columns fastest */
+    LOW_G_GROUPS_COLUMNS  /* ceil(instances / per) * ceil((row length + slack) / per2) blocks, columns fastest */
 } LowGridKind;
 
 typedef struct LowLaunch {
     LirFn  *fn;
     uint8_t grid;               /* LowGridKind */
     int32_t per, per2, ctas;
+    int32_t slack;              /* elements by which a row may begin before its first column tile's vectors */
 } LowLaunch;
 
 typedef struct LowKernel {
@@ -41,8 +42,9 @@ typedef struct LowKernel {
     /* instance extents (pars, then promoted tile axes; INST is their product, PAREXT counts through them) and the row's */
     TirExt    inst_ext[8]; uint32_t ninst;
     TirExt    row_ext;
-    /* workspace in bytes = blocks of launch 0 * row length * work_bytes, rounded up to 256 (0: none) */
+    /* workspace in bytes = blocks of launch 0 * work_bytes (* row length, where it is by column), rounded up to 256 (0: none) */
     int32_t   work_bytes;
+    bool      work_by_column;
 } LowKernel;
 
 /* NULL with a DIAG_LIMIT when the kernel has no row form on this target. `symbol` names the launches (suffix _1 for the second). */

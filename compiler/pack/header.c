@@ -4,21 +4,14 @@
  * In: a pack as pack_finish() wrote it.  Out: text that includes only liger.h, compiles as C11 and C++, and depends on nothing
  * but the pack's declarations.
  */
-#include "pack.h"
+#include "pack_view.h"
 
 #include <ctype.h>
 #include <string.h>
 
-typedef struct Header {
-    const LgkHeader *head;
-#define X(e, type) const type *t_##e;
-    LGK_TABLES(X)
-#undef X
-    Buf *out;
-    const char *op;
-} Header;
+typedef struct Header { PackView v; Buf *out; const char *op; } Header;
 
-static const char *text(const Header *h, LgkStr s) { return h->t_STRINGS + s; }
+static const char *text(const Header *h, LgkStr s) { return pack_view_str(&h->v, s); }
 
 static void put_upper(Buf *b, const char *s)
 {
@@ -38,43 +31,13 @@ static void put_comment(Buf *b, const char *s)
             buf_put(b, *s == '\n' ? " " : s, 1);
 }
 
-static int affine_terms(const LgkExtent *e)
-{
-    int n = e->c != 0;
-    for (int i = 0; i < LGK_MAX_DIMS; i++)
-        n += e->k[i] != 0;
-    return n;
-}
-
-static void put_extent(const Header *h, const LgkKernel *k, const LgkExtent *e)
-{
-    int terms = 0;
-    bool group = e->den != 1 && affine_terms(e) > 1;
-    if (group)
-        buf_puts(h->out, "(");
-    for (uint32_t i = 0; i < k->dims.count; i++) {
-        if (!e->k[i])
-            continue;
-        buf_puts(h->out, e->k[i] < 0 ? "-" : terms ? "+" : "");
-        if (e->k[i] != 1 && e->k[i] != -1)
-            buf_printf(h->out, "%lld*", (long long)(e->k[i] < 0 ? -e->k[i] : e->k[i]));
-        buf_puts(h->out, text(h, h->t_NAMES[k->dims.first + i].name));
-        terms++;
-    }
-    if (e->c || !terms)
-        buf_printf(h->out, terms ? "%+lld" : "%lld", (long long)e->c);
-    buf_puts(h->out, group ? ")" : "");
-    if (e->den != 1)
-        buf_printf(h->out, "/%lld", (long long)e->den);
-}
-
 /* ---- options ---- */
 
 static bool seen_option(const Header *h, const LgkKernel *k, LgkStr name)
 {
-    for (const LgkKernel *j = h->t_KERNELS; j < k; j++)
+    for (const LgkKernel *j = h->v.t_KERNELS; j < k; j++)
         for (uint32_t i = 0; !strcmp(text(h, j->op), h->op) && i < j->options.count; i++)
-            if (!strcmp(text(h, h->t_OPTIONS[j->options.first + i].name), text(h, name)))
+            if (!strcmp(text(h, h->v.t_OPTIONS[j->options.first + i].name), text(h, name)))
                 return true;
     return false;
 }
@@ -88,7 +51,7 @@ static void put_option(const Header *h, const LgkOption *o)
         buf_puts(h->out, "_");
         put_upper(h->out, text(h, o->name));
         buf_puts(h->out, "_");
-        put_upper(h->out, text(h, h->t_CHOICES[o->choices.first + c].name));
+        put_upper(h->out, text(h, h->v.t_CHOICES[o->choices.first + c].name));
         buf_printf(h->out, " = %u%s\n", (unsigned)c, c + 1 < o->choices.count ? "," : "");
     }
     buf_printf(h->out, "} lgr_%s_%s;\n\n", h->op, text(h, o->name));
@@ -97,7 +60,7 @@ static void put_option(const Header *h, const LgkOption *o)
 static void put_options(const Header *h, const LgkKernel *k)
 {
     for (uint32_t i = 0; i < k->options.count; i++) {
-        const LgkOption *o = &h->t_OPTIONS[k->options.first + i];
+        const LgkOption *o = &h->v.t_OPTIONS[k->options.first + i];
         if (!seen_option(h, k, o->name))
             put_option(h, o);
     }
@@ -107,19 +70,12 @@ static void put_options(const Header *h, const LgkKernel *k)
 
 static void put_tensor_doc(const Header *h, const LgkKernel *k, const LgkTensor *t)
 {
-    static const char *const mode[] = {"in", "out", "inout"}, *const dtype[] = {"", "bool", "i8", "u8", "i32", "i64", "f16", "bf16", "f32", "f64"};
-    buf_printf(h->out, " *   %-5s %-8s ", mode[t->mode], text(h, t->name));
-    buf_puts(h->out, t->type >= 0 ? text(h, h->t_TYPES[k->types.first + (uint32_t)t->type].name) : dtype[t->dtype]);
-    buf_puts(h->out, "[");
-    for (uint32_t d = 0; d < t->rank; d++) {
-        buf_puts(h->out, d ? ", " : "");
-        put_extent(h, k, &h->t_EXTENTS[t->extents + d]);
-    }
-    buf_puts(h->out, "]");
+    buf_printf(h->out, " *   %-5s %-8s ", pack_view_mode(t), text(h, t->name));
+    pack_put_shape(&h->v, k, t, h->out);
     if (t->optional)
         buf_puts(h->out, "; NULL where the options leave it out");
     if (t->over >= 0)
-        buf_printf(h->out, "; may lie over %s", text(h, h->t_TENSORS[k->tensors.first + (uint32_t)t->over].name));
+        buf_printf(h->out, "; may lie over %s", text(h, h->v.t_TENSORS[k->tensors.first + (uint32_t)t->over].name));
     buf_puts(h->out, "\n");
 }
 
@@ -129,12 +85,12 @@ static void put_doc(const Header *h, const LgkKernel *k)
     put_comment(h->out, text(h, k->doc));
     buf_puts(h->out, "\n");
     for (uint32_t i = 0; i < k->tensors.count; i++)
-        put_tensor_doc(h, k, &h->t_TENSORS[k->tensors.first + i]);
+        put_tensor_doc(h, k, &h->v.t_TENSORS[k->tensors.first + i]);
     for (uint32_t i = 0; i < k->types.count; i++) {
-        const LgkType *t = &h->t_TYPES[k->types.first + i];
+        const LgkType *t = &h->v.t_TYPES[k->types.first + i];
         buf_printf(h->out, " *   %s is one of", text(h, t->name));
         for (uint32_t c = 0; c < t->choices.count; c++)
-            buf_printf(h->out, "%s %s", c ? "," : "", text(h, h->t_CHOICES[t->choices.first + c].name));
+            buf_printf(h->out, "%s %s", c ? "," : "", text(h, h->v.t_CHOICES[t->choices.first + c].name));
         buf_puts(h->out, "\n");
     }
     buf_puts(h->out, " */\n");
@@ -147,13 +103,13 @@ static void put_args(const Header *h, const LgkKernel *k)
     const char *name = text(h, k->name);
     buf_printf(h->out, "typedef struct lgr_%s_%s_args {\n    const lgr_kernel *kernel;\n", h->op, name);
     for (uint32_t i = 0; i < k->scalars.count; i++) {
-        const LgkScalar *s = &h->t_SCALARS[k->scalars.first + i];
+        const LgkScalar *s = &h->v.t_SCALARS[k->scalars.first + i];
         buf_printf(h->out, "    %s %s;", is_real(s->dtype) ? "double" : "int64_t", text(h, s->name));
         buf_printf(h->out, s->has_default ? " /* %.17g unless set */\n" : " /* to be set */\n", s->def);
     }
     for (uint32_t i = 0; i < k->options.count; i++) {
-        const LgkOption *o = &h->t_OPTIONS[k->options.first + i];
-        buf_printf(h->out, "    lgr_%s_%s %s; /* %s unless set */\n", h->op, text(h, o->name), text(h, o->name), text(h, h->t_CHOICES[o->choices.first + o->def].name));
+        const LgkOption *o = &h->v.t_OPTIONS[k->options.first + i];
+        buf_printf(h->out, "    lgr_%s_%s %s; /* %s unless set */\n", h->op, text(h, o->name), text(h, o->name), text(h, h->v.t_CHOICES[o->choices.first + o->def].name));
     }
     buf_printf(h->out, "} lgr_%s_%s_args;\n\n", h->op, name);
 }
@@ -164,11 +120,11 @@ static void put_init(const Header *h, const LgkKernel *k)
     buf_printf(h->out, "/* Finds the kernel and sets every scalar and option to its default: once, not for every call. */\n"
                        "static inline lgr_status lgr_%s_%s_init(lgr_context *ctx, lgr_%s_%s_args *args)\n{\n", h->op, name, h->op, name);
     for (uint32_t i = 0; i < k->scalars.count; i++) {
-        const LgkScalar *s = &h->t_SCALARS[k->scalars.first + i];
+        const LgkScalar *s = &h->v.t_SCALARS[k->scalars.first + i];
         buf_printf(h->out, is_real(s->dtype) ? "    args->%s = %.17g;\n" : "    args->%s = %.0f;\n", text(h, s->name), s->def);
     }
     for (uint32_t i = 0; i < k->options.count; i++) {
-        const LgkOption *o = &h->t_OPTIONS[k->options.first + i];
+        const LgkOption *o = &h->v.t_OPTIONS[k->options.first + i];
         buf_printf(h->out, "    args->%s = (lgr_%s_%s)%u;\n", text(h, o->name), h->op, text(h, o->name), (unsigned)o->def);
     }
     buf_printf(h->out, "    return lgr_kernel_find(ctx, \"%s\", \"%s\", &args->kernel);\n}\n\n", h->op, name);
@@ -177,7 +133,7 @@ static void put_init(const Header *h, const LgkKernel *k)
 static void put_parameters(const Header *h, const LgkKernel *k, bool types)
 {
     for (uint32_t i = 0; i < k->tensors.count; i++)
-        buf_printf(h->out, ", %s%s", types ? "const DLTensor *" : "", text(h, h->t_TENSORS[k->tensors.first + i].name));
+        buf_printf(h->out, ", %s%s", types ? "const DLTensor *" : "", text(h, h->v.t_TENSORS[k->tensors.first + i].name));
 }
 
 /* The call's arrays, then whichever of the runtime's functions is wanted. */
@@ -186,15 +142,15 @@ static void put_fill(const Header *h, const LgkKernel *k)
     buf_printf(h->out, "    const DLTensor *lgr_tensors[%u];\n    lgr_scalar lgr_scalars[%u];\n    int32_t lgr_options[%u];\n    lgr_call lgr_c;\n",
                (unsigned)k->tensors.count + 1, (unsigned)k->scalars.count + 1, (unsigned)k->options.count + 1);
     for (uint32_t i = 0; i < k->tensors.count; i++)
-        buf_printf(h->out, "    lgr_tensors[%u] = %s;\n", (unsigned)i, text(h, h->t_TENSORS[k->tensors.first + i].name));
+        buf_printf(h->out, "    lgr_tensors[%u] = %s;\n", (unsigned)i, text(h, h->v.t_TENSORS[k->tensors.first + i].name));
     for (uint32_t i = 0; i < k->scalars.count; i++) {
-        const LgkScalar *s = &h->t_SCALARS[k->scalars.first + i];
+        const LgkScalar *s = &h->v.t_SCALARS[k->scalars.first + i];
         buf_printf(h->out, "    lgr_scalars[%u].%s = lgr_a->%s;\n", (unsigned)i, is_real(s->dtype) ? "f" : "i", text(h, s->name));
     }
     for (uint32_t i = 0; i < k->options.count; i++)
-        buf_printf(h->out, "    lgr_options[%u] = (int32_t)lgr_a->%s;\n", (unsigned)i, text(h, h->t_OPTIONS[k->options.first + i].name));
+        buf_printf(h->out, "    lgr_options[%u] = (int32_t)lgr_a->%s;\n", (unsigned)i, text(h, h->v.t_OPTIONS[k->options.first + i].name));
     buf_printf(h->out, "    lgr_c.size = sizeof lgr_c;\n    lgr_c.kernel = lgr_a->kernel;\n    lgr_c.tensors = lgr_tensors;\n    lgr_c.ntensors = %u;\n"
-                       "    lgr_c.scalars = lgr_scalars;\n    lgr_c.nscalars = %u;\n    lgr_c.options = lgr_options;\n    lgr_c.noptions = %u;\n",
+                       "    lgr_c.variant = lgr_c.nest = 0;\n    lgr_c.scalars = lgr_scalars;\n    lgr_c.nscalars = %u;\n    lgr_c.options = lgr_options;\n    lgr_c.noptions = %u;\n",
                (unsigned)k->tensors.count, (unsigned)k->scalars.count, (unsigned)k->options.count);
 }
 
@@ -223,23 +179,20 @@ static void put_kernel(const Header *h, const LgkKernel *k)
 
 bool pack_header(const void *pack, const char *op, Buf *out)
 {
-    Header h = {.head = pack, .out = out, .op = op};
+    Header h = {pack_view(pack), out, op};
     bool any = false;
-#define X(e, type) h.t_##e = (const type *)((const char *)pack + h.head->table[LGK_T_##e].offset);
-    LGK_TABLES(X)
-#undef X
-    uint32_t n = h.head->table[LGK_T_KERNELS].count;
+    uint32_t n = pack_view_count(&h.v, LGK_T_KERNELS);
     buf_printf(out, "/* liger_%s.h: typed calls of the op %s. Made by ligerc from its spec. */\n#ifndef LIGER_", op, op);
     put_upper(out, op);
     buf_puts(out, "_H\n#define LIGER_");
     put_upper(out, op);
     buf_puts(out, "_H\n#include \"liger.h\"\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     for (uint32_t i = 0; i < n; i++)
-        if (!strcmp(text(&h, h.t_KERNELS[i].op), op))
-            put_options(&h, &h.t_KERNELS[i]);
+        if (!strcmp(text(&h, h.v.t_KERNELS[i].op), op))
+            put_options(&h, &h.v.t_KERNELS[i]);
     for (uint32_t i = 0; i < n; i++)
-        if (!strcmp(text(&h, h.t_KERNELS[i].op), op)) {
-            put_kernel(&h, &h.t_KERNELS[i]);
+        if (!strcmp(text(&h, h.v.t_KERNELS[i].op), op)) {
+            put_kernel(&h, &h.v.t_KERNELS[i]);
             any = true;
         }
     buf_puts(out, "#ifdef __cplusplus\n}\n#endif\n#endif\n");

@@ -118,7 +118,7 @@ static void put_options(PackWriter *w, const SemaOp *op, const SemaKernel *k, Lg
 
 static void put_tensors(PackWriter *w, const SemaKernel *k, const TirFn *fn, LgkKernel *out)
 {
-    out->tensors = (LgkRange){w->n_TENSORS, k->ntensors};
+    out->tensors = (LgkRange){w->n_TENSORS, 0};
     for (uint32_t i = 0; i < k->ntensors; i++) {
         const SemaTensor *s = &k->tensors[i];
         const TirTensor *t = &fn->tensors[i];
@@ -128,6 +128,10 @@ static void put_tensors(PackWriter *w, const SemaKernel *k, const TirFn *fn, Lgk
         for (uint32_t d = 0; d < s->rank; d++)
             put_extent(w, s->shape[d]);
         *PUSH(w, TENSORS) = x;
+        if (s->mode == TIR_SCRATCH)
+            out->scratch++;
+        else
+            out->tensors.count++;
     }
 }
 
@@ -153,7 +157,7 @@ void pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn)
 {
     LgkKernel *k = LAST(w, KERNELS);
     LgkInstance n = {.sets.first = w->n_SETS};
-    for (uint32_t i = 0; i < k->tensors.count; i++) {
+    for (uint32_t i = 0; i < k->tensors.count + k->scratch; i++) {
         const LgkTensor *t = &w->t_TENSORS[k->tensors.first + i];
         if (fn->tensors[i].absent)
             continue;
@@ -170,12 +174,14 @@ void pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn)
     LAST(w, KERNELS)->instances.count++;
 }
 
-void pack_target(PackWriter *w, const Target *t, LgkCodeKind kind)
+void pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest)
 {
     LgkSet s = {.target = put_str(w, t->name), .kind = kind, .sm = t->kind == TGT_GPU ? (uint32_t)t->sm : 0,
-                .arch_specific = t->kind == TGT_GPU && t->name[strlen(t->name) - 1] == 'a', .variants.first = w->n_VARIANTS};
+                .arch_specific = t->kind == TGT_GPU && t->name[strlen(t->name) - 1] == 'a', .nest = nest, .variants.first = w->n_VARIANTS};
     *PUSH(w, SETS) = s;
-    LAST(w, INSTANCES)->sets.count++;
+    LgkInstance *n = LAST(w, INSTANCES);
+    n->sets.count++;
+    n->nests = nest >= n->nests ? nest + 1 : n->nests;
 }
 
 /* Of the bytes and the zeros up to the next multiple of 16. */
@@ -200,13 +206,15 @@ uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t si
         if (w->t_CODES[i].digest[0] == d.low64 && w->t_CODES[i].digest[1] == d.high64 && w->t_CODES[i].size == size)
             return i;
     *PUSH(w, CODES) = (LgkCode){0, size, {d.low64, d.high64}, kind, 0};
-    *ARENA_PUSH(w->a, w->code, w->ncode, w->capcode) = (Piece){bytes, size};
+    void *copy = arena_alloc(w->a, size + 1);
+    memcpy(copy, bytes, size);
+    *ARENA_PUSH(w->a, w->code, w->ncode, w->capcode) = (Piece){copy, size};
     return w->n_CODES - 1;
 }
 
 static void put_launch(PackWriter *w, const LowLaunch *l, uint32_t entry)
 {
-    LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .ctas = l->ctas,
+    LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .ctas = l->ctas, .slack = l->slack,
                    .threads = l->fn->threads, .shared = l->fn->smem, .cluster = l->fn->cluster, .pdl = l->fn->pdl,
                    .words = {w->n_WORDS, l->fn->nwords}};
     for (uint32_t i = 0; i < l->fn->nwords; i++)
@@ -221,7 +229,7 @@ void pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t co
     buf_put(&text, "", 1);
     LgkVariant v = {.schedule = put_str(w, text.p), .symbol = put_str(w, k->launch[0].fn->name), .conds = {w->n_CONDS, k->nconds},
                     .launches = {w->n_LAUNCHES, k->nlaunch}, .inst = {w->n_EXTENTS, k->ninst}, .code = code,
-                    .work_bytes = k->work_bytes, .registers = registers, .spills = spills};
+                    .work_bytes = k->work_bytes, .work_by_column = k->work_by_column, .registers = registers, .spills = spills};
     buf_free(&text);
     for (uint32_t i = 0; i < k->ninst; i++)
         put_extent(w, k->inst_ext[i]);

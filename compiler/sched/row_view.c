@@ -22,6 +22,10 @@ static uint32_t find_row_axis(const TirFn *fn)
         if ((o->op == TIR_STORE || o->op == TIR_ACC) && fn->ops[o->a[0]].nax)
             return fn->ops[o->a[0]].ax[fn->ops[o->a[0]].nax - 1];
     }
+    for (uint32_t i = 1; i < fn->nops; i++)                 /* a scalar repeated along a tile */
+        for (uint32_t k = fn->ops[i].nix; fn->ops[i].op == TIR_STORE && k-- > 0;)
+            if (fn->ix[fn->ops[i].ix + k].kind == TIR_IX_SLICE)
+                return fn->ix[fn->ops[i].ix + k].axis;
     return UINT32_MAX;
 }
 
@@ -50,6 +54,15 @@ static bool note_axes(RowView *rv, const TirOp *o, Diag *d)
         if (o->ax[i] != rv->row_axis && !add_promoted(rv, o->ax[i]))
             return limit(d, o->sp, "a tile of so many axes");
     return true;
+}
+
+/* Does the place of a store run along the row?  The value need not: it is repeated then. */
+static bool along_row(const RowView *rv, const TirOp *o)
+{
+    for (uint32_t i = 0; i < o->nix; i++)
+        if (rv->fn->ix[o->ix + i].kind == TIR_IX_SLICE && rv->fn->ix[o->ix + i].axis == rv->row_axis)
+            return true;
+    return false;
 }
 
 /* Does the place of a load or store differ between instances? */
@@ -105,8 +118,19 @@ static bool note_mem(RowView *rv, RowMem *list, uint32_t *n, TirVal v, bool is_r
     return true;
 }
 
-/* Reductions made of two: logsumexp (max, then sum) and argmax (max, then first index). */
-static int reduce_steps(TirOpcode op) { return op == TIR_LSE || op == TIR_ARGMAX ? 2 : 1; }
+/* Argmax is made of two reductions: the largest, then its first index. */
+static int reduce_steps(TirOpcode op) { return op == TIR_ARGMAX ? 2 : 1; }
+
+/* Does the kernel write along the row where tensor t is read? */
+static bool overwritten(const TirFn *fn, uint16_t t)
+{
+    for (TirVal v = 1; v < fn->nops; v++)
+        if (fn->ops[v].op == TIR_STORE && (fn->ops[v].ref == t || fn->tensors[fn->ops[v].ref].over == t + 1))
+            for (uint32_t i = 0; i < fn->ops[v].nix; i++)
+                if (fn->ix[fn->ops[v].ix + i].kind == TIR_IX_SLICE)
+                    return true;
+    return false;
+}
 
 static bool visit(RowView *rv, TirVal v, Diag *d)
 {
@@ -125,6 +149,11 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
         phase = rv->phase[rv->guard[v]];
     if (!note_axes(rv, o, d))
         return false;
+    for (uint32_t i = 0; o->op == TIR_STORE && i < o->nix; i++) {      /* other axes of the place, which the value may lack */
+        const TirIndex *x = &rv->fn->ix[o->ix + i];
+        if (x->kind == TIR_IX_SLICE && x->axis != rv->row_axis && !add_promoted(rv, x->axis))
+            return limit(d, o->sp, "a tile of so many axes");
+    }
     rv->is_row[v] = has_axis(o, rv->row_axis);
     if (is_reduce(o)) {
         if (o->ref != rv->row_axis)
@@ -133,20 +162,27 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
     }
     if (o->op == TIR_LOAD)
         inst = index_is_inst(rv, o);
+    if (o->op == TIR_LOAD && !rv->is_row[v] && overwritten(rv->fn, o->ref)) {
+        rv->pick[v] = 1;
+        phase++;
+    }
     if (o->op == TIR_COORD || (o->op == TIR_IOTA && o->ref != rv->row_axis))
         inst = true;
     if (o->op == TIR_ELEM)
         return limit(d, o->sp, "an element of a tile");
     rv->phase[v] = phase;
     rv->is_inst[v] = inst;
-    if (phase > rv->last_phase)
-        rv->last_phase = phase;
     switch (o->op) {
     case TIR_LOAD:  return note_mem(rv, rv->load, &rv->nload, v, rv->is_row[v], d);
-    case TIR_STORE: return note_mem(rv, rv->store, &rv->nstore, v, rv->is_row[o->a[0]], d);
+    case TIR_STORE:
+        rv->is_row[v] = along_row(rv, o);
+        return note_mem(rv, rv->store, &rv->nstore, v, rv->is_row[v], d);
     case TIR_ACC:
+        if (!rv->is_row[o->a[0]] && rv->fn->tensors[o->ref].mode == TIR_INOUT)
+            return true;             /* an integer added to one place */
         if (!rv->is_row[o->a[0]] || index_is_inst(rv, o))
             return limit(d, o->sp, "a cross-row sum other than one along the whole row");
+        rv->is_row[v] = 1;
         return note_mem(rv, rv->acc, &rv->nacc, v, true, d);
     default:        return true;
     }
@@ -187,7 +223,28 @@ static bool visit_all(RowView *rv, Arena *a, Diag *d)
     return true;
 }
 
-TirExt row_view_ext(const RowView *rv) { return rv->fn->axes[rv->row_axis].ext; }
+/* The last phase in which the row is walked: what comes behind is left to scalars. A row written in place waits for what is picked from it. */
+static void note_last_phase(RowView *rv)
+{
+    for (TirVal v = 1; v < rv->fn->nops; v++) {
+        const TirOp *o = &rv->fn->ops[v];
+        bool writes = (o->op == TIR_STORE || o->op == TIR_ACC) && rv->is_row[v];
+        int last = is_reduce(o) ? rv->phase[v] - 1 : writes || rv->pick[v] ? rv->phase[v] : 0;
+        rv->last_phase = last > rv->last_phase ? last : rv->last_phase;
+    }
+}
+
+/* Operands stand before what uses them, so one pass from the end tells all. */
+static void note_summed(RowView *rv)
+{
+    for (TirVal v = rv->fn->nops; v-- > 1;) {
+        const TirOp *o = &rv->fn->ops[v];
+        for (int i = 0; (is_reduce(o) || rv->summed[v]) && i < tir_op_nargs(o->op); i++)
+            rv->summed[o->a[i]] = 1;
+    }
+}
+
+TirExt row_view_ext(const RowView *rv) { return rv->row_axis == UINT32_MAX ? tir_ext_const(1) : rv->fn->axes[rv->row_axis].ext; }
 
 RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
 {
@@ -196,12 +253,14 @@ RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
     rv->row_axis = find_row_axis(fn);
     rv->is_row = ARENA_ARRAY(a, uint8_t, fn->nops);
     rv->is_inst = ARENA_ARRAY(a, uint8_t, fn->nops);
+    rv->pick = ARENA_ARRAY(a, uint8_t, fn->nops);
+    rv->summed = ARENA_ARRAY(a, uint8_t, fn->nops);
     rv->phase = ARENA_ARRAY(a, int, fn->nops);
     rv->guard = ARENA_ARRAY(a, TirVal, fn->nops);
     rv->guard_else = ARENA_ARRAY(a, uint8_t, fn->nops);
-    if (rv->row_axis == UINT32_MAX) {
-        limit(d, fn->sp, "a kernel without a tile");
+    if (!visit_all(rv, a, d))
         return NULL;
-    }
-    return visit_all(rv, a, d) ? rv : NULL;
+    note_summed(rv);
+    note_last_phase(rv);
+    return rv;
 }

@@ -2,7 +2,7 @@
  *
  * A row kernel has one par nest and one row axis; other tile axes are promoted to instance coordinates.  It is cut into
  * phases at full-row reductions: phase 0 needs no reduction's result, phase p needs those of phase p-1.  Row stores and
- * cross-row sums happen in the last phase, so that an output may lie over an input.
+ * cross-row sums happen in the last phase that walks the row, so that an output may lie over an input.
  */
 #ifndef LGR_ROW_VIEW_H
 #define LGR_ROW_VIEW_H
@@ -21,15 +21,17 @@ typedef struct RowMem {          /* one load, store or cross-row sum that runs a
 
 typedef struct RowView {
     const TirFn *fn;
-    uint32_t row_axis;           /* UINT32_MAX: no row (scalars only) */
+    uint32_t row_axis;           /* UINT32_MAX: no row (scalars only); its length counts as 1 */
     uint32_t par_op;             /* the PAR op */
     uint32_t first_par, npars;
     uint16_t promoted[TIR_MAX_AXES]; uint32_t npromoted;   /* axes made instance coordinates, outermost first */
     uint8_t *is_row, *is_inst;   /* per op */
+    uint8_t *pick;               /* per op: a scalar load from a tensor that this kernel writes in place; had one phase later, after a barrier */
+    uint8_t *summed;             /* per op: a reduction depends on it, whose result may be f32 where the row's stores are 16-bit */
     int     *phase;              /* per op: the phase in which its value can be had */
     TirVal  *guard;              /* per op: innermost enclosing IF op (0 none); guard_else says which side */
     uint8_t *guard_else;
-    int      last_phase;
+    int      last_phase;         /* the last one that walks the row; scalars and their stores come behind it */
     RowMem   load[ROW_MAX_MEM], store[ROW_MAX_MEM], acc[ROW_MAX_MEM];
     uint32_t nload, nstore, nacc;
 } RowView;

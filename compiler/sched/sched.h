@@ -32,25 +32,42 @@ bool  sched_parse(const char *text, Sched *out, Buf *err);
 
 /* What the scheduler knows of a kernel, found once per TirFn. */
 typedef struct SchedFacts {
+    bool     scalars;         /* no row at all: instances of scalars */
     bool     strided;         /* a row access with a step, or from a place that is no multiple of the row length */
+    bool     apart;           /* row accesses whose other indices differ, or are no coordinates: their rows need not begin at like places */
     bool     offset;          /* a row access that starts behind the row's own length, or a multiple of it */
-    int      phases;          /* 1 + the deepest chain of full-row reductions */
+    int      phases;          /* times the row is walked: 1 + the deepest chain of full-row reductions that a row result needs */
+    bool     parts;           /* reductions of a part of the row can be put together later: none is an argmax or waits for another, and no row result needs one */
     int      row_loads;       /* streams read per row element */
     int      row_bytes_in, row_bytes_out;   /* bytes of row streams per element, each tensor once */
     int      shared_loads;    /* row tiles that are the same for every instance (weights) */
     int      accs;            /* cross-row sums along the row axis */
     int      max_elem_bytes, min_elem_bytes;   /* of the row streams */
     int      flops, sfu;      /* per element */
-    int      reductions;
+    int      reductions;      /* words exchanged between warps: one a reduction, two for logsumexp, one for a scalar picked from a row written in place */
+    bool     wide_scalars;    /* one of them has 64 bits */
 } SchedFacts;
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d);   /* false with a DIAG_LIMIT when no row form exists */
 
 /* Legality on a target: NULL, or one sentence why not (static). */
 const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t);
 
-/* The model's choices for one kernel on one target: variants from most special to the one that always holds. */
+/* Shared memory of a block, in bytes, never less than the lowering takes. */
+uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s);
+
 typedef struct SchedList { Sched *s; uint32_t n, cap; } SchedList;
+/* Several, separated by `;`; as sched_parse. NULL is none. */
+bool sched_parse_list(const char *text, Arena *a, SchedList *out, Buf *err);
+
+/* The model's choices for one kernel on one target: variants from most special to the one that always holds. */
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
+/* Up to `most` legal schedules for rows of exactly n elements (any alignment, where no vector divides n), the model's best first: what a tuner measures. */
+void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out);
+
+/* Entries of a table of measured schedules (its form: sched_tuned.c) that are legal for this nest of a kernel; table may be NULL. */
+typedef struct SchedKey { const char *target, *kernel, *types; uint32_t nest; } SchedKey;
+void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
+
 /* The model's cost in microseconds for `rows` rows of length `n` (performance.md's terms). */
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n);
 /* A random legal schedule (for the tests); seed is advanced. */

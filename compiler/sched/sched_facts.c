@@ -25,6 +25,23 @@ static void note_slices(SchedFacts *f, const RowMem *list, uint32_t n)
     }
 }
 
+static bool loaded_index(const TirFn *fn, const RowMem *m)
+{
+    const TirOp *o = &fn->ops[m->op];
+    for (uint32_t i = 0; i < o->nix; i++) {
+        TirVal x = fn->ix[o->ix + i].kind == TIR_IX_SCALAR ? fn->ix[o->ix + i].val : 0;
+        if (x && fn->ops[x].op != TIR_COORD && fn->ops[x].op != TIR_CONST)
+            return true;
+    }
+    return false;
+}
+
+static void note_places(const TirFn *fn, SchedFacts *f, const RowMem *list, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        f->apart |= loaded_index(fn, &list[i]);
+}
+
 static void count_memory(const RowView *rv, SchedFacts *f)
 {
     for (uint32_t i = 0; i < rv->nload; i++) {
@@ -52,24 +69,39 @@ static bool is_special(TirOpcode op)
     }
 }
 
+/* One walk over the row, whose reductions are sums, extremes or logsumexps of 32 bits. */
+static bool has_parts(const RowView *rv, const SchedFacts *f)
+{
+    bool ok = !rv->last_phase && f->reductions && !f->accs && !f->wide_scalars;
+    for (TirVal v = 1; v < rv->fn->nops; v++)
+        ok = ok && !rv->pick[v] && rv->fn->ops[v].op != TIR_ARGMAX;
+    return ok;
+}
+
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
 {
     Arena *a = arena_new();
     RowView *rv = a ? row_view(fn, a, d) : NULL;
     *out = (SchedFacts){0};
     if (rv) {
+        out->scalars = rv->row_axis == UINT32_MAX;
         out->phases = rv->last_phase + 1;
         count_memory(rv, out);
+        note_places(fn, out, rv->load, rv->nload);
+        note_places(fn, out, rv->store, rv->nstore);
         note_slices(out, rv->load, rv->nload);
         note_slices(out, rv->store, rv->nstore);
         note_slices(out, rv->acc, rv->nacc);
         for (TirVal v = 1; v < fn->nops; v++) {
-            out->reductions += tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
+            out->reductions += rv->pick[v] ? 1 : tir_op_kind(fn->ops[v].op) != TIR_K_REDUCE ? 0 : fn->ops[v].op == TIR_LSE ? 2 : 1;
+            bool exchanged = rv->pick[v] || tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
+            out->wide_scalars |= exchanged && dt_bytes(fn->ops[v].dt) == 8 && fn->ops[v].op != TIR_ARGMAX;
             if (!rv->is_row[v])
                 continue;
             out->flops += tir_op_kind(fn->ops[v].op) == TIR_K_ELEM || tir_op_kind(fn->ops[v].op) == TIR_K_CAST;
             out->sfu += is_special(fn->ops[v].op);
         }
+        out->parts = has_parts(rv, out);
         if (!out->min_elem_bytes)
             out->min_elem_bytes = out->max_elem_bytes = 4;
     }

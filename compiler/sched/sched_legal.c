@@ -21,15 +21,19 @@ static const char *shape_illegal(const SchedFacts *f, const Sched *s, const Targ
     return NULL;
 }
 
-static const char *length_illegal(const SchedFacts *f, const Sched *s)
+static const char *length_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
-    int64_t cap = (int64_t)s->lanes * s->vec * s->per;
+    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per;
     if (s->len == LEN_EXACT && !s->split && cap < s->n + (s->align == ALIGN_SHIFT ? s->vec - 1 : 0))
         return "the lanes do not hold a row of n elements";
     if (s->len == LEN_EXACT && s->align == ALIGN_VEC && s->n % s->vec)
         return "n is not a multiple of the vector";
-    if (s->split && (f->reductions || f->accs || s->grid != GRID_ONESHOT || s->align == ALIGN_SHIFT || s->len == LEN_CAP))
-        return "split wants a kernel without reductions, one block a tile, and any or exact length";
+    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || (s->align == ALIGN_SHIFT && s->async == ASYNC_NONE) || s->wkeep != WKEEP_LOAD))
+        return "unroll wants rows kept in shared memory by one-shot blocks, in vectors, in a number of turns";
+    if (s->split && ((f->reductions && !f->parts) || f->accs || s->grid != GRID_ONESHOT || s->rows > 1 || s->len == LEN_CAP || s->unroll || s->async != ASYNC_NONE))
+        return "split wants a kernel whose row results need no reductions, one block a tile, plain loads, and any or exact length";
+    if (s->split && f->reductions && t->kind == TGT_HOST)
+        return "the host has no second launch for the tiles' reductions";
     if (s->len == LEN_ANY && !s->split && s->keep != KEEP_RELOAD && f->phases > 1)
         return "a loop over the row reads it again in each phase";
     return NULL;
@@ -42,9 +46,11 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
     if (s->align == ALIGN_SHIFT) {
         if (t->kind == TGT_HOST || !power_of_two(s->vec) || f->max_elem_bytes != f->min_elem_bytes)
             return "align=shift wants streams of one element size, on a GPU";
-        if (s->wkeep != WKEEP_LOAD || s->acc == ACC_MEM || f->accs || s->async != ASYNC_NONE || s->len == LEN_ANY)
-            return "align=shift holds no operands, sums or asynchronous slots";
+        if (s->wkeep == WKEEP_SMEM || (s->wkeep == WKEEP_REG && s->grid != GRID_ONESHOT) || s->acc == ACC_MEM || f->accs || (s->async != ASYNC_NONE && !s->unroll) || (s->len == LEN_ANY && !s->split))
+            return "align=shift holds no sums, operands in one-shot blocks only, and asynchronous slots in a loop only";
     }
+    if (f->apart && s->align == ALIGN_SHIFT)
+        return "rows picked by different indices need not begin alike";
     if (f->strided || (f->offset && s->align == ALIGN_SHIFT))
         return "a strided or offset slice is read element by element";
     return NULL;
@@ -54,9 +60,11 @@ static const char *async_illegal(const SchedFacts *f, const Sched *s, const Targ
 {
     if (s->async == ASYNC_NONE)
         return s->stages == 1 ? NULL : "stages without asynchronous copies";
-    if (!(t->features & TGT_F_CPASYNC) || s->grid != GRID_PERSISTENT || s->stages < 2)
-        return "asynchronous copies want a persistent grid and two stages or more";
-    if (s->align != ALIGN_VEC || s->len == LEN_ANY || !f->row_loads)
+    if (!(t->features & TGT_F_CPASYNC))
+        return "the target has no asynchronous copies";
+    if (s->grid == GRID_PERSISTENT ? s->stages < 2 : s->stages != 1 || s->keep != KEEP_SMEM)
+        return "asynchronous copies want a persistent grid and two stages or more, or a one-shot one that keeps its rows in shared memory";
+    if (s->align == ALIGN_SCALAR || s->len == LEN_ANY || !f->row_loads)
         return "asynchronous copies want aligned vectors and a whole row in the lanes";
     if (s->vec * f->max_elem_bytes > 16 || s->vec * f->min_elem_bytes < 4)
         return "an asynchronous copy is 4, 8 or 16 bytes";
@@ -77,8 +85,14 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "operands in shared memory want a persistent grid";
     if (s->batch != 1)
         return "one row a barrier is what the lowering writes";
-    if (s->cluster != 1)
-        return "one block a row is what the lowering writes";
+    if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
+        return "the target has no clusters of blocks";
+    if (s->cluster > 1 && (s->rows > 1 || s->lanes % t->warp || s->split || f->accs || f->wide_scalars))
+        return "a cluster shares one row, in whole warps, without cross-row sums; its exchange is of 32-bit values";
+    if (t->kind == TGT_SIM && s->cluster * s->lanes > 2048)
+        return "more warps than the sim runs at once";
+    if (s->cluster > 8)
+        return "clusters of more than 8 blocks are not portable";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";
     return NULL;
@@ -97,10 +111,11 @@ static int registers(const SchedFacts *f, const Sched *s)
     return packed + sums + operands + wide + 3 * s->vec + 4;
 }
 
-static uint32_t shared_bytes(const SchedFacts *f, const Sched *s)
+uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
 {
     uint32_t threads = (uint32_t)(s->rows * s->lanes), vectors = threads * (uint32_t)(s->per * s->vec);
-    uint32_t bytes = 2u * (uint32_t)f->reductions * 128u * 8u;
+    uint32_t partials = ((uint32_t)(s->lanes + 31) / 32u * (uint32_t)s->cluster + 3u) / 4u * 4u;
+    uint32_t bytes = s->lanes > 32 || s->cluster > 1 ? 2u * (uint32_t)f->reductions * partials * (uint32_t)s->rows * (f->wide_scalars ? 8u : 4u) + 512u : 0;
     if (s->async == ASYNC_CP)
         bytes += vectors * (uint32_t)f->row_bytes_in * (uint32_t)s->stages;
     if (s->wkeep == WKEEP_SMEM)
@@ -116,9 +131,9 @@ static const char *resources_illegal(const SchedFacts *f, const Sched *s, const 
     int threads = s->rows * s->lanes, ctas = s->ctas ? s->ctas : 1;
     if (t->kind == TGT_HOST)
         return s->keep == KEEP_SMEM || s->wkeep != WKEEP_LOAD ? "the host has no shared memory" : NULL;
-    if (shared_bytes(f, s) > (uint32_t)t->smem_block_kb * 1024u)
+    if (sched_shared_bytes(f, s) > (uint32_t)t->smem_block_kb * 1024u)
         return "more shared memory than a block may have";
-    if (shared_bytes(f, s) * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
+    if (sched_shared_bytes(f, s) * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
         return "more shared memory than a multiprocessor has";
     int limit = t->regs_mp / (threads * ctas);
     limit = limit > 255 ? 255 : limit;
@@ -130,7 +145,7 @@ static const char *resources_illegal(const SchedFacts *f, const Sched *s, const 
 const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     const char *why = shape_illegal(f, s, t);
-    why = why ? why : length_illegal(f, s);
+    why = why ? why : length_illegal(f, s, t);
     why = why ? why : align_illegal(f, s, t);
     why = why ? why : async_illegal(f, s, t);
     why = why ? why : across_illegal(f, s, t);

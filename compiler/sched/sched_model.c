@@ -7,8 +7,11 @@
 #include "sched.h"
 
 #include <math.h>
+#include <stdlib.h>
 
-enum { MiB = 1 << 20 };
+enum { MiB = 1 << 20, LONG_ROW = 32768 };
+
+static int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
 
 static int ceil_div(int64_t a, int64_t b) { return (int)((a + b - 1) / b); }
 
@@ -27,6 +30,34 @@ static int resident_blocks(const SchedFacts *f, const Sched *s, const Target *t)
     return k < 1 ? 1 : k > 32 ? 32 : k;
 }
 
+/* Rows in shared memory, walked in a loop: what counts is how much of them a multiprocessor holds, and the blocks that must meet. */
+static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
+{
+    double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out), slice = (double)sched_shared_bytes(f, s) + 1024;
+    int threads = s->rows * s->lanes, k = (int)(t->smem_mp_kb * 1024.0 / slice), by_threads = t->threads_mp / threads;
+    k = k < by_threads ? k : by_threads;
+    if (k * threads * 40 > t->regs_mp && (s->ctas != k || t->regs_mp / (k * threads) < 32))
+        k = t->regs_mp / (threads * 40);
+    k = k < 1 ? 1 : k;
+    double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * 900.0;
+    double spoil = 0.02 + 0.002 * s->per + (held < wanted ? 0.15 * (wanted / held - 1) : 0);
+    spoil += k == 1 ? 0.15 : k == 2 ? 0.05 : 0;
+    spoil += s->cluster > 1 ? 0.005 + 0.002 * s->cluster : 0;
+    spoil += s->lanes > 512 ? 0.00008 * (s->lanes - 512) : s->lanes < 256 ? 0.0003 * (256 - s->lanes) : 0;
+    double waves = (double)rows * s->cluster / ((double)t->mps * k);
+    if (waves < 8)
+        spoil += 0.2 * (ceil(waves) / waves - 1) / waves;
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + (s->pdl ? 0.7 : 1.3);
+}
+
+/* Microseconds of instructions of `tiles` blocks a row: what a thread does once, and what it does for each element.  Results of 16
+ * bits take special functions as the unit gives them. */
+static double issue_time(const SchedFacts *f, const Sched *s, const Target *t, double blocks)
+{
+    double element = 2 + f->flops + f->sfu * (f->min_elem_bytes > 2 ? 15 : 3);
+    return blocks * s->rows * s->lanes * (130 + s->per * s->vec * element) / (t->mps * 128 * 1900.0);
+}
+
 /* One-shot blocks: bandwidth, spoiled by few bytes in flight, wide barriers, small blocks and a ragged last wave. */
 static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
@@ -34,21 +65,33 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     int threads = s->rows * s->lanes, k = resident_blocks(f, s, t), warps = s->lanes / 32;
     double flight = (double)k * threads * s->per * s->vec * f->row_bytes_in;
     double spoil = flight < 32768 ? 0.3 * (32768 / flight - 1) : 0;
-    if (f->reductions && warps > 8)
+    bool waits = f->reductions && !s->split;                       /* stores wait for the row's lanes */
+    if (waits && warps > 8)
         spoil += (s->per == 1 ? 0.012 : 0.004) * (warps - 8);
-    if (f->reductions && warps > 4)
+    if (waits && warps > 4)
         spoil += s->per == 1 ? 0.01 : 0.0;
     if (threads < 128)
         spoil += 0.1 * (128.0 / threads - 1);
-    spoil += f->reductions ? 0.0015 * s->per : 0.01 * (s->per - 1);
-    spoil += 0.15 * ((double)ceil_div(n, (int64_t)s->lanes * s->vec) * s->lanes * s->vec / (double)n - 1);
+    spoil += waits ? 0.0015 * s->per : 0.01 * (s->per - 1);
+    int64_t turn = (int64_t)s->lanes * s->cluster * s->vec;
+    spoil += 0.15 * ((double)ceil_div(n, turn) * (double)turn / (double)n - 1);
+    spoil += s->cluster > 1 ? 0.03 + 0.001 * s->cluster + 0.0015 * warps : 0;
     spoil += s->rows > 1 ? 0.002 : 0;
     spoil -= s->wkeep == WKEEP_REG ? 0.004 : 0;
+    spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
+    spoil += f->phases > 1 && f->sfu > 0 ? 0.02 * s->per : 0;      /* much arithmetic on wide rows */
+    spoil += f->shared_loads > 1 && s->wkeep == WKEEP_REG ? 0.02 * s->per : 0;
     double tiles = s->split ? (double)ceil_div(n, (int64_t)s->lanes * s->vec * s->per) : 1;
-    double waves = (double)ceil_div(rows, s->rows) * tiles / ((double)t->mps * k);
+    double waves = (double)ceil_div(rows, s->rows) * tiles * s->cluster / ((double)t->mps * k);
     if (waves < 8)
         spoil += 0.25 * (ceil(waves) / waves - 1) / waves;
-    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + (s->pdl ? 0.7 : 1.3);
+    double wire = bytes / stream_gbps(f, t) * 1e-3, issue = s->split ? issue_time(f, s, t, (double)ceil_div(rows, s->rows) * tiles) : 0;
+    if (s->split) {
+        spoil += f->reductions && k < 6 ? 0.02 * (6 - k) : 0;
+        wire = pow(pow(wire, 8) + pow(issue, 8), 0.125);
+    }
+    double second = f->reductions && s->split ? 2 + 1e-6 * (double)rows * tiles * 4 * f->reductions : 0;
+    return wire * (1 + spoil) + (s->pdl ? 0.7 : 1.3) + second;
 }
 
 /* Nanoseconds from a row's arrival to its last store: unpacking and arithmetic, then the exchange between lanes. */
@@ -82,7 +125,7 @@ static double persistent_cost(const SchedFacts *f, const Sched *s, const Target 
 
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
-    return s->grid == GRID_PERSISTENT ? persistent_cost(f, s, t, rows, n) : oneshot_cost(f, s, t, rows, n);
+    return s->grid == GRID_PERSISTENT ? persistent_cost(f, s, t, rows, n) : s->unroll ? looped_cost(f, s, t, rows, n) : oneshot_cost(f, s, t, rows, n);
 }
 
 /* Mean over a launch of 64 MiB and one of 512 MiB of input, each against its bytes. */
@@ -102,6 +145,7 @@ static double typical_cost(const SchedFacts *f, const Sched *s, const Target *t,
 typedef struct Search {
     const SchedFacts *f; const Target *t; Arena *a;
     int64_t n; Sched best; double cost; bool found;
+    struct Ranked { Sched s; double cost; } *all; uint32_t nall, capall; bool collect;      /* every legal one, where they are to be listed */
 } Search;
 
 static void consider(Search *q, const Sched *s)
@@ -109,6 +153,8 @@ static void consider(Search *q, const Sched *s)
     if (sched_illegal(q->f, s, q->t))
         return;
     double c = typical_cost(q->f, s, q->t, q->n);
+    if (q->collect)
+        *ARENA_PUSH(q->a, q->all, q->nall, q->capall) = (struct Ranked){*s, c};
     if (!q->found || c < q->cost) {
         q->best = *s;
         q->cost = c;
@@ -118,7 +164,7 @@ static void consider(Search *q, const Sched *s)
 
 static void consider_oneshot(Search *q, Sched s)
 {
-    for (s.rows = 1; s.rows <= 16; s.rows *= 2) {
+    for (s.rows = 1; s.rows <= 32; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
         s.pdl = (q->t->features & TGT_F_PDL) && (s.per > 1 || s.rows > 1);
@@ -126,7 +172,7 @@ static void consider_oneshot(Search *q, Sched s)
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
         s.wkeep = WKEEP_REG;          /* fetched with the row; pays while it costs no block of a multiprocessor */
-        if (s.len == LEN_EXACT && s.per <= 3)
+        if ((s.len == LEN_EXACT || s.align == ALIGN_SHIFT) && s.per <= 3)
             consider(q, &s);
     }
 }
@@ -145,7 +191,46 @@ static void consider_persistent(Search *q, Sched s)
             }
 }
 
-static int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
+/* Rows of several phases in shared memory, over one block or a cluster. */
+static void search_loops(Search *q, Sched s)
+{
+    static const int8_t clusters[] = {1, 2, 4, 6, 8};
+    int64_t slack = s.align == ALIGN_SHIFT ? s.vec - 1 : 0;
+    if (q->f->phases < 2 || q->f->accs || q->n < 4096 || !(q->t->features & TGT_F_CPASYNC))
+        return;
+    s.keep = KEEP_SMEM;
+    s.async = ASYNC_CP;
+    s.unroll = 1;
+    s.pdl = (q->t->features & TGT_F_PDL) != 0;
+    for (int c = 0; c < 5; c++)
+        for (s.per = 4; s.per <= 16; s.per++) {
+            s.cluster = clusters[c];
+            s.lanes = (int32_t)round_up(ceil_div(q->n + slack, (int64_t)s.vec * s.per * s.cluster), 32);
+            if (s.lanes < 128 || s.lanes > 1024)
+                continue;
+            s.ctas = 0;
+            consider(q, &s);
+            s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));   /* 32 registers a lane, so that as many blocks fit */
+            if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= 32)
+                consider(q, &s);
+        }
+}
+
+/* Rows of several phases in the registers of a cluster's blocks. */
+static void search_clusters(Search *q, Sched s)
+{
+    if (q->f->phases < 2 || q->f->accs || q->f->wide_scalars || q->n < 16384 || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
+        return;
+    s.pdl = (q->t->features & TGT_F_PDL) != 0;
+    for (s.cluster = 2; s.cluster <= 8; s.cluster *= 2)
+        for (s.per = 2; s.per <= 8; s.per *= 2) {
+            s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
+            if (s.lanes < 128 || s.lanes > 512)
+                continue;
+            for (s.wkeep = WKEEP_LOAD; s.wkeep <= (s.len == LEN_EXACT && s.per <= 4 ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
+                consider(q, &s);
+        }
+}
 
 /* Every lane count that holds n elements in `per` vectors, per = 1..16. */
 static void search_lanes(Search *q, Sched s)
@@ -164,6 +249,7 @@ static void search_lanes(Search *q, Sched s)
         else
             consider_oneshot(q, s);
     }
+    search_clusters(q, s);
 }
 
 static void add(SchedList *out, Arena *a, Sched s) { *ARENA_PUSH(a, out->s, out->n, out->cap) = s; }
@@ -172,6 +258,28 @@ static int gpu_vec(const SchedFacts *f)
 {
     int bytes = f->accs ? f->max_elem_bytes : f->min_elem_bytes;   /* asynchronous copies take 16 bytes at most */
     return 16 / bytes;
+}
+
+/* A block a column tile. */
+static void search_tiles(Search *q, SchedAlign align)
+{
+    Sched s = sched_default();
+    s.vec = gpu_vec(q->f);
+    s.align = align;
+    s.split = 1;
+    s.pdl = (q->t->features & TGT_F_PDL) != 0;
+    for (s.lanes = 128; s.lanes <= 1024; s.lanes *= 2)
+        for (s.per = 1; s.per <= 4; s.per *= 2)
+            consider(q, &s);
+}
+
+/* Rows so long that they are better cut into tiles. */
+static bool tiles_are_better(Search *q, SchedAlign align, double cost)
+{
+    q->found = false;
+    if (q->f->parts)
+        search_tiles(q, align);
+    return q->found && q->cost < cost;
 }
 
 static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align, int64_t n)
@@ -186,21 +294,43 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
     if (len == LEN_EXACT && n % s.vec)
         return;
     search_lanes(q, s);
-    if (q->found)
+    Sched held = q->best;
+    double cost = q->found ? q->cost : 0;
+    if (q->found && tiles_are_better(q, align, cost))
+        return;
+    q->found = false;
+    search_loops(q, s);
+    bool loops = q->found && (!cost || q->cost < cost);
+    if (loops)
+        add(out, q->a, q->best);
+    if (cost)
+        add(out, q->a, held);
+    if (q->found && !loops && held.per * held.vec >= 96)     /* should the registers not do */
         add(out, q->a, q->best);
 }
 
 /* ---- the variants ---- */
 
 /* Row lengths common in models, each worth its own variant, and capacities for the rest. */
-static const int32_t exact_lengths[] = {512, 1024, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 12288, 16384, 32768};
-static const int32_t capacities[] = {64, 128, 256, 512, 1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768};
+static const int32_t exact_lengths[] = {256, 512, 1024, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 12288, 16384, 32000, 32768, 65536, 128256, 131072,
+                                        151936, 262144};
+static const int32_t capacities[] = {64, 128, 256, 512, 1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 40960, 51200, 65536, 81920, 98304, 131072, 163840,
+                                     196608, 262144};
 enum { NEXACT = sizeof exact_lengths / sizeof *exact_lengths, NCAP = sizeof capacities / sizeof *capacities };
 
 static void add_if_legal(SchedList *out, Search *q, Sched s)
 {
     if (!sched_illegal(q->f, &s, q->t))
         add(out, q->a, s);
+}
+
+static void add_tiles(SchedList *out, Search *q, SchedAlign align)
+{
+    q->n = LONG_ROW;
+    q->found = false;
+    search_tiles(q, align);
+    if (q->found)
+        add(out, q->a, q->best);
 }
 
 static Sched always(const SchedFacts *f, int vec, SchedAlign align)
@@ -219,13 +349,14 @@ static Sched always(const SchedFacts *f, int vec, SchedAlign align)
     return s;
 }
 
-static Sched tiles(const SchedFacts *f, const Target *t)
+/* A lane an instance. */
+static Sched scalars(void)
 {
     Sched s = sched_default();
-    s.vec = gpu_vec(f);
-    s.lanes = 256;
-    s.split = 1;
-    s.pdl = (t->features & TGT_F_PDL) != 0;
+    s.align = ALIGN_SCALAR;
+    s.len = LEN_EXACT;
+    s.n = s.vec = s.lanes = 1;
+    s.rows = 64;
     return s;
 }
 
@@ -237,8 +368,10 @@ static void choose_gpu(Search *q, SchedList *out)
     for (int i = 0; i < NCAP; i++)
         if (!elementwise || capacities[i] <= 1024)
             add_length(out, q, LEN_CAP, ALIGN_VEC, capacities[i]);
-    if (elementwise)
-        add_if_legal(out, q, tiles(q->f, q->t));
+    if (elementwise || q->f->parts) {
+        add_tiles(out, q, ALIGN_VEC);
+        add_tiles(out, q, ALIGN_SHIFT);
+    }
     for (int i = 0; i < NCAP && !q->f->accs; i++)
         add_length(out, q, LEN_CAP, ALIGN_SHIFT, capacities[i]);
     add_if_legal(out, q, always(q->f, gpu_vec(q->f), ALIGN_VEC));
@@ -261,8 +394,34 @@ void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out
     Search q = {.f = f, .t = t, .a = a};
     if (t->kind == TGT_HOST)
         choose_host(&q, out);
+    else if (f->scalars)
+        add(out, a, scalars());
     else
         choose_gpu(&q, out);
+}
+
+static int by_cost(const void *a, const void *b)
+{
+    double x = ((const struct Ranked *)a)->cost, y = ((const struct Ranked *)b)->cost;
+    return (x > y) - (x < y);
+}
+
+void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out)
+{
+    Search q = {.f = f, .t = t, .a = a, .n = n, .collect = true};
+    Sched s = sched_default();
+    s.vec = gpu_vec(f);
+    bool exact = n % s.vec == 0;
+    s.len = LEN_EXACT;
+    s.align = exact ? ALIGN_VEC : ALIGN_SHIFT;
+    s.n = (int32_t)n;
+    search_lanes(&q, s);
+    search_loops(&q, s);
+    search_tiles(&q, s.align);
+    if (q.nall)
+        qsort(q.all, q.nall, sizeof *q.all, by_cost);
+    for (uint32_t i = 0; i < q.nall && i < most; i++)
+        add(out, a, q.all[i].s);
 }
 
 /* ---- random schedules, for the tests ---- */
@@ -293,8 +452,15 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     s.ctas = s.grid == GRID_PERSISTENT ? 1 + pick(seed, 2) : 0;
     s.async = s.grid == GRID_PERSISTENT ? pick(seed, 2) : 0;
     s.stages = s.async ? 2 + pick(seed, 3) : 1;
+    if (s.grid == GRID_ONESHOT && !host && pick(seed, 3) == 0) {          /* a cluster; or rows in shared memory, walked in a loop */
+        s.cluster = (t->features & TGT_F_CLUSTER) && pick(seed, 2) ? 2 << pick(seed, 3) : 1;
+        s.rows = s.cluster > 1 ? 1 : s.rows;
+        s.n *= s.cluster;
+        s.async = s.keep == KEEP_SMEM && (t->features & TGT_F_CPASYNC) ? pick(seed, 2) : 0;
+        s.unroll = s.keep == KEEP_SMEM ? s.per % 2 ? 1 : 1 + pick(seed, 2) : 0;
+    }
     s.wkeep = s.grid == GRID_PERSISTENT ? pick(seed, 3) : 0;
-    s.split = !f->reductions && !f->accs ? pick(seed, 2) : 0;
+    s.split = (f->parts || !f->reductions) && !f->accs ? pick(seed, 2) : 0;
     s.hint = pick(seed, 2);
     s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
     return s;
@@ -302,11 +468,13 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
 
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)
 {
-    for (int i = 0; i < 10000; i++) {
+    for (int i = 0; i < 10000 && !(f->scalars && t->kind != TGT_HOST); i++) {
         Sched s = draw(f, t, seed);
         if (!sched_illegal(f, &s, t))
             return s;
     }
+    if (f->scalars && t->kind != TGT_HOST)
+        return scalars();
     Sched s = always(f, 1, ALIGN_SCALAR);
     s.lanes = t->kind == TGT_HOST ? 1 : 32;
     return s;

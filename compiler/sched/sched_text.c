@@ -137,3 +137,17 @@ bool sched_parse(const char *text, Sched *out, Buf *err)
     }
     return true;
 }
+
+bool sched_parse_list(const char *text, Arena *a, SchedList *out, Buf *err)
+{
+    *out = (SchedList){0};
+    for (const char *p = text; p && *p;) {
+        size_t n = strcspn(p, ";");
+        Sched one;
+        if (!sched_parse(arena_strn(a, p, n), &one, err))
+            return false;
+        *ARENA_PUSH(a, out->s, out->n, out->cap) = one;
+        p += n + (p[n] == ';');
+    }
+    return true;
+}

@@ -95,6 +95,8 @@ TirFn *sema_kernel(const SemaOp *op, uint32_t kernel, const SemaBinding *b, Aren
 /* Types every kernel under every binding, each error told once; false when there were any.  Where the bindings are too
  * many for a second's work, every single choice and as many pairs of choices as there is time for are tried instead. */
 bool sema_check_all(const SemaOp *op, Diag *d);
+/* Does the check name this kernel under this binding? */
+bool sema_check_covers(const SemaOp *op, const SemaCheck *k, uint32_t kernel, const SemaBinding *b);
 
 int sema_find_kernel(const SemaOp *op, const char *name);   /* -1 when there is none */
 

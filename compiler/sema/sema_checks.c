@@ -222,3 +222,13 @@ void sema_open_check(Cx *cx, SemaOp *op, const AstNode *n)
     fill_unsaid(op, &c);
     *ARENA_PUSH(cx->a, op->checks, op->nchecks, op->capchecks) = c;
 }
+
+bool sema_check_covers(const SemaOp *op, const SemaCheck *k, uint32_t kernel, const SemaBinding *b)
+{
+    if (!(k->kernels >> kernel & 1)) return false;
+    for (uint32_t i = 0; i < op->ntypes; i++)
+        if (op->kernels[kernel].types >> i & 1 && !(k->type[i] >> b->type[i] & 1)) return false;
+    for (uint32_t i = 0; i < op->noptions; i++)
+        if (op->kernels[kernel].options >> i & 1 && !(k->option[i] >> b->option[i] & 1)) return false;
+    return true;
+}

@@ -47,7 +47,9 @@ static bool take_slice(Cx *cx, const AstNode *n, TirExt size, const char *tensor
     TirExt lo = tir_ext_const(0), hi = size, len;
     int64_t step, c;
     if ((n->a && !sema_extent(cx, n->a, &lo)) || (n->b && !sema_extent(cx, n->b, &hi)) || !slice_step(cx, n, &step)) return false;
-    len = tir_ext_scale(tir_ext_add(hi, lo, -1), 1, step);
+    /* first:end:step with first < step takes as many elements as 0:end:step, where the step divides the end */
+    bool phase = tir_ext_is_const(lo, &c) && c > 0 && c < step;
+    len = tir_ext_scale(phase ? hi : tir_ext_add(hi, lo, -1), 1, step);
     if (!never_negative(lo) || !never_negative(len)) {
         sema_error(cx, LG_INDEX, n->sp, "the slice %s:%s is not sure to have an extent of 0 or more", ext_text(cx, lo), ext_text(cx, hi));
         return false;
@@ -225,11 +227,11 @@ Value sema_index(Cx *cx, const AstNode *n)
     return t >= 0 ? load(cx, n, t) : unknown(cx, n);
 }
 
-/* Each coordinate of the nest must tell the places apart. */
+/* Each coordinate of the nest must tell the places apart, but for one that has a single value. */
 static bool instances_apart(Cx *cx, const AstNode *n, const Place *p)
 {
     for (uint32_t c = cx->first_par; c < cx->fn->npars; c++) {
-        bool there = false;
+        bool there = tir_ext_eq(cx->fn->pars[c].ext, tir_ext_const(1));      /* a nest of one instance */
         for (uint32_t i = 0; i < p->n; i++) there |= p->acc.par[i] == c + 1;
         if (there) continue;
         sema_error(cx, LG_OVERLAP, n->sp, "instances of different %s would write the same place of %s; index it by %s, or sum with +=", cx->fn->pars[c].name, n->name, cx->fn->pars[c].name);
@@ -243,7 +245,7 @@ static bool may_store(Cx *cx, const AstNode *n, int t)
     const SemaTensor *s = &cx->k->tensors[t];
     bool sums = cx->fn->tensors[t].accumulate, written = cx->written >> t & 1;
     if (s->mode == TIR_IN) sema_error(cx, LG_ACCESS, n->sp, "%s is an in tensor and cannot be written", n->name);
-    else if (n->mode && s->mode == TIR_INOUT) sema_limit(cx, LG_ACCESS, n->sp, "%s is inout; only out tensors are summed with +=", n->name);
+    else if (n->mode && s->mode != TIR_OUT && (s->mode == TIR_SCRATCH || s->type >= 0 || dt_is_float(s->dt))) sema_limit(cx, LG_ACCESS, n->sp, "%s is %s; only out tensors are summed with +=, and inout ones of integers", n->name, s->mode == TIR_SCRATCH ? "scratch" : "inout");
     else if (written && sums != (bool)n->mode) sema_error(cx, LG_ACCESS, n->sp, "%s is written both by = and by +=", n->name);
     else return true;
     sema_note(cx, s->sp, "%s is declared here", n->name);

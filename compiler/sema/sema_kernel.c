@@ -141,6 +141,10 @@ static void open_tensor(Cx *cx, const SemaOp *op, SemaKernel *k, const AstNode *
         sema_error(cx, LG_DEPTH, n->sp, "more than %d tensors", SEMA_MAX_TENSORS);
         return;
     }
+    if (k->ntensors && k->tensors[k->ntensors - 1].mode == TIR_SCRATCH && t.mode != TIR_SCRATCH) {
+        sema_error(cx, LG_ACCESS, n->sp, "%s stands behind a scratch tensor; scratch tensors are declared last", n->name);
+        return;
+    }
     if (arg_is_new(cx, op, k, n) && tensor_type(cx, op, n, &t) && tensor_shape(cx, n, &t) && tensor_condition(cx, n, &t))
         k->tensors[k->ntensors++] = t;
 }

@@ -77,9 +77,10 @@ static void check_in_place(Cx *cx)
 
 static void check_written(Cx *cx)
 {
+    static const char *const mode[] = {"in", "out", "inout", "scratch"};
     for (uint32_t t = 0; t < cx->fn->ntensors; t++) {
         if ((cx->written >> t & 1) || cx->fn->tensors[t].mode == TIR_IN || cx->fn->tensors[t].absent) continue;
-        sema_error(cx, LG_UNWRITTEN, cx->fn->tensors[t].sp, "%s %s is never written", cx->fn->tensors[t].mode == TIR_OUT ? "out" : "inout", cx->fn->tensors[t].name);
+        sema_error(cx, LG_UNWRITTEN, cx->fn->tensors[t].sp, "%s %s is never written", mode[cx->fn->tensors[t].mode], cx->fn->tensors[t].name);
     }
 }
 

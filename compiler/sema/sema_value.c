@@ -1,6 +1,7 @@
 /* sema_value.c: values: numbers, extents and tiles, and how literals take the type of what they meet.
  *
- * In: values.  Out: values of one dtype, ops in cx->fn.  Invariant: numbers become ops only here, rounded to their dtype.
+ * In: values.  Out: values of one dtype, ops in cx->fn.  Invariant: numbers become ops only here, rounded to their dtype
+ * (numbers of f32 keep their value: a formula's constants are exact to the oracle, and rounded where they are emitted).
  */
 #include "sema_in.h"
 #include <math.h>
@@ -120,7 +121,7 @@ static bool int_fits(DType dt, int64_t v)
 static Value const_of(Cx *cx, Value v, DType dt)
 {
     double f = v.kind == V_INT ? (double)v.i : v.f;
-    if (dt_is_float(dt) && (isfinite(round_to(dt, f)) || !isfinite(f))) return value_tile(cx, tir_const_f(cx->fn, dt, round_to(dt, f)), v.sp);
+    if (dt_is_float(dt) && (isfinite(round_to(dt, f)) || !isfinite(f))) return value_tile(cx, tir_const_f(cx->fn, dt, dt == DT_F32 ? f : round_to(dt, f)), v.sp);   /* f32: the target rounds, the oracle need not */
     if (dt_is_int(dt) && v.kind == V_INT && int_fits(dt, v.i)) return value_tile(cx, tir_const_i(cx->fn, dt, v.i), v.sp);
     sema_error(cx, LG_LITERAL, v.sp, "%s does not fit %s", value_text(cx, v), dt_name(dt));
     return value_bad();

@@ -87,7 +87,7 @@ static void run_endif(Sim *s, Step *st)
 
 /* ---- the plan ---- */
 
-static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP; }
+static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_ATOM || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP || op == LIR_STSC; }
 
 static void plan_operands(Sim *s, Step *st)
 {
@@ -172,7 +172,7 @@ static bool plan(Sim *s)
 
 static void allocate(Sim *s)
 {
-    uint32_t smem = s->fn->smem ? s->fn->smem : 1;
+    uint32_t smem = (s->fn->smem ? s->fn->smem : 1) * s->fn->cluster;
     s->mask = ARENA_ARRAY(s->arena, uint8_t, s->threads);
     s->shadow = ARENA_ARRAY(s->arena, SimGlobal *, s->nbufs ? s->nbufs : 1);
     s->smem = ARENA_ARRAY(s->arena, uint8_t, smem);
@@ -201,7 +201,7 @@ static bool run_all(Sim *s)
     allocate(s);
     if (!plan(s))
         return false;
-    for (s->cta = 0; s->cta < s->nctas; s->cta++)
+    for (s->cta = 0; s->cta < s->nctas; s->cta += s->fn->cluster)
         if (!run_block(s))
             return false;
     return true;
@@ -221,9 +221,13 @@ bool sim_run(const LirFn *fn, const uint64_t *words, uint32_t nctas, const SimBu
     }
     arena_on_oom(arena, &oom);
     s = ARENA_NEW(arena, Sim);
-    *s = (Sim){.arena = arena, .fn = fn, .words = words, .res = res, .bufs = bufs, .nbufs = nbufs, .hit = nbufs, .threads = fn->threads,
-               .wsize = fn->warp, .warps = (fn->threads + fn->warp - 1) / fn->warp, .nctas = nctas};
-    bool ok = run_all(s);
+    *s = (Sim){.arena = arena, .fn = fn, .words = words, .res = res, .bufs = bufs, .nbufs = nbufs, .hit = nbufs, .threads = fn->threads * fn->cluster,
+               .wsize = fn->warp, .warps = (fn->threads * fn->cluster + fn->warp - 1) / fn->warp, .nctas = nctas};
+    if (s->warps > SIM_MAX_WARPS || nctas % fn->cluster) {
+        snprintf(res->first, sizeof res->first, "%s: %u blocks of %u threads in clusters of %u are more than the sim takes", fn->name, nctas, fn->threads, fn->cluster);
+        res->faults = 1;
+    }
+    bool ok = !res->faults && run_all(s);
     arena_free(arena);
     return ok;
 }

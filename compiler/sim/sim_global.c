@@ -22,26 +22,29 @@ static const SimBuffer *find(Sim *s, uint64_t addr, uint32_t bytes)
     return NULL;
 }
 
+/* A cluster counts as one block here. */
+static uint32_t group(const Sim *s) { return s->cta / s->fn->cluster; }
 static uint32_t block_of(const Sim *s, uint32_t who) { return who & SIM_BLOCK ? who & ~SIM_BLOCK : (who - 1) / s->threads; }
 
 static void note_read(Sim *s, const Step *st, uint32_t t, SimGlobal *g)
 {
-    uint32_t me = s->cta * s->threads + t + 1;
-    if (g->writer && g->writer != me && (block_of(s, g->writer) != s->cta || g->wbar == s->bars))
+    uint32_t me = group(s) * s->threads + t + 1;
+    if (g->writer && g->writer != me && (block_of(s, g->writer) != group(s) || g->wbar == s->bars))
         sim_fault(s, st, t, "reads what thread %u of block %u writes in this launch", (g->writer - 1) % s->threads, block_of(s, g->writer));
     else if (g->writer && st->o->flags & LIR_F_CONST)
         sim_fault(s, st, t, "reads as constant what this launch writes");
     if (g->reader != me && g->reader != SIM_BLOCKS)
-        g->reader = !g->reader ? me : block_of(s, g->reader) == s->cta ? SIM_BLOCK | s->cta : SIM_BLOCKS;
+        g->reader = !g->reader || (block_of(s, g->reader) == group(s) && g->rbar != s->bars) ? me      /* earlier ones are behind a barrier */
+                  : block_of(s, g->reader) == group(s) ? SIM_BLOCK | group(s) : SIM_BLOCKS;
     g->rbar = s->bars;
 }
 
 static void note_write(Sim *s, const Step *st, uint32_t t, SimGlobal *g)
 {
-    uint32_t me = s->cta * s->threads + t + 1;
+    uint32_t me = group(s) * s->threads + t + 1;
     if (g->writer && g->writer != me)
         sim_fault(s, st, t, "writes what thread %u of block %u has written", (g->writer - 1) % s->threads, block_of(s, g->writer));
-    else if (g->reader == SIM_BLOCKS || (g->reader && block_of(s, g->reader) != s->cta))
+    else if (g->reader == SIM_BLOCKS || (g->reader && block_of(s, g->reader) != group(s)))
         sim_fault(s, st, t, "writes what another block reads in this launch");
     else if (g->reader && g->reader != me && g->rbar == s->bars)
         sim_fault(s, st, t, "writes what another thread of the block has read, with no barrier between");
@@ -94,7 +97,7 @@ static Part part(Sim *s, const Step *st, uint32_t t, int at)
     LirOpcode op = st->o->op;
     if (!p.hi)
         return p;
-    if (op == LIR_LDGP || op == LIR_STGP)
+    if (op == LIR_LDGP || op == LIR_STGP || op == LIR_ATOM)
         p.hi = predicate(s, st, at, t) ? st->lanes : 0;
     if (op == LIR_LDGM || op == LIR_STGM) {
         if (!sim_clean(s, st, at, t, "the mask") || !sim_clean(s, st, at + 1, t, "the mask"))
@@ -117,6 +120,20 @@ static uint8_t *place(Sim *s, const Step *st, uint32_t t, Part p, bool write)
     return sim_global_at(s, st, t, addr + (uint64_t)p.lo * st->bytes, (p.hi - p.lo) * st->bytes, write);
 }
 
+/* A window may be read 16 bytes at a time, as far as its span allows: what it allows has to be there. */
+static bool window_is_there(Sim *s, const Step *st, uint32_t t)
+{
+    enum { WINDOW = 16 };
+    int64_t addr = ((const int64_t *)st->a[0])[t], first = addr & -WINDOW, end = first + (int64_t)st->lanes * st->bytes + WINDOW;
+    int64_t lo = addr + (int64_t)((const int32_t *)st->a[1])[t] * st->bytes, hi = addr + (int64_t)((const int32_t *)st->a[2])[t] * st->bytes;
+    first = first < lo ? lo : first;
+    end = end > hi ? hi : end;
+    if (first >= end || find(s, (uint64_t)first, (uint32_t)(end - first)))
+        return true;
+    sim_fault(s, st, t, "may read %u bytes at 0x%llx, outside every buffer", (uint32_t)(end - first), (unsigned long long)first);
+    return false;
+}
+
 static void run_load(Sim *s, Step *st)
 {
     size_t row = (size_t)st->lanes * st->bytes;
@@ -126,7 +143,7 @@ static void run_load(Sim *s, Step *st)
         char *d = (char *)st->d + t * row;
         if (p.lo || p.hi < st->lanes)
             memset(d, 0, row);
-        if (p.hi <= p.lo)
+        if (p.hi <= p.lo || (st->o->op == LIR_LDGM && st->o->flags & LIR_F_WINDOW && !window_is_there(s, st, t)))
             continue;
         const uint8_t *from = place(s, st, t, p, false);
         if (from)
@@ -158,12 +175,33 @@ static void run_store(Sim *s, Step *st)
     }
 }
 
+/* Atomic adds of several threads to one place are no race; they are not noted as writes. */
+static void run_atom(Sim *s, Step *st)
+{
+    uint32_t bytes = st->from[1]->bytes;
+    for (uint32_t t = 0; t < s->threads; t++) {
+        Part p = part(s, st, t, 2);
+        if (p.hi <= p.lo || !clean_part(s, st, t, (Part){0, 1}) || !sim_clean(s, st, 0, t, "the address"))
+            continue;
+        uint64_t addr = ((const uint64_t *)st->a[0])[t];
+        if (!find(s, addr, bytes)) {
+            sim_fault(s, st, t, "adds to %u bytes at 0x%llx, outside every buffer", bytes, (unsigned long long)addr);
+            continue;
+        }
+        if (bytes == 4)
+            *(int32_t *)(uintptr_t)addr += ((const int32_t *)st->a[1])[t];
+        else
+            *(int64_t *)(uintptr_t)addr += ((const int64_t *)st->a[1])[t];
+    }
+}
+
 bool sim_plan_global(Sim *s, Step *st)
 {
     (void)s;
     switch (st->o->op) {
     case LIR_LDG: case LIR_LDGP: case LIR_LDGM: st->run = run_load; return true;
     case LIR_STG: case LIR_STGP: case LIR_STGM: st->run = run_store; return true;
+    case LIR_ATOM: st->run = run_atom; return true;
     default: return false;
     }
 }

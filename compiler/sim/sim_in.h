@@ -7,7 +7,7 @@
 #define LGR_SIM_IN_H
 #include "sim.h"
 
-enum { SIM_MAX_WARPS = 32, SIM_NO_THREAD = 0xffff, SIM_SEVERAL = 63 };
+enum { SIM_MAX_WARPS = 64, SIM_NO_THREAD = 0xffff, SIM_SEVERAL = 63 };
 #define SIM_BLOCK  0x80000000u
 #define SIM_BLOCKS 0xffffffffu
 
@@ -32,7 +32,7 @@ typedef struct SimByte {
     uint32_t wepoch;        /* of the writer's warp at the write */
     uint16_t writer;        /* thread, SIM_NO_THREAD */
     bool     clean, pending;   /* clean: written, with a value not made of unwritten bytes; pending: a copy is under way */
-    uint32_t readers;       /* warps that have read since the write */
+    uint64_t readers;       /* warps that have read since the write */
 } SimByte;
 
 /* What happened to one byte of a global buffer in this launch; all 0: nothing. */
@@ -52,7 +52,8 @@ struct Sim {
     const SimBuffer *bufs;
     SimGlobal **shadow;                 /* by buffer, made at the first access */
     uint32_t nbufs, hit;                /* hit: the buffer of the last access */
-    uint32_t threads, warps, cta, nctas;
+    uint32_t threads, warps;            /* of a whole cluster, which runs as one: block r has threads r * fn->threads on */
+    uint32_t cta, nctas;                /* the first block of the cluster */
     Step    *steps, *pc;
     uint8_t *mask;                      /* active threads */
     uint32_t active;                    /* how many */
@@ -66,6 +67,7 @@ struct Sim {
     uint32_t *read_at;                  /* [byte][warp]: epoch << 6 | lane, or SIM_SEVERAL */
     uint32_t clock[SIM_MAX_WARPS][SIM_MAX_WARPS];   /* clock[w][v]: the last epoch of warp v that warp w has seen; [w][w] its own */
     SimQueue *queue;
+    int64_t  expected[LIR_MAX_INBOX], came[LIR_MAX_INBOX][SIM_MAX_WARPS];   /* bytes of each inbox; came: by block of the cluster */
     uint32_t wsize;                     /* threads a warp */
 };
 

@@ -11,9 +11,9 @@
 
 void sim_shared_reset(Sim *s)
 {
-    for (uint32_t i = 0; i < s->fn->smem; i++)
+    for (uint32_t i = 0; i < s->fn->smem * s->fn->cluster; i++)
         s->byte[i] = (SimByte){.writer = SIM_NO_THREAD};
-    memset(s->smem, 0xa5, s->fn->smem);
+    memset(s->smem, 0xa5, (size_t)s->fn->smem * s->fn->cluster);
     memset(s->clock, 0, sizeof s->clock);
     for (uint32_t w = 0; w < s->warps; w++)
         s->clock[w][w] = 1;
@@ -33,9 +33,9 @@ static void note_reader(Sim *s, uint32_t t, uint32_t at)
     uint32_t w = t / s->wsize, now = s->clock[w][w] << 6, lane = t % s->wsize;
     uint32_t *r = &s->read_at[(size_t)at * s->warps + w];
     SimByte *b = &s->byte[at];
-    if (b->readers >> w & 1 && *r >> 6 == now >> 6 && (*r & 63) != lane)
+    if ((b->readers >> w & 1) && *r >> 6 == now >> 6 && (*r & 63) != lane)
         lane = SIM_SEVERAL;
-    b->readers |= 1u << w;
+    b->readers |= 1ull << w;
     *r = now | lane;
 }
 
@@ -43,8 +43,8 @@ static void note_reader(Sim *s, uint32_t t, uint32_t at)
 static bool reader_in_the_way(const Sim *s, uint32_t t, uint32_t at, uint32_t *w)
 {
     uint32_t mine = t / s->wsize;
-    for (uint32_t left = s->byte[at].readers; left; left &= left - 1) {
-        *w = (uint32_t)__builtin_ctz(left);
+    for (uint64_t left = s->byte[at].readers; left; left &= left - 1) {
+        *w = (uint32_t)__builtin_ctzll(left);
         uint32_t r = s->read_at[(size_t)at * s->warps + *w], e = r >> 6;
         if (*w == mine ? (r & 63) != t % s->wsize && e >= s->clock[mine][mine] : e > s->clock[mine][*w])
             return true;
@@ -77,8 +77,11 @@ static void own(Sim *s, uint32_t t, uint32_t at, bool clean)
     *b = (SimByte){.wepoch = s->clock[w][w], .writer = (uint16_t)t, .clean = clean};
 }
 
-/* Bounds, alignment and order of bytes at..at+bytes; false after a fault. */
-static bool allowed(Sim *s, const Step *st, uint32_t t, int64_t at, uint32_t bytes, bool write)
+/* Where the shared memory of the block of rank r begins. */
+static uint32_t block_of(const Sim *s, uint32_t r) { return r * s->fn->smem; }
+
+/* Bounds, alignment and order of bytes at..at+bytes of the block of rank r; false after a fault. */
+static bool allowed(Sim *s, const Step *st, uint32_t t, uint32_t r, int64_t at, uint32_t bytes, bool write)
 {
     if (at < 0 || at + bytes > s->fn->smem) {
         sim_fault(s, st, t, "%s %u bytes at shared offset %lld of %u", write ? "writes" : "reads", bytes, (long long)at, s->fn->smem);
@@ -89,7 +92,7 @@ static bool allowed(Sim *s, const Step *st, uint32_t t, int64_t at, uint32_t byt
         return false;
     }
     for (uint32_t i = 0; i < bytes; i++)
-        if (!touch(s, st, t, (uint32_t)at + i, write))
+        if (!touch(s, st, t, block_of(s, r) + (uint32_t)at + i, write))
             return false;
     return true;
 }
@@ -113,23 +116,25 @@ static void run_lds(Sim *s, Step *st)
     st->tainted = false;
     for (uint32_t t = 0; t < s->threads; t++) {
         int32_t at = ((const int32_t *)st->a[0])[t];
-        if (!s->mask[t] || !sim_clean(s, st, 0, t, "the offset") || !allowed(s, st, t, at, row, false))
+        if (!s->mask[t] || !sim_clean(s, st, 0, t, "the offset") || !allowed(s, st, t, t / s->fn->threads, at, row, false))
             continue;
-        memcpy((char *)st->d + (size_t)t * row, s->smem + at, row);
-        note_unwritten(s, st, t, (uint32_t)at);
+        uint32_t from = block_of(s, t / s->fn->threads) + (uint32_t)at;
+        memcpy((char *)st->d + (size_t)t * row, s->smem + from, row);
+        note_unwritten(s, st, t, from);
     }
 }
 
-static void store(Sim *s, Step *st, uint32_t t)
+static void store(Sim *s, Step *st, uint32_t t, uint32_t r)
 {
     const Step *v = st->from[1];
     uint32_t row = st->lanes * st->bytes;
     int32_t at = ((const int32_t *)st->a[0])[t];
-    if (!sim_clean(s, st, 0, t, "the offset") || !allowed(s, st, t, at, row, true))
+    if (!sim_clean(s, st, 0, t, "the offset") || !allowed(s, st, t, r, at, row, true))
         return;
-    memcpy(s->smem + at, (char *)st->a[1] + (size_t)t * row, row);
+    uint32_t to = block_of(s, r) + (uint32_t)at;
+    memcpy(s->smem + to, (char *)st->a[1] + (size_t)t * row, row);
     for (uint32_t i = 0; i < row; i++)
-        own(s, t, (uint32_t)at + i, !(v->tainted && v->poison[(size_t)t * st->lanes + i / st->bytes]));
+        own(s, t, to + i, !(v->tainted && v->poison[(size_t)t * st->lanes + i / st->bytes]));
 }
 
 static void run_sts(Sim *s, Step *st)
@@ -138,7 +143,23 @@ static void run_sts(Sim *s, Step *st)
     for (uint32_t t = 0; t < s->threads; t++) {
         if (!s->mask[t] || (guarded && (!sim_clean(s, st, 2, t, "the predicate") || !((const uint8_t *)st->a[2])[t])))
             continue;
-        store(s, st, t);
+        store(s, st, t, t / s->fn->threads);
+    }
+}
+
+static void run_stsc(Sim *s, Step *st)
+{
+    for (uint32_t t = 0; t < s->threads; t++) {
+        if (!s->mask[t] || !sim_clean(s, st, 3, t, "the predicate") || !((const uint8_t *)st->a[3])[t] || !sim_clean(s, st, 2, t, "the rank"))
+            continue;
+        int32_t r = ((const int32_t *)st->a[2])[t];
+        if (r < 0 || (uint32_t)r >= s->fn->cluster)
+            sim_fault(s, st, t, "writes to block %d of a cluster of %u", r, s->fn->cluster);
+        else {
+            store(s, st, t, (uint32_t)r);
+            if (st->o->ref >= 0)
+                s->came[st->o->ref][r] += st->bytes;
+        }
     }
 }
 
@@ -149,7 +170,7 @@ static void issue(Sim *s, Step *st, uint32_t t)
     uint32_t bytes = (uint32_t)st->o->imm.i;
     int32_t at = ((const int32_t *)st->a[0])[t];
     uint64_t from = ((const uint64_t *)st->a[1])[t];
-    if (!sim_clean(s, st, 0, t, "the offset") || !sim_clean(s, st, 1, t, "the address") || !allowed(s, st, t, at, bytes, true))
+    if (!sim_clean(s, st, 0, t, "the offset") || !sim_clean(s, st, 1, t, "the address") || !allowed(s, st, t, t / s->fn->threads, at, bytes, true))
         return;
     if (from & (bytes - 1)) {
         sim_fault(s, st, t, "address 0x%llx is no multiple of %u", (unsigned long long)from, bytes);
@@ -160,6 +181,7 @@ static void issue(Sim *s, Step *st, uint32_t t)
         return;
     SimQueue *q = &s->queue[t];
     SimCopy *c = ARENA_PUSH(s->arena, q->copy, q->n, q->cap);
+    at += (int32_t)block_of(s, t / s->fn->threads);
     *c = (SimCopy){.at = (uint32_t)at, .bytes = bytes, .group = q->group};
     memcpy(c->data, p, bytes);
     for (uint32_t i = 0; i < bytes; i++) {
@@ -212,6 +234,7 @@ bool sim_plan_shared(Sim *s, Step *st)
     case LIR_LDS:      st->run = run_lds; return true;
     case LIR_STS:
     case LIR_STSP:     st->run = run_sts; return true;
+    case LIR_STSC:     st->run = run_stsc; return true;
     case LIR_CPA:      st->run = run_cpa; return true;
     case LIR_CPCOMMIT: st->run = run_commit; return true;
     case LIR_CPWAIT:   st->run = run_wait; return true;

@@ -5,7 +5,7 @@
 #include "sim_in.h"
 
 /* The warps in `who` learn of each other all that any of them knows, and begin a new epoch. */
-static void join(Sim *s, uint32_t who)
+static void join(Sim *s, uint64_t who)
 {
     for (uint32_t v = 0; v < s->warps; v++) {
         uint32_t last = 0;
@@ -20,7 +20,7 @@ static void join(Sim *s, uint32_t who)
         s->clock[w][w] += who >> w & 1;
 }
 
-static uint32_t all_warps(const Sim *s) { return s->warps == 32 ? ~0u : (1u << s->warps) - 1; }
+static uint64_t warps_from(uint32_t first, uint32_t n) { return (n == 64 ? ~0ull : (1ull << n) - 1) << first; }
 
 static void run_bar(Sim *s, Step *st)
 {
@@ -28,14 +28,44 @@ static void run_bar(Sim *s, Step *st)
         sim_fault(s, st, 0, "%u of %u threads arrive", s->active, s->threads);
         return;
     }
-    join(s, all_warps(s));
+    uint32_t each = s->warps / s->fn->cluster;
+    for (uint32_t r = 0; r < s->fn->cluster; r++)
+        join(s, warps_from(r * each, each));
+    s->bars++;
+}
+
+static void run_clbar(Sim *s, Step *st)
+{
+    if (s->active != s->threads)
+        sim_fault(s, st, 0, "%u of %u threads arrive", s->active, s->threads);
+    else if (!st->o->imm.i)                  /* blocks start and end together here */
+        join(s, warps_from(0, s->warps));
+    s->bars += !st->o->imm.i;
+}
+
+static void run_inbox(Sim *s, Step *st)
+{
+    s->expected[st->o->ref] = st->o->imm.i;
+    for (uint32_t r = 0; r < s->fn->cluster; r++)
+        s->came[st->o->ref][r] = 0;
+}
+
+/* What has come was sent by every warp of the cluster. */
+static void run_await(Sim *s, Step *st)
+{
+    if (s->active != s->threads)
+        sim_fault(s, st, 0, "%u of %u threads wait", s->active, s->threads);
+    for (uint32_t r = 0; r < s->fn->cluster; r++)
+        if (s->came[st->o->ref][r] != s->expected[st->o->ref])
+            sim_fault(s, st, r * s->fn->threads, "%lld of %lld bytes have come", (long long)s->came[st->o->ref][r], (long long)s->expected[st->o->ref]);
+    join(s, warps_from(0, s->warps));
     s->bars++;
 }
 
 /* The warps that arrive, each whole and with one id; 0 after a fault. */
-static uint32_t arriving(Sim *s, Step *st, int32_t *id)
+static uint64_t arriving(Sim *s, Step *st, int32_t *id)
 {
-    uint32_t who = 0;
+    uint64_t who = 0;
     for (uint32_t t = 0; t < s->threads; t++) {
         uint32_t w = t / s->wsize, first = w * s->wsize;
         if (s->mask[t] != s->mask[first]) {
@@ -49,7 +79,7 @@ static uint32_t arriving(Sim *s, Step *st, int32_t *id)
             return 0;
         }
         id[w] = st->a[0] ? ((int32_t *)st->a[0])[t] : 0;
-        who |= 1u << w;
+        who |= 1ull << w;
     }
     return who;
 }
@@ -57,28 +87,32 @@ static uint32_t arriving(Sim *s, Step *st, int32_t *id)
 static void run_named(Sim *s, Step *st)
 {
     int32_t id[SIM_MAX_WARPS] = {0};
-    uint32_t who = arriving(s, st, id), threads = (uint32_t)st->o->imm.i;
+    uint64_t who = arriving(s, st, id);
+    uint32_t threads = (uint32_t)st->o->imm.i, each = s->warps / s->fn->cluster;
     while (who && !s->res->faults) {
-        uint32_t first = (uint32_t)__builtin_ctz(who), group = 0;
+        uint32_t first = (uint32_t)__builtin_ctzll(who);
+        uint64_t group = 0;
         for (uint32_t w = first; w < s->warps; w++)
-            if (who >> w & 1 && id[w] == id[first])
-                group |= 1u << w;
-        uint32_t n = (uint32_t)__builtin_popcount(group) * s->wsize;
-        if (id[first] < 1 || id[first] > 15 || (uint32_t)id[first] > s->threads / threads)
-            sim_fault(s, st, first * s->wsize, "barrier %d of %u", id[first], s->threads / threads);
+            if ((who >> w & 1) && id[w] == id[first] && w / each == first / each)
+                group |= 1ull << w;
+        uint32_t n = (uint32_t)__builtin_popcountll(group) * s->wsize;
+        if (id[first] < 1 || id[first] > 15 || (uint32_t)id[first] > s->fn->threads / threads)
+            sim_fault(s, st, first * s->wsize, "barrier %d of %u", id[first], s->fn->threads / threads);
         else if (n != threads)
             sim_fault(s, st, first * s->wsize, "%u threads arrive at barrier %d, which is for %u", n, id[first], threads);
         join(s, group);
         who &= ~group;
     }
+    s->bars++;                                /* coarse: see run_warpsync */
 }
 
 static void run_warpsync(Sim *s, Step *st)
 {
     int32_t id[SIM_MAX_WARPS];
-    uint32_t who = arriving(s, st, id);
+    uint64_t who = arriving(s, st, id);
     for (uint32_t w = 0; w < s->warps; w++)
         s->clock[w][w] += who >> w & 1;
+    s->bars++;                                /* coarse: global accesses are told apart by the launch's barriers, not by warps */
 }
 
 static void run_launch(Sim *s, Step *st) { (void)s; (void)st; }   /* launches run one after another here */
@@ -88,6 +122,9 @@ bool sim_plan_sync(Sim *s, Step *st)
     (void)s;
     switch (st->o->op) {
     case LIR_BAR:      st->run = run_bar; return true;
+    case LIR_CLBAR:    st->run = run_clbar; return true;
+    case LIR_INBOX:    st->run = run_inbox; return true;
+    case LIR_AWAIT:    st->run = run_await; return true;
     case LIR_BARN:     st->run = run_named; return true;
     case LIR_WARPSYNC: st->run = run_warpsync; return true;
     case LIR_PDLWAIT:

@@ -44,7 +44,11 @@ static void fill_steps(const Step *st)
     }
 }
 
-static void run_block(Sim *s, Step *st) { fill_int(st, st->o->op == LIR_CTAID ? s->cta : s->cta % s->fn->cluster); }
+static void run_block(Sim *s, Step *st)
+{
+    for (uint32_t t = 0; t < s->threads; t++)
+        ((int32_t *)st->d)[t] = (int32_t)(t / s->fn->threads + (st->o->op == LIR_CTAID ? s->cta : 0));
+}
 
 static bool plan_leaf(Sim *s, Step *st)
 {
@@ -58,7 +62,7 @@ static bool plan_leaf(Sim *s, Step *st)
     case LIR_CTARANK: st->run = run_block; return true;
     case LIR_TID:
         for (uint32_t t = 0; t < s->threads; t++)
-            ((int32_t *)st->d)[t] = (int32_t)t;
+            ((int32_t *)st->d)[t] = (int32_t)(t % s->fn->threads);
         return true;
     default:
         return false;
@@ -125,6 +129,18 @@ static void run_concat(Sim *s, Step *st)
         memcpy((char *)st->d + t * (ra + rb) + ra, (char *)st->a[1] + t * rb, rb);
     }
     sim_taint(s, st);
+}
+
+static void run_insert(Sim *s, Step *st)
+{
+    size_t row = (size_t)st->lanes * st->bytes;
+    memcpy(st->d, st->a[0], row * s->threads);
+    sim_taint(s, st);
+    for (uint32_t t = 0; t < s->threads; t++) {
+        uint32_t i = ((const uint32_t *)st->a[2])[t];
+        if (i < st->lanes)
+            memcpy((char *)st->d + t * row + i * st->bytes, (char *)st->a[1] + t * st->bytes, st->bytes);
+    }
 }
 
 /* Halves of every thread's vector side by side in wide[0] and wide[1]. */
@@ -199,6 +215,7 @@ bool sim_plan_vec(Sim *s, Step *st)
     case LIR_SPLAT:   st->run = run_splat; return true;
     case LIR_EXTRACT: st->run = run_extract; return true;
     case LIR_CONCAT:  st->run = run_concat; return true;
+    case LIR_INSERT:  st->run = run_insert; return true;
     case LIR_HSUM: case LIR_HMAX: case LIR_HMIN:
                       st->run = run_fold;
                       st->elem = sim_elem(fold_op(op), st->bytes == 2 ? DT_F32 : st->o->dt);

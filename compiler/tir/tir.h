@@ -31,7 +31,7 @@ typedef struct TirExt { int64_t c, k[TIR_MAX_DIMS], den; } TirExt;
 
 typedef struct TirDim { const char *name; Span sp; } TirDim;
 
-typedef enum TirMode { TIR_IN, TIR_OUT, TIR_INOUT } TirMode;
+typedef enum TirMode { TIR_IN, TIR_OUT, TIR_INOUT, TIR_SCRATCH } TirMode;   /* scratch: written by one nest, read by later ones; not the caller's; behind all others */
 
 typedef struct TirTensor {
     const char *name;
@@ -107,6 +107,10 @@ TirVal   tir_cast(TirFn *fn, DType dt, TirVal a);
 TirVal   tir_reduce(TirFn *fn, TirOpcode op, TirVal a, uint32_t axis);
 TirVal   tir_load(TirFn *fn, uint32_t tensor, const TirIndex *ix, uint32_t nix);
 TirVal   tir_store(TirFn *fn, TirOpcode store_or_acc, uint32_t tensor, const TirIndex *ix, uint32_t nix, TirVal v);
+
+/* ---- nests: the par nests of a kernel, in order ---- */
+uint32_t tir_nests(const TirFn *fn);
+TirFn   *tir_nest(const TirFn *fn, uint32_t nth, Arena *a);            /* the nth nest alone; tensors, dims, scalars and axes are the whole's */
 
 /* ---- extents ---- */
 TirExt  tir_ext_const(int64_t c);

@@ -453,6 +453,8 @@ static bool read_declaration(Reader *r, bool *is)
         return read_tensor(r, TIR_OUT);
     if (keyword(r, "inout"))
         return read_tensor(r, TIR_INOUT);
+    if (keyword(r, "scratch"))
+        return read_tensor(r, TIR_SCRATCH);
     if (keyword(r, "par") && word(r).n && next_is(r, ':')) {
         r->at = at;
         return keyword(r, "par") && read_par(r);

@@ -236,7 +236,7 @@ static bool extent_ok(const TirFn *fn, const TirExt *e)
 
 static const char *tensor_fault(const TirFn *fn, const TirTensor *t)
 {
-    if (t->rank > TIR_MAX_RANK || t->mode > TIR_INOUT || t->dt <= DT_NONE || t->dt >= DT_COUNT)
+    if (t->rank > TIR_MAX_RANK || t->mode > TIR_SCRATCH || t->dt <= DT_NONE || t->dt >= DT_COUNT)
         return "a tensor of no type";
     if (t->over > fn->ntensors || (t->over && (t->mode != TIR_OUT || fn->tensors[t->over - 1].mode != TIR_IN)))
         return "a tensor over one that it cannot lie over";

@@ -65,7 +65,7 @@ static void print_par(Buf *b, const TirFn *fn, uint32_t at)
 
 static void print_tensor(Buf *b, const TirFn *fn, const TirTensor *t)
 {
-    static const char *const modes[] = {"in", "out", "inout"};
+    static const char *const modes[] = {"in", "out", "inout", "scratch"};
     buf_printf(b, "%s %s: %s[", modes[t->mode], t->name, dt_name(t->dt));
     for (int i = 0; i < t->rank; i++) {
         buf_puts(b, i ? ", " : "");

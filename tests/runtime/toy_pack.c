@@ -74,7 +74,7 @@ static void launch(Toys *t, const char *symbol, uint32_t grid, int per, int ctas
         t->words[9] = (LgkWord){LGK_W_BLOCKS, 0, 0, 0};
         t->nwords = 10;
     }
-    t->launches[t->nlaunches] = (LgkLaunch){str(t, symbol), 0, grid, per, 1, ctas, 128, shared, 1, pdl, {0, grid == LGK_G_COLUMNS ? 10 : 9}};
+    t->launches[t->nlaunches] = (LgkLaunch){str(t, symbol), 0, grid, per, 1, ctas, 0, 128, shared, 1, pdl, {0, grid == LGK_G_COLUMNS ? 10 : 9}};
     t->nlaunches++;
 }
 
@@ -89,7 +89,7 @@ static LgkVariant *variant(Toys *t, const char *schedule, uint32_t code)
 
 static void set(Toys *t, const char *target, uint32_t kind, uint32_t sm, uint32_t specific)
 {
-    t->sets[t->nsets++] = (LgkSet){str(t, target), kind, sm, specific, {t->nvariants, 0}};
+    t->sets[t->nsets++] = (LgkSet){.target = str(t, target), .kind = kind, .sm = sm, .arch_specific = specific, .variants = {t->nvariants, 0}};
 }
 
 /* host; sm_90a machine code in two variants, the first for aligned rows of a multiple of 8; sm_80 PTX. */
@@ -102,6 +102,7 @@ static void sets(Toys *t)
     set(t, "sm_90a", LGK_CODE_CUBIN, 90, 1);
     v = variant(t, "persistent", 1);
     v->work_bytes = 4;
+    v->work_by_column = 1;
     t->conds[t->nconds++] = (LgkCond){LGK_C_ALIGNED, TOY_X, 1, 0, 16};
     t->conds[t->nconds++] = (LgkCond){LGK_C_ROWLEN_MULT, 0, 0, 0, 8};
     v->conds.count = 2;
@@ -123,7 +124,7 @@ static void instances(Toys *t)
     for (uint32_t i = 0; i < 4; i++) {
         uint32_t option = i < 3 ? i : 0, first = t->nsets;
         sets(t);
-        t->instances[i] = (LgkInstance){.dtype = {i < 3 ? LGK_F32 : LGK_F16}, .option = {option},
+        t->instances[i] = (LgkInstance){.nests = 1, .dtype = {i < 3 ? LGK_F32 : LGK_F16}, .option = {option},
                                         .present = option == 0 ? 31 : option == 1 ? 29 : 61, .sets = {first, t->nsets - first}};
     }
 }

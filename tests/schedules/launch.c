@@ -86,7 +86,7 @@ static int64_t blocks(const Call *c, const LowLaunch *l)
     case LOW_G_GROUPS:     return g;
     case LOW_G_PERSISTENT: return g < most ? g : most;
     case LOW_G_COLUMNS:    return up(n, l->per);
-    default:               return g * up(n, l->per2);
+    default:               return g * up(n + l->slack, l->per2);
     }
 }
 
@@ -118,12 +118,12 @@ static bool launch(Call *c, const LowLaunch *l, uint64_t work, Arena *a, SimResu
     uint64_t *words = ARENA_ARRAY(a, uint64_t, l->fn->nwords + 1);
     for (uint32_t i = 0; i < l->fn->nwords; i++)
         words[i] = word(c, &l->fn->words[i], work);
-    return sim_run(l->fn, words, (uint32_t)blocks(c, l), c->bufs, c->nbufs, res);
+    return sim_run(l->fn, words, (uint32_t)(blocks(c, l) * l->fn->cluster), c->bufs, c->nbufs, res);
 }
 
 bool call_run(Call *c, Arena *a, SimResult *res)
 {
-    size_t bytes = (size_t)(blocks(c, &c->low->launch[0]) * extent(c, c->low->row_ext) * c->low->work_bytes);
+    size_t bytes = (size_t)(blocks(c, &c->low->launch[0]) * (c->low->work_by_column ? extent(c, c->low->row_ext) : 1) * c->low->work_bytes);
     uint8_t *work = arena_alloc(a, bytes + 256);
     work += -(uintptr_t)work & 255;
     memset(work, 0xff, bytes);

@@ -12,7 +12,42 @@
 
 /* ---- running ---- */
 
-static SpecVerdict lowered(const SpecJob *j, SpecCall *call, Call *c, Arena *a, Diag *d)
+enum { MAX_NESTS = 8 };
+
+/* Always holds. */
+static Sched plain_schedule(const SchedFacts *f)
+{
+    uint64_t seed = 1;
+    Sched s = sched_default();
+    if (f->scalars)
+        return sched_random(f, target_get(TARGET_SIM), &seed);
+    s.align = ALIGN_SCALAR;
+    s.vec = 1;
+    s.lanes = 64;
+    s.per = 2;
+    s.keep = f->phases > 1 ? KEEP_RELOAD : KEEP_REG;
+    if (f->accs) {
+        s.grid = GRID_PERSISTENT;
+        s.acc = ACC_MEM;
+        s.ctas = 2;
+    }
+    return s;
+}
+
+/* One of the kernel's nests, under its schedule, over the same tensors as the whole. */
+static bool lower_nest(const SpecJob *j, const SpecCall *call, uint32_t nest, Call *c, Arena *a, Diag *d)
+{
+    SchedFacts f;
+    TirFn *fn = tir_nest(call->fn, nest, a);
+    if (!tir_verify(fn, d) || !sched_facts(fn, &f, d))
+        return false;
+    Sched s = nest == j->nest ? j->s : plain_schedule(&f);
+    c->tir = fn;
+    c->low = low_run(fn, &s, c->target, "k", a, d);
+    return c->low && call_verify(c->low, d);
+}
+
+static SpecVerdict lowered(const SpecJob *j, SpecCall *call, Call *c, Call *nest, uint32_t *n, Arena *a, Diag *d)
 {
     call->fn = sema_kernel(j->spec->op, j->kernel, &j->b, a, d);
     if (!call->fn || !tir_verify(call->fn, d))
@@ -20,10 +55,32 @@ static SpecVerdict lowered(const SpecJob *j, SpecCall *call, Call *c, Arena *a, 
     c->tir = call->fn;
     c->dims = call->dims;
     c->target = target_get(TARGET_SIM);
-    c->low = low_run(c->tir, &j->s, c->target, "k", a, d);
-    if (!c->low || !call_verify(c->low, d))
-        return SPEC_FAIL;
+    *n = tir_nests(call->fn);
+    for (uint32_t i = 0; i < *n; i++) {
+        nest[i] = *c;
+        if (!lower_nest(j, call, i, &nest[i], a, d))
+            return SPEC_FAIL;
+    }
     return spec_call_fits(call) ? SPEC_PASS : SPEC_SKIP;
+}
+
+/* The nests in order, on the tensors of the whole. */
+static bool run_nests(const Call *c, Call *nest, uint32_t n, Arena *a, SimResult *res)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const LowKernel *low = nest[i].low;
+        const TirFn *fn = nest[i].tir;
+        nest[i] = *c;
+        nest[i].tir = fn;
+        nest[i].low = low;
+        nest[i].bufs = NULL;
+        nest[i].nbufs = nest[i].capbufs = 0;
+        for (uint32_t b = 0; b < c->nbufs; b++)
+            *ARENA_PUSH(a, nest[i].bufs, nest[i].nbufs, nest[i].capbufs) = c->bufs[b];
+        if (!call_run(&nest[i], a, res))
+            return false;
+    }
+    return true;
 }
 
 static bool has_empty_dim(const SpecCall *c)
@@ -37,23 +94,29 @@ static bool has_empty_dim(const SpecCall *c)
 static SpecVerdict run_in(const SpecJob *j, Arena *a, Diag *d, Buf *why)
 {
     SpecCall call = {.op = j->spec->op, .kernel = j->kernel, .b = j->b, .input = j->input, .seed = j->seed};
-    Call c = {0};
+    Call c = {0}, nest[MAX_NESTS];
+    uint32_t nnests = 0;
     SpecPlace p = {0};
     SimResult res;
     memcpy(call.dims, j->dims, sizeof call.dims);
     memcpy(call.scalars, j->scalars, sizeof call.scalars);
     memcpy(c.scalar, j->scalars, sizeof c.scalar);
-    SpecVerdict v = lowered(j, &call, &c, a, d);
+    SpecVerdict v = lowered(j, &call, &c, nest, &nnests, a, d);
     if (v != SPEC_PASS)
         return v;
     if (!spec_call_inputs(&call, a, d))
         return SPEC_FAIL;
     place_all(&p, &c, &call, j->how, j->in_place, j->seed, a);
-    if (!call_allowed(&c))
-        return SPEC_SKIP;
+    for (uint32_t i = 0; i < nnests; i++) {
+        Call one = c;
+        one.tir = nest[i].tir;
+        one.low = nest[i].low;
+        if (!call_allowed(&one))
+            return SPEC_SKIP;
+    }
     if (!spec_call_oracle(&call, a, d))
         return has_empty_dim(&call) ? SPEC_SKIP : SPEC_FAIL;     /* no index is below a size of 0 */
-    if (!call_run(&c, a, &res)) {
+    if (!run_nests(&c, nest, nnests, a, &res)) {
         buf_puts(why, res.faults ? res.first : "no memory");
         return SPEC_FAIL;
     }
@@ -87,7 +150,7 @@ static SemaBinding draw_binding(const SemaOp *op, uint32_t kernel, uint64_t *see
 
 static int64_t draw_length(const Sched *s, uint64_t *seed)
 {
-    int64_t turn = (int64_t)s->lanes * s->vec * s->per, n;
+    int64_t turn = (int64_t)s->lanes * s->cluster * s->vec * s->per, n;
     if (s->len == LEN_EXACT)
         return s->n;
     switch (rnd_below(seed, 8)) {
@@ -189,9 +252,15 @@ static SpecVerdict draw_in(SpecJob *j, Arena *a, uint64_t *seed, Buf *why)
         diag_render_text(&d, why, false);
         return SPEC_FAIL;
     }
-    RowView *rv = sched_facts(fn, &f, &d) ? row_view(fn, a, &d) : NULL;
-    if (!rv)
+    uint32_t n = tir_nests(fn);
+    if (!n || n > MAX_NESTS)
         return SPEC_NO_ROW;
+    for (uint32_t i = 0; i < n; i++)
+        if (!sched_facts(tir_nest(fn, i, a), &f, &d))
+            return SPEC_NO_ROW;
+    j->nest = rnd_below(seed, n);
+    fn = tir_nest(fn, j->nest, a);
+    RowView *rv = sched_facts(fn, &f, &d) ? row_view(fn, a, &d) : NULL;
     j->s = sched_random(&f, target_get(TARGET_SIM), seed);
     draw_dims(j, fn, row_view_ext(rv), seed);
     draw_numbers(j, fn, seed);
@@ -225,7 +294,7 @@ void spec_job_print(Buf *b, const SpecJob *j)
         buf_printf(b, " %s=%lld", op->dims[k->dims[i]].name, (long long)j->dims[i]);
     for (uint32_t i = 0; i < k->nparams; i++)
         buf_printf(b, " %s=%.9g", k->params[i].name, j->scalars[i]);
-    buf_printf(b, ", %s inputs, %s layout%s\n    ", sema_input_name(j->input), place_names[j->how], j->in_place ? ", in place" : "");
+    buf_printf(b, ", %s inputs, %s layout%s, nest %u\n    ", sema_input_name(j->input), place_names[j->how], j->in_place ? ", in place" : "", (unsigned)j->nest);
     sched_print(b, &j->s);
     arena_free(a);
 }

@@ -8,6 +8,7 @@ typedef struct SpecJob {
     const Spec *spec;
     uint32_t    kernel;
     SemaBinding b;
+    uint32_t    nest;                    /* which of the kernel's nests runs under s; the others run element by element */
     Sched       s;
     int64_t     dims[TIR_MAX_DIMS];      /* by the kernel's dims */
     double      scalars[SEMA_MAX_PARAMS];

@@ -62,7 +62,7 @@ static void place_one(SpecPlace *p, Call *c, const SpecCall *call, uint32_t t, P
     p->mem[t] += -(uintptr_t)p->mem[t] & 63;
     memset(p->mem[t], POISON, p->size[t]);
     x->data = p->mem[t] + GUARD_BYTES + shift * bytes;
-    for (int64_t k = 0; tt->mode != TIR_OUT && k < call->count[t]; k++)
+    for (int64_t k = 0; tt->mode != TIR_OUT && tt->mode != TIR_SCRATCH && k < call->count[t]; k++)
         check_encode(x->data + at(c, t, k), tt->dt, call->exact[t][k]);
     add_ranges(c, t, call->count[t], a);
 }
@@ -92,7 +92,10 @@ void place_all(SpecPlace *p, Call *c, const SpecCall *call, PlaceKind how, bool 
 static bool compare_tensor(const Call *c, const SpecCall *call, uint32_t t, Buf *why)
 {
     const TirTensor *tt = &c->tir->tensors[t];
-    CheckRule rule = check_rule(tt->dt, call->exact[t], call->eager[t], call->count[t]);
+    const double *runs[1 + SPEC_JITTERS] = {call->eager[t]};
+    for (int j = 0; j < SPEC_JITTERS; j++)
+        runs[1 + j] = call->jitter[j][t];
+    CheckRule rule = check_rule(tt->dt, call->exact[t], runs, 1 + SPEC_JITTERS, call->count[t]);
     for (int64_t k = 0; k < call->count[t]; k++) {
         double got = check_decode(c->tensor[t].data + at(c, t, k), tt->dt), err;
         if (check_element(&rule, got, call->exact[t][k], call->eager[t][k], &err) == CHECK_PASSES)
@@ -111,7 +114,9 @@ bool place_compare(SpecPlace *p, const Call *c, const SpecCall *call, Buf *why)
 {
     for (uint32_t t = 0; t < c->tir->ntensors; t++) {
         const TirTensor *tt = &c->tir->tensors[t];
-        if (tt->mode == TIR_IN || tt->absent)
+        if (tt->mode == TIR_SCRATCH && p->mem[t])
+            memcpy(p->before[t], p->mem[t], p->size[t]);
+        if (tt->mode == TIR_IN || tt->mode == TIR_SCRATCH || tt->absent)
             continue;
         if (!compare_tensor(c, call, t, why))
             return false;

@@ -109,6 +109,13 @@ static int64_t bound_of(const SpecCall *c, const char *tensor)
     return least;
 }
 
+static void set_all(SpecCall *c, uint32_t i, int64_t k, double v)
+{
+    c->exact[i][k] = c->eager[i][k] = v;
+    for (int j = 0; j < SPEC_JITTERS; j++)
+        c->jitter[j][i][k] = v;
+}
+
 static void fill(SpecCall *c, uint32_t i)
 {
     const TirTensor *t = &c->fn->tensors[i];
@@ -118,7 +125,7 @@ static void fill(SpecCall *c, uint32_t i)
         double v = check_value(c->input, seed, (uint64_t)k);
         if (!dt_is_float(t->dt))
             v = below > 0 ? (double)((uint64_t)(check_random(seed, (uint64_t)k) * 1e6 + 1e8) % (uint64_t)below) : 0;
-        c->exact[i][k] = c->eager[i][k] = eval_round(v, t->dt);
+        set_all(c, i, k, eval_round(v, t->dt));
     }
 }
 
@@ -127,21 +134,25 @@ static void allocate(SpecCall *c, Arena *a)
     c->exact = ARENA_ARRAY(a, double *, c->fn->ntensors + 1);
     c->eager = ARENA_ARRAY(a, double *, c->fn->ntensors + 1);
     c->count = ARENA_ARRAY(a, int64_t, c->fn->ntensors + 1);
+    for (int j = 0; j < SPEC_JITTERS; j++)
+        c->jitter[j] = ARENA_ARRAY(a, double *, c->fn->ntensors + 1);
     for (uint32_t i = 0; i < c->fn->ntensors; i++) {
         c->count[i] = elements(c, i);
         c->exact[i] = ARENA_ARRAY(a, double, c->count[i] + 1);
         c->eager[i] = ARENA_ARRAY(a, double, c->count[i] + 1);
-        if (c->fn->tensors[i].mode != TIR_OUT && !c->fn->tensors[i].absent)
+        for (int j = 0; j < SPEC_JITTERS; j++)
+            c->jitter[j][i] = ARENA_ARRAY(a, double, c->count[i] + 1);
+        if (c->fn->tensors[i].mode != TIR_OUT && c->fn->tensors[i].mode != TIR_SCRATCH && !c->fn->tensors[i].absent)
             fill(c, i);
     }
 }
 
-static bool evaluate(SpecCall *c, EvalMode mode, Arena *a, Diag *d)
+static bool evaluate(SpecCall *c, EvalMode mode, uint64_t seed, Arena *a, Diag *d)
 {
     EvalTensor *t = ARENA_ARRAY(a, EvalTensor, c->fn->ntensors + 1);
     for (uint32_t i = 0; i < c->fn->ntensors; i++)
-        t[i] = compact(c, i, mode == EVAL_EAGER ? c->eager[i] : c->exact[i]);
-    EvalArgs args = {c->dims, t, c->scalars};
+        t[i] = compact(c, i, mode == EVAL_EAGER ? c->eager[i] : mode == EVAL_JITTER ? c->jitter[seed - 1][i] : c->exact[i]);
+    EvalArgs args = {c->dims, t, c->scalars, seed};
     return eval_run(c->fn, mode, &args, d);
 }
 
@@ -181,14 +192,14 @@ static bool take_saved(SpecCall *c, Arena *a, Diag *d)
     if (!f.fn || !spec_call_fits(&f))
         return false;
     allocate(&f, a);
-    if (!evaluate(&f, EVAL_EXACT, a, d))
+    if (!evaluate(&f, EVAL_EXACT, 0, a, d))
         return false;
     for (uint32_t i = 0; i < dv->npairs; i++) {
         uint32_t to = dv->pairs[i].backward, from = dv->pairs[i].forward;
         if (dv->pairs[i].kind != SEMA_PAIR_SAME || f.fn->tensors[from].mode != TIR_OUT || c->fn->tensors[to].mode != TIR_IN)
             continue;
         for (int64_t k = 0; k < c->count[to]; k++)
-            c->exact[to][k] = c->eager[to][k] = eval_round(f.exact[from][k], c->fn->tensors[to].dt);
+            set_all(c, to, k, eval_round(f.exact[from][k], c->fn->tensors[to].dt));
     }
     return true;
 }
@@ -199,4 +210,10 @@ bool spec_call_inputs(SpecCall *c, Arena *a, Diag *d)
     return take_saved(c, a, d);
 }
 
-bool spec_call_oracle(SpecCall *c, Arena *a, Diag *d) { return evaluate(c, EVAL_EXACT, a, d) && evaluate(c, EVAL_EAGER, a, d); }
+bool spec_call_oracle(SpecCall *c, Arena *a, Diag *d)
+{
+    bool ok = evaluate(c, EVAL_EXACT, 0, a, d) && evaluate(c, EVAL_EAGER, 0, a, d);
+    for (int j = 0; j < SPEC_JITTERS; j++)
+        ok = ok && evaluate(c, EVAL_JITTER, (uint64_t)j + 1, a, d);
+    return ok;
+}

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* X(field, symbol, arguments) */
@@ -37,12 +38,15 @@
     X(launch, "cuLaunchKernelEx", (const void *, void *, void **, void **))                           \
     X(error_name, "cuGetErrorName", (int, const char **))
 
+enum { POOL_ALIGN = 2 << 20 };
+
 struct Gpu {
 #define X(field, symbol, args) int(*field) args;
     DRIVER(X)
 #undef X
     void *lib, *ctx, *start, *stop;
     char name[128];
+    uint64_t pool; size_t pool_size, pool_used; uint32_t pool_live;
 };
 
 static void must(Gpu *g, int rc, const char *call)
@@ -94,14 +98,39 @@ void gpu_close(Gpu *g)
 
 const char *gpu_name(Gpu *g) { return g->name; }
 
+/* One piece of memory, used from its beginning again when nothing of it is in use: where buffers lie to one another tells by some
+ * percent on times, and would otherwise depend on what was measured before. */
+static bool in_pool(const Gpu *g, uint64_t p) { return p >= g->pool && p < g->pool + g->pool_size; }
+
+static uint64_t from_pool(Gpu *g, size_t bytes)
+{
+    if (!g->pool) {
+        g->pool_size = gpu_free_memory(g) / 3 / POOL_ALIGN * POOL_ALIGN;
+        must(g, g->mem_alloc(&g->pool, g->pool_size), "cuMemAlloc");
+    }
+    bytes = (bytes + POOL_ALIGN - 1) / POOL_ALIGN * POOL_ALIGN;
+    if (bytes > g->pool_size - g->pool_used)
+        return 0;
+    g->pool_live++;
+    g->pool_used += bytes;
+    return g->pool + g->pool_used - bytes;
+}
+
 uint64_t gpu_alloc(Gpu *g, size_t bytes)
 {
-    uint64_t p;
-    must(g, g->mem_alloc(&p, bytes ? bytes : 1), "cuMemAlloc");
+    uint64_t p = from_pool(g, bytes ? bytes : 1);
+    if (!p)
+        must(g, g->mem_alloc(&p, bytes ? bytes : 1), "cuMemAlloc");
     return p;
 }
 
-void gpu_free(Gpu *g, uint64_t p) { must(g, g->mem_free(p), "cuMemFree"); }
+void gpu_free(Gpu *g, uint64_t p)
+{
+    if (!in_pool(g, p))
+        must(g, g->mem_free(p), "cuMemFree");
+    else if (!--g->pool_live)
+        g->pool_used = 0;
+}
 
 size_t gpu_free_memory(Gpu *g)
 {

@@ -1,163 +1,290 @@
 #!/usr/bin/env python3
-"""Times the peers (Liger Kernel, torch eager, torch.compile) on the shapes of a CSV that tools/bench wrote, in the same run
-and by the same method, and joins the rows.
+"""Times the peers (Liger Kernel, torch eager, torch.compile) on the cases of a CSV that lgr_bench wrote, in the same run and by
+the same method, and joins the rows.
 
 usage: peers.py OURS.csv JOINED.csv
 
 Method: every case is captured in a CUDA graph over rotated buffer sets (at least 400 MB, so that the L2 cache is cold), replayed
-in rounds that interleave the peers, timed by events; the median over the rounds is kept.  Peers are called at the level of their
-forward and backward functions, without autograd, parameter gradients included.
+in rounds that interleave the peers, timed by events; the median over the rounds is kept.  A peer that cannot be captured, because it reads
+a value back to the host, is timed by events around a run of calls.  Peers are called at the level of their forward and backward
+functions, without autograd, parameter gradients included.
 """
 import csv
 import statistics
 import sys
 
 import torch
+import torch.nn.functional as F
 
-ROUNDS = 9
+ROUNDS = 7
 DTYPE = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 
 
-def liger_ops():
-    try:
-        from liger_kernel.ops import rms_norm, swiglu
-        return rms_norm, swiglu
-    except ImportError as e:
-        print(f"peers: liger-kernel is not importable ({e}); its rows are left out", file=sys.stderr)
-        return None, None
+def rand(*shape, dt):
+    return torch.randn(*shape, device="cuda", dtype=torch.float32).to(dt)
 
 
-def rms_eager(x, w, eps=1e-6):
-    return torch.nn.functional.rms_norm(x, w.shape, w, eps)
+# One class an op: make(case) gives the arguments of one buffer set; eager() takes them; liger(ops) gives the peer's function.
+class RmsNormForward:
+    def make(c):
+        return rand(c["M"], c["N"], dt=c["T"]), rand(c["N"], dt=c["T"])
+
+    def eager(x, w):
+        return F.rms_norm(x, w.shape, w, 1e-6)
+
+    def liger(ops):
+        return lambda x, w: ops.rms_norm.rms_norm_forward(x, w, 1e-6, 0.0, "llama", None)
 
 
-def rms_eager_bwd(dy, x, w, rstd):
-    xf, d = x.float(), dy.float()
-    xh = xf * rstd[:, None]
-    g = d * w.float()
-    dx = rstd[:, None] * (g - xh * (g * xh).mean(-1, keepdim=True))
-    return dx.to(x.dtype), (d * xh).sum(0).to(w.dtype)
+class RmsNormBackward:
+    def make(c):
+        x = rand(c["M"], c["N"], dt=c["T"])
+        return rand(c["M"], c["N"], dt=c["T"]), x, rand(c["N"], dt=c["T"]), torch.rsqrt(x.float().pow(2).mean(-1) + 1e-6)
+
+    def eager(dy, x, w, rstd):
+        h, d = x.float() * rstd[:, None], dy.float()
+        g = d * w.float()
+        return (rstd[:, None] * (g - h * (g * h).mean(-1, keepdim=True))).to(x.dtype), (d * h).sum(0).to(w.dtype)
+
+    def liger(ops):
+        def run(dy, x, w, rstd):
+            block, warps = ops.utils.calculate_settings(x.shape[1])
+            return ops.rms_norm.rms_norm_backward(dy, x, w, rstd, 0.0, 0, block, warps, False, None)
+        return run
 
 
-def swiglu_eager(a, b):
-    return torch.nn.functional.silu(a) * b
+class LayerNormForward:
+    def make(c):
+        return rand(c["M"], c["N"], dt=c["T"]), rand(c["N"], dt=c["T"]), rand(c["N"], dt=c["T"])
+
+    def eager(x, w, b):
+        return F.layer_norm(x, w.shape, w, b, 1e-5)
+
+    def liger(ops):
+        return lambda x, w, b: ops.layer_norm.layer_norm_forward(x, w, b, 1e-5)
 
 
-def swiglu_eager_bwd(dy, a, b):
-    af, bf, d = a.float(), b.float(), dy.float()
-    s = torch.sigmoid(af)
-    return (d * bf * (s + af * s * (1 - s))).to(a.dtype), (d * af * s).to(b.dtype)
+class LayerNormBackward:
+    def make(c):
+        x = rand(c["M"], c["N"], dt=c["T"])
+        xf = x.float()
+        return (rand(c["M"], c["N"], dt=c["T"]), x, rand(c["N"], dt=c["T"]), rand(c["N"], dt=c["T"]), xf.mean(-1), torch.rsqrt(xf.var(-1, correction=0) + 1e-5))
+
+    def eager(dy, x, w, b, mu, rstd):
+        return torch.ops.aten.native_layer_norm_backward(dy, x, w.shape, mu[:, None], rstd[:, None], w, b, [True, True, True])
+
+    def liger(ops):
+        return lambda dy, x, w, b, mu, rstd: ops.layer_norm.layer_norm_backward(dy, x, w, b, mu.to(x.dtype), rstd.to(x.dtype))
 
 
-def rms_sets(m, n, dt, count):
-    w = torch.randn(n, device="cuda", dtype=dt)
-    out = []
-    for _ in range(count):
-        x = torch.randn(m, n, device="cuda", dtype=torch.float32).to(dt)
-        rstd = torch.rsqrt(x.float().pow(2).mean(-1) + 1e-6)
-        out.append((torch.randn(m, n, device="cuda", dtype=torch.float32).to(dt), x, w, rstd))
-    return out
+class SwigluForward:
+    def make(c):
+        return rand(c["M"], c["F"], dt=c["T"]), rand(c["M"], c["F"], dt=c["T"])
+
+    def eager(a, b):
+        return F.silu(a) * b
+
+    def liger(ops):
+        return lambda a, b: ops.swiglu.swiglu_forward(a, b)
 
 
-def swiglu_sets(m, n, dt, count):
-    return [tuple(torch.randn(m, n, device="cuda", dtype=torch.float32).to(dt) for _ in range(3)) for _ in range(count)]
+class SwigluBackward:
+    def make(c):
+        return tuple(rand(c["M"], c["F"], dt=c["T"]) for _ in range(3))
+
+    def eager(dy, a, b):
+        af, bf, d = a.float(), b.float(), dy.float()
+        s = torch.sigmoid(af)
+        return (d * bf * (s + af * s * (1 - s))).to(a.dtype), (d * af * s).to(b.dtype)
+
+    def liger(ops):   # in place over a and b: the values drift, the traffic does not
+        return lambda dy, a, b: ops.swiglu.swiglu_backward(a, b, dy)
 
 
+class GegluForward(SwigluForward):
+    def eager(a, b):
+        return F.gelu(a, approximate="tanh") * b
 
-def torch_peers(eager, args):
-    """eager and its compiled form, each a function of the number of the buffer set; args(i): its arguments."""
-    compiled = torch.compile(eager)
-    return {"eager": lambda i: eager(*args(i)), "compile": lambda i: compiled(*args(i))}
-
-
-def rms_peers(which, sets, liger):
-    mod = liger[0]
-    if which == "forward":
-        fns = torch_peers(rms_eager, lambda i: sets[i][1:3])
-        if mod:
-            fns["liger"] = lambda i: mod.rms_norm_forward(sets[i][1], sets[i][2], 1e-6, 0.0, "llama", None)
-        return fns
-    fns = torch_peers(rms_eager_bwd, lambda i: sets[i])
-    if mod:
-        block, warps, cast = mod.rms_norm_forward(sets[0][1], sets[0][2], 1e-6, 0.0, "llama", None)[3:6]
-        fns["liger"] = lambda i: mod.rms_norm_backward(sets[i][0], sets[i][1], sets[i][2], sets[i][3], 0.0, cast, block, warps, False, None)
-    return fns
+    def liger(ops):
+        return lambda a, b: ops.geglu.geglu_forward(a, b)
 
 
-def swiglu_peers(which, sets, liger):
-    mod = liger[1]
-    if which == "forward":
-        fns = torch_peers(swiglu_eager, lambda i: sets[i][1:3])
-        if mod:
-            fns["liger"] = lambda i: mod.swiglu_forward(sets[i][1], sets[i][2])
-        return fns
-    fns = torch_peers(swiglu_eager_bwd, lambda i: sets[i])
-    if mod:   # in place over a and b: the values drift, the traffic does not
-        fns["liger"] = lambda i: mod.swiglu_backward(sets[i][1], sets[i][2], sets[i][0])
-    return fns
+class GegluBackward(SwigluBackward):
+    def eager(dy, a, b):
+        g = F.gelu(a, approximate="tanh")
+        return torch.ops.aten.gelu_backward(dy * b, a, approximate="tanh"), dy * g
+
+    def liger(ops):
+        return lambda dy, a, b: ops.geglu.geglu_backward(a, b, dy)
 
 
-def graph_of(fn, count, launches, stream):
+class CrossEntropyForward:
+    def make(c):
+        return rand(c["M"], c["V"], dt=c["T"]), torch.randint(0, c["V"], (c["M"],), device="cuda")
+
+    def eager(x, t):   # the loss and its gradient, as autograd makes it
+        p = torch.log_softmax(x.float(), -1)
+        loss = F.nll_loss(p, t)
+        g = p.exp()
+        g = g.scatter_add(1, t[:, None], torch.full_like(t, -1, dtype=torch.float32)[:, None]) / x.shape[0]
+        return loss, g.to(x.dtype)
+
+    def liger(ops):
+        return lambda x, t: ops.cross_entropy.cross_entropy_forward(x, t, None, -100, 0.0, 0.0, "mean", None, False)
+
+
+class RopeForward:
+    def make(c):
+        q = rand(c["B"], c["S"], c["H"], c["D"], dt=c["T"]).transpose(1, 2)
+        k = rand(c["B"], c["S"], c["K"], c["D"], dt=c["T"]).transpose(1, 2)
+        a = torch.rand(1, c["S"], c["D"], device="cuda")
+        return q, k, a.cos().to(c["T"]), a.sin().to(c["T"])
+
+    def eager(q, k, cos, sin):
+        def turn(x):
+            h = x.shape[-1] // 2
+            return x * cos[:, None] + torch.cat((-x[..., h:], x[..., :h]), -1) * sin[:, None]
+        return turn(q), turn(k)
+
+    def liger(ops):
+        return lambda q, k, cos, sin: ops.rope.rope_forward(q, k, cos, sin)
+
+
+class KlDivForward:
+    def make(c):
+        return torch.log_softmax(rand(c["M"], c["V"], dt=torch.float32), -1).to(c["T"]), torch.softmax(rand(c["M"], c["V"], dt=torch.float32), -1).to(c["T"])
+
+    def eager(p, t):
+        return F.kl_div(p, t, reduction="batchmean")
+
+    def liger(ops):
+        return lambda p, t: ops.kl_div.kldiv_forward_triton(p, t, False, "batchmean", 1e-10)
+
+
+class JsdForward:
+    def make(c):
+        return tuple(torch.log_softmax(rand(c["M"], c["V"], dt=torch.float32), -1).to(c["T"]) for _ in range(2))
+
+    def eager(x, y):
+        q, p = x.exp(), y.exp()
+        m = 0.5 * (p + q)
+        l = m.log()
+        n = x.shape[0]
+        return (0.5 * (p * (y - l) + q * (x - l))).sum() / n, 0.5 * q * (x - l) / n
+
+    def liger(ops):
+        return lambda x, y: ops.jsd.jsd_forward(x, y, None, 0.5, -100, False)
+
+
+class EmbeddingForward:
+    def make(c):
+        return rand(c["V"], c["H"], dt=c["T"]), torch.randint(0, c["V"], (c["I"],), device="cuda")
+
+    def eager(w, i):
+        return F.embedding(i, w)
+
+    def liger(ops):
+        return lambda w, i: ops.embedding.LigerEmbeddingFunction.apply(w, i)
+
+
+OPS = {"rms_norm.forward": RmsNormForward, "rms_norm.backward": RmsNormBackward, "layer_norm.forward": LayerNormForward, "layer_norm.backward": LayerNormBackward,
+       "swiglu.forward": SwigluForward, "swiglu.backward": SwigluBackward, "geglu.forward": GegluForward, "geglu.backward": GegluBackward,
+       "cross_entropy.forward": CrossEntropyForward, "rope.forward": RopeForward, "kl_div.forward": KlDivForward, "jsd.forward": JsdForward,
+       "embedding.forward": EmbeddingForward}
+
+
+class Liger:
+    """The modules of liger-kernel, each imported when first asked for."""
+    def __getattr__(self, name):
+        import importlib
+        return importlib.import_module("liger_kernel.ops." + name)
+
+
+def graph_of(fn, sets, launches, stream):
     with torch.cuda.stream(stream):
-        for i in range(min(count, 3)):
-            fn(i)
+        for a in sets[:2]:
+            fn(*a)
     torch.cuda.synchronize()
     g = torch.cuda.CUDAGraph()
     with torch.cuda.graph(g, stream=stream):
         for i in range(launches):
-            fn(i % count)
-    return g
+            fn(*sets[i % len(sets)])
+    return g.replay
 
 
-def time_graphs(graphs, launches, stream):
-    times = {k: [] for k in graphs}
+def calls_of(fn, sets, launches, stream):
+    def run():
+        for i in range(launches):
+            fn(*sets[i % len(sets)])
+    run()
+    torch.cuda.synchronize()
+    return run
+
+
+def time_all(runs, launches, stream):
+    times = {k: [] for k in runs}
     for _ in range(ROUNDS):
-        for k, g in graphs.items():
+        for k, run in runs.items():
             a, b = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
             with torch.cuda.stream(stream):
                 a.record(stream)
-                g.replay()
+                run()
                 b.record(stream)
             torch.cuda.synchronize()
             times[k].append(a.elapsed_time(b) * 1e3 / launches)
     return {k: statistics.median(v) for k, v in times.items()}
 
 
-def run_case(op, which, dt, m, n, nbytes, liger):
-    count = max(2, min(16, -(-400_000_000 // max(nbytes, 1))))
-    sets = (rms_sets if op == "rms_norm" else swiglu_sets)(m, n, DTYPE[dt], count)
-    fns = (rms_peers if op == "rms_norm" else swiglu_peers)(which, sets, liger)
-    launches = max(count, min(32, 2_000_000_000 // max(nbytes, 1)) // count * count)
-    stream = torch.cuda.Stream()
-    graphs = {}
-    for name, fn in fns.items():
+def prepare(name, fn, sets, launches, stream, text):
+    for form in (graph_of, calls_of):
         try:
-            graphs[name] = graph_of(fn, count, launches, stream)
-        except Exception as e:  # a peer that refuses a shape is a row in the report
-            print(f"peers: {name} {op}.{which} {m}x{n} {dt}: {type(e).__name__}: {str(e)[:120]}", file=sys.stderr)
+            return form(fn, sets, launches, stream)
+        except Exception as e:  # a peer that refuses a shape is a gap in the report
+            print(f"peers: {name} {text} ({form.__name__}): {type(e).__name__}: {str(e)[:100]}", file=sys.stderr)
             torch.cuda.synchronize()
-    return time_graphs(graphs, launches, stream)
+    return None
+
+
+def run_case(text, nbytes):
+    kernel, rest = text.split(":")
+    case = {"T": "bf16"}
+    for part in rest.split(","):
+        name, value = part.split("=")
+        case[name] = int(value) if value.isdigit() else value
+    case["T"] = DTYPE[case["T"]]
+    op = OPS.get(kernel)
+    if not op:
+        return {}
+    count = max(2, min(12, -(-400_000_000 // max(nbytes, 1))))
+    sets = [op.make(case) for _ in range(count)]
+    launches = max(count, min(24, 2_000_000_000 // max(nbytes, 1)) // count * count)
+    stream = torch.cuda.Stream()
+    torch._dynamo.reset()
+    fns = {"eager": op.eager, "compile": torch.compile(op.eager, dynamic=False), "liger": op.liger(Liger())}
+    runs = {k: prepare(k, f, sets, launches, stream, text) for k, f in fns.items()}
+    return time_all({k: r for k, r in runs.items() if r}, launches, stream)
 
 
 def main():
     with open(sys.argv[1], newline="") as f:
         rows = list(csv.DictReader(f))
-    liger = liger_ops()
     names = ["liger", "eager", "compile"]
     with open(sys.argv[2], "w", newline="") as f:
         out = csv.DictWriter(f, list(rows[0]) + [f"{n}_us" for n in names] + ["vs_best_peer"])
         out.writeheader()
         for r in rows:
-            t = {}
-            if r["op"] in ("rms_norm", "swiglu"):
-                t = run_case(r["op"], r["kernel"], r["dtype"], int(r["rows"]), int(r["n"]), int(r["bytes"]), liger)
-                torch.cuda.empty_cache()
+            try:
+                t = run_case(r["case"], int(r["bytes"]))
+            except Exception as e:
+                print(f"peers: {r['case']}: {type(e).__name__}: {str(e)[:160]}", file=sys.stderr)
+                t = {}
+            torch.cuda.empty_cache()
             for n in names:
                 r[f"{n}_us"] = f"{t[n]:.2f}" if n in t else ""
             r["vs_best_peer"] = f"{min(t.values()) / float(r['us']):.3f}" if t else ""
             out.writerow(r)
             f.flush()
-            print("  ".join(f"{r[k]:>9}" for k in ("op", "kernel", "dtype", "rows", "n", "us", "pct_copy", "liger_us", "eager_us", "compile_us", "vs_best_peer")))
+            print("  ".join([f"{r['case'][:64]:<64}"] + [f"{r[k]:>9}" for k in ("us", "pct_copy", "liger_us", "eager_us", "compile_us", "vs_best_peer")]))
 
 
 if __name__ == "__main__":

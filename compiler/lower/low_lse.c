@@ -1,0 +1,104 @@
+/* low_lse.c: logsumexp in one sweep: every lane keeps the largest value m it has met and the sum s of 2**(x*log2(e) - c), where
+ * c = m*log2(e), rounded; both are rescaled when m grows.
+ *
+ * c is computed from m alone, so that what was subtracted is known exactly.  The result is m plus a rest, and they are kept apart:
+ * logsumexp(x) - y is (m - y) + rest, without the rounding of a large m + rest.  The sum is
+ * a vector, one running sum an element; m is one for the lane.  An m of -inf or +inf counts as 0 in c; the result is m then.
+ */
+#include "low.h"
+
+#include <math.h>
+
+static const double LN2 = 0.6931471805599453;
+
+static LirVal cf(Low *w, double v) { return lir_cf(w->fn, DT_F32, 1, v); }
+
+/* m*log2(e), rounded: not to be fused with what follows, or it would be another number there. */
+static LirVal base2(Low *w, LirVal m)
+{
+    LirVal c = lir_op2(w->fn, LIR_MUL, m, cf(w, LOW_LOG2E));
+    w->fn->ops[c].flags |= LIR_F_EXACT;
+    return c;
+}
+
+static LirVal reference(Low *w, LirVal m)
+{
+    LirVal c = base2(w, m);
+    return lir_op3(w->fn, LIR_SELECT, lir_op1(w->fn, LIR_ISINF, m), cf(w, 0), c);
+}
+
+/* s, counted from m, as counted from `to`, which is no less.  An m of -inf leaves nothing of s. */
+static LirVal rescale(Low *w, LirVal s, LirVal m, LirVal to)
+{
+    LirVal by = lir_op1(w->fn, LIR_EXP2, lir_op2(w->fn, LIR_SUB, base2(w, m), reference(w, to)));
+    return lir_op2(w->fn, LIR_MUL, s, lir_splat(w->fn, by, lir_lanes(w->fn, s)));
+}
+
+void low_lse_open(Low *w, LirVal *m, LirVal *s)
+{
+    *m = lir_op1(w->fn, LIR_VAR, cf(w, -INFINITY));
+    *s = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, w->s->vec, 0));
+}
+
+/* (m, s) takes in (m2, s2). */
+void low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2)
+{
+    LirVal top = lir_op2(w->fn, LIR_MAX, *m, m2);
+    *s = lir_op2(w->fn, LIR_ADD, rescale(w, *s, *m, top), rescale(w, s2, m2, top));
+    *m = top;
+}
+
+/* The same, of variables. */
+void low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2)
+{
+    LirVal top = lir_op1(w->fn, LIR_GET, m), sum = lir_op1(w->fn, LIR_GET, s);
+    low_lse_join(w, &top, &sum, lir_op1(w->fn, LIR_GET, m2), lir_op1(w->fn, LIR_GET, s2));
+    lir_set(w->fn, m, top);
+    lir_set(w->fn, s, sum);
+}
+
+/* Takes in the vector x, whose elements outside the row are -inf. */
+void low_lse_update(Low *w, LirVal m, LirVal s, LirVal x)
+{
+    int n = w->s->vec;
+    LirVal a = lir_op1(w->fn, LIR_GET, m), top = lir_op2(w->fn, LIR_MAX, a, n > 1 ? lir_op1(w->fn, LIR_HMAX, x) : x);
+    LirVal c = lir_splat(w->fn, lir_op1(w->fn, LIR_NEG, reference(w, top)), n);
+    LirVal e = lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, x, lir_cf(w->fn, DT_F32, n, LOW_LOG2E), c));
+    LirVal old = rescale(w, lir_op1(w->fn, LIR_GET, s), a, top);
+    lir_set(w->fn, s, lir_op2(w->fn, LIR_ADD, old, e));
+    lir_set(w->fn, m, top);
+}
+
+static LirVal fold(Low *w, LirOpcode op, LirVal v, int lanes)
+{
+    for (int o = lanes / 2; o; o /= 2)
+        v = lir_op2(w->fn, op, v, low_butterfly(w, v, o));
+    return v;
+}
+
+/* The pairs of `lanes` neighbouring lanes as one, in each of them. */
+void low_lse_across(Low *w, LirVal *m, LirVal *s, int lanes)
+{
+    LirVal top = fold(w, LIR_MAX, *m, lanes);
+    *s = fold(w, LIR_ADD, rescale(w, *s, *m, top), lanes);
+    *m = top;
+}
+
+/* One pair for the lane, from n pairs of variables. */
+void low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *om, LirVal *os)
+{
+    for (uint32_t i = 1; i < n; i++)
+        low_lse_merge(w, m[0], s[0], m[i], s[i]);
+    *om = lir_op1(w->fn, LIR_GET, m[0]);
+    *os = lir_op1(w->fn, LIR_GET, s[0]);
+    if (w->s->vec > 1)
+        *os = lir_op1(w->fn, LIR_HSUM, *os);
+}
+
+/* What is to be added to m: the sum was counted from c, which is m*log2(e) but for a rounding that one fma tells exactly. */
+LirVal low_lse_rest(Low *w, LirVal m, LirVal s)
+{
+    LirVal slip = lir_op3(w->fn, LIR_FMA, m, cf(w, LOW_LOG2E), lir_op1(w->fn, LIR_NEG, reference(w, m)));
+    LirVal rest = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_SUB, lir_op1(w->fn, LIR_LOG2, s), slip), cf(w, LN2));
+    return lir_op3(w->fn, LIR_SELECT, lir_op1(w->fn, LIR_ISINF, m), cf(w, 0), rest);
+}

@@ -1,0 +1,127 @@
+/* low_parts.c: a row over blocks that do not meet (split=1): each takes one column tile and leaves what it reduced in the workspace; a
+ * second launch puts a row's tiles together, in a fixed order, and does all that remains to be done with scalars.
+ *
+ * Workspace: [instance][tile][word] of 32 bits; a logsumexp has two words, every other reduction one.
+ */
+#include "low.h"
+
+enum { WARP = 32, WARPS = 8 };     /* of the second launch: a warp an instance */
+
+int32_t low_tile(const Low *w) { return w->s->lanes * w->s->vec * w->s->per; }
+int32_t low_slack(const Low *w) { return w->s->align == ALIGN_SHIFT ? w->s->vec - 1 : 0; }
+
+LirVal low_tiles(Low *w)
+{
+    LirVal up = lir_op2(w->fn, LIR_ADD, w->rowlen, low_ci(w, low_tile(w) - 1 + low_slack(w)));
+    return lir_op2(w->fn, LIR_DIV, up, low_ci(w, low_tile(w)));
+}
+
+uint32_t low_part_words(Low *w)
+{
+    Red r[LOW_MAX_RED];
+    uint32_t n = low_reductions(w, 0, r), words = 0;
+    for (uint32_t i = 0; i < n; i++)
+        words += low_red_words(&r[i]);
+    return words;
+}
+
+/* i64 address of the words of tile `part` (i32; tiles of all instances counted through). */
+static LirVal part_at(Low *w, LirVal part)
+{
+    return lir_op2(w->fn, LIR_ADD, lir_word(w->fn, DT_I64, (LirWord){LIR_W_WORK, 0, 0}), low_mul_i64(w, part, 4 * (int64_t)low_part_words(w)));
+}
+
+void low_parts_store(Low *w, const Red *r, const Partial *t, uint32_t n)
+{
+    LirVal at = part_at(w, w->block), first = lir_op2(w->fn, LIR_EQ, w->tid, low_ci(w, 0));
+    int64_t word = 0;
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < low_red_words(&r[i]); k++, word++)
+            lir_add(w->fn, (LirOp){.op = LIR_STGP, .ref = -1, .imm.i = 4,
+                                   .a = {lir_op2(w->fn, LIR_ADD, at, lir_ci(w->fn, DT_I64, word * 4)), t[i].v[k], first}});
+}
+
+static Partial load_part(Low *w, const Red *r, LirVal at, int64_t word, LirVal in)
+{
+    Partial p = low_red_none(w, r);
+    for (uint32_t k = 0; k < low_red_words(r); k++) {
+        LirVal addr = lir_op2(w->fn, LIR_ADD, at, lir_ci(w->fn, DT_I64, (word + k) * 4));
+        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDGP, .dt = r->dt, .lanes = 1, .ref = -1, .a = {addr, in}, .imm.i = 4});
+        p.v[k] = lir_op3(w->fn, LIR_SELECT, in, v, p.v[k]);
+    }
+    return p;
+}
+
+/* Lane l puts together tiles l, l + 32, ..; then the lanes. */
+static void put_together(Low *w, LirVal g, const Red *r, uint32_t n)
+{
+    LirVal tiles = low_tiles(w), var[LOW_MAX_RED][2], i = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    for (uint32_t k = 0; k < n; k++) {
+        Partial none = low_red_none(w, &r[k]);
+        for (uint32_t j = 0; j < low_red_words(&r[k]); j++)
+            var[k][j] = lir_op1(w->fn, LIR_VAR, none.v[j]);
+    }
+    LirVal from = low_loop_begin(w, i, tiles), mine = lir_op2(w->fn, LIR_ADD, from, w->lane), in = lir_op2(w->fn, LIR_LT, mine, tiles);
+    LirVal at = part_at(w, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, tiles), mine));
+    int64_t word = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        Partial sum = {{0}};
+        for (uint32_t j = 0; j < low_red_words(&r[k]); j++)
+            sum.v[j] = lir_op1(w->fn, LIR_GET, var[k][j]);
+        sum = low_red_join(w, &r[k], sum, load_part(w, &r[k], at, word, in));
+        for (uint32_t j = 0; j < low_red_words(&r[k]); j++, word++)
+            lir_set(w->fn, var[k][j], sum.v[j]);
+    }
+    low_loop_end(w, i, from, low_ci(w, WARP));
+    for (uint32_t k = 0; k < n; k++) {
+        Partial sum = {{0}};
+        for (uint32_t j = 0; j < low_red_words(&r[k]); j++)
+            sum.v[j] = lir_op1(w->fn, LIR_GET, var[k][j]);
+        low_red_deliver(w, &r[k], low_red_across(w, &r[k], sum, WARP));
+    }
+}
+
+static LirFn *open_second(Low *w, const Low *first, const char *symbol)
+{
+    w->fn = lir_new(w->a, symbol);
+    w->fn->precise = first->fn->precise;
+    w->fn->pdl = first->fn->pdl;
+    w->fn->warp = first->fn->warp;
+    w->fn->cluster = 1;
+    w->fn->threads = WARP * WARPS;
+    w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->turn = w->turn_k = 0;
+    w->parts = false;
+    w->k = 0;
+    w->tid = lir_add(w->fn, (LirOp){.op = LIR_TID, .dt = DT_I32, .lanes = 1, .ref = -1});
+    w->lane = w->at = lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, WARP));
+    w->grp = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, WARP));
+    w->lanes = WARP;
+    w->block = lir_add(w->fn, (LirOp){.op = LIR_CTAID, .dt = DT_I32, .lanes = 1, .ref = -1});
+    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : lir_word(w->fn, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
+    w->ninst = lir_word(w->fn, DT_I32, (LirWord){LIR_W_INST, 0, 0});
+    return w->fn;
+}
+
+LirFn *low_parts_second(Low *first, const char *symbol)
+{
+    Low w = *first;
+    Sched whole = *first->s;               /* of rows that no tile knows of: places of scalars alone */
+    Red r[LOW_MAX_RED];
+    open_second(&w, first, symbol);
+    if (w.fn->pdl)
+        low_mark(&w, LIR_PDLWAIT, 0);
+    uint32_t n = low_reductions(&w, 0, r);
+    LirVal g = lir_op2(w.fn, LIR_ADD, lir_op2(w.fn, LIR_MUL, w.block, low_ci(&w, WARPS)), w.grp), last = lir_op2(w.fn, LIR_SUB, w.ninst, low_ci(&w, 1));
+    whole.split = 0;
+    whole.align = ALIGN_SCALAR;
+    w.s = &whole;
+    low_set_instance(&w, g, true);
+    w.s = first->s;
+    put_together(&w, lir_op2(w.fn, LIR_MIN, g, last), r, n);
+    w.s = &whole;
+    low_scalars_of_phase(&w, w.rv->last_phase + 1);
+    low_scalar_stores(&w);
+    w.out->launch[w.out->nlaunch++] = (LowLaunch){.fn = w.fn, .grid = LOW_G_GROUPS, .per = WARPS, .ctas = 1};
+    return w.fn;
+}

@@ -1,0 +1,66 @@
+/* tir_nest.c: a kernel of several par nests, taken apart: each nest is a function of its own over the same tensors.
+ *
+ * Nests run one after the other and speak to each other through tensors alone, so that each can be scheduled, lowered and
+ * chosen by itself.  The copy shares everything with the whole but its ops and indices.
+ */
+#include "tir.h"
+
+#include <string.h>
+
+/* The op behind the region that op `at` opens. */
+static TirVal region_end(const TirFn *fn, TirVal at)
+{
+    int depth = 0;
+    for (; at < fn->nops; at++) {
+        TirOpcode op = fn->ops[at].op;
+        depth += op == TIR_PAR || op == TIR_IF;
+        depth -= op == TIR_END;
+        if (!depth)
+            return at + 1;
+    }
+    return fn->nops;
+}
+
+uint32_t tir_nests(const TirFn *fn)
+{
+    uint32_t n = 0;
+    for (TirVal v = 1; v < fn->nops; v++)
+        if (fn->ops[v].op == TIR_PAR) {
+            n++;
+            v = region_end(fn, v) - 1;
+        }
+    return n;
+}
+
+static void move_op(TirFn *to, TirOp o, TirVal by)
+{
+    for (int i = 0; i < 3; i++)
+        o.a[i] -= o.a[i] ? by : 0;
+    for (uint32_t i = 0; i < o.nix; i++)
+        if (to->ix[o.ix + i].val)
+            to->ix[o.ix + i].val -= by;
+    tir_add(to, o);
+}
+
+TirFn *tir_nest(const TirFn *fn, uint32_t nth, Arena *a)
+{
+    TirFn *to = ARENA_NEW(a, TirFn);
+    *to = *fn;
+    to->arena = a;
+    to->ops = NULL;
+    to->nops = to->capops = 0;
+    to->ix = ARENA_ARRAY(a, TirIndex, fn->nix + 1);
+    memcpy(to->ix, fn->ix, sizeof *fn->ix * fn->nix);
+    tir_add(to, fn->ops[0]);
+    for (TirVal v = 1; v < fn->nops; v++) {
+        if (fn->ops[v].op != TIR_PAR)
+            continue;
+        TirVal end = region_end(fn, v);
+        for (TirVal at = v; !nth && at < end; at++)
+            move_op(to, fn->ops[at], v - 1);
+        if (!nth--)
+            break;
+        v = end - 1;
+    }
+    return to;
+}

@@ -1,0 +1,486 @@
+/* measure.c: see measure.h. */
+#include "measure.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double measure_now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+}
+
+static int cmp(const void *a, const void *b) { return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b); }
+
+double measure_median(double *v, int n)
+{
+    qsort(v, (size_t)n, sizeof *v, cmp);
+    return v[n / 2];
+}
+
+void measure_die(const char *what)
+{
+    char text[512];
+    lgr_last_error_text(text, sizeof text);
+    fprintf(stderr, "%s: %s\n", what, text);
+    exit(1);
+}
+
+/* ---- cases ---- */
+
+static const char *value_of(const Case *c, const char *name)
+{
+    for (int i = 0; i < c->n; i++)
+        if (!strcmp(c->name[i], name))
+            return c->value[i];
+    return NULL;
+}
+
+int64_t measure_dim(const Case *c, const char *name)
+{
+    const char *v = value_of(c, name);
+    return v ? atoll(v) : -1;
+}
+
+static bool parse_text(const char *text, Case *c)
+{
+    int at = 0;
+    if (strlen(text) >= sizeof c->text || sscanf(text, "%47[^.].%47[^:]:%n", c->op, c->kernel, &at) != 2 || !at)
+        return false;
+    strcpy(c->text, text);
+    for (const char *p = text + at; *p; c->n++) {
+        int used = 0;
+        if (c->n == MEASURE_MAX_NAMES || sscanf(p, "%31[^=,]=%31[^,]%n", c->name[c->n], c->value[c->n], &used) != 2)
+            return false;
+        p += used + (p[used] == ',');
+    }
+    return true;
+}
+
+bool measure_parse(Measure *m, const char *text, Case *c)
+{
+    *c = (Case){.n = 0};
+    if (!parse_text(text, c)) {
+        fprintf(stderr, "%s: wanted op.kernel:NAME=VALUE,..\n", text);
+        return false;
+    }
+    if (lgr_kernel_find(m->ctx, c->op, c->kernel, &c->k) != LGR_OK) {
+        fprintf(stderr, "%s: no open pack has this kernel\n", text);
+        return false;
+    }
+    return true;
+}
+
+/* An extent's text, "M", "2*F", "D/2", "(M+1)/2", at the case's sizes: sums of products, over a number. */
+static int64_t extent_of(const Case *c, const char *text)
+{
+    int64_t sum = 0, sign = 1, den = 1;
+    const char *p = text + (*text == '(');
+    while (*p && *p != ')' && *p != '/') {
+        int64_t term = 1;
+        for (;;) {
+            char name[32];
+            int used = 0;
+            if (*p >= '0' && *p <= '9') {
+                term *= strtoll(p, (char **)&p, 10);
+            } else if (sscanf(p, "%31[A-Za-z0-9_]%n", name, &used) == 1) {
+                int64_t d = measure_dim(c, name);
+                if (d < 0) {
+                    fprintf(stderr, "%s: no size for %s\n", c->text, name);
+                    exit(2);
+                }
+                term *= d;
+                p += used;
+            }
+            if (*p != '*')
+                break;
+            p++;
+        }
+        sum += sign * term;
+        while (*p == ' ')
+            p++;
+        sign = *p == '-' ? -1 : 1;
+        while (*p == '+' || *p == '-' || *p == ' ')
+            p++;
+    }
+    p += *p == ')';
+    if (*p == '/')
+        den = atoll(p + 1);
+    return sum / den;
+}
+
+static int64_t smallest_dim(const Case *c)
+{
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < c->n; i++) {
+        int64_t v = atoll(c->value[i]);
+        if (c->name[i][0] >= 'A' && c->name[i][0] <= 'Z' && v > 1 && v < least)
+            least = v;
+    }
+    return least;
+}
+
+Case measure_small(const Case *c)
+{
+    Case s = *c;
+    double elems = 1;
+    for (int i = 0; i < s.n; i++)
+        if (s.name[i][0] >= 'A' && s.name[i][0] <= 'Z' && atoll(s.value[i]) > 0)
+            elems *= (double)atoll(s.value[i]);
+    if (!value_of(&s, "below") && s.n < MEASURE_MAX_NAMES) {     /* the same range of integers */
+        strcpy(s.name[s.n], "below");
+        snprintf(s.value[s.n++], sizeof s.value[0], "%lld", (long long)smallest_dim(c));
+    }
+    for (int i = 0; i < s.n && elems > 24e6; i++) {            /* outer dims are named first */
+        int64_t v = atoll(s.value[i]);
+        if (s.name[i][0] < 'A' || s.name[i][0] > 'Z' || v <= 1 || (s.name[i][1] == 0 && strchr("VN", s.name[i][0])))
+            continue;
+        int64_t to = (int64_t)((double)v * 24e6 / elems);
+        to = to < 1 ? 1 : to;
+        elems *= (double)to / (double)v;
+        snprintf(s.value[i], sizeof s.value[i], "%lld", (long long)to);
+    }
+    return s;
+}
+
+/* ---- tensors ---- */
+
+static DLDataType dtype_named(const char *t)
+{
+    static const struct { const char *name; DLDataType t; } all[] = {
+        {"bf16", {kDLBfloat, 16, 1}}, {"f16", {kDLFloat, 16, 1}}, {"f32", {kDLFloat, 32, 1}}, {"f64", {kDLFloat, 64, 1}}, {"i64", {kDLInt, 64, 1}},
+        {"i32", {kDLInt, 32, 1}}, {"i8", {kDLInt, 8, 1}}, {"u8", {kDLUInt, 8, 1}}, {"bool", {kDLBool, 8, 1}}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!strcmp(all[i].name, t))
+            return all[i].t;
+    return (DLDataType){kDLBfloat, 16, 1};
+}
+
+static DLDataType dtype_of(const Case *c, const char *type)
+{
+    const char *bound = value_of(c, type);
+    return dtype_named(bound ? bound : type);
+}
+
+static void *take(Measure *m, bool device, size_t n)
+{
+    n = (n + 255) / 256 * 256;
+    return device ? (void *)(uintptr_t)gpu_alloc(m->gpu, n ? n : 256) : aligned_alloc(256, n ? n : 256);
+}
+
+static void drop(Measure *m, bool device, void *p)
+{
+    if (device && p)
+        gpu_free(m->gpu, (uint64_t)(uintptr_t)p);
+    else
+        free(p);
+}
+
+static uint64_t next(uint64_t *s)
+{
+    *s ^= *s << 13;
+    *s ^= *s >> 7;
+    return *s ^= *s << 17;
+}
+
+static uint16_t half_of(float v)
+{
+    uint32_t u;
+    memcpy(&u, &v, 4);
+    uint32_t e = u >> 23 & 255;
+    return (uint16_t)((u >> 16 & 0x8000) | (e < 113 ? 0 : (e - 112) << 10 | (u >> 13 & 1023)));
+}
+
+/* Roughly normal values of the dtype, the same for device and host. Per-row statistics (f32 vectors) lie near 1. */
+static void fill_block(void *p, size_t bytes, DLDataType t, bool near_one, int64_t below, uint64_t seed)
+{
+    uint64_t s = 88172645463325252u + seed * 0x9e3779b97f4a7c15u;
+    for (size_t i = 0; i < bytes * 8 / t.bits; i++) {
+        if (t.code == kDLInt || t.code == kDLUInt || t.code == kDLBool) {
+            int64_t v = (int64_t)(next(&s) >> 33) % (t.bits == 8 ? 2 : below);
+            memcpy((char *)p + i * t.bits / 8, &v, t.bits / 8);
+            continue;
+        }
+        float v = 0;
+        for (int k = 0; k < 4; k++)
+            v += (float)(next(&s) >> 40) / 16777216.0f - 0.5f;
+        v = near_one ? 1.0f + 0.05f * v : v * 1.7f;
+        uint32_t u;
+        memcpy(&u, &v, 4);
+        if (t.bits == 32)
+            memcpy((char *)p + i * 4, &u, 4);
+        else
+            ((uint16_t *)p)[i] = t.code == kDLBfloat ? (uint16_t)(u >> 16) : half_of(v);
+    }
+}
+
+static void fill(Measure *m, bool device, void *to, size_t bytes, DLDataType t, bool near_one, int64_t below, uint64_t seed)
+{
+    size_t piece = bytes < m->block_bytes ? bytes : m->block_bytes;
+    fill_block(m->block, piece, t, near_one, below, seed);
+    if (!device) {
+        for (size_t at = 0; at < bytes; at += piece)
+            memcpy((char *)to + at, m->block, bytes - at < piece ? bytes - at : piece);
+        return;
+    }
+    uint64_t p = (uint64_t)(uintptr_t)to;
+    gpu_upload(m->gpu, p, m->block, piece);
+    for (size_t at = piece; at < bytes; at += piece)
+        gpu_copy(m->gpu, p + at, p, bytes - at < piece ? bytes - at : piece, m->stream);
+    gpu_sync(m->gpu, m->stream);
+}
+
+static void zero(Measure *m, const Set *s, uint32_t i)
+{
+    if (s->device)
+        gpu_fill(m->gpu, (uint64_t)(uintptr_t)s->t[i].data, 0, (s->bytes[i] + 255) / 256 * 256);
+    else
+        memset(s->t[i].data, 0, s->bytes[i]);
+}
+
+static void make_tensor(Measure *m, const Case *c, Set *s, uint32_t i)
+{
+    lgr_tensor_info info = lgr_kernel_tensor(c->k, i);
+    size_t n = 1;
+    char text[64];
+    for (int d = 0; d < info.rank; d++) {
+        lgr_kernel_extent(c->k, i, (uint32_t)d, text, sizeof text);
+        n *= (size_t)(s->shape[i][d] = extent_of(c, text));
+    }
+    DLDataType t = dtype_of(c, info.type);
+    int64_t below = measure_dim(c, "below") > 0 ? measure_dim(c, "below") : smallest_dim(c);
+    s->bytes[i] = n * t.bits / 8;
+    s->t[i] = (DLTensor){.data = take(m, s->device, s->bytes[i]), .device = {s->device ? kDLCUDA : kDLCPU, 0}, .ndim = info.rank, .dtype = t, .shape = s->shape[i]};
+    s->arg[i] = &s->t[i];
+    if (!info.is_out)
+        fill(m, s->device, s->t[i].data, s->bytes[i], t, info.rank == 1 && t.bits == 32 && strlen(info.type) > 1, below, i);
+    else if (s->device)
+        gpu_fill(m->gpu, (uint64_t)(uintptr_t)s->t[i].data, 0xffffffff, (s->bytes[i] + 255) / 256 * 256);
+    else
+        memset(s->t[i].data, 0xff, s->bytes[i]);
+    if (info.is_out && t.code == kDLInt)              /* counters that are added to */
+        zero(m, s, i);
+}
+
+/* Which tensors the options want is what the runtime says. */
+static void settle_presence(Measure *m, const Case *c, Set *s)
+{
+    for (uint32_t tries = 0; tries <= lgr_kernel_tensors(c->k); tries++) {
+        lgr_status st = lgr_workspace_size(m->ctx, &s->call, &s->work_bytes);
+        if (st != LGR_ERROR_NULL)
+            return;
+        for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++)
+            if (!strcmp(lgr_kernel_tensor(c->k, i).name, lgr_last_error()->argument))
+                s->arg[i] = NULL;
+    }
+}
+
+static void set_options(const Case *c, Set *s)
+{
+    for (uint32_t i = 0; i < lgr_kernel_options(c->k); i++) {
+        uint32_t choices, def;
+        const char *want = value_of(c, lgr_kernel_option(c->k, i, &choices, &def));
+        s->options[i] = (int32_t)def;
+        for (uint32_t j = 0; want && j < choices; j++)
+            if (!strcmp(lgr_kernel_option_choice(c->k, i, j), want))
+                s->options[i] = (int32_t)j;
+    }
+    s->call.options = s->options;
+    s->call.noptions = lgr_kernel_options(c->k);
+}
+
+bool measure_workspace(Measure *m, Set *s)
+{
+    size_t need = 0;
+    if (lgr_workspace_size(m->ctx, &s->call, &need) != LGR_OK)
+        return false;
+    if (need > s->work_bytes || !s->work) {
+        drop(m, s->device, s->work);
+        s->work = need ? take(m, s->device, need) : NULL;
+    }
+    s->work_bytes = need > s->work_bytes ? need : s->work_bytes;
+    s->call.workspace = s->work;
+    s->call.workspace_size = s->work_bytes;
+    return true;
+}
+
+void measure_set(Measure *m, bool device, const Case *c, Set *s)
+{
+    memset(s, 0, sizeof *s);
+    s->device = device;
+    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++)
+        make_tensor(m, c, s, i);
+    s->call = (lgr_call){.size = sizeof s->call, .kernel = c->k, .tensors = s->arg, .ntensors = lgr_kernel_tensors(c->k), .stream = device ? m->stream : NULL};
+    set_options(c, s);
+    settle_presence(m, c, s);
+    s->work_bytes = 0;
+    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++)
+        if (!s->arg[i]) {
+            drop(m, device, s->t[i].data);
+            s->t[i].data = NULL;
+            s->bytes[i] = 0;
+        }
+    if (!measure_workspace(m, s))
+        measure_die(c->text);
+}
+
+void measure_free(Measure *m, Set *s)
+{
+    for (int i = 0; i < MEASURE_MAX_TENSORS; i++)
+        drop(m, s->device, s->t[i].data);
+    drop(m, s->device, s->work);
+    memset(s, 0, sizeof *s);
+}
+
+size_t measure_bytes(const Case *c, const Set *s)
+{
+    size_t n = 0, largest_out = 0;
+    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++)
+        if (lgr_kernel_tensor(c->k, i).is_out && s->bytes[i] > largest_out)
+            largest_out = s->bytes[i];
+    bool gathers = !strcmp(c->op, "embedding");
+    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++)
+        n += gathers && s->bytes[i] > largest_out ? largest_out : s->bytes[i];
+    return n;
+}
+
+/* ---- checking ---- */
+
+static double value(const void *p, DLDataType t, size_t i)
+{
+    uint32_t u;
+    float f;
+    if (t.code == kDLInt) {
+        int64_t v = 0;
+        memcpy(&v, (const char *)p + i * t.bits / 8, t.bits / 8);
+        return t.bits == 32 ? (double)(int32_t)v : (double)v;
+    }
+    if (t.bits == 32) {
+        memcpy(&f, (const char *)p + 4 * i, 4);
+        return (double)f;
+    }
+    uint16_t h = ((const uint16_t *)p)[i];
+    if (t.code == kDLBfloat) {
+        u = (uint32_t)h << 16;
+        memcpy(&f, &u, 4);
+        return (double)f;
+    }
+    int e = h >> 10 & 31;
+    double v = e == 31 ? NAN : e ? ldexp(1 + (h & 1023) / 1024.0, e - 15) : ldexp(h & 1023, -24);
+    return h & 0x8000 ? -v : v;
+}
+
+static double relative(const void *got, const void *want, DLDataType t, size_t n)
+{
+    double d = 0, s = 0;
+    for (size_t i = 0; i < n; i++) {
+        double a = value(got, t, i), w = value(want, t, i);
+        d += (a - w) * (a - w);
+        s += w * w;
+    }
+    return s > 0 ? sqrt(d / s) : sqrt(d);
+}
+
+void measure_host_results(Measure *m, const Case *c, Set *host)
+{
+    measure_set(m, false, c, host);
+    if (lgr_launch(m->ctx, &host->call) != LGR_OK)
+        measure_die(c->text);
+}
+
+double measure_compare(Measure *m, const Case *c, const Set *dev, const Set *host)
+{
+    double worst = 0;
+    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++) {
+        if (!host->arg[i] || !lgr_kernel_tensor(c->k, i).is_out)
+            continue;
+        void *got = malloc(host->bytes[i] + 1);
+        gpu_download(m->gpu, got, (uint64_t)(uintptr_t)dev->t[i].data, host->bytes[i]);
+        double r = relative(got, host->t[i].data, host->t[i].dtype, host->bytes[i] * 8 / host->t[i].dtype.bits);
+        if (r > worst || isnan(r)) {
+            worst = r;
+            m->worst = lgr_kernel_tensor(c->k, i).name;
+            m->got = value(got, host->t[i].dtype, 0);
+            m->want = value(host->t[i].data, host->t[i].dtype, 0);
+        }
+        free(got);
+    }
+    return worst;
+}
+
+/* ---- timing ---- */
+
+int measure_sets_for(size_t bytes)
+{
+    int sets = (int)(400e6 / (double)(bytes ? bytes : 1)) + 1;
+    return sets < 2 ? 2 : sets > MEASURE_MAX_SETS ? MEASURE_MAX_SETS : sets;
+}
+
+int measure_launches_for(size_t bytes, int sets)
+{
+    int launches = (int)(3e9 / (double)(bytes ? bytes : 1));
+    return (launches < sets ? sets : launches > 48 ? 48 : launches) / sets * sets;
+}
+
+GpuGraph measure_graph(Measure *m, Set *s, int sets, int launches)
+{
+    gpu_capture_begin(m->gpu, m->stream);
+    for (int i = 0; i < launches; i++)
+        if (lgr_launch(m->ctx, &s[i % sets].call) != LGR_OK)
+            measure_die("capture");
+    return gpu_capture_end(m->gpu, m->stream);
+}
+
+void measure_times(Measure *m, const GpuGraph *g, int n, int rounds, int launches, double *us)
+{
+    double *t = malloc(sizeof *t * (size_t)(n * rounds));
+    for (int r = -2; r < rounds; r++)
+        for (int i = 0; i < n; i++) {
+            double one = gpu_time_graph(m->gpu, g[i], m->stream) / launches;
+            if (r >= 0)
+                t[i * rounds + r] = one;
+        }
+    for (int i = 0; i < n; i++)
+        us[i] = measure_median(&t[i * rounds], rounds);
+    free(t);
+}
+
+double measure_copy(Measure *m, size_t bytes)
+{
+    char text[96];
+    Case c;
+    Set s[MEASURE_MAX_SETS];
+    int sets = measure_sets_for(bytes), launches = measure_launches_for(bytes, sets);
+    double us[2];
+    const lgr_kernel *k;
+    int64_t rows = (int64_t)(bytes / 2 / 2 / 4096), n = 4096;
+    if (rows < 1) {
+        rows = 1;
+        n = (int64_t)(bytes / 4 / 8 * 8);
+    }
+    if (lgr_kernel_find(m->ctx, "copy", "forward", &k) != LGR_OK)
+        return 0;
+    snprintf(text, sizeof text, "copy.forward:M=%lld,N=%lld,T=bf16", (long long)rows, (long long)(n < 8 ? 8 : n));
+    if (!measure_parse(m, text, &c))
+        return 0;
+    for (int i = 0; i < sets; i++) {
+        measure_set(m, true, &c, &s[i]);
+        if (lgr_prepare(m->ctx, &s[i].call) != LGR_OK)
+            measure_die("copy");
+    }
+    GpuGraph g[2] = {measure_graph(m, s, sets, launches), NULL};
+    gpu_capture_begin(m->gpu, m->stream);
+    for (int i = 0; i < launches; i++)
+        gpu_copy(m->gpu, (uint64_t)(uintptr_t)s[i % sets].t[1].data, (uint64_t)(uintptr_t)s[i % sets].t[0].data, s[0].bytes[0], m->stream);
+    g[1] = gpu_capture_end(m->gpu, m->stream);
+    measure_times(m, g, 2, MEASURE_ROUNDS, launches, us);
+    for (int i = 0; i < 2; i++)
+        gpu_graph_free(m->gpu, g[i]);
+    for (int i = 0; i < sets; i++)
+        measure_free(m, &s[i]);
+    return us[0] < us[1] ? us[0] : us[1];
+}

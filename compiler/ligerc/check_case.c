@@ -250,51 +250,20 @@ static lgr_status launch(Run *r, lgr_context *ctx, const PipeUnit *u, const Sema
     return s;
 }
 
-static double ulp(double v, DType t)
-{
-    int e, p = t == DT_F32 ? 24 : t == DT_F16 ? 11 : 8, least = t == DT_F16 ? -14 : -126;
-    if (!isfinite(v) || !dt_is_float(t))
-        return 0;
-    frexp(v, &e);
-    return ldexp(1, (v == 0 || e - 1 < least ? least : e - 1) - p + 1);
-}
-
-static int class_of(double v) { return isnan(v) ? 3 : isinf(v) ? (v > 0 ? 1 : 2) : 0; }
-
-static double scale_of(const Slot *s, double *eager_err)
-{
-    double scale = 0;
-    *eager_err = 0;
-    for (int64_t k = 0; k < s->n; k++) {
-        if (isfinite(s->exact[k]))
-            scale = fmax(scale, fabs(s->exact[k]));
-        if (isfinite(s->exact[k]) && isfinite(s->eager[k]))
-            *eager_err = fmax(*eager_err, fabs(s->eager[k] - s->exact[k]));
-        for (int j = 0; j < JITTERS; j++)
-            if (isfinite(s->exact[k]) && isfinite(s->jitter[j][k]))
-                *eager_err = fmax(*eager_err, fabs(s->jitter[j][k] - s->exact[k]));
-    }
-    return scale;
-}
-
 static bool compare(Run *r, uint32_t i)
 {
     const TirTensor *t = &r->fn->tensors[i];
     Slot *s = &r->slot[i];
-    double eager, scale = scale_of(s, &eager);
+    const double *runs[] = {s->eager, s->jitter[0], s->jitter[1], s->jitter[2]};
+    CheckRule rule = check_rule(t->dt, s->exact, runs, 1 + JITTERS, s->n);
+    r->out->eager_err = fmax(r->out->eager_err, rule.eager_err);
     for (int64_t k = 0; k < s->n; k++) {
-        double got = check_decode(s->bytes + element_at(r, i, k), t->dt), want = s->exact[k];
-        int c = class_of(got);
-        if (c != class_of(eval_round(want, t->dt)) && c != class_of(s->eager[k]))
+        double got = check_decode(s->bytes + element_at(r, i, k), t->dt), want = s->exact[k], err;
+        CheckVerdict v = check_element(&rule, got, want, s->eager[k], &err);
+        r->out->max_err = fmax(r->out->max_err, err);
+        if (v == CHECK_CLASS)
             return say(r, "%s[%lld] is %g, the oracle has %g", t->name, (long long)k, got, want);
-        if (c || !isfinite(want))
-            continue;
-        double err = fabs(got - want), limit = 1.1 * eager + ulp(want, t->dt) + 8 * ldexp(scale, -23);
-        if (err > r->out->max_err)
-            r->out->max_err = err;
-        if (eager > r->out->eager_err)
-            r->out->eager_err = eager;
-        if (!(err <= limit))
+        if (v == CHECK_FAR)
             return say(r, "%s[%lld] is %.9g, the oracle has %.9g: beyond the rule", t->name, (long long)k, got, want);
     }
     return true;

@@ -30,8 +30,8 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "n is not a multiple of the vector";
     if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || (s->align == ALIGN_SHIFT && s->async == ASYNC_NONE) || s->wkeep != WKEEP_LOAD))
         return "unroll wants rows kept in shared memory by one-shot blocks, in vectors, in a number of turns";
-    if (s->split && ((f->reductions && !f->parts) || f->accs || s->grid != GRID_ONESHOT || s->rows > 1 || s->len == LEN_CAP))
-        return "split wants a kernel whose row results need no reductions, one block a tile, and any or exact length";
+    if (s->split && ((f->reductions && !f->parts) || f->accs || s->grid != GRID_ONESHOT || s->rows > 1 || s->len == LEN_CAP || s->unroll || s->async != ASYNC_NONE))
+        return "split wants a kernel whose row results need no reductions, one block a tile, plain loads, and any or exact length";
     if (s->split && f->reductions && t->kind == TGT_HOST)
         return "the host has no second launch for the tiles' reductions";
     if (s->len == LEN_ANY && !s->split && s->keep != KEEP_RELOAD && f->phases > 1)

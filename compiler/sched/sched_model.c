@@ -40,9 +40,9 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
         k = t->regs_mp / (threads * 40);
     k = k < 1 ? 1 : k;
     double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * 900.0;
-    double spoil = 0.055 + (held < wanted ? 0.25 * (wanted / held - 1) : 0);
+    double spoil = 0.02 + 0.002 * s->per + (held < wanted ? 0.15 * (wanted / held - 1) : 0);
     spoil += k == 1 ? 0.15 : k == 2 ? 0.05 : 0;
-    spoil += s->cluster > 1 ? 0.02 + 0.002 * s->cluster : 0;
+    spoil += s->cluster > 1 ? 0.005 + 0.002 * s->cluster : 0;
     spoil += s->lanes > 512 ? 0.00008 * (s->lanes - 512) : s->lanes < 256 ? 0.0003 * (256 - s->lanes) : 0;
     double waves = (double)rows * s->cluster / ((double)t->mps * k);
     if (waves < 8)
@@ -54,7 +54,7 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
  * bits take special functions as the unit gives them. */
 static double issue_time(const SchedFacts *f, const Sched *s, const Target *t, double blocks)
 {
-    double element = 2 + f->flops + f->sfu * (f->min_elem_bytes > 2 ? 13 : 3);
+    double element = 2 + f->flops + f->sfu * (f->min_elem_bytes > 2 ? 15 : 3);
     return blocks * s->rows * s->lanes * (130 + s->per * s->vec * element) / (t->mps * 128 * 1900.0);
 }
 
@@ -73,14 +73,16 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     if (threads < 128)
         spoil += 0.1 * (128.0 / threads - 1);
     spoil += waits ? 0.0015 * s->per : 0.01 * (s->per - 1);
-    spoil += 0.15 * ((double)ceil_div(n, (int64_t)s->lanes * s->vec) * s->lanes * s->vec / (double)n - 1);
+    int64_t turn = (int64_t)s->lanes * s->cluster * s->vec;
+    spoil += 0.15 * ((double)ceil_div(n, turn) * (double)turn / (double)n - 1);
+    spoil += s->cluster > 1 ? 0.03 + 0.001 * s->cluster + 0.0015 * warps : 0;
     spoil += s->rows > 1 ? 0.002 : 0;
     spoil -= s->wkeep == WKEEP_REG ? 0.004 : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
     spoil += f->phases > 1 && f->sfu > 0 ? 0.02 * s->per : 0;      /* much arithmetic on wide rows */
     spoil += f->shared_loads > 1 && s->wkeep == WKEEP_REG ? 0.02 * s->per : 0;
     double tiles = s->split ? (double)ceil_div(n, (int64_t)s->lanes * s->vec * s->per) : 1;
-    double waves = (double)ceil_div(rows, s->rows) * tiles / ((double)t->mps * k);
+    double waves = (double)ceil_div(rows, s->rows) * tiles * s->cluster / ((double)t->mps * k);
     if (waves < 8)
         spoil += 0.25 * (ceil(waves) / waves - 1) / waves;
     double wire = bytes / stream_gbps(f, t) * 1e-3, issue = s->split ? issue_time(f, s, t, (double)ceil_div(rows, s->rows) * tiles) : 0;
@@ -214,6 +216,22 @@ static void search_loops(Search *q, Sched s)
         }
 }
 
+/* Rows of several phases in the registers of a cluster's blocks. */
+static void search_clusters(Search *q, Sched s)
+{
+    if (q->f->phases < 2 || q->f->accs || q->f->wide_scalars || q->n < 16384 || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
+        return;
+    s.pdl = (q->t->features & TGT_F_PDL) != 0;
+    for (s.cluster = 2; s.cluster <= 8; s.cluster *= 2)
+        for (s.per = 2; s.per <= 8; s.per *= 2) {
+            s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
+            if (s.lanes < 128 || s.lanes > 512)
+                continue;
+            for (s.wkeep = WKEEP_LOAD; s.wkeep <= (s.len == LEN_EXACT && s.per <= 4 ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
+                consider(q, &s);
+        }
+}
+
 /* Every lane count that holds n elements in `per` vectors, per = 1..16. */
 static void search_lanes(Search *q, Sched s)
 {
@@ -231,6 +249,7 @@ static void search_lanes(Search *q, Sched s)
         else
             consider_oneshot(q, s);
     }
+    search_clusters(q, s);
 }
 
 static void add(SchedList *out, Arena *a, Sched s) { *ARENA_PUSH(a, out->s, out->n, out->cap) = s; }
@@ -433,6 +452,13 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     s.ctas = s.grid == GRID_PERSISTENT ? 1 + pick(seed, 2) : 0;
     s.async = s.grid == GRID_PERSISTENT ? pick(seed, 2) : 0;
     s.stages = s.async ? 2 + pick(seed, 3) : 1;
+    if (s.grid == GRID_ONESHOT && !host && pick(seed, 3) == 0) {          /* a cluster; or rows in shared memory, walked in a loop */
+        s.cluster = (t->features & TGT_F_CLUSTER) && pick(seed, 2) ? 2 << pick(seed, 3) : 1;
+        s.rows = s.cluster > 1 ? 1 : s.rows;
+        s.n *= s.cluster;
+        s.async = s.keep == KEEP_SMEM && (t->features & TGT_F_CPASYNC) ? pick(seed, 2) : 0;
+        s.unroll = s.keep == KEEP_SMEM ? s.per % 2 ? 1 : 1 + pick(seed, 2) : 0;
+    }
     s.wkeep = s.grid == GRID_PERSISTENT ? pick(seed, 3) : 0;
     s.split = (f->parts || !f->reductions) && !f->accs ? pick(seed, 2) : 0;
     s.hint = pick(seed, 2);

@@ -75,6 +75,10 @@ static void par(Cx *cx, const AstNode *n)
         sema_error(cx, LG_PLACE, n->sp, "par cannot stand inside par; name all coordinates in one: par a in A, b in B");
         return;
     }
+    if (n->kids.n > TIR_MAX_PARS) {
+        sema_limit(cx, LG_DEPTH, n->sp, "par has %u coordinates, at most %d are taken", n->kids.n, TIR_MAX_PARS);
+        return;
+    }
     coordinates(cx, n);
     if (cx->fn->npars - first != n->kids.n) return;
     cx->nest = ++cx->nests;

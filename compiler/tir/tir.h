@@ -9,6 +9,9 @@
  * one axis id, so that q[.., 0:D/2] and q[.., D/2:D] combine.  Broadcasting: the axes of each operand must be a
  * subsequence of the result's axes; a value without axes (an instance scalar) combines with everything.
  *
+ * Text.  A head (kernel, dims, axes, scalars, tensors, pars), then one op a line, its number before it when it gives a value.  Of two
+ * axes or pars with one name each is written name#index.  An extent's quotient is that of the whole sum: N+1/2 is (N+1)/2.
+ *
  * Regions.  ops[] is a flat list.  PAR..END is one par nest (its instances are independent); IF..[ELSE]..END runs for
  * an instance when its scalar condition holds.  Values defined inside a region are not visible outside it.
  * Stores of different instances never overlap; TIR_ACC is the only cross-instance effect.
@@ -19,7 +22,7 @@
 #include "diag.h"
 #include "dtype.h"
 
-enum { TIR_MAX_DIMS = 12, TIR_MAX_RANK = 6, TIR_MAX_AXES = 4 };
+enum { TIR_MAX_DIMS = 12, TIR_MAX_RANK = 6, TIR_MAX_AXES = 4, TIR_MAX_PARS = 8 };   /* pars: of one nest */
 
 typedef uint32_t TirVal;   /* index into fn->ops; 0 is "none" (ops[0] is TIR_NOP) */
 
@@ -123,7 +126,9 @@ void    tir_ext_print(Buf *b, const TirFn *fn, TirExt e);   /* "2*F", "D/2", "N"
 
 /* ---- text, verification, facts ---- */
 void    tir_print(Buf *b, const TirFn *fn);
-TirFn  *tir_parse(Arena *a, const char *text, size_t n, Diag *d);     /* NULL and diagnostics when malformed */
+/* files[file] of d, as tir_print() writes it; blanks between words are free. NULL with one error, its place in the text, when it is
+ * malformed or does not hold together. Names are copies; spans are places in the text. Any bytes are fine. */
+TirFn  *tir_parse(uint32_t file, Arena *a, Diag *d);
 bool    tir_verify(const TirFn *fn, Diag *d);                         /* DIAG_BUG items when broken */
 const char *tir_op_name(TirOpcode op);
 int     tir_op_nargs(TirOpcode op);

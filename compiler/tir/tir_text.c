@@ -1,6 +1,11 @@
 /* tir_text.c: the tile IR as readable assembly, one op a line. */
 #include "tir.h"
 
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 static const char *dim_name(const TirFn *fn, int i) { return (uint32_t)i < fn->ndims ? fn->dims[i].name : "?"; }
 
 void tir_ext_print(Buf *b, const TirFn *fn, TirExt e)
@@ -24,6 +29,40 @@ void tir_ext_print(Buf *b, const TirFn *fn, TirExt e)
         buf_printf(b, "/%lld", (long long)e.den);
 }
 
+/* The fewest digits that read back as the same number. */
+static void print_number(Buf *b, double v)
+{
+    char text[40];
+    int digits = 1;
+    do
+        snprintf(text, sizeof text, "%.*g", digits, v);
+    while (digits++ < 17 && isfinite(v) && strtod(text, NULL) != v);
+    buf_puts(b, text);
+}
+
+static void print_label(Buf *b, const char *name, uint32_t at, bool shared)
+{
+    buf_puts(b, name);
+    if (shared)
+        buf_printf(b, "#%u", (unsigned)at);
+}
+
+static void print_axis(Buf *b, const TirFn *fn, uint32_t at)
+{
+    bool shared = false;
+    for (uint32_t i = 0; i < fn->naxes; i++)
+        shared |= i != at && !strcmp(fn->axes[i].name, fn->axes[at].name);
+    print_label(b, fn->axes[at].name, at, shared);
+}
+
+static void print_par(Buf *b, const TirFn *fn, uint32_t at)
+{
+    bool shared = false;
+    for (uint32_t i = 0; i < fn->npars; i++)
+        shared |= i != at && !strcmp(fn->pars[i].name, fn->pars[at].name);
+    print_label(b, fn->pars[at].name, at, shared);
+}
+
 static void print_tensor(Buf *b, const TirFn *fn, const TirTensor *t)
 {
     static const char *const modes[] = {"in", "out", "inout", "scratch"};
@@ -32,7 +71,10 @@ static void print_tensor(Buf *b, const TirFn *fn, const TirTensor *t)
         buf_puts(b, i ? ", " : "");
         tir_ext_print(b, fn, t->shape[i]);
     }
-    buf_printf(b, "]%s%s\n", t->accumulate ? " accumulate" : "", t->absent ? " absent" : "");
+    buf_printf(b, "]%s%s", t->accumulate ? " accumulate" : "", t->absent ? " absent" : "");
+    if (t->over)
+        buf_printf(b, " over %s", fn->tensors[t->over - 1].name);
+    buf_puts(b, "\n");
 }
 
 static void print_head(Buf *b, const TirFn *fn)
@@ -41,20 +83,26 @@ static void print_head(Buf *b, const TirFn *fn)
     for (uint32_t i = 0; i < fn->ndims; i++)
         buf_printf(b, "dim %s\n", fn->dims[i].name);
     for (uint32_t i = 0; i < fn->naxes; i++) {
-        buf_printf(b, "axis %s: ", fn->axes[i].name);
+        buf_puts(b, "axis ");
+        print_axis(b, fn, i);
+        buf_puts(b, ": ");
         tir_ext_print(b, fn, fn->axes[i].ext);
         buf_puts(b, "\n");
     }
     for (uint32_t i = 0; i < fn->nscalars; i++) {
         buf_printf(b, "scalar %s: %s", fn->scalars[i].name, dt_name(fn->scalars[i].dt));
-        if (fn->scalars[i].has_default)
-            buf_printf(b, " = %.9g", fn->scalars[i].defval);
+        if (fn->scalars[i].has_default) {
+            buf_puts(b, " = ");
+            print_number(b, fn->scalars[i].defval);
+        }
         buf_puts(b, "\n");
     }
     for (uint32_t i = 0; i < fn->ntensors; i++)
         print_tensor(b, fn, &fn->tensors[i]);
     for (uint32_t i = 0; i < fn->npars; i++) {
-        buf_printf(b, "par %s: ", fn->pars[i].name);
+        buf_puts(b, "par ");
+        print_par(b, fn, i);
+        buf_puts(b, ": ");
         tir_ext_print(b, fn, fn->pars[i].ext);
         buf_puts(b, "\n");
     }
@@ -72,7 +120,8 @@ static void print_place(Buf *b, const TirFn *fn, const TirOp *o)
         }
         if (x->val)
             buf_printf(b, "%%%u", (unsigned)x->val);
-        buf_printf(b, ":%s", fn->axes[x->axis].name);
+        buf_puts(b, ":");
+        print_axis(b, fn, x->axis);
         if (x->step > 1)
             buf_printf(b, ":%d", (int)x->step);
     }
@@ -83,18 +132,21 @@ static void print_leaf(Buf *b, const TirFn *fn, const TirOp *o)
 {
     switch (o->op) {
     case TIR_CONST:
+        buf_puts(b, " ");
         if (dt_is_float(o->dt))
-            buf_printf(b, " %.17g", o->imm.f);
+            print_number(b, o->imm.f);
         else
-            buf_printf(b, " %lld", (long long)o->imm.i);
+            buf_printf(b, "%lld", (long long)o->imm.i);
         break;
     case TIR_PARAM:  buf_printf(b, " %s", fn->scalars[o->ref].name); break;
-    case TIR_COORD:  buf_printf(b, " %s", fn->pars[o->ref].name); break;
-    case TIR_IOTA:   buf_printf(b, " %s", fn->axes[o->ref].name); break;
+    case TIR_COORD:  buf_puts(b, " "); print_par(b, fn, o->ref); break;
+    case TIR_IOTA:   buf_puts(b, " "); print_axis(b, fn, o->ref); break;
     case TIR_EXTENT: buf_puts(b, " "); tir_ext_print(b, fn, *o->ext); break;
     case TIR_PAR:
-        for (uint32_t i = 0; i < o->ref2; i++)
-            buf_printf(b, "%s%s", i ? ", " : " ", fn->pars[o->ref + i].name);
+        for (uint32_t i = 0; i < o->ref2; i++) {
+            buf_puts(b, i ? ", " : " ");
+            print_par(b, fn, o->ref + i);
+        }
         break;
     default: break;
     }
@@ -105,8 +157,10 @@ static void print_type(Buf *b, const TirFn *fn, const TirOp *o)
     if (o->dt == DT_NONE)
         return;
     buf_printf(b, " : %s", dt_name(o->dt));
-    for (int i = 0; i < o->nax; i++)
-        buf_printf(b, "%s%s", i ? ", " : "[", fn->axes[o->ax[i]].name);
+    for (int i = 0; i < o->nax; i++) {
+        buf_puts(b, i ? ", " : "[");
+        print_axis(b, fn, o->ax[i]);
+    }
     buf_puts(b, o->nax ? "]" : "");
 }
 
@@ -126,9 +180,11 @@ void tir_print(Buf *b, const TirFn *fn)
             print_place(b, fn, o);
         print_leaf(b, fn, o);
         for (int i = 0; i < tir_op_nargs(o->op); i++)
-            buf_printf(b, "%s%%%u", i || o->nix ? ", " : " ", (unsigned)o->a[i]);
-        if (tir_op_kind(o->op) == TIR_K_REDUCE || o->op == TIR_ELEM)
-            buf_printf(b, " along %s", fn->axes[o->ref].name);
+            buf_printf(b, "%s%%%u", i || o->op == TIR_STORE || o->op == TIR_ACC ? ", " : " ", (unsigned)o->a[i]);
+        if (tir_op_kind(o->op) == TIR_K_REDUCE || o->op == TIR_ELEM) {
+            buf_puts(b, " along ");
+            print_axis(b, fn, o->ref);
+        }
         print_type(b, fn, o);
         buf_puts(b, "\n");
         if (o->op == TIR_PAR || o->op == TIR_IF || o->op == TIR_ELSE)

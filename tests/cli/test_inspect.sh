@@ -54,7 +54,7 @@ n=0
 for f in "$tmp"/bad/*; do
     expect 1 "$ligerc" inspect "$f"
     [ -s "$tmp/out" ] && fault "$f: something was shown of a damaged pack"
-    grep -qE 'error: .*(damaged|truncated|not a pack|another format version|is empty)' "$tmp/err" || { fault "$f: no reason"; cat "$tmp/err"; }
+    grep -qE 'error: .*(damaged|truncated|not a pack|another format version|refers outside itself|is empty)' "$tmp/err" || { fault "$f: no reason"; cat "$tmp/err"; }
     n=$((n + 1))
 done
 [ $n -ge 70 ] && echo "$n damaged packs" || fault "only $n damaged packs"

@@ -16,6 +16,7 @@ ROOMS = {  # room: rooms whose headers it may include
     "compiler/sim": {"dsl", "compiler/lir"},
     "compiler/llvm": {"dsl", "compiler/lir", "compiler/sched"},
     "compiler/pack": {"dsl", "compiler/tir", "compiler/sema", "compiler/sched", "compiler/lir", "compiler/lower", "runtime"},
+    "compiler/check": {"dsl", "compiler/tir", "compiler/sema", "compiler/eval"},
     "compiler/ligerc": None,
     "runtime": set(),
 }

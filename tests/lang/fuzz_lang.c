@@ -1,6 +1,6 @@
 /* fuzz_lang.c: the entry that a fuzzer calls: any bytes through lexer, parser, typing of every kernel and rendering; a
  * kernel that typing accepts and the verifier refuses is a trap.
- * Build with a fuzzing engine and link this file alone; the plain run links test_lang_fuzz.c instead.
+ * With LGR_FUZZ a fuzzing engine calls it (cmake/fuzz.cmake); the plain run links test_lang_fuzz.c instead.
  */
 #include "sema.h"
 

@@ -1,5 +1,5 @@
-/* test_lang_fuzz.c: the plain run of fuzz_lang.c: every case and spec as it is, then MUTANTS changes of them from a
- * fixed seed: bytes flipped, pieces dropped, doubled or taken from another case.  A crash or a hang is the failure.
+/* test_lang_fuzz.c MUTANTS: the plain run of fuzz_lang.c or fuzz_compile.c: every case, spec and file that a fuzzer kept as it is, then
+ * MUTANTS changes of them from a fixed seed: bytes flipped, pieces dropped, doubled or taken from another case.  A crash or a hang is the failure.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <cmocka.h>
 
-enum { MUTANTS = 4000, MAX_CASES = 256, MAX_BYTES = 1 << 16 };
+enum { MAX_CASES = 1024, MAX_BYTES = 1 << 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,8 +22,9 @@ static void load(Corpus *c, const char *folder)
     char path[8192];
     DIR *dir = opendir(folder);
     assert_non_null(dir);
-    for (struct dirent *e; (e = readdir(dir)) && c->count < MAX_CASES;) {
+    for (struct dirent *e; (e = readdir(dir));) {
         if (!strstr(e->d_name, ".tile")) continue;
+        assert_true(c->count < MAX_CASES);
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         FILE *f = fopen(path, "rb");
         assert_non_null(f);
@@ -73,18 +74,18 @@ static size_t mutate(uint8_t *p, size_t n, const Corpus *c, uint64_t *s)
 
 static void mutants(void **state)
 {
-    static const char *const folders[] = { "/tests/lang/accept", "/tests/lang/reject", "/tests/lang/fuzz", "/specs" };
+    int wanted = *(int *)*state;
+    static const char *const folders[] = { "/tests/lang/accept", "/tests/lang/reject", "/tests/lang/fuzz", "/tests/schedules/odd", "/specs" };
     Corpus *c = calloc(1, sizeof *c);
     uint8_t *p = malloc(2 * MAX_BYTES);
     uint64_t seed = 20240607;
     clock_t slowest = 0;
     char path[4096];
-    (void)state;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         snprintf(path, sizeof path, "%s%s", LGR_SOURCE_DIR, folders[i]);
         load(c, path);
     }
-    for (int i = 0; i < MUTANTS + c->count; i++) {
+    for (int i = 0; i < wanted + c->count; i++) {
         int k = i < c->count ? i : (int)draw(&seed, (size_t)c->count);
         size_t n = c->n[k];
         memcpy(p, c->p[k], n);
@@ -97,15 +98,16 @@ static void mutants(void **state)
         if (t > slowest) slowest = t;
         free(exact);
     }
-    print_message("%d cases, %d mutants, slowest %.3f s\n", c->count, MUTANTS, (double)slowest / CLOCKS_PER_SEC);
+    print_message("%d cases, %d mutants, slowest %.3f s\n", c->count, wanted, (double)slowest / CLOCKS_PER_SEC);
     assert_true(slowest < 2 * CLOCKS_PER_SEC);
     for (int i = 0; i < c->count; i++) free(c->p[i]);
     free(c);
     free(p);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(mutants) };
+    int wanted = argc > 1 ? atoi(argv[1]) : 4000;
+    const struct CMUnitTest tests[] = { cmocka_unit_test_prestate(mutants, &wanted) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,12 +38,16 @@ static bool aligned(const Call *c, int t, int dim, int64_t to)
 static bool congruent(const Call *c, const LowCond *k)
 {
     int64_t m = k->value & 0xffff;
-    int da = (int)(k->value >> 16 & 0xff), db = (int)(k->value >> 24 & 0xff);
+    int da = (int)(k->value >> 16 & 0xff), db = (int)(k->value >> 24 & 0xff), rank = c->tir->tensors[k->a].rank;
     int ba = dt_bytes(c->tir->tensors[k->a].dt), bb = dt_bytes(c->tir->tensors[k->b].dt);
     if (!unit(c, k->a, da) || !unit(c, k->b, db) || address(c, k->a) % (uint64_t)m != address(c, k->b) % (uint64_t)m)
         return false;
-    int64_t pa = c->tensor[k->a].stride[0] * ba, pb = c->tensor[k->b].stride[0] * bb;
-    return c->tensor[k->a].shape[0] <= 1 || (pa - pb) % m == 0;
+    if (rank != c->tir->tensors[k->b].rank || da != db)
+        return false;
+    for (int d = 0; d < rank; d++)
+        if (d != da && c->tensor[k->a].shape[d] > 1 && (c->tensor[k->a].stride[d] * ba - c->tensor[k->b].stride[d] * bb) % m)
+            return false;
+    return true;
 }
 
 static bool holds(const Call *c, const LowCond *k)
@@ -114,7 +118,7 @@ static bool launch(Call *c, const LowLaunch *l, uint64_t work, Arena *a, SimResu
     uint64_t *words = ARENA_ARRAY(a, uint64_t, l->fn->nwords + 1);
     for (uint32_t i = 0; i < l->fn->nwords; i++)
         words[i] = word(c, &l->fn->words[i], work);
-    return sim_run(l->fn, words, (uint32_t)blocks(c, l), c->bufs, c->nbufs, res);
+    return sim_run(l->fn, words, (uint32_t)(blocks(c, l) * l->fn->cluster), c->bufs, c->nbufs, res);
 }
 
 bool call_run(Call *c, Arena *a, SimResult *res)

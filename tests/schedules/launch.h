@@ -4,7 +4,7 @@
 #include "lower.h"
 #include "sim.h"
 
-enum { LAUNCH_MAX_TENSORS = 8 };
+enum { LAUNCH_MAX_TENSORS = 32, LAUNCH_MAX_SCALARS = 16 };
 
 typedef struct Tensor {
     uint8_t *data;                       /* element 0 */
@@ -17,7 +17,7 @@ typedef struct Call {
     const Target *target;
     const int64_t *dims;
     Tensor   tensor[LAUNCH_MAX_TENSORS];
-    double   scalar[4];
+    double   scalar[LAUNCH_MAX_SCALARS];
     SimBuffer *bufs; uint32_t nbufs, capbufs;   /* what the kernel may touch, without the workspace */
 } Call;
 

@@ -1,5 +1,5 @@
 /* check_data.c: deterministic inputs and the element types in memory. */
-#include "check.h"
+#include "check_rule.h"
 
 #include <math.h>
 #include <string.h>

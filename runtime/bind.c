@@ -112,17 +112,17 @@ static lgr_status bind_options(const lgr_kernel *k, const lgr_call *call, Key *k
 }
 
 /* A type that no given tensor has is free: its entry in the key is 0. */
-static bool same_options(const lgr_kernel *k, const LgkInstance *n, const Key *key)
+static bool same_options(const lgr_kernel *k, const LgkInstance *n, const Key *key, bool open)
 {
     for (uint32_t i = 0; i < k->k->options.count; i++)
-        if (n->option[i] != key->option[i])
+        if (n->option[i] != key->option[i] && !(open && n->option[i] == LGK_OPEN))
             return false;
     return true;
 }
 
-static bool matches(const lgr_kernel *k, const LgkInstance *n, const Key *key)
+static bool matches(const lgr_kernel *k, const LgkInstance *n, const Key *key, bool open)
 {
-    if (!same_options(k, n, key))
+    if (!same_options(k, n, key, open))
         return false;
     for (uint32_t i = 0; i < k->k->types.count; i++)
         if (key->dtype[i] && n->dtype[i] != key->dtype[i])
@@ -149,7 +149,7 @@ static lgr_status missing(const lgr_kernel *k, const Key *key)
     char found[160];
     size_t at = 0;
     for (uint32_t i = 0; i < k->k->instances.count; i++)
-        if (same_options(k, &all[i], key)) {
+        if (same_options(k, &all[i], key, true)) {
             lgr_status s = check_presence(k, &all[i], key->present);
             if (s != LGR_OK)
                 return s;
@@ -164,18 +164,24 @@ static lgr_status missing(const lgr_kernel *k, const Key *key)
     return lgr__fail(LGR_ERROR_NO_INSTANCE, k, "", found, "%s", "a combination that the pack holds");
 }
 
+/* One for exactly these options first, then one that switches at run time. */
 static bool find_in(const lgr_kernel *k, const Key *key, const LgkInstance **out)
 {
     const LgkInstance *all = &k->pack->t_INSTANCES[k->k->instances.first];
     uint32_t n = k->k->instances.count, hint = atomic_load_explicit(&((lgr_kernel *)k)->last, memory_order_relaxed);
     for (uint32_t i = 0; i <= n; i++) {
         uint32_t at = i == 0 ? hint : i - 1;
-        if (at < n && matches(k, &all[at], key)) {
+        if (at < n && matches(k, &all[at], key, false)) {
             atomic_store_explicit(&((lgr_kernel *)k)->last, at, memory_order_relaxed);
             *out = &all[at];
             return true;
         }
     }
+    for (uint32_t i = 0; i < n; i++)
+        if (matches(k, &all[i], key, true)) {
+            *out = &all[i];
+            return true;
+        }
     return false;
 }
 
@@ -546,6 +552,7 @@ lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b)
     if ((s = check_scalars(k, call)) || (s = lgr__bind_key(k, call, &key, &b->device)) || (s = find_instance(ctx, k, &key, b)) ||
         (s = check_presence(k, b->inst, key.present)))
         return s;
+    memcpy(b->option, key.option, sizeof b->option);
     for (uint32_t i = 0; i < LGK_MAX_DIMS; i++)
         b->dims[i] = 0;
     for (uint32_t i = 0; i < call->ntensors; i++) {

@@ -75,6 +75,7 @@ typedef struct LgkTensor {
 typedef struct LgkExtent { int64_t c, den, k[LGK_MAX_DIMS]; } LgkExtent;       /* (c + sum k*dim) / den */
 typedef struct LgkScalar { LgkStr name; uint32_t dtype, has_default, pad; double def; } LgkScalar;
 
+enum { LGK_OPEN = 0xff };          /* an instance's option: any choice, which its code is told */
 typedef struct LgkInstance {
     uint32_t dtype[LGK_MAX_TYPES], option[LGK_MAX_OPTIONS];
     uint64_t present;              /* bit i: tensor i is given, or part of the workspace */
@@ -101,7 +102,8 @@ typedef struct LgkVariant {
 enum { LGK_C_ROWLEN_EQ, LGK_C_ROWLEN_LE, LGK_C_ROWLEN_MULT, LGK_C_ALIGNED, LGK_C_CONGRUENT, LGK_C_UNIT, LGK_C_INST_GE, LGK_C_INST_LE,
        LGK_C_ELEMS_GE, LGK_C_ELEMS_LE, LGK_C_COUNT };
 enum { LGK_G_GROUPS, LGK_G_PERSISTENT, LGK_G_COLUMNS, LGK_G_GROUPS_COLUMNS, LGK_G_COUNT };
-enum { LGK_W_DIM, LGK_W_PTR, LGK_W_STRIDE, LGK_W_SCALAR, LGK_W_WORK, LGK_W_INST, LGK_W_PAREXT, LGK_W_ROWLEN, LGK_W_BLOCKS, LGK_W_COUNT };
+enum { LGK_W_DIM, LGK_W_PTR, LGK_W_STRIDE, LGK_W_SCALAR, LGK_W_WORK, LGK_W_INST, LGK_W_PAREXT, LGK_W_ROWLEN, LGK_W_BLOCKS,
+       LGK_W_OPTION /* the call's choice of option a */, LGK_W_COUNT };
 
 typedef struct LgkCond { uint32_t kind, a, b, pad; int64_t value; } LgkCond;
 typedef struct LgkLaunch {

@@ -77,6 +77,7 @@ typedef struct Bound {
     int device;                            /* CUDA device number, or LGR_HOST_DEVICE */
     View view[LGK_MAX_TENSORS];            /* the caller's, then the scratch tensors */
     int64_t dims[LGK_MAX_DIMS];
+    uint32_t option[LGK_MAX_OPTIONS];      /* choices of the call */
     uint32_t nparts;
     Part part[LGK_MAX_NESTS];
     size_t scratch;                        /* bytes of the workspace's head that hold the kernel's scratch tensors (their views' bases count from there) */

@@ -101,6 +101,7 @@ static bool word_ok(const Pack *p, const LgkKernel *k, const LgkWord *w, uint32_
     case LGK_W_SCALAR: return w->a < k->scalars.count;
     case LGK_W_PAREXT: return w->a < LGK_MAX_INST;
     case LGK_W_BLOCKS: return w->a < nth;
+    case LGK_W_OPTION: return w->a < k->options.count;
     default:           return w->kind < LGK_W_COUNT;
     }
 }

@@ -51,7 +51,7 @@ static const char *leaf_of(const Build *b, const Emit *e, const SemaOp *op, cons
         return arena_strf(b->a, "%s%s.%s", e == emit_get(EMIT_HEADER) ? "liger_" : "", op->name, e->suffix);
     char *binding = arena_strf(b->a, "%s", sema_binding_text(op, (int)u->kernel, &u->binding, b->a));
     for (char *c = binding; *c; c++)
-        *c = *c == ' ' ? '.' : *c == '=' ? '_' : *c;
+        *c = *c == ' ' ? '.' : *c == '=' ? '_' : *c == '*' ? '@' : *c;
     const char *target = e->each == EMIT_EACH_KERNEL ? "" : arena_strf(b->a, ".%s", u->target->name);
     const char *nth = e->each == EMIT_EACH_VARIANT ? arena_strf(b->a, ".v%u", (unsigned)variant) : "";
     return arena_strf(b->a, "%s.%s%s%s%s%s.%s", op->name, op->kernels[u->kernel].name, target, *binding ? "." : "", binding, nth, e->suffix);

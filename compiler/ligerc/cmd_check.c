@@ -129,6 +129,31 @@ static void check_block(const Options *o, lgr_context *ctx, char *fault, const S
     }
 }
 
+static uint32_t open_options(const SemaOp *op, const PipeUnit *u)
+{
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < op->noptions; i++)
+        if (u->binding.option[i] == SEMA_OPEN)
+            open |= 1u << i;
+    return open;
+}
+
+/* A unit with open options is held against the oracle of every choice of them. */
+static bool check_choices(const Options *o, lgr_context *ctx, char *fault, const SemaOp *op, const PipeUnit *u, Tally *t, Arena *a)
+{
+    PipeUnit one = *u;
+    uint32_t open = open_options(op, u);
+    sema_binding_close(op, open, &one.binding, true);
+    do {
+        if (open && !(one.fn = sema_kernel(op, u->kernel, &one.binding, a, &one.diag)))
+            return false;
+        for (uint32_t k = 0; k < op->nchecks; k++)
+            if (sema_check_covers(op, &op->checks[k], u->kernel, &one.binding))
+                check_block(o, ctx, fault, op, &one, &op->checks[k], t, a);
+    } while (sema_binding_close(op, open, &one.binding, false));
+    return true;
+}
+
 static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, PipeResult *one, Tally *t)
 {
     char fault[FAULT_TEXT] = "";   /* the sim writes here what it found */
@@ -143,9 +168,7 @@ static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, 
     bool ok = lgr_context_create(NULL, &ctx) == LGR_OK && lgr_pack_open_memory(ctx, pack.p, pack.n) == LGR_OK;
     if (ok && u->target->kind == TGT_SIM)
         lgr__set_backend(ctx, &sim_backend, fault);
-    for (uint32_t k = 0; ok && k < s->op->nchecks; k++)
-        if (sema_check_covers(s->op, &s->op->checks[k], u->kernel, &u->binding))
-            check_block(o, ctx, fault, s->op, u, &s->op->checks[k], t, a);
+    ok = ok && check_choices(o, ctx, fault, s->op, u, t, a);
     if (o->verbose)
         fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", s->op->name, s->op->kernels[u->kernel].name,
                 sema_binding_text(s->op, (int)u->kernel, &u->binding, a), u->target->name, (unsigned long long)(t->run - before), (unsigned long long)(t->failed - failed));
@@ -177,7 +200,7 @@ static int check_source(const Options *o, Source *s)
     for (uint32_t i = 0; i < res.n; i++)
         show_diagnostics(o, &res.units[i].diag);
     for (uint32_t i = 0; i < res.n && !res.failed; i++) {
-        PipeResult one = {&res.units[i], 1, false};
+        PipeResult one = {.units = &res.units[i], .n = 1};
         if (!check_unit(o, s, &r, &one, &t))
             res.failed = true;
     }

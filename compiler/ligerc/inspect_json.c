@@ -108,7 +108,7 @@ static json_t *instance(const PackView *v, const LgkKernel *k, const LgkInstance
         json_object_set_new(types, pack_view_str(v, v->t_TYPES[k->types.first + i].name), n->dtype[i] ? json_string(pack_view_bound(n->dtype[i])) : json_null());
     for (uint32_t i = 0; i < k->options.count; i++) {
         const LgkOption *o = &v->t_OPTIONS[k->options.first + i];
-        json_object_set_new(options, pack_view_str(v, o->name), string(pack_view_choice(v, o, n->option[i])));
+        json_object_set_new(options, pack_view_str(v, o->name), n->option[i] == LGK_OPEN ? json_null() : string(pack_view_choice(v, o, n->option[i])));
     }
     for (uint32_t i = 0; i < k->tensors.count; i++)
         if (pack_view_given(n, i))

@@ -158,7 +158,7 @@ static int take_files(poptContext c, Options *o)
 }
 
 /* Each option that was given: is it of this command, is its value one of those it has. */
-static int check_given(const Options *o, uint32_t given)
+static int check_given(const Options *o, uint64_t given)
 {
     for (int i = 0; i < OPTION_COUNT; i++) {
         const Option *p = &options[i];
@@ -212,7 +212,7 @@ static int read_tuned(Options *o)
 int options_parse(int argc, char **argv, Options *o)
 {
     struct poptOption table[OPTION_COUNT + 1];
-    uint32_t given = 0;
+    uint64_t given = 0;
     int status = EXIT_DONE;
     *o = (Options){.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN), .diagnostics = "text", .format = "text", .color = "auto"};
     o->words = arena_new();
@@ -225,7 +225,7 @@ int options_parse(int argc, char **argv, Options *o)
             status = usage("%s: %s", poptBadOption(c, POPT_BADOPTION_NOALIAS), poptStrerror(code));
         } else {
             char *arg = poptGetOptArg(c);
-            given |= 1u << (code - 1);
+            given |= (uint64_t)1 << (code - 1);
             status = handle(o, (OptionId)(code - 1), arg ? arena_strf(o->words, "%s", arg) : NULL);
             free(arg);
         }

@@ -229,14 +229,14 @@ static void run_units(const PipeRequest *r, PipeResult *res)
         res->failed |= res->units[i].failed;
 }
 
-/* Does b agree with every name=value asked for? A value of what the kernel does not name rules nothing out. */
-static bool wanted(const PipeRequest *r, uint32_t kernel, const SemaBinding *b, Diag *d)
+/* Does b, with these options open, agree with every name=value asked for? A value of what the kernel does not name rules nothing out. */
+static bool wanted(const PipeRequest *r, uint32_t kernel, const SemaBinding *b, uint32_t open, Diag *d)
 {
     SemaBinding with = *b;
     for (uint32_t i = 0; i < r->nfix; i++)
         if (!sema_binding_set(r->op, &with, r->fix[i], d))
             return false;
-    with = sema_binding_normal(r->op, kernel, with);
+    with = sema_binding_open(r->op, kernel, with, open);
     SemaBinding norm = sema_binding_normal(r->op, kernel, *b);
     return !memcmp(&with, &norm, sizeof with);
 }
@@ -249,21 +249,47 @@ static bool checked(const PipeRequest *r, uint32_t kernel, const SemaBinding *b)
     return !r->checked_only;
 }
 
+/* Units of one kernel, with these options open. Of bindings that differ only in open options the first stands for all. */
+static void list_kernel(const PipeRequest *r, uint32_t k, uint32_t open, Arena *a, Diag *d, PipeResult *out)
+{
+    SemaBinding b = sema_binding_first(r->op, k);
+    do {
+        bool first = true;
+        for (uint32_t i = 0; i < r->op->noptions; i++)
+            first &= !(open >> i & 1) || b.option[i] == 0;
+        SemaBinding with = sema_binding_open(r->op, k, b, open);
+        if (!first || !wanted(r, k, &with, open, d) || !checked(r, k, &with))
+            continue;
+        for (uint32_t t = 0; t < r->ntargets; t++) {
+            PipeUnit *u = ARENA_PUSH(a, out->units, out->n, out->cap);
+            *u = (PipeUnit){.kernel = k, .binding = with, .target = r->targets[t]};
+        }
+    } while (sema_binding_next(r->op, k, &b));
+}
+
+/* Bit set of options that the request leaves open, of those that kernel k names. */
+static uint32_t asked_open(const PipeRequest *r, uint32_t k, Diag *d)
+{
+    SemaBinding b = sema_binding_default(r->op);
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < r->nfix; i++)
+        if (!sema_binding_set(r->op, &b, r->fix[i], d))
+            return 0;
+    for (uint32_t i = 0; i < r->op->noptions; i++)
+        if (b.option[i] == SEMA_OPEN && r->op->kernels[k].options >> i & 1)
+            open |= 1u << i;
+    return open;
+}
+
 static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
 {
-    uint32_t cap = 0;
     for (uint32_t k = 0; k < r->op->nkernels; k++) {
         if (r->kernel && strcmp(r->kernel, r->op->kernels[k].name))
             continue;
-        SemaBinding b = sema_binding_first(r->op, k);
-        do {
-            if (!wanted(r, k, &b, d) || !checked(r, k, &b))
-                continue;
-            for (uint32_t t = 0; t < r->ntargets; t++) {
-                PipeUnit *u = ARENA_PUSH(a, out->units, out->n, cap);
-                *u = (PipeUnit){.kernel = k, .binding = b, .target = r->targets[t]};
-            }
-        } while (sema_binding_next(r->op, k, &b));
+        uint32_t open = asked_open(r, k, d), all = r->fallback ? sema_openable(r->op, k, a) : open;
+        list_kernel(r, k, open, a, d, out);
+        if (all & ~open)
+            list_kernel(r, k, all | open, a, d, out);
     }
     for (uint32_t i = 0; i < out->n; i++) {
         PipeUnit *u = &out->units[i];

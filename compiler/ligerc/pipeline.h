@@ -28,6 +28,7 @@ typedef struct PipeRequest {
     unsigned      want;                 /* PipeWant bits; 0: PIPE_CODE */
     int           jobs;
     bool          checked_only;         /* only bindings that a check of the spec names */
+    bool          fallback;             /* beside each binding's kernels, those whose openable options are switched at run time: any choice is served */
     bool          ptx_only;             /* no ptxas even when it is installed */
 } PipeRequest;
 
@@ -54,7 +55,7 @@ typedef struct PipeUnit {
     bool    failed;
 } PipeUnit;
 
-typedef struct PipeResult { PipeUnit *units; uint32_t n; bool failed; } PipeResult;
+typedef struct PipeResult { PipeUnit *units; uint32_t n, cap; bool failed; } PipeResult;
 
 /* False with a diagnostic when the request itself is wrong (an unknown name in fix or kernel). */
 bool pipe_run(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out);

@@ -87,7 +87,7 @@ static void add_defaults(const Source *s, PipeRequest *r, const char **fix)
 
 PipeRequest request_of(const Options *o, const Source *s, const char **fix)
 {
-    PipeRequest r = {.op = s->op, .source = &s->diag, .ntargets = o->ntargets, .fix = fix, .kernel = o->kernel, .jobs = o->jobs, .ptx_only = o->ptx_only};
+    PipeRequest r = {.op = s->op, .source = &s->diag, .ntargets = o->ntargets, .fix = fix, .kernel = o->kernel, .jobs = o->jobs, .ptx_only = o->ptx_only, .fallback = o->fallback};
     memcpy(r.targets, o->targets, sizeof r.targets);
     r.tuned = o->tuned_text ? o->tuned_text : tuned_table;
     for (uint32_t i = 0; i < o->nfix; i++)

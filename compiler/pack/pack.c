@@ -25,6 +25,7 @@ struct PackWriter {
     uint32_t *slots, nslots;       /* of STRINGS by hash, offset + 1; at most half full */
     uint32_t nstrings;
     uint32_t named_options;        /* of the current kernel */
+    uint32_t open[SEMA_MAX_OPTIONS], nopen;   /* of the current instance: the pack's numbers of options that are scalars of the function */
 };
 
 #define PUSH(w, T) ARENA_PUSH((w)->a, (w)->t_##T, (w)->n_##T, (w)->cap_##T)
@@ -145,8 +146,8 @@ void pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *
     put_types(w, op, k, &out);
     put_options(w, op, k, &out);
     put_tensors(w, k, fn, &out);
-    out.scalars = (LgkRange){w->n_SCALARS, fn->nscalars};
-    for (uint32_t i = 0; i < fn->nscalars; i++)
+    out.scalars = (LgkRange){w->n_SCALARS, k->nparams};
+    for (uint32_t i = 0; i < k->nparams; i++)
         *PUSH(w, SCALARS) = (LgkScalar){put_str(w, fn->scalars[i].name), fn->scalars[i].dt, fn->scalars[i].has_default, 0, fn->scalars[i].defval};
     out.instances.first = w->n_INSTANCES;
     *PUSH(w, KERNELS) = out;
@@ -167,9 +168,15 @@ void pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn)
         if (fn->tensors[i].accumulate)
             w->t_TENSORS[k->tensors.first + i].accumulate = 1;
     }
-    for (uint32_t i = 0; i < SEMA_MAX_OPTIONS; i++)
-        if (named(w->named_options, i) >= 0)
-            n.option[named(w->named_options, i)] = b->option[i];
+    w->nopen = 0;
+    for (uint32_t i = 0; i < SEMA_MAX_OPTIONS; i++) {
+        int at = named(w->named_options, i);
+        if (at < 0)
+            continue;
+        n.option[at] = b->option[i] == SEMA_OPEN ? LGK_OPEN : b->option[i];
+        if (b->option[i] == SEMA_OPEN)
+            w->open[w->nopen++] = (uint32_t)at;
+    }
     *PUSH(w, INSTANCES) = n;
     LAST(w, KERNELS)->instances.count++;
 }
@@ -212,13 +219,22 @@ uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t si
     return w->n_CODES - 1;
 }
 
+/* Scalars behind the kernel's own are its open options. */
+static LgkWord word_of(const PackWriter *w, const LirWord *l)
+{
+    uint32_t own = LAST(w, KERNELS)->scalars.count;
+    if (l->kind == LIR_W_SCALAR && l->a >= own)
+        return (LgkWord){LGK_W_OPTION, (uint16_t)w->open[l->a - own], 0, 0};
+    return (LgkWord){l->kind, l->a, l->b, 0};
+}
+
 static void put_launch(PackWriter *w, const LowLaunch *l, uint32_t entry)
 {
     LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .ctas = l->ctas, .slack = l->slack,
                    .threads = l->fn->threads, .shared = l->fn->smem, .cluster = l->fn->cluster, .pdl = l->fn->pdl,
                    .words = {w->n_WORDS, l->fn->nwords}};
     for (uint32_t i = 0; i < l->fn->nwords; i++)
-        *PUSH(w, WORDS) = (LgkWord){l->fn->words[i].kind, l->fn->words[i].a, l->fn->words[i].b, 0};
+        *PUSH(w, WORDS) = word_of(w, &l->fn->words[i]);
     *PUSH(w, LAUNCHES) = x;
 }
 

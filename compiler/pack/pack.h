@@ -14,6 +14,7 @@ typedef struct PackWriter PackWriter;
 PackWriter *pack_new(Arena *a);
 /* fn: the kernel under any binding (dims, scalars and shapes do not depend on it). source: the spec's text, from which more can be compiled, or NULL. */
 void     pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *fn, const char *source);
+/* Options that b leaves open are matched by any choice, and the call's choice is passed to the code. */
 void     pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn);
 void     pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest);
 uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t size);

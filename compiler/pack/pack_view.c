@@ -42,7 +42,7 @@ const char *pack_view_kind(uint32_t kind)
 
 const char *pack_view_choice(const PackView *v, const LgkOption *o, uint32_t choice)
 {
-    return choice < o->choices.count ? pack_view_str(v, v->t_CHOICES[o->choices.first + choice].name) : "?";
+    return choice == LGK_OPEN ? "*" : choice < o->choices.count ? pack_view_str(v, v->t_CHOICES[o->choices.first + choice].name) : "?";
 }
 
 const char *pack_view_grid(uint32_t grid)

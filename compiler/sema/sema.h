@@ -15,7 +15,8 @@
 #include "ast.h"
 #include "tir.h"
 
-enum { SEMA_MAX_TYPES = 8, SEMA_MAX_OPTIONS = 24, SEMA_MAX_CHOICES = 12, SEMA_MAX_TENSORS = 32, SEMA_MAX_PARAMS = 16, SEMA_MAX_KERNELS = 16 };
+enum { SEMA_MAX_TYPES = 8, SEMA_MAX_OPTIONS = 24, SEMA_MAX_CHOICES = 12, SEMA_MAX_TENSORS = 32, SEMA_MAX_PARAMS = 16, SEMA_MAX_KERNELS = 16,
+       SEMA_OPEN = 0xff /* an option's choice: left to run time */ };
 
 typedef struct SemaType   { const char *name; DType choice[SEMA_MAX_CHOICES]; uint32_t n, defval; Span sp; } SemaType;
 typedef struct SemaOption { const char *name; const char *choice[SEMA_MAX_CHOICES]; uint32_t n, defval; bool is_bool; Span sp; } SemaOption;  /* bool: "false", "true" */
@@ -39,11 +40,14 @@ typedef struct SemaKernel {
     SemaTensor tensors[SEMA_MAX_TENSORS]; uint32_t ntensors;   /* signature order; the same indices in every TirFn of it */
     SemaParam  params[SEMA_MAX_PARAMS];   uint32_t nparams;    /* the op's that it names, then its own */
     uint32_t   types, options;       /* bit sets: those the kernel names; the others do not change it */
+    uint32_t   signature;            /* bit set: options that decide which tensors there are */
     const AstNode *ast;
     Span       sp;
 } SemaKernel;
 
-typedef struct SemaBinding { uint8_t type[SEMA_MAX_TYPES], option[SEMA_MAX_OPTIONS]; } SemaBinding;   /* choice numbers */
+/* Choice numbers.  An option may be SEMA_OPEN: its tests become conditions on a scalar of the function behind the kernel's params, one for each open
+ * option in order of declaration, an i64 that holds the choice number. */
+typedef struct SemaBinding { uint8_t type[SEMA_MAX_TYPES], option[SEMA_MAX_OPTIONS]; } SemaBinding;
 
 /* ---- check blocks, as data ---- */
 typedef enum SemaInput {
@@ -110,7 +114,14 @@ bool sema_binding_next(const SemaOp *op, uint32_t kernel, SemaBinding *b);
 SemaBinding sema_binding_normal(const SemaOp *op, uint32_t kernel, SemaBinding b);
 /* "T=bf16 affine=true": what the kernel names, in order of declaration; kernel -1: all. */
 const char *sema_binding_text(const SemaOp *op, int kernel, const SemaBinding *b, Arena *a);
-/* Sets one "NAME=VALUE"; false with an error (nearest name) when there is none. */
+/* Bit set of the kernel's options that may be left open: those that change neither which tensors there are nor what must be known when the
+ * kernel is compiled. */
+uint32_t sema_openable(const SemaOp *op, uint32_t kernel, Arena *a);
+/* b with the options of the bit set open, brought to normal form. */
+SemaBinding sema_binding_open(const SemaOp *op, uint32_t kernel, SemaBinding b, uint32_t options);
+/* Counts the options of the bit set through their choices, from all at their first; false after the last. */
+bool sema_binding_close(const SemaOp *op, uint32_t options, SemaBinding *b, bool first);
+/* Sets one "NAME=VALUE", for an option also "NAME=*", open; false with an error (nearest name) when there is none. */
 bool sema_binding_set(const SemaOp *op, SemaBinding *b, const char *assignment, Diag *d);
 bool sema_tensor_present(const SemaOp *op, uint32_t kernel, uint32_t tensor, const SemaBinding *b);
 

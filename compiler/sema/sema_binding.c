@@ -83,6 +83,46 @@ bool sema_binding_next(const SemaOp *op, uint32_t kernel, SemaBinding *b)
     return false;
 }
 
+uint32_t sema_openable(const SemaOp *op, uint32_t kernel, Arena *a)
+{
+    const SemaKernel *k = &op->kernels[kernel];
+    SemaBinding b = sema_binding_first(op, kernel);
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < op->noptions; i++) {
+        Arena *scratch = arena_child(a);
+        Diag quiet;
+        diag_init(&quiet, scratch);
+        for (uint32_t f = 1; f <= k->sp.file; f++) diag_add_file(&quiet, "", "", 0);
+        SemaBinding with = b;
+        with.option[i] = SEMA_OPEN;
+        if ((k->options & ~k->signature) >> i & 1 && sema_kernel(op, kernel, &with, scratch, &quiet)) {
+            b = with;
+            open |= 1u << i;
+        }
+        arena_free(scratch);
+    }
+    return open;
+}
+
+SemaBinding sema_binding_open(const SemaOp *op, uint32_t kernel, SemaBinding b, uint32_t options)
+{
+    for (uint32_t i = 0; i < op->noptions; i++)
+        if (options >> i & 1) b.option[i] = SEMA_OPEN;
+    return sema_binding_normal(op, kernel, b);
+}
+
+bool sema_binding_close(const SemaOp *op, uint32_t options, SemaBinding *b, bool first)
+{
+    for (uint32_t i = op->noptions; i-- > 0;) {
+        if (!(options >> i & 1)) continue;
+        if (first) b->option[i] = 0;
+        else if (!carry(&b->option[i], op->options[i].n)) return true;
+    }
+    return first;
+}
+
+static const char *choice_text(const SemaOption *o, uint32_t choice) { return choice == SEMA_OPEN ? "*" : o->choice[choice]; }
+
 const char *sema_binding_text(const SemaOp *op, int kernel, const SemaBinding *b, Arena *a)
 {
     const char *s = "";
@@ -91,7 +131,7 @@ const char *sema_binding_text(const SemaOp *op, int kernel, const SemaBinding *b
             s = arena_strf(a, "%s%s%s=%s", s, *s ? " " : "", op->types[i].name, dt_name(op->types[i].choice[b->type[i]]));
     for (uint32_t i = 0; i < op->noptions; i++)
         if (kernel < 0 || (op->kernels[kernel].options >> i & 1))
-            s = arena_strf(a, "%s%s%s=%s", s, *s ? " " : "", op->options[i].name, op->options[i].choice[b->option[i]]);
+            s = arena_strf(a, "%s%s%s=%s", s, *s ? " " : "", op->options[i].name, choice_text(&op->options[i], b->option[i]));
     return s;
 }
 
@@ -105,9 +145,22 @@ static bool set_type(Cx *cx, SemaBinding *b, int i, const char *value)
     return false;
 }
 
+static bool set_open(Cx *cx, SemaBinding *b, int i)
+{
+    const SemaOption *o = &cx->op->options[i];
+    for (uint32_t k = 0; k < cx->op->nkernels; k++)
+        if (cx->op->kernels[k].signature >> i & 1) {
+            sema_error(cx, LG_CONST, o->sp, "%s decides which tensors %s has: it cannot be left to run time", o->name, cx->op->kernels[k].name);
+            return false;
+        }
+    b->option[i] = SEMA_OPEN;
+    return true;
+}
+
 static bool set_option(Cx *cx, SemaBinding *b, int i, const char *value)
 {
     const SemaOption *o = &cx->op->options[i];
+    if (!strcmp(value, "*")) return set_open(cx, b, i);
     int k = find_choice(o, value);
     if (k >= 0) b->option[i] = (uint8_t)k;
     else sema_unknown(cx, LG_NAME, o->sp, arena_strf(cx->a, "value of %s", o->name), value, o->choice, o->n);

@@ -229,6 +229,6 @@ bool sema_check_covers(const SemaOp *op, const SemaCheck *k, uint32_t kernel, co
     for (uint32_t i = 0; i < op->ntypes; i++)
         if (op->kernels[kernel].types >> i & 1 && !(k->type[i] >> b->type[i] & 1)) return false;
     for (uint32_t i = 0; i < op->noptions; i++)
-        if (op->kernels[kernel].options >> i & 1 && !(k->option[i] >> b->option[i] & 1)) return false;
+        if (op->kernels[kernel].options >> i & 1 && b->option[i] != SEMA_OPEN && !(k->option[i] >> b->option[i] & 1)) return false;
     return true;
 }

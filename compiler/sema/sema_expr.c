@@ -115,6 +115,16 @@ static Value wrong_name(Cx *cx, const AstNode *n)
     return value_bad();
 }
 
+/* Is option i its choice k? Known now, or at run time where it is open. */
+static Value option_is(Cx *cx, int i, int k, bool equal, Span sp)
+{
+    uint32_t scalar = cx->k ? cx->k->nparams : 0;
+    if (cx->b->option[i] != SEMA_OPEN) return value_bool((k == cx->b->option[i]) == equal, sp);
+    for (int j = 0; j < i; j++) scalar += (cx->k->options >> j & 1) && cx->b->option[j] == SEMA_OPEN;
+    TirVal chosen = tir_add(cx->fn, (TirOp){ .op = TIR_PARAM, .dt = DT_I64, .ref = (uint16_t)scalar, .sp = sp });
+    return value_tile(cx, tir_elem(cx->fn, equal ? TIR_EQ : TIR_NE, chosen, tir_const_i(cx->fn, DT_I64, k), 0), sp);
+}
+
 static Value name_value(Cx *cx, const AstNode *n)
 {
     double f;
@@ -128,7 +138,7 @@ static Value name_value(Cx *cx, const AstNode *n)
     if (i >= 0 && cx->k) return value_ext(tir_ext_dim((uint32_t)kernel_dim(cx, i)), n->sp);
     if (cx->fn && (i = find_param(cx->k->params, cx->k->nparams, n->name)) >= 0) return param_value(cx, i, n->sp);
     i = find_option(cx->op, n->name);
-    if (i >= 0 && cx->op->options[i].is_bool && cx->b) return value_bool(cx->b->option[i], n->sp);
+    if (i >= 0 && cx->op->options[i].is_bool && cx->b) return option_is(cx, i, 1, true, n->sp);
     if (cx->fn && constant(n->name, &f)) return value_float(f, n->sp);
     return wrong_name(cx, n);
 }
@@ -143,8 +153,7 @@ static bool option_test(Cx *cx, const AstNode *n, Value *out)
     if (i < 0 || cx->op->options[i].is_bool) return false;
     const SemaOption *opt = &cx->op->options[i];
     int k = c->kind == AST_NAME ? find_choice(opt, c->name) : -1;
-    *out = value_bool((k == cx->b->option[i]) == (n->op == AO_EQ), n->sp);
-    if (k >= 0) return true;
+    if (k >= 0) return *out = option_is(cx, i, k, n->op == AO_EQ, n->sp), true;
     *out = value_bad();
     if (c->kind == AST_NAME) sema_unknown(cx, LG_NAME, c->sp, arena_strf(cx->a, "value of %s", opt->name), c->name, opt->choice, opt->n);
     else sema_error(cx, LG_CONST, c->sp, "%s is one of %s", opt->name, sema_list(cx->a, opt->choice, opt->n));

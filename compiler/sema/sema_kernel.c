@@ -47,6 +47,15 @@ static Uses uses_of(const SemaOp *op, const AstNode *kernel)
     return u;
 }
 
+/* Options that stand in a tensor's condition. */
+static uint32_t signature_of(const SemaOp *op, const AstNode *kernel)
+{
+    Uses u = { .op = op };
+    for (const AstNode *arg = kernel->kids.first; arg; arg = arg->next)
+        if (arg->kind == AST_TENSOR && arg->a) walk(&u, arg->a);
+    return u.options;
+}
+
 /* ---- headers ---- */
 static bool arg_is_new(Cx *cx, const SemaOp *op, const SemaKernel *k, const AstNode *n)
 {
@@ -181,7 +190,7 @@ void sema_open_kernel(Cx *cx, SemaOp *op, const AstNode *n)
     SemaKernel *k = ARENA_PUSH(cx->a, op->kernels, op->nkernels, op->capkernels);
     Uses u = uses_of(op, n);
     int before;
-    *k = (SemaKernel){ .name = n->name, .doc = n->text, .types = u.types, .options = u.options, .ast = n, .sp = n->name_sp };
+    *k = (SemaKernel){ .name = n->name, .doc = n->text, .types = u.types, .options = u.options, .signature = signature_of(op, n), .ast = n, .sp = n->name_sp };
     before = sema_find_kernel(op, n->name);
     if (&op->kernels[before] != k) {
         sema_error(cx, LG_TWICE, n->name_sp, "%.60s is declared already", n->name);
@@ -237,6 +246,13 @@ static void add_scalar(Cx *cx, const SemaParam *p)
     *ARENA_PUSH(cx->a, cx->fn->scalars, cx->fn->nscalars, cx->fn->capscalars) = s;
 }
 
+static void add_open_options(Cx *cx)
+{
+    for (uint32_t i = 0; i < cx->op->noptions; i++)
+        if (cx->k->options >> i & 1 && cx->b->option[i] == SEMA_OPEN)
+            add_scalar(cx, &(SemaParam){ cx->op->options[i].name, DT_I64, true, cx->op->options[i].defval, cx->op->options[i].sp });
+}
+
 TirFn *sema_kernel(const SemaOp *op, uint32_t kernel, const SemaBinding *b, Arena *a, Diag *d)
 {
     int64_t work = 0;
@@ -256,6 +272,7 @@ TirFn *sema_build(const SemaOp *op, uint32_t kernel, const SemaBinding *b, Arena
     }
     for (uint32_t i = 0; i < k->ntensors; i++) add_tensor(&cx, &k->tensors[i]);
     for (uint32_t i = 0; i < k->nparams; i++) add_scalar(&cx, &k->params[i]);
+    add_open_options(&cx);
     for (uint32_t i = 0; i < fn->ntensors; i++)
         if (fn->tensors[i].over && fn->tensors[fn->tensors[i].over - 1].absent) fn->tensors[i].over = 0;
     sema_block(&cx, k->ast->body);

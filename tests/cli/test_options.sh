@@ -55,7 +55,7 @@ offers "header,pack header,plan header,ptx" ligerc build -o x --emit = header,p
 offers "auto" ligerc build --color = au
 offers "json" ligerc inspect --format = j
 offers "--format=" ligerc inspect --f
-offers "--full" ligerc check --f
+offers "--full" ligerc check --fu
 offers "-MD -MF" ligerc build -M
 offers "a.tile" ligerc build -MD -MF a
 cd "$tmp" || exit 1

@@ -139,6 +139,29 @@ static void refused(void **state)
     jit_free(pack);
 }
 
+/* A pack whose casting is switched at run time gives what the kernels for each casting give, to the bit, without a compiler. */
+static void open_option(void **state)
+{
+    (void)state;
+    static const char *const open[] = {"T=bf16", "W=bf16", "casting=*", "affine=true", NULL}, *const all[] = {"llama", "gemma", "none"};
+    Norm n, want;
+    void *pack;
+    lgr_context *ctx = norm_context(NULL, NULL);
+    const lgr_kernel *k = norm_pack(ctx, open, &pack);
+    uint16_t y[3][JIT_M * JIT_N];
+    for (int i = 0; i < 3; i++) {
+        norm_call(&n, k, kDLCPU, kDLBfloat, all[i]);
+        assert_int_equal(lgr_launch(ctx, &n.call), LGR_OK);
+        norm_expect(kDLBfloat, all[i], &want);
+        assert_memory_equal(n.y, want.y, sizeof want.y);
+        assert_memory_equal(n.rstd, want.rstd, sizeof want.rstd);
+        memcpy(y[i], n.y, sizeof n.y);
+    }
+    assert_true(memcmp(y[0], y[1], sizeof y[0]) && memcmp(y[1], y[2], sizeof y[1]));
+    lgr_context_destroy(ctx);
+    jit_free(pack);
+}
+
 /* ---- the cache ---- */
 
 static int entry(const char *dir, char *path)
@@ -298,7 +321,7 @@ static void threads(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(equal_bytes), cmocka_unit_test(another_binding), cmocka_unit_test(no_compiler), cmocka_unit_test(refused),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(equal_bytes), cmocka_unit_test(another_binding), cmocka_unit_test(no_compiler), cmocka_unit_test(refused), cmocka_unit_test(open_option),
                                        cmocka_unit_test(cached), cmocka_unit_test(spec), cmocka_unit_test(gpu), cmocka_unit_test(threads)};
     self = argv[0];
     if (argc == 4)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lists the messages of dsl/ and compiler/sema/ that no case under tests/lang shows.
 
-In: the sources (the format strings of reports) and the expectations of the reject cases and of test_lang.c.
+In: the sources (the format strings of reports) and the expectations of the reject cases, of test_lang.c and of test_sema.c.
 Out: exit 1 and one line for each message without a case.  Memory running out is left to the fault tests.
 """
 import glob
@@ -43,7 +43,7 @@ def shown():
         with open(path, encoding='utf-8', errors='replace') as f:
             for line in f:
                 lines += re.split(r'\s*// (?:error|limit): ', line.rstrip('\n'))[1:]
-    lines += re.findall(r'"((?:[^"\\]|\\.)*)"', text(os.path.join(root, 'tests/lang/test_lang.c')))
+    lines += re.findall(r'"((?:[^"\\]|\\.)*)"', text(os.path.join(root, 'tests/lang/test_lang.c')) + text(os.path.join(root, 'tests/sema/test_sema.c')))
     return lines
 
 

@@ -198,9 +198,43 @@ static void symbols(void **state)
     assert_string_equal(lgr__cuda_bind(&got, fake_symbol, NULL), "cuCtxPushCurrent_v2");
 }
 
+/* A pack's first instance left open: it serves the choice that no instance is for, and its code is told; the others come first. */
+static void open_option(void **state)
+{
+    (void)state;
+    ToyCall c;
+    const lgr_kernel *k;
+    Toy t = toy_pack();
+    LgkHeader *h = t.bytes;
+    LgkInstance *n = (LgkInstance *)((char *)t.bytes + h->table[LGK_T_INSTANCES].offset);
+    LgkWord *w = (LgkWord *)((char *)t.bytes + h->table[LGK_T_WORDS].offset);
+    n[0].option[0] = n[3].option[0] = LGK_OPEN;
+    w[4] = (LgkWord){LGK_W_OPTION, 0, 0, 0};
+    n[2].option[0] = 99;                                          /* no instance is for `half` */
+    toy_seal(t);
+    lgr_context *ctx = begin(t, &c, &k);
+    for (int option = 0; option < 3; option++) {
+        c.option = option;
+        c.list[TOY_W] = option == 1 ? NULL : &c.t[TOY_W];         /* the open one, which stands first, wants w; the exact one has none */
+        assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+        assert_int_equal(fake.words[option * 2][4], option);
+    }
+    c.list[TOY_W] = NULL;
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_ERROR_NULL);
+    assert_string_equal(lgr_last_error()->argument, "w");
+    lgr_context_destroy(ctx);
+    w[4].a = 1;                                                   /* an option that the kernel does not have */
+    toy_seal(t);
+    lgr_context *none;
+    assert_int_equal(lgr_context_create(NULL, &none), LGR_OK);
+    assert_int_equal(lgr_pack_open_memory(none, t.bytes, t.size), LGR_ERROR_PACK);
+    lgr_context_destroy(none);
+    free(t.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(launches), cmocka_unit_test(contexts), cmocka_unit_test(capture), cmocka_unit_test(each_call_fails),
-                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols)};
+                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

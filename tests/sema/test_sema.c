@@ -111,6 +111,33 @@ static void bindings_are_normal(void **state)
     done(&u);
 }
 
+/* An open option is a scalar behind the kernel's params, and its tests are comparisons with that. */
+static void options_left_open(void **state)
+{
+    Unit u = open_spec("rms_norm.tile");
+    static const char *const set[] = {"casting=*"};
+    (void)state;
+    SemaBinding b = sema_binding_default(u.op);
+    assert_int_equal(sema_openable(u.op, 0, u.a), 2);             /* casting */
+    assert_true(sema_binding_set(u.op, &b, set[0], &u.d));
+    assert_string_equal(sema_binding_text(u.op, 0, &b, u.a), "T=f32 W=f32 affine=true casting=*");
+    TirFn *fn = build(&u, "forward", set, 1), *closed = build(&u, "forward", NULL, 0);
+    assert_int_equal(fn->nscalars, closed->nscalars + 1);
+    assert_string_equal(fn->scalars[2].name, "casting");
+    assert_true(count_ops(fn, TIR_IF) == 2 && count_ops(fn, TIR_ELSE) == 2 && count_ops(closed, TIR_IF) == 0);
+    int n = 0;
+    sema_binding_close(u.op, 2, &b, true);
+    do n++; while (sema_binding_close(u.op, 2, &b, false));
+    assert_int_equal(n, 3);
+    assert_false(sema_binding_set(u.op, &b, "affine=*", &u.d));
+    assert_string_equal(u.d.items[0].msg, "affine decides which tensors forward has: it cannot be left to run time");
+    done(&u);
+    u = open_spec("cross_entropy.tile");
+    SemaBinding open = sema_binding_open(u.op, 0, sema_binding_default(u.op), sema_openable(u.op, 0, u.a));
+    assert_non_null(strstr(sema_binding_text(u.op, 0, &open, u.a), "gradient=true weighted=false smoothed=* capped=* scaled=* divided=false"));
+    done(&u);
+}
+
 static void checks_are_data(void **state)
 {
     Unit u = open_spec("rms_norm.tile");
@@ -231,7 +258,7 @@ static void equal_values_are_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(facts_of_rms_norm), cmocka_unit_test(bindings_are_normal), cmocka_unit_test(checks_are_data),
+        cmocka_unit_test(facts_of_rms_norm), cmocka_unit_test(bindings_are_normal), cmocka_unit_test(options_left_open), cmocka_unit_test(checks_are_data),
         cmocka_unit_test(dead_branches_are_gone), cmocka_unit_test(swiglu_halves_share_an_axis),
         cmocka_unit_test(loops_unroll_and_literals_round), cmocka_unit_test(regions_nest),
         cmocka_unit_test(equal_values_are_one),

@@ -234,12 +234,14 @@ static void fill(Measure *m, bool device, void *to, size_t bytes, DLDataType t, 
     gpu_sync(m->gpu, m->stream);
 }
 
-static void zero(Measure *m, const Set *s, uint32_t i)
+/* NaN patterns; zero where counters are added to. */
+static void clear(Measure *m, const Set *s, uint32_t i)
 {
+    bool counter = s->t[i].dtype.code == kDLInt;
     if (s->device)
-        gpu_fill(m->gpu, (uint64_t)(uintptr_t)s->t[i].data, 0, (s->bytes[i] + 255) / 256 * 256);
+        gpu_fill(m->gpu, (uint64_t)(uintptr_t)s->t[i].data, counter ? 0 : 0xffffffff, (s->bytes[i] + 255) / 256 * 256);
     else
-        memset(s->t[i].data, 0, s->bytes[i]);
+        memset(s->t[i].data, counter ? 0 : 0xff, s->bytes[i]);
 }
 
 static void make_tensor(Measure *m, const Case *c, Set *s, uint32_t i)
@@ -258,12 +260,15 @@ static void make_tensor(Measure *m, const Case *c, Set *s, uint32_t i)
     s->arg[i] = &s->t[i];
     if (!info.is_out)
         fill(m, s->device, s->t[i].data, s->bytes[i], t, info.rank == 1 && t.bits == 32 && strlen(info.type) > 1, below, i);
-    else if (s->device)
-        gpu_fill(m->gpu, (uint64_t)(uintptr_t)s->t[i].data, 0xffffffff, (s->bytes[i] + 255) / 256 * 256);
     else
-        memset(s->t[i].data, 0xff, s->bytes[i]);
-    if (info.is_out && t.code == kDLInt)              /* counters that are added to */
-        zero(m, s, i);
+        clear(m, s, i);
+}
+
+void measure_clear(Measure *m, const Case *c, Set *s)
+{
+    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++)
+        if (s->arg[i] && lgr_kernel_tensor(c->k, i).is_out)
+            clear(m, s, i);
 }
 
 /* Which tensors the options want is what the runtime says. */
@@ -399,7 +404,10 @@ double measure_compare(Measure *m, const Case *c, const Set *dev, const Set *hos
         if (!host->arg[i] || !lgr_kernel_tensor(c->k, i).is_out)
             continue;
         void *got = malloc(host->bytes[i] + 1);
-        gpu_download(m->gpu, got, (uint64_t)(uintptr_t)dev->t[i].data, host->bytes[i]);
+        if (dev->device)
+            gpu_download(m->gpu, got, (uint64_t)(uintptr_t)dev->t[i].data, host->bytes[i]);
+        else
+            memcpy(got, dev->t[i].data, host->bytes[i]);
         double r = relative(got, host->t[i].data, host->t[i].dtype, host->bytes[i] * 8 / host->t[i].dtype.bits);
         if (r > worst || isnan(r)) {
             worst = r;
@@ -483,4 +491,33 @@ double measure_copy(Measure *m, size_t bytes)
     for (int i = 0; i < sets; i++)
         measure_free(m, &s[i]);
     return us[0] < us[1] ? us[0] : us[1];
+}
+
+double measure_host_launch(Measure *m, Set *s)
+{
+    double t0 = measure_now_us();
+    if (lgr_launch(m->ctx, &s->call) != LGR_OK)
+        measure_die("launch");
+    return measure_now_us() - t0;
+}
+
+double measure_host_copy(Measure *m, size_t bytes)
+{
+    char text[96];
+    Case c;
+    Set s;
+    double t[MEASURE_ROUNDS];
+    const lgr_kernel *k;
+    long long rows = (long long)(bytes / 2 / 4 / 4096);
+    if (lgr_kernel_find(m->ctx, "copy", "forward", &k) != LGR_OK)
+        return 0;
+    snprintf(text, sizeof text, "copy.forward:M=%lld,N=%lld,T=f32", rows ? rows : 1, rows ? 4096ll : (long long)(bytes / 8 > 0 ? bytes / 8 : 1));
+    if (!measure_parse(m, text, &c))
+        return 0;
+    measure_set(m, false, &c, &s);
+    measure_host_launch(m, &s);
+    for (int r = 0; r < MEASURE_ROUNDS; r++)
+        t[r] = measure_host_launch(m, &s);
+    measure_free(m, &s);
+    return measure_median(t, MEASURE_ROUNDS);
 }

@@ -50,6 +50,8 @@ int64_t measure_dim(const Case *c, const char *name);                   /* -1 wh
 /* Tensors of the case with random inputs; outputs are filled with NaN patterns. */
 void   measure_set(Measure *m, bool device, const Case *c, Set *s);
 void   measure_free(Measure *m, Set *s);
+/* Outputs as measure_set() leaves them. */
+void   measure_clear(Measure *m, const Case *c, Set *s);
 /* Workspace for the variant that the call now asks for; false when no variant serves. */
 bool   measure_workspace(Measure *m, Set *s);
 size_t measure_bytes(const Case *c, const Set *s);                      /* that must move: every tensor once; of a table read by index, the rows read */
@@ -57,7 +59,7 @@ size_t measure_bytes(const Case *c, const Set *s);                      /* that 
 Case   measure_small(const Case *c);
 /* Runs the case on the host target, once, for comparisons. */
 void   measure_host_results(Measure *m, const Case *c, Set *host);
-/* Relative L2 difference of the worst output of `dev` from those of `host`; NaN when anything is. */
+/* Relative L2 difference of the worst output of `dev` (which may lie on the host too) from those of `host`; NaN when anything is. */
 double measure_compare(Measure *m, const Case *c, const Set *dev, const Set *host);
 /* Median time of one launch in microseconds, by graph replay over the sets in rotation; graphs are timed interleaved. */
 GpuGraph measure_graph(Measure *m, Set *s, int sets, int launches);
@@ -66,6 +68,9 @@ int    measure_sets_for(size_t bytes);                                  /* argum
 int    measure_launches_for(size_t bytes, int sets);
 /* Microseconds of the better of two copies that move as many bytes: the pack's copy op and the driver's. 0 when the pack has none. */
 double measure_copy(Measure *m, size_t bytes);
+/* The same on the host: one launch; the copy op (f32, as many threads), 0 when the pack has none. */
+double measure_host_launch(Measure *m, Set *s);
+double measure_host_copy(Measure *m, size_t bytes);
 double measure_now_us(void);
 double measure_median(double *v, int n);
 #endif

@@ -115,6 +115,7 @@ static void run_case(const Tune *t, int pipe)
         for (uint32_t i = 0; i < lgr_kernel_tensors(c.k); i++)
             if (small_dev.arg[i] && lgr_kernel_tensor(c.k, i).is_out)
                 gpu_fill(m.gpu, (uint64_t)(uintptr_t)small_dev.t[i].data, small_dev.t[i].dtype.code == kDLInt ? 0 : 0xffffffff, (small_dev.bytes[i] + 255) / 256 * 256);
+        gpu_sync(m.gpu, NULL);              /* the fills are in the default stream, the launch is not */
         if (lgr_prepare(m.ctx, &s[0].call) != LGR_OK || lgr_launch(m.ctx, &small_dev.call) != LGR_OK) {
             lgr_choice ch = look(&m, &s[0]);
             row(t, f, &ch, 0, copy, bytes, 0, "launch");

@@ -110,10 +110,20 @@ static LirVal base_of(Low *w, uint32_t load)
     return w->row_base[load];
 }
 
+/* May an output lie over it? Then an idle row group keeps its hands off the row that its owner overwrites. */
+static bool may_be_overwritten(const Low *w, uint16_t tensor)
+{
+    for (uint32_t i = 0; i < w->tir->ntensors; i++)
+        if (w->tir->tensors[i].over == tensor + 1)
+            return true;
+    return false;
+}
+
 static LirVal from_memory(Low *w, uint32_t load)
 {
     const RowMem *m = &w->rv->load[load];
-    LirVal guard = w->rv->guard[m->op] && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
+    bool idle = w->active && may_be_overwritten(w, m->tensor);
+    LirVal guard = (w->rv->guard[m->op] || idle) && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }
 

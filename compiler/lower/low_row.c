@@ -149,8 +149,24 @@ static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, 
     }
 }
 
-/* Operands that rows meet at any element are put in place after they have come: rather while the row's lanes wait for each other. */
-static bool fill_late(const Low *w) { return w->s->wkeep != WKEEP_LOAD && w->s->align == ALIGN_SHIFT && w->rv->last_phase > 0; }
+
+/* Operands that rows meet at any element are put in place after they have come: rather while the row's lanes wait for each other,
+ * where the first phase does without them. */
+static bool fill_late(Low *w)
+{
+    Red r[LOW_MAX_RED];
+    uint8_t need[ROW_MAX_MEM] = {0}, *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
+    if (w->s->wkeep == WKEEP_LOAD || w->s->align != ALIGN_SHIFT || !w->rv->last_phase)
+        return false;
+    uint32_t n = low_reductions(w, 0, r);
+    for (uint32_t i = 0; i < n; i++)
+        if (r[i].kind != RED_PICK)
+            mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i] && !w->rv->load[i].inst)
+            return false;
+    return true;
+}
 
 static void load_vector(Low *w, const uint8_t *need, LirVal *loaded)
 {

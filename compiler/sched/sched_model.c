@@ -77,6 +77,9 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += 0.15 * ((double)ceil_div(n, turn) * (double)turn / (double)n - 1);
     spoil += s->cluster > 1 ? 0.03 + 0.001 * s->cluster + 0.0015 * warps : 0;
     spoil += s->rows > 1 ? 0.002 : 0;
+    spoil += threads * s->per <= 128 ? 0.02 : 0;
+    if (s->align == ALIGN_SHIFT && waits)                          /* ends and operands put in place cost registers and instructions */
+        spoil += (s->per > 2 ? 0.04 * (s->per - 2) : 0) + (s->wkeep == WKEEP_REG ? 0 : 0.04);
     spoil -= s->wkeep == WKEEP_REG ? 0.004 : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
     spoil += f->phases > 1 && f->sfu > 0 ? 0.02 * s->per : 0;      /* much arithmetic on wide rows */
@@ -167,7 +170,7 @@ static void consider_oneshot(Search *q, Sched s)
     for (s.rows = 1; s.rows <= 32; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
-        s.pdl = (q->t->features & TGT_F_PDL) && (s.per > 1 || s.rows > 1);
+        s.pdl = (q->t->features & TGT_F_PDL) && s.rows * s.lanes * s.per > 128;      /* shorter blocks lose by it */
         s.ctas = s.per >= 16 ? 2 : 0;
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);

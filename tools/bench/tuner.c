@@ -97,6 +97,8 @@ static bool select_variant(Child *k, uint32_t v, uint32_t nest)
 static TunerFate check(Child *k, double *err)
 {
     measure_clear(&k->m, &k->c, &k->probe);
+    if (k->m.gpu)
+        gpu_sync(k->m.gpu, NULL);           /* the fills are in the default stream, the launch is not */
     if (lgr_prepare(k->m.ctx, &k->s[0].call) != LGR_OK || lgr_launch(k->m.ctx, &k->probe.call) != LGR_OK)
         return TUNER_launch;
     if (k->m.gpu)

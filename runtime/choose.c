@@ -235,6 +235,7 @@ void lgr__fill_words(const Bound *b, const Part *t, const lgr_call *call, const 
         case LGK_W_WORK:   words[i] = work + b->scratch; break;
         case LGK_W_INST:   words[i] = (uint64_t)t->instances; break;
         case LGK_W_PAREXT: words[i] = (uint64_t)t->par[w[i].a]; break;
+        case LGK_W_PARDIV: words[i] = lgk_divider((uint64_t)t->par[w[i].a]); break;
         case LGK_W_ROWLEN: words[i] = (uint64_t)t->row; break;
         case LGK_W_OPTION: words[i] = b->option[w[i].a]; break;
         default:           words[i] = t->blocks[w[i].a]; break;

@@ -250,13 +250,13 @@ lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol
     return LGR_OK;
 }
 
-lgr_status lgr__cuda_launch(lgr_context *ctx, void *fn, const LgkLaunch *l, uint32_t blocks, uint64_t *words, void *stream)
+lgr_status lgr__cuda_launch(lgr_context *ctx, void *fn, const LgkLaunch *l, uint32_t blocks, bool early, uint64_t *words, void *stream)
 {
     struct Cuda *c = ctx->cuda;
     LgrCuAttribute attr[2];
     LgrCuConfig config = {{blocks, 1, 1}, {l->threads, 1, 1}, l->shared, stream, attr, 0};
     void *params[1] = {words};
-    if (l->pdl) {
+    if (early) {
         attr[config.nattrs].id = LGR_CU_ATTR_PDL;
         attr[config.nattrs++].value[0] = 1;
     }

@@ -156,6 +156,19 @@ static uint32_t ranges(const lgr_call *call, const Bound *b, lgr__range *out)
     return n;
 }
 
+/* A launch beside the one before it needs one of this call there, and partial sums have one place for all nests. */
+static bool starts_early(const Bound *b, const Part *t, const LgkLaunch *l)
+{
+    if (l->pdl != LGK_PDL_BESIDE)
+        return l->pdl != LGK_PDL_NONE;
+    bool behind = false, apart = true;
+    for (const Part *p = b->part; p <= t; p++) {
+        behind |= p < t && p->instances && p->blocks[0];
+        apart &= !p->variant->work_bytes;
+    }
+    return behind && apart;
+}
+
 static lgr_status run_one(lgr_context *ctx, const lgr_call *call, const Bound *b, const Part *t, uint32_t i)
 {
     const Pack *p = b->kernel->pack;
@@ -165,7 +178,7 @@ static lgr_status run_one(lgr_context *ctx, const lgr_call *call, const Bound *b
         return LGR_OK;
     lgr__fill_words(b, t, call, l, words);
     if (b->device != LGR_HOST_DEVICE)
-        return lgr__cuda_launch(ctx, function(b, t, i), l, t->blocks[i], words, call->stream);
+        return lgr__cuda_launch(ctx, function(b, t, i), l, t->blocks[i], starts_early(b, t, l), words, call->stream);
     if (!ctx->backend)
         return lgr__host_run(ctx, (lgr__host_fn)function(b, t, i), words, t->blocks[i], t->instances * t->row < 16384);
     lgr__range r[LGK_MAX_TENSORS + 1];

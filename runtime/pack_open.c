@@ -99,6 +99,7 @@ static bool word_ok(const Pack *p, const LgkKernel *k, const LgkWord *w, uint32_
     case LGK_W_PTR:    return w->a < k->tensors.count + k->scratch;
     case LGK_W_STRIDE: return w->a < k->tensors.count + k->scratch && w->b < t[w->a].rank;
     case LGK_W_SCALAR: return w->a < k->scalars.count;
+    case LGK_W_PARDIV:
     case LGK_W_PAREXT: return w->a < LGK_MAX_INST;
     case LGK_W_BLOCKS: return w->a < nth;
     case LGK_W_OPTION: return w->a < k->options.count;
@@ -109,7 +110,7 @@ static bool word_ok(const Pack *p, const LgkKernel *k, const LgkWord *w, uint32_
 static bool launch_ok(const Pack *p, const LgkKernel *k, const LgkLaunch *l, uint32_t nth)
 {
     bool ok = is_str(p, l->symbol) && l->grid < LGK_G_COUNT && l->per >= 1 && l->ctas >= 0 && l->threads >= 1 && l->threads <= 1024 &&
-              in(p, LGK_T_WORDS, l->words) && l->words.count <= LGK_MAX_WORDS && l->cluster >= 1 && l->cluster <= 16;
+              in(p, LGK_T_WORDS, l->words) && l->words.count <= LGK_MAX_WORDS && l->cluster >= 1 && l->cluster <= 16 && l->pdl < LGK_PDL_COUNT;
     ok = ok && (l->grid != LGK_G_GROUPS_COLUMNS || (l->per2 >= 1 && l->slack >= 0 && l->slack < 64)) && (l->grid != LGK_G_PERSISTENT || l->ctas >= 1);
     for (uint32_t i = 0; ok && i < l->words.count; i++)
         ok = word_ok(p, k, &p->t_WORDS[l->words.first + i], nth);

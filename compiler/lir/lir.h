@@ -52,11 +52,19 @@ typedef enum LirWordKind {
     LIR_W_INST,       /* number of instances: product of the par extents */
     LIR_W_PAREXT,     /* extent of par a */
     LIR_W_ROWLEN,     /* extent of the row axis */
-    LIR_W_BLOCKS      /* number of blocks of launch a of the same kernel */
+    LIR_W_BLOCKS,     /* number of blocks of launch a of the same kernel */
+    LIR_W_PARDIV      /* what divides by the extent of par a: see low_row.c; m in the low half, s in the high one */
 } LirWordKind;
 typedef struct LirWord { uint8_t kind; uint16_t a, b; } LirWord;
 
 enum { LIR_MAX_INBOX = 8 };
+/* When a launch may start, seen from the kernel before it in the stream. */
+typedef enum LirPdl {
+    LIR_PDL_NONE,     /* when that is done */
+    LIR_PDL_AFTER,    /* when all its blocks have said so or ended; this one waits for its results itself */
+    LIR_PDL_BESIDE    /* likewise, but needs nothing of it: this one only ends after it. For launches behind another of the same kernel */
+} LirPdl;
+
 typedef struct LirFn {
     Arena   *arena;
     const char *name;         /* symbol */
@@ -69,7 +77,7 @@ typedef struct LirFn {
     uint32_t min_ctas;        /* blocks per multiprocessor asked of the register allocator, 0 = free */
     uint32_t warp;            /* 32; 1 on the host */
     bool     precise;         /* f32 results: accurate exp, division, ... ; false: 16-bit results, fast forms serve */
-    bool     pdl;
+    uint8_t  pdl;             /* LirPdl */
 } LirFn;
 
 /* ---- building ---- */

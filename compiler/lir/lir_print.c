@@ -4,7 +4,7 @@
  */
 #include "lir.h"
 
-static const char *const word_names[] = {"dim", "ptr", "stride", "scalar", "work", "instances", "par", "rowlen", "blocks"};
+static const char *const word_names[] = {"dim", "ptr", "stride", "scalar", "work", "instances", "par", "rowlen", "blocks", "pardiv"};
 
 static void print_head(Buf *b, const LirFn *fn)
 {
@@ -13,7 +13,7 @@ static void print_head(Buf *b, const LirFn *fn)
         buf_printf(b, " cluster=%u", fn->cluster);
     if (fn->min_ctas)
         buf_printf(b, " ctas=%u", fn->min_ctas);
-    buf_printf(b, "%s%s\n", fn->precise ? " precise" : "", fn->pdl ? " pdl" : "");
+    buf_printf(b, "%s%s\n", fn->precise ? " precise" : "", fn->pdl == LIR_PDL_BESIDE ? " pdl=beside" : fn->pdl ? " pdl" : "");
     for (uint32_t i = 0; i < fn->nwords; i++) {
         const LirWord *w = &fn->words[i];
         buf_printf(b, "  word %u: %s", i, word_names[w->kind]);

@@ -294,7 +294,7 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     Low w = *first;
     w.fn = lir_new(w.a, symbol);
     w.fn->precise = first->fn->precise;
-    w.fn->pdl = first->fn->pdl;
+    w.fn->pdl = first->fn->pdl ? LIR_PDL_AFTER : LIR_PDL_NONE;
     w.fn->warp = first->fn->warp;
     w.fn->cluster = 1;
     w.fn->threads = w.host ? 1 : THREADS;

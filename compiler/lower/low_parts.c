@@ -85,7 +85,7 @@ static LirFn *open_second(Low *w, const Low *first, const char *symbol)
 {
     w->fn = lir_new(w->a, symbol);
     w->fn->precise = first->fn->precise;
-    w->fn->pdl = first->fn->pdl;
+    w->fn->pdl = first->fn->pdl ? LIR_PDL_AFTER : LIR_PDL_NONE;
     w->fn->warp = first->fn->warp;
     w->fn->cluster = 1;
     w->fn->threads = WARP * WARPS;

@@ -13,16 +13,33 @@ void low_mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (ui
 
 /* ---- instances ---- */
 
+/* The low half of an i64, known to be one. */
+static LirVal low_half(Low *w, LirVal v) { return lir_op2(w->fn, LIR_AND, v, lir_ci(w->fn, DT_I64, 0xffffffff)); }
+static LirVal high_half(Low *w, LirVal v) { return low_half(w, lir_op2(w->fn, LIR_SHR, v, lir_ci(w->fn, DT_I64, 32))); }
+
+/* i64 of an i32 that is not negative. */
+static LirVal widen(Low *w, LirVal v) { return low_half(w, lir_cast(w->fn, DT_I64, v)); }
+
+/* n over the extent of par i without a division: m and s of word PARDIV are such that it is (2n * m >> 32) >> s. */
+static LirVal over_par(Low *w, LirVal n, uint32_t i)
+{
+    LirVal word = lir_word(w->fn, DT_I64, (LirWord){LIR_W_PARDIV, (uint16_t)i, 0});
+    LirVal s = lir_op2(w->fn, LIR_AND, high_half(w, word), lir_ci(w->fn, DT_I64, 31));
+    LirVal product = lir_op2(w->fn, LIR_MUL, widen(w, lir_op2(w->fn, LIR_ADD, n, n)), low_half(w, word));
+    return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, high_half(w, product), s));
+}
+
 static void decode_coords(Low *w, LirVal g)
 {
     uint32_t n = w->rv->npars + w->rv->npromoted;
     LirVal rest = g;
     for (uint32_t i = n; i-- > 1;) {
-        LirVal ext = word32(w, LIR_W_PAREXT, (uint16_t)i);
-        w->coord[i] = lir_cast(w->fn, DT_I64, lir_op2(w->fn, LIR_REM, rest, ext));
-        rest = lir_op2(w->fn, LIR_DIV, rest, ext);
+        LirVal q = over_par(w, rest, i);
+        LirVal r = lir_op2(w->fn, LIR_SUB, rest, lir_op2(w->fn, LIR_MUL, q, word32(w, LIR_W_PAREXT, (uint16_t)i)));
+        w->coord[i] = widen(w, r);
+        rest = q;
     }
-    w->coord[0] = lir_cast(w->fn, DT_I64, rest);
+    w->coord[0] = widen(w, rest);
 }
 
 static void forget_instance(Low *w)
@@ -518,7 +535,7 @@ static void begin(Low *w, const char *symbol)
     w->fn->cluster = (uint32_t)s->cluster;
     w->fn->min_ctas = (uint32_t)s->ctas;
     w->fn->precise = !results_are_narrow(w->tir);
-    w->fn->pdl = s->pdl;
+    w->fn->pdl = !s->pdl ? LIR_PDL_NONE : w->tir->place == TIR_BESIDE ? LIR_PDL_BESIDE : LIR_PDL_AFTER;
     w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->row = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
@@ -543,16 +560,27 @@ static void begin(Low *w, const char *symbol)
     w->ninst = word32(w, LIR_W_INST, 0);
 }
 
+/* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. */
+static void start(Low *w)
+{
+    bool several = w->tir->place == TIR_AFTER;
+    if (!w->fn->pdl)
+        return;
+    if (!several)
+        low_mark(w, LIR_PDLGO, 0);
+    if (w->fn->pdl == LIR_PDL_AFTER)
+        low_mark(w, LIR_PDLWAIT, 0);
+    if (several)
+        low_mark(w, LIR_PDLGO, 0);
+}
+
 static void body(Low *w)
 {
     low_inboxes(w);
     if (w->s->cluster > 1)                  /* waited for before the first word goes to another block */
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
     w->joined = w->s->grid == GRID_PERSISTENT;
-    if (w->s->pdl) {
-        low_mark(w, LIR_PDLGO, 0);
-        low_mark(w, LIR_PDLWAIT, 0);
-    }
+    start(w);
     if (w->s->wkeep != WKEEP_LOAD && w->s->grid == GRID_PERSISTENT)
         low_wkeep_fill(w);
     low_acc_begin(w);
@@ -563,6 +591,8 @@ static void body(Low *w)
     else
         oneshot(w);
     low_acc_end(w);
+    if (w->fn->pdl == LIR_PDL_BESIDE)
+        low_mark(w, LIR_PDLWAIT, 0);
 }
 
 static void describe(Low *w)

@@ -46,6 +46,7 @@ typedef struct SchedFacts {
     int      flops, sfu;      /* per element */
     int      reductions;      /* words exchanged between warps: one a reduction, two for logsumexp, one for a scalar picked from a row written in place */
     bool     wide_scalars;    /* one of them has 64 bits */
+    bool     several;         /* one of a kernel's nests: their launches may overlap */
 } SchedFacts;
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d);   /* false with a DIAG_LIMIT when no row form exists */
 

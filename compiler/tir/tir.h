@@ -80,6 +80,13 @@ typedef struct TirOp {
     Span     sp;
 } TirOp;
 
+/* A nest among those of its kernel. */
+typedef enum TirPlace {
+    TIR_WHOLE,       /* the kernel itself, or its only nest */
+    TIR_AFTER,       /* one of several; it needs what came before it */
+    TIR_BESIDE       /* not the first, and touches nothing that an earlier nest writes, nor writes what one touches: they may run at one time */
+} TirPlace;
+
 typedef struct TirFn {
     Arena *arena;
     const char *op_name, *name;    /* "rms_norm", "forward" */
@@ -92,6 +99,7 @@ typedef struct TirFn {
     TirIndex  *ix;      uint32_t nix, capix;
     TirOp     *ops;     uint32_t nops, capops;
     Span sp;
+    uint8_t  place;                /* TirPlace */
 } TirFn;
 
 /* ---- building (operands must exist; the result's axes and dtype are inferred unless given) ---- */
@@ -110,7 +118,7 @@ TirVal   tir_store(TirFn *fn, TirOpcode store_or_acc, uint32_t tensor, const Tir
 
 /* ---- nests: the par nests of a kernel, in order ---- */
 uint32_t tir_nests(const TirFn *fn);
-TirFn   *tir_nest(const TirFn *fn, uint32_t nth, Arena *a);            /* the nth nest alone; tensors, dims, scalars and axes are the whole's */
+TirFn   *tir_nest(const TirFn *fn, uint32_t nth, Arena *a);            /* the nth nest alone, its place set; tensors, dims, scalars and axes are the whole's */
 
 /* ---- extents ---- */
 TirExt  tir_ext_const(int64_t c);

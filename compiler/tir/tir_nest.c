@@ -42,6 +42,28 @@ static void move_op(TirFn *to, TirOp o, TirVal by)
     tir_add(to, o);
 }
 
+static bool is_access(const TirOp *o) { return tir_op_kind(o->op) == TIR_K_MEM; }
+
+/* Tensors that may share memory have one number: an output's is that of the input it may lie over. */
+static uint32_t memory_of(const TirFn *fn, const TirOp *o) { return fn->tensors[o->ref].over ? fn->tensors[o->ref].over - 1u : o->ref; }
+
+/* Some op of [first, end) and some op of the nest touch the same memory, and one of them writes. */
+static bool meet(const TirFn *fn, TirVal first, TirVal end, TirVal nest, TirVal nest_end)
+{
+    for (TirVal i = first; i < end; i++)
+        for (TirVal j = nest; is_access(&fn->ops[i]) && j < nest_end; j++)
+            if (is_access(&fn->ops[j]) && (fn->ops[i].op != TIR_LOAD || fn->ops[j].op != TIR_LOAD) && memory_of(fn, &fn->ops[i]) == memory_of(fn, &fn->ops[j]))
+                return true;
+    return false;
+}
+
+static TirPlace place_of(const TirFn *fn, uint32_t nth, TirVal at, TirVal end)
+{
+    if (nth)
+        return meet(fn, 1, at, at, end) ? TIR_AFTER : TIR_BESIDE;
+    return tir_nests(fn) > 1 ? TIR_AFTER : TIR_WHOLE;
+}
+
 TirFn *tir_nest(const TirFn *fn, uint32_t nth, Arena *a)
 {
     TirFn *to = ARENA_NEW(a, TirFn);
@@ -52,14 +74,16 @@ TirFn *tir_nest(const TirFn *fn, uint32_t nth, Arena *a)
     to->ix = ARENA_ARRAY(a, TirIndex, fn->nix + 1);
     memcpy(to->ix, fn->ix, sizeof *fn->ix * fn->nix);
     tir_add(to, fn->ops[0]);
-    for (TirVal v = 1; v < fn->nops; v++) {
+    for (TirVal v = 1, nest = 0; v < fn->nops; v++) {
         if (fn->ops[v].op != TIR_PAR)
             continue;
         TirVal end = region_end(fn, v);
-        for (TirVal at = v; !nth && at < end; at++)
+        for (TirVal at = v; nest == nth && at < end; at++)
             move_op(to, fn->ops[at], v - 1);
-        if (!nth--)
+        if (nest++ == nth) {
+            to->place = place_of(fn, nth, v, end);
             break;
+        }
         v = end - 1;
     }
     return to;

@@ -76,6 +76,58 @@ static void contexts(void **state)
     free(t.bytes);
 }
 
+static void *table(Toy t, int i)
+{
+    LgkHeader *h = t.bytes;
+    return (char *)t.bytes + h->table[i].offset;
+}
+
+/* A second nest that needs nothing of the first starts beside it, unless partial sums of the two would share their place. */
+static void beside(void **state)
+{
+    (void)state;
+    ToyCall c;
+    const lgr_kernel *k;
+    Toy t = toy_pack();
+    LgkInstance *n = table(t, LGK_T_INSTANCES);
+    LgkSet *s = table(t, LGK_T_SETS);
+    LgkVariant *v = table(t, LGK_T_VARIANTS);
+    LgkLaunch *l = table(t, LGK_T_LAUNCHES);
+    n->nests = 2;
+    s[2] = s[1];
+    s[2].nest = 1;
+    s[2].variants = (LgkRange){s[1].variants.first + 1, 1};
+    l[v[s[2].variants.first].launches.first].pdl = LGK_PDL_BESIDE;
+    toy_seal(t);
+    lgr_context *ctx = begin(t, &c, &k);
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_int_equal(fake.launches, 3);
+    assert_true(fake.nattrs[0] == 1 && fake.nattrs[2] == 0);     /* behind one with partial sums */
+    c.t[TOY_X].data = memory + 4;
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_int_equal(fake.launches, 5);
+    assert_true(fake.nattrs[3] == 0);                            /* the first of the call */
+    assert_true(fake.nattrs[4] == 1 && fake.attr[4][0] == LGR_CU_ATTR_PDL);
+    lgr_context_destroy(ctx);
+    free(t.bytes);
+}
+
+/* Division by a product is exact where instances are counted. */
+static void dividers(void **state)
+{
+    (void)state;
+    static const uint64_t edge[] = {1, 2, 3, 5, 7, 8, 9, 40, 127, 128, 4095, 65537, 0x3fffffff, 0x40000000, 0x40000001, 0x7ffffffe, 0x7fffffff};
+    uint64_t seed = 1;
+    for (int i = 0; i < 1000000; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        uint64_t n = seed >> 33, d = i % 2 ? edge[i / 2 % (sizeof edge / sizeof *edge)] : (seed >> 2 & 0x7fffffff) >> (i / 2 % 31);
+        d = d ? d : 1;
+        n = i % 3 ? n : n / d * d - (i % 6 && n >= d);           /* beside a multiple */
+        uint64_t w = lgk_divider(d);
+        assert_int_equal((2 * n * (w & 0xffffffff) >> 32) >> (w >> 32), n / d);
+    }
+}
+
 static void capture(void **state)
 {
     (void)state;
@@ -235,6 +287,7 @@ static void open_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(launches), cmocka_unit_test(contexts), cmocka_unit_test(capture), cmocka_unit_test(each_call_fails),
-                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option)};
+                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside),
+                                       cmocka_unit_test(dividers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

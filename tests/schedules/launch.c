@@ -1,5 +1,6 @@
 /* launch.c: see launch.h. */
 #include "launch.h"
+#include "lgk.h"
 
 #include <string.h>
 
@@ -107,6 +108,7 @@ static uint64_t word(const Call *c, const LirWord *w, uint64_t work)
     case LIR_W_SCALAR: return scalar_bits(c, w->a);
     case LIR_W_WORK:   return work;
     case LIR_W_INST:   return (uint64_t)instances(c);
+    case LIR_W_PARDIV: return lgk_divider((uint64_t)extent(c, c->low->inst_ext[w->a]));
     case LIR_W_PAREXT: return (uint64_t)extent(c, c->low->inst_ext[w->a]);
     case LIR_W_ROWLEN: return (uint64_t)extent(c, c->low->row_ext);
     default:           return (uint64_t)blocks(c, &c->low->launch[w->a]);

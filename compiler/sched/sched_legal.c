@@ -3,6 +3,13 @@
 
 static bool power_of_two(int v) { return v > 0 && (v & (v - 1)) == 0; }
 
+/* Lanes that exchange nothing may be of any number; others are met by butterflies within a warp, or whole warps. */
+static bool lanes_fit(const SchedFacts *f, const Sched *s, int warp)
+{
+    bool apart = !f->reductions && !f->accs && s->cluster == 1 && !s->unroll;
+    return apart || (s->lanes < warp ? power_of_two(s->lanes) : s->lanes % warp == 0);
+}
+
 static const char *shape_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int threads = s->rows * s->lanes;
@@ -12,8 +19,8 @@ static const char *shape_illegal(const SchedFacts *f, const Sched *s, const Targ
         return "more than 1024 threads a block";
     if (threads % t->warp)
         return "threads are not whole warps";
-    if (s->lanes < t->warp ? !power_of_two(s->lanes) : s->lanes % t->warp != 0)
-        return "lanes must be a power of two below a warp, or whole warps";
+    if (!lanes_fit(f, s, t->warp))
+        return "lanes that exchange values must be a power of two below a warp, or whole warps";
     if (s->ctas && threads * s->ctas > t->threads_mp)
         return "more threads than a multiprocessor holds";
     if (s->align != ALIGN_SCALAR && s->vec * f->min_elem_bytes > 16)

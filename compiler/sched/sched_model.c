@@ -241,7 +241,9 @@ static void search_lanes(Search *q, Sched s)
     int64_t slack = s.align == ALIGN_SHIFT ? s.vec - 1 : 0;
     for (s.per = 1; s.per <= 16; s.per++) {
         int64_t lanes = ceil_div(q->n + slack, (int64_t)s.vec * s.per);
-        if (lanes <= 32)
+        if (lanes <= 32 && !q->f->reductions && !q->f->accs)
+            s.lanes = (int32_t)lanes;
+        else if (lanes <= 32)
             for (s.lanes = 1; s.lanes < lanes; s.lanes *= 2) {}
         else
             s.lanes = (int32_t)round_up(lanes, 32);
@@ -471,13 +473,13 @@ static int pick(uint64_t *seed, int n) { return (int)(next(seed) % (uint32_t)n);
 
 static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
 {
-    static const int lanes[] = {1, 2, 4, 8, 16, 32, 64, 96, 128, 224, 256};
+    static const int lanes[] = {1, 2, 4, 5, 8, 12, 16, 32, 64, 96, 128, 224, 256};
     Sched s = sched_default();
     bool host = t->kind == TGT_HOST;
     s.align = pick(seed, 3);
     s.vec = s.align == ALIGN_SCALAR ? 1 : host ? 16 : 1 << pick(seed, 4);
     s.per = 1 + pick(seed, 4);
-    s.lanes = host ? 1 : lanes[pick(seed, 11)];
+    s.lanes = host ? 1 : lanes[pick(seed, 13)];
     s.rows = host ? 1 : 1 << pick(seed, 4);
     s.keep = pick(seed, 3);
     s.len = pick(seed, 3);

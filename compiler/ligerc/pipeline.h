@@ -1,7 +1,7 @@
 /* pipeline.h: from an opened spec to compiled units: one unit is one kernel under one binding on one target.
  *
- * A unit's variants are compiled one after another; units run side by side on `jobs` threads, each with its own arena and LLVM
- * session.  Results are in the order of the request whatever the number of jobs.
+ * Units are planned side by side on `jobs` threads, then all their variants are compiled side by side, each thread with its own arena
+ * and LLVM session.  Results are in the order of the request whatever the number of jobs.
  */
 #ifndef LGR_PIPELINE_H
 #define LGR_PIPELINE_H
@@ -35,6 +35,7 @@ typedef struct PipeRequest {
 
 typedef struct PipeVariant {
     uint32_t   nest;                    /* of the kernel's par nests, which are compiled each by itself */
+    const TirFn *fn;                    /* that nest */
     Sched      sched;
     LowKernel *low;                     /* NULL before that stage */
     LgkCodeKind kind;                   /* of code; 0 without PIPE_CODE */
@@ -42,6 +43,9 @@ typedef struct PipeVariant {
     Buf        llvm, ptx, object;       /* where wanted */
     uint32_t   entry[4];
     LlAsmInfo  info[4]; uint32_t ninfo;
+    Diag       diag;                    /* its items end up in the unit's */
+    double     ms;
+    bool       failed;
 } PipeVariant;
 
 typedef struct PipeUnit {
@@ -52,11 +56,16 @@ typedef struct PipeUnit {
     Diag    diag;                       /* of this unit; its spans are in the source's files */
     TirFn  *fn;
     PipeVariant *variants; uint32_t n, cap;
-    double  ms;
+    double  ms;                         /* of all threads */
     bool    failed;
 } PipeUnit;
 
-typedef struct PipeResult { PipeUnit *units; uint32_t n, cap; bool failed; } PipeResult;
+enum { PIPE_MAX_JOBS = 64 };
+typedef struct PipeResult {
+    PipeUnit *units; uint32_t n, cap;
+    bool   failed;
+    Arena *arena[PIPE_MAX_JOBS]; uint32_t narenas;      /* what the threads made of variants */
+} PipeResult;
 
 /* False with a diagnostic when the request itself is wrong (an unknown name in fix or kernel). */
 bool pipe_run(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out);

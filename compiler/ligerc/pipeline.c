@@ -137,10 +137,11 @@ static bool in_list(const SchedList *list, const Sched *s)
     return false;
 }
 
-/* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; then the candidates. */
+/* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; then the candidates,
+ * the best of every length before the next best. */
 static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, SchedList *list)
 {
-    SchedList all = {0}, more = {0};
+    SchedList all = {0}, *more = ARENA_ARRAY(u->arena, SchedList, r->nlengths);
     sched_choose(f, u->target, u->arena, &all);
     for (uint32_t i = 0; i < all.n; i++)
         for (uint32_t k = 0; k < r->nlengths; k++) {
@@ -151,10 +152,11 @@ static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *
                 *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
         }
     for (uint32_t k = 0; k < r->nlengths; k++)
-        sched_candidates(f, u->target, r->lengths[k], r->candidates, u->arena, &more);
-    for (uint32_t i = 0; i < more.n; i++)
-        if (!in_list(list, &more.s[i]))
-            *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = more.s[i];
+        sched_candidates(f, u->target, r->lengths[k], r->candidates, u->arena, &more[k]);
+    for (uint32_t i = 0; i < r->candidates; i++)
+        for (uint32_t k = 0; k < r->nlengths; k++)
+            if (i < more[k].n && !in_list(list, &more[k].s[i]))
+                *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = more[k].s[i];
 }
 
 /* The schedules of one nest.  One asked for by name must be legal for a kernel's only nest; of several each takes those it fits, and
@@ -218,8 +220,12 @@ static bool plan_unit(PipeUnit *u, const PipeRequest *r)
     return true;
 }
 
-/* What became of its variants: their diagnostics, and those left out that spill: the next one that holds serves; of each nest the last two
- * always stay. */
+/* Of each nest the last two always stay, so that one serves. */
+static bool may_go(const PipeUnit *u, const PipeVariant *v) { return v + 2 < u->variants + u->n && v[2].nest == v->nest; }
+
+static bool too_late(const PipeRequest *r) { return (r->until_ms > 0 && now_ms() > r->until_ms) || (r->stop && *r->stop); }
+
+/* What became of its variants: their diagnostics, and those left out that spill, the next one that holds serves, or were no longer compiled. */
 static void settle_unit(PipeUnit *u, const PipeRequest *r)
 {
     uint32_t n = 0;
@@ -228,7 +234,7 @@ static void settle_unit(PipeUnit *u, const PipeRequest *r)
         diag_take(&u->diag, &v->diag);
         u->failed |= v->failed;
         u->ms += v->ms;
-        if (!r->nscheds && i + 2 < u->n && v[2].nest == v->nest && spills(v))
+        if (v->late || (!r->nscheds && may_go(u, v) && spills(v)))
             free_variant(v);
         else
             u->variants[n++] = *v;
@@ -266,6 +272,9 @@ static void *compile_some(void *arg)
         jmp_buf oom;
         double t0 = now_ms();
         diag_init(&v->diag, a);
+        v->late = may_go(w->jobs[i].u, v) && too_late(w->r);
+        if (v->late)
+            continue;
         arena_on_oom(a, &oom);
         v->failed = setjmp(oom) || !compile_variant(w->jobs[i].u, v, w->r, a, ll);
         v->ms = now_ms() - t0;

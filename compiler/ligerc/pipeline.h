@@ -9,6 +9,8 @@
 #include "lower.h"
 #include "pack.h"
 
+#include <signal.h>
+
 /* What to make of a unit: the work stops after the last stage that is asked for. PTX is of GPU targets only, an object of the host only. */
 typedef enum PipeWant { PIPE_TILE_IR = 1, PIPE_SCHEDULE = 2, PIPE_LOWERED = 4, PIPE_LLVM = 8, PIPE_PTX = 16, PIPE_OBJECT = 32, PIPE_CODE = 64 } PipeWant;
 
@@ -25,6 +27,8 @@ typedef struct PipeRequest {
     const int32_t *lengths; uint32_t nlengths, candidates;   /* a bundle for a tuner: so many candidates of a GPU for each of these row lengths, the model's own choices before them */
     bool          host_too;             /* candidates of the host as well */
     const char   *tuned;                /* table of measured schedules, or NULL: they go before the model's */
+    double        until_ms;             /* candidates are no longer compiled after this (CLOCK_MONOTONIC), or when *stop is set; 0, NULL: never so */
+    const volatile sig_atomic_t *stop;
     bool          general_too;          /* behind it the model's general variants, so that any call is served */
     unsigned      want;                 /* PipeWant bits; 0: PIPE_CODE */
     int           jobs;
@@ -45,7 +49,7 @@ typedef struct PipeVariant {
     LlAsmInfo  info[4]; uint32_t ninfo;
     Diag       diag;                    /* its items end up in the unit's */
     double     ms;
-    bool       failed;
+    bool       failed, late;            /* late: not compiled, there was no time */
 } PipeVariant;
 
 typedef struct PipeUnit {
@@ -79,5 +83,6 @@ void pipe_pack(const PipeRequest *r, const PipeResult *res, PackWriter *w);
 bool pipe_pack_kernels(const PipeRequest *r, Arena *a, Diag *d, PackWriter *w);
 
 extern const char tuned_table[];        /* generated/tuned.txt */
+extern const char copy_spec[];          /* tools/bench/copy.tile */
 
 #endif

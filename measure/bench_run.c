@@ -46,7 +46,7 @@ static int run_some(const BenchRun *b, const char *const *cases, int from, int n
     pid_t pid = fork();
     if (!pid) {
         close(p[0]);
-        signal(SIGINT, SIG_DFL);
+        measure_plain_signals();
         run_child(b, cases, from, n, p[1]);
     }
     close(p[1]);

@@ -314,7 +314,7 @@ static pid_t start(Follow *f, const char *text, int *fd)
     if (!pid) {
         Child *k = calloc(1, sizeof *k);
         close(p[0]);
-        signal(SIGINT, SIG_DFL);
+        measure_plain_signals();
         if (!k)
             _exit(3);
         k->t = f->t, k->pipe = p[1], k->end = f->end, k->dead = f->dead, k->ndead = f->ndead;

@@ -63,7 +63,9 @@ int cmd_bench(const Options *o)
         fprintf(stderr, "ligerc: bench: wanted specs, or a pack\n");
         return EXIT_USAGE;
     }
-    int status = subject_target(o, &t);
+    int status = files_there(o);
+    if (status == EXIT_DONE)
+        status = subject_target(o, &t);
     if (status == EXIT_DONE)
         status = subject_open(o, t, &w, &s);
     if (status == EXIT_DONE)

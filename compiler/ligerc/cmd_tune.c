@@ -112,7 +112,9 @@ int cmd_tune(const Options *o)
     TuneRows rows = {0};
     Buf old = {0};
     uint32_t csv = count(o, ".csv");
-    int status = refuse(o, csv);
+    int status = files_there(o);
+    if (status == EXIT_DONE)
+        status = refuse(o, csv);
     Arena *a = arena_new();
     if (status == EXIT_DONE)
         status = a ? read_files(o, a, &rows, &old) : EXIT_INTERNAL;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_LENGTHS = 64 };
 
@@ -14,6 +15,16 @@ bool path_ends(const char *path, const char *with)
 {
     size_t n = strlen(path), k = strlen(with);
     return n >= k && !strcmp(path + n - k, with);
+}
+
+int files_there(const Options *o)
+{
+    for (uint32_t i = 0; i < o->nfiles; i++)
+        if (strcmp(o->files[i], "-") && access(o->files[i], R_OK)) {
+            fprintf(stderr, "ligerc: %s: cannot be read\n", o->files[i]);
+            return EXIT_FILE;
+        }
+    return EXIT_DONE;
 }
 
 int subject_target(const Options *o, const Target **out)

@@ -25,6 +25,8 @@ int  subject_target(const Options *o, const Target **out);
 int  subject_open(const Options *o, const Target *t, const SubjectWish *w, Subject *out);
 void subject_close(Subject *s);
 
+/* EXIT_DONE, or EXIT_FILE with a message: what the command line names is not there. */
+int  files_there(const Options *o);
 bool path_ends(const char *path, const char *with);
 
 #endif

@@ -229,7 +229,7 @@ int tune_run(const Options *o, const char *old)
         status = build(&t);
     if (status == EXIT_DONE)
         status = measure_cases(&t);
-    if (status == EXIT_DONE && t.n)
+    if (status == EXIT_DONE)
         status = write_all(&t, old);
     if (status == EXIT_DONE)
         status = stop ? EXIT_INTERRUPTED : t.cut ? EXIT_BUDGET : EXIT_DONE;

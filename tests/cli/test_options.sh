@@ -44,7 +44,7 @@ offers() {   # offers WANTED COMMAND-LINE...
 cd "$tmp" && mkdir empty && cd empty && touch a.tile b.lgk || exit 1
 offers "build" ligerc bui
 offers "check completions" ligerc c
-offers "a.tile b.lgk build check completions explain inspect manual ops targets tune" ligerc ""
+offers "a.tile b.lgk bench build check completions explain inspect manual ops targets tune" ligerc ""
 offers "a.tile b.lgk" ligerc build ""
 offers "b.lgk" ligerc inspect b
 offers "bash zsh" ligerc completions ""
@@ -133,7 +133,7 @@ P
 # what the parser refuses
 swi=$root/specs/swiglu.tile
 refused 2 "no command or file biuld; did you mean build?" "$ligerc" biuld "$swi"
-refused 2 "--format=yaml: wanted one of: text json" "$ligerc" inspect --format=yaml x.lgk
+refused 2 "--format=yaml: wanted one of: text json csv" "$ligerc" inspect --format=yaml x.lgk
 refused 2 "--diagnostics=xml: wanted one of: text json sarif" "$ligerc" build --diagnostics=xml "$swi"
 refused 2 "--color=maybe: wanted one of: auto always never" "$ligerc" build --color=maybe "$swi"
 refused 2 "--jobs=0: wanted at least 1" "$ligerc" build -j 0 "$swi"

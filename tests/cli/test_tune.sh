@@ -37,7 +37,7 @@ grep -qF "$key len=exact lanes=160 per=7 n=8192 least=92682 pdl=1" "$tmp/out" ||
 { echo "# Measured schedules"; echo "$key len=exact lanes=1024 n=8192"; echo "sm_90a rms_norm.forward 0 T=bf16,W=bf16 512: len=exact rows=4 lanes=32 per=2 n=512 pdl=1   # kept"; } >"$tmp/old.txt"
 expect 0 "$ligerc" tune "$tmp/old.txt" "$tmp/two.csv" -o "$tmp/new.txt"
 [ "$(cut -d' ' -f5 "$tmp/new.txt" | tail -n +2 | tr -d '\n')" = "512:8192:8192:" ] || fault "earlier entries: $(cat "$tmp/new.txt")"
-refused 2 "wanted specs, or the CSV files of lgr_tune and the tables" "$ligerc" tune "$tmp/old.txt"
+refused 2 "wanted specs or a bundle, or the CSV files of lgr_tune" "$ligerc" tune "$tmp/old.txt"
 
 # files of the form before sizes were told
 { echo "case,variant,us,copy_us,pct_copy,bytes,err,registers,spills,fate,nest,n,schedule"; echo '"rms_norm.forward:M=4096,N=8192,T=bf16,W=bf16",0,36,30,90,1,1e-3,32,0,ok,0,8192,'"$wide"; } >"$tmp/before.csv"

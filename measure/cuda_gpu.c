@@ -157,6 +157,15 @@ GpuStream gpu_stream(Gpu *g)
 }
 
 void gpu_sync(Gpu *g, GpuStream s) { must(g, g->stream_sync(s), "cuStreamSynchronize"); }
+const char *gpu_try_sync(Gpu *g, GpuStream s)
+{
+    const char *name = NULL;
+    int rc = g->stream_sync(s);
+    if (rc)
+        g->error_name(rc, &name);
+    return rc && !name ? "an unknown error" : name;
+}
+
 void gpu_capture_begin(Gpu *g, GpuStream s) { must(g, g->begin(s, 1), "cuStreamBeginCapture"); }
 
 GpuGraph gpu_capture_end(Gpu *g, GpuStream s)

@@ -25,6 +25,7 @@ void      gpu_copy(Gpu *g, uint64_t dst, uint64_t src, size_t bytes, GpuStream s
 void      gpu_fill(Gpu *g, uint64_t dst, uint32_t word, size_t bytes);
 GpuStream gpu_stream(Gpu *g);
 void      gpu_sync(Gpu *g, GpuStream s);
+const char *gpu_try_sync(Gpu *g, GpuStream s);    /* NULL, or what a kernel before it did wrong, by the driver's name: nothing works after that */
 void      gpu_capture_begin(Gpu *g, GpuStream s);
 GpuGraph  gpu_capture_end(Gpu *g, GpuStream s);
 void      gpu_graph_free(Gpu *g, GpuGraph x);

@@ -9,6 +9,8 @@
 #include "liger.h"
 #include "pipeline.h"
 
+#include <pthread.h>
+
 /* How the tensors of a case lie in memory. */
 typedef enum CheckLayout { LAYOUT_DENSE, LAYOUT_OFFSET, LAYOUT_PITCH, LAYOUT_STRIDED, LAYOUT_INPLACE, LAYOUT_COUNT } CheckLayout;
 
@@ -32,7 +34,8 @@ typedef struct CheckOutcome {
 
 /* One launch of unit u (its target decides the context's backend) on one case. fwd: the forward kernel under the same binding when
  * inputs of u are its outputs, else NULL. gpu: where a GPU's target is run, else NULL. */
-void check_case(lgr_context *ctx, Gpu *gpu, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out);
+typedef struct CheckGpu { Gpu *gpu; pthread_mutex_t lock; } CheckGpu;      /* oracles run side by side, kernels one at a time */
+void check_case(lgr_context *ctx, CheckGpu *gpu, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out);
 
 /* <dy, J v> = <d_in, v> for random v: the derivative of fwd by dual numbers against bwd, both in double. Relative difference. */
 double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, const CheckCase *c, Diag *d);

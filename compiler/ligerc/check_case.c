@@ -338,10 +338,32 @@ static void free_bytes(Run *r)
             free(r->slot[i].bytes);
 }
 
-void check_case(lgr_context *ctx, Gpu *gpu, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out)
+static lgr_status launch_told(Run *r, lgr_context *ctx, const PipeUnit *u, const SemaOp *op)
+{
+    lgr_status s = launch(r, ctx, u, op);
+    if (s != LGR_OK) {
+        r->out->ok = false;
+        lgr_last_error_text(r->out->what, sizeof r->out->what);
+    }
+    return s;
+}
+
+static lgr_status launch_there(Run *r, lgr_context *ctx, CheckGpu *gpu, const PipeUnit *u, const SemaOp *op)
+{
+    pthread_mutex_lock(&gpu->lock);
+    gpu_here(gpu->gpu);
+    to_device(r);
+    lgr_status s = launch_told(r, ctx, u, op);
+    if (!from_device(r))
+        s = LGR_ERROR_DRIVER;
+    pthread_mutex_unlock(&gpu->lock);
+    return s;
+}
+
+void check_case(lgr_context *ctx, CheckGpu *gpu, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out)
 {
     Diag d;
-    Run r = {.fn = u->fn, .c = c, .a = arena_new(), .out = out, .gpu = gpu};
+    Run r = {.fn = u->fn, .c = c, .a = arena_new(), .out = out, .gpu = gpu ? gpu->gpu : NULL};
     *out = (CheckOutcome){.ok = true};
     diag_init(&d, r.a);
     bool ready = make_inputs(&r, fwd, dv, &d);
@@ -354,15 +376,7 @@ void check_case(lgr_context *ctx, Gpu *gpu, const PipeUnit *u, const SemaOp *op,
     if (!ready && !c->extra)
         say(&r, "the oracle refuses the case (%s, %lld, %g, %g)", d.n ? d.items[0].msg : "an extent that does not divide", 0, 0, 0);
     if (ready) {
-        if (gpu)
-            to_device(&r);
-        lgr_status s = launch(&r, ctx, u, op);
-        if (s != LGR_OK) {
-            out->ok = false;
-            lgr_last_error_text(out->what, sizeof out->what);
-        }
-        if (gpu && !from_device(&r))
-            s = LGR_ERROR_DRIVER;
+        lgr_status s = gpu ? launch_there(&r, ctx, gpu, u, op) : launch_told(&r, ctx, u, op);
         for (uint32_t i = 0; s == LGR_OK && i < u->fn->ntensors; i++)
             if (u->fn->tensors[i].mode != TIR_IN && u->fn->tensors[i].mode != TIR_SCRATCH && !u->fn->tensors[i].absent)
                 compare(&r, i);

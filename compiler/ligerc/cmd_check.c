@@ -11,6 +11,7 @@
 #include "backend.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,14 @@ enum { FAULT_TEXT = 512 };
 
 typedef struct Tally { uint64_t run, failed, gradients; double worst_gradient; bool lost; } Tally;
 
-/* One unit on its target: a context with its pack; what the sim found; the GPU, NULL elsewhere. */
-typedef struct Check { const Options *o; const SemaOp *op; const PipeUnit *u; lgr_context *ctx; Gpu *gpu; char fault[FAULT_TEXT]; Tally *t; Arena *a; } Check;
+/* One unit on its target, or a share of its cases: every `shares`-th from `share` on. A context with its pack; what the sim found; the GPU, NULL elsewhere. */
+typedef struct Check {
+    const Options *o; const SemaOp *op; const PipeUnit *u; const PipeRequest *r;
+    lgr_context *ctx; CheckGpu *gpu; char fault[FAULT_TEXT];
+    Tally t; Arena *a; Diag diag;
+    uint64_t share, shares;
+    bool failed;
+} Check;
 
 /* How much of each block: cases of the spec's sizes, and with others; elements at most. */
 typedef struct Amount { uint64_t cases, extra, elements; } Amount;
@@ -163,13 +170,13 @@ static void check_derivative(Check *x, const PipeUnit *u, const TirFn *fwd, cons
     diag_init(&d, x->a);
     c.input = SEMA_INPUT_NORMAL;
     double rel = check_gradient(fwd, u->fn, dv, &c, &d);
-    x->t->gradients++;
-    if (rel > x->t->worst_gradient)
-        x->t->worst_gradient = rel;
+    x->t.gradients++;
+    if (rel > x->t.worst_gradient)
+        x->t.worst_gradient = rel;
     if (!(rel <= 1e-9)) {
         char what[64];
         snprintf(what, sizeof what, "backward is not the derivative of forward: off by %.2g", rel);
-        x->t->failed++;
+        x->t.failed++;
         report(x, u, &c, what);
     }
 }
@@ -179,9 +186,9 @@ static void run_case(Check *x, const PipeUnit *u, const TirFn *fwd, const SemaDe
     CheckOutcome out;
     x->fault[0] = 0;
     check_case(x->ctx, x->gpu, u, x->op, fwd, dv, c, &out);
-    x->t->run += !out.skipped;
-    x->t->failed += !out.ok;
-    x->t->lost |= out.fatal;
+    x->t.run += !out.skipped;
+    x->t.failed += !out.ok;
+    x->t.lost |= out.fatal;
     if (!out.ok)
         report(x, u, c, x->fault[0] ? x->fault : out.what);
 }
@@ -189,17 +196,17 @@ static void run_case(Check *x, const PipeUnit *u, const TirFn *fwd, const SemaDe
 static void check_block(Check *x, const PipeUnit *u, const SemaCheck *k)
 {
     const SemaDeriv *dv = deriv_of(k, u->kernel);
-    TirFn *fwd = dv ? sema_kernel(x->op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
+    TirFn *fwd = dv ? sema_kernel(x->op, dv->forward, &u->binding, x->a, &x->diag) : NULL;
     Amount m = amounts[x->o->full != 0][u->target->kind];
     CheckCase c;
-    for (uint64_t i = 0; i < m.cases && !x->t->lost; i++) {
+    for (uint64_t i = x->share; i < m.cases && !x->t.lost; i += x->shares) {
         if (!draw_case(x->op, k, u, i, m.elements, &c))
             continue;
         run_case(x, u, fwd, dv, &c);
         if (dv && u->target->kind != TGT_SIM && i < 4)
             check_derivative(x, u, fwd, dv, c);
     }
-    for (uint64_t i = 0; i < m.extra && !x->t->lost; i++)
+    for (uint64_t i = x->share; i < m.extra && !x->t.lost; i += x->shares)
         if (x->op->kernels[u->kernel].ndims && draw_extra(x->op, k, u, i, m.elements, &c))
             run_case(x, u, fwd, dv, &c);
 }
@@ -221,7 +228,7 @@ static bool check_choices(Check *x)
     uint32_t open = open_options(op, x->u);
     sema_binding_close(op, open, &one.binding, true);
     do {
-        if (open && !(one.fn = sema_kernel(op, one.kernel, &one.binding, x->a, &one.diag)))
+        if (open && !(one.fn = sema_kernel(op, one.kernel, &one.binding, x->a, &x->diag)))
             return false;
         for (uint32_t k = 0; k < op->nchecks; k++)
             if (sema_check_covers(op, &op->checks[k], one.kernel, &one.binding))
@@ -230,29 +237,85 @@ static bool check_choices(Check *x)
     return true;
 }
 
-static bool check_unit(const Options *o, Gpu *gpu, const Source *s, const PipeRequest *r, PipeResult *one, Tally *t)
+static void check_share(Check *x)
 {
     Buf pack = {0};
-    Check x = {.o = o, .op = s->op, .u = &one->units[0], .t = t, .a = arena_new()};
-    uint64_t before = t->run, failed = t->failed;
-    PackWriter *w = pack_new(x.a);
-    pipe_pack(r, one, w);
+    lgr_config config = LGR_CONFIG_INIT;
+    PipeResult one = {.units = (PipeUnit *)x->u, .n = 1};
+    config.host_threads = x->o->jobs > 1 ? 2 : 0;
+    x->a = arena_new();
+    diag_init(&x->diag, x->a);
+    PackWriter *w = pack_new(x->a);
+    pipe_pack(x->r, &one, w);
     pack_finish(w, &pack);
-    x.gpu = x.u->target->kind == TGT_GPU ? gpu : NULL;
-    bool ok = lgr_context_create(NULL, &x.ctx) == LGR_OK && lgr_pack_open_memory(x.ctx, pack.p, pack.n) == LGR_OK;
-    if (ok && x.u->target->kind == TGT_SIM)
-        lgr__set_backend(x.ctx, &sim_backend, x.fault);
-    ok = ok && check_choices(&x);
-    if (o->verbose)
-        fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", s->op->name, s->op->kernels[x.u->kernel].name,
-                sema_binding_text(s->op, (int)x.u->kernel, &x.u->binding, x.a), x.u->target->name, (unsigned long long)(t->run - before), (unsigned long long)(t->failed - failed));
-    lgr_context_destroy(x.ctx);
+    x->gpu = x->u->target->kind == TGT_GPU ? x->gpu : NULL;
+    x->failed = lgr_context_create(&config, &x->ctx) != LGR_OK || lgr_pack_open_memory(x->ctx, pack.p, pack.n) != LGR_OK;
+    if (!x->failed && x->u->target->kind == TGT_SIM)
+        lgr__set_backend(x->ctx, &sim_backend, x->fault);
+    x->failed = x->failed || !check_choices(x);
+    lgr_context_destroy(x->ctx);
     buf_free(&pack);
-    arena_free(x.a);
+    arena_free(x->a);
+}
+
+/* ---- side by side ---- */
+
+typedef struct Checks { Check *x; uint32_t n; _Atomic uint32_t next; _Atomic bool lost; } Checks;
+
+static void *check_some(void *arg)
+{
+    Checks *all = arg;
+    for (uint32_t i; (i = atomic_fetch_add(&all->next, 1)) < all->n && !all->lost;) {
+        check_share(&all->x[i]);
+        all->lost |= all->x[i].t.lost;
+    }
+    return NULL;
+}
+
+static void run_checks(Checks *all, int jobs)
+{
+    pthread_t thread[PIPE_MAX_JOBS];
+    int n = 0;
+    while (n + 1 < jobs && n < PIPE_MAX_JOBS && (uint32_t)n + 1 < all->n && !pthread_create(&thread[n], NULL, check_some, all))
+        n++;
+    check_some(all);
+    while (n > 0)
+        pthread_join(thread[--n], NULL);
+}
+
+static void add_tally(Tally *t, const Tally *one)
+{
+    t->run += one->run;
+    t->failed += one->failed;
+    t->gradients += one->gradients;
+    t->worst_gradient = one->worst_gradient > t->worst_gradient ? one->worst_gradient : t->worst_gradient;
+    t->lost |= one->lost;
+}
+
+/* Every unit in as many shares as keep all threads busy. False when a unit could not be run at all. */
+static bool check_units(const Options *o, CheckGpu *gpu, Source *s, const PipeRequest *r, const PipeResult *res, Tally *t)
+{
+    uint32_t shares = res->n && (uint32_t)o->jobs > res->n ? ((uint32_t)o->jobs + res->n - 1) / res->n : 1;
+    Checks all = {.x = ARENA_ARRAY(s->arena, Check, res->n * shares + 1), .n = res->n * shares};
+    bool ok = true;
+    for (uint32_t i = 0; i < all.n; i++)
+        all.x[i] = (Check){.o = o, .op = s->op, .u = &res->units[i / shares], .r = r, .gpu = gpu, .share = i % shares, .shares = shares};
+    run_checks(&all, o->jobs);
+    for (uint32_t i = 0; i < res->n; i++) {
+        Tally unit = {0};
+        for (uint32_t k = 0; k < shares; k++) {
+            add_tally(&unit, &all.x[i * shares + k].t);
+            ok &= !all.x[i * shares + k].failed;
+        }
+        if (o->verbose)
+            fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", s->op->name, s->op->kernels[res->units[i].kernel].name,
+                    sema_binding_text(s->op, (int)res->units[i].kernel, &res->units[i].binding, s->arena), res->units[i].target->name, (unsigned long long)unit.run, (unsigned long long)unit.failed);
+        add_tally(t, &unit);
+    }
     return ok;
 }
 
-static int check_source(const Options *o, Gpu *gpu, Source *s)
+static int check_source(const Options *o, CheckGpu *gpu, Source *s)
 {
     const char *fix[OPTIONS_MAX_FIX];
     PipeRequest r = request_of(o, s, fix);
@@ -273,11 +336,8 @@ static int check_source(const Options *o, Gpu *gpu, Source *s)
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res.n; i++)
         show_diagnostics(o, &res.units[i].diag);
-    for (uint32_t i = 0; i < res.n && !res.failed && !t.lost; i++) {
-        PipeResult one = {.units = &res.units[i], .n = 1};
-        if (!check_unit(o, gpu, s, &r, &one, &t))
-            res.failed = true;
-    }
+    if (!res.failed && !check_units(o, gpu, s, &r, &res, &t))
+        res.failed = true;
     printf("%s: %u units, %llu cases, %llu gradients (worst %.1e), %llu failed\n", s->op->name, (unsigned)res.n, (unsigned long long)t.run,
            (unsigned long long)t.gradients, t.worst_gradient, (unsigned long long)t.failed);
     bool bad = res.failed;
@@ -286,14 +346,13 @@ static int check_source(const Options *o, Gpu *gpu, Source *s)
 }
 
 /* The GPU, where one of the targets is of one. */
-static int find_gpu(const Options *o, Gpu **gpu)
+static int find_gpu(const Options *o, CheckGpu *gpu)
 {
     const char *why;
     bool wanted = false;
-    *gpu = NULL;
     for (uint32_t i = 0; i < o->ntargets; i++)
         wanted |= o->targets[i]->kind == TGT_GPU;
-    if (!wanted || (*gpu = gpu_open(&why)))
+    if (!wanted || (gpu->gpu = gpu_open(&why)))
         return EXIT_DONE;
     fprintf(stderr, "ligerc: check: no GPU: %s\n", why);
     return EXIT_DEVICE;
@@ -301,7 +360,7 @@ static int find_gpu(const Options *o, Gpu **gpu)
 
 int cmd_check(const Options *o)
 {
-    Gpu *gpu;
+    CheckGpu gpu = {NULL, PTHREAD_MUTEX_INITIALIZER};
     Options both = *o;
     if (!o->said_targets) {
         both.targets[0] = target_get(TARGET_HOST);
@@ -314,7 +373,7 @@ int cmd_check(const Options *o)
     int worst = request_open(o, src);
     bool open = worst == EXIT_DONE && (worst = find_gpu(&both, &gpu)) == EXIT_DONE;
     for (uint32_t i = 0; open && i < o->nfiles; i++) {
-        int status = check_source(&both, gpu, &src[i]);
+        int status = check_source(&both, &gpu, &src[i]);
         show_diagnostics(o, &src[i].diag);
         worst = status > worst ? status : worst;
     }

@@ -65,6 +65,9 @@ void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out
 /* Up to `most` legal schedules for rows of exactly n elements (any alignment, where no vector divides n), the model's best first: what a tuner measures. */
 void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out);
 
+/* A step towards a form without spills that serves every call that s serves; false when there is none. */
+bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s);
+
 /* Entries of a table of measured schedules (its form: sched_tuned.c) that are legal for this nest of a kernel; table may be NULL. */
 typedef struct SchedKey { const char *target, *kernel, *types; uint32_t nest; } SchedKey;
 void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, const Target *t, Arena *a, SchedList *out);

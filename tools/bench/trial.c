@@ -257,6 +257,17 @@ bool trial_run_device(Trial *t)
 
 static int class_of(double v) { return isnan(v) ? 3 : isinf(v) ? (v > 0 ? 1 : 2) : 0; }
 
+static double largest_input(const Trial *t)
+{
+    double most = 1;
+    for (uint32_t i = 0; i < t->n; i++)
+        for (int64_t k = 0; t->t[i].present && !t->t[i].out && is_float(t->t[i].t) && t->t[i].over < 0 && k < t->t[i].n; k++) {
+            double v = measure_element(t->t[i].before, t->t[i].t, element_at(&t->t[i], k));
+            most = isfinite(v) ? fmax(most, fabs(v)) : most;
+        }
+    return most;
+}
+
 static DLDataType coarsest(const Trial *t)
 {
     DLDataType c = {kDLFloat, 32, 1};
@@ -284,7 +295,8 @@ static bool compare_tensor(Trial *t, uint32_t i, const uint8_t *got)
 {
     const TrialTensor *x = &t->t[i];
     DLDataType c = is_float(x->t) ? coarsest(t) : x->t;
-    double scale = 0, d = 0, s = 0, most = c.code == kDLBfloat ? 1.5 / 256 : c.bits == 16 ? 1.5 / 2048 : 1e-5;
+    const DLDataType f32 = {kDLFloat, 32, 1};
+    double scale = 0, d = 0, s = 0, most = c.code == kDLBfloat ? 1.5 / 256 : c.bits == 16 ? 1.5 / 2048 : 1e-5 + 4 * unit(f32, t->size);
     for (int64_t k = 0; k < x->n; k++) {
         double w = measure_element(x->bytes, x->t, element_at(x, k));
         scale = isfinite(w) ? fmax(scale, fabs(w)) : scale;
@@ -297,7 +309,8 @@ static bool compare_tensor(Trial *t, uint32_t i, const uint8_t *got)
             s += class_of(w) ? 0 : w * w;
             continue;
         }
-        double allowed = is_float(x->t) ? 4 * unit(c, w) + fmax(unit(c, scale), 16 * unit((DLDataType){kDLFloat, 32, 1}, scale)) : 0;
+        double allowed = is_float(x->t) ? 4 * unit(c, w) + fmax(unit(c, scale), 16 * unit(f32, scale)) : 0;
+        allowed += x->t.bits == 32 && is_float(x->t) ? 4 * unit(f32, t->size) + 4 * t->size * unit(f32, w) : 0;
         d += (g - w) * (g - w);
         s += w * w;
         t->worst = fmax(t->worst, fabs(g - w) / fmax(allowed, 1e-300));
@@ -329,6 +342,7 @@ bool trial_compare(Trial *t)
 {
     uint8_t *got[MEASURE_MAX_TENSORS] = {0};
     bool ok = true;
+    t->size = largest_input(t);
     for (uint32_t i = 0; i < t->n; i++)
         if (t->t[i].present && t->t[i].over < 0) {
             got[i] = malloc(t->t[i].size + 1);

@@ -7,7 +7,8 @@
  * Rule.  Host and GPU round alike, so that they differ by the order of f32 sums, by their elementary functions, and where these tip a later
  * rounding.  NaN, +Inf and -Inf stand in the same places.  With the coarsest floating type C of the call, an element may differ by 4 units in
  * the last place of C, and by one of C at the tensor's largest finite element; the relative L2 difference is at most 1.5 units of C's
- * precision (bf16 5.9e-3, f16 7.3e-4; f32: 1e-5, for long sums).
+ * precision (bf16 5.9e-3, f16 7.3e-4; f32: 1e-5, for long sums).  An f32 output may further differ by 4 units of f32 at L, and by L times 4 units
+ * of f32 at the element, where L is the largest finite input and at least 1: what rounding makes of differences and of exponents of that size.
  */
 #ifndef LGR_TRIAL_H
 #define LGR_TRIAL_H
@@ -51,6 +52,7 @@ typedef struct Trial {
     int32_t options[MEASURE_MAX_NAMES];
     lgr_scalar scalars[MEASURE_MAX_NAMES];
     TrialSide host, dev;
+    double size;                      /* L of the rule */
     double worst;                     /* largest error, in shares of what the rule allows */
     char what[256];                   /* empty when all is well */
 } Trial;

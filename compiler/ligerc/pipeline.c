@@ -189,6 +189,19 @@ static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint3
     return list->n > 0;
 }
 
+/* In place of a form that must be there and spills: the lightest step down that does not, or the last one. */
+static bool compile_lighter(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32_t nest, const SchedFacts *f, Sched *s, LlSession *ll)
+{
+    while (sched_lighter(f, u->target, s)) {
+        if (!compile_variant(u, r, fn, nest, s, ll))
+            return false;
+        if (!spills(&u->variants[u->n - 1]))
+            return true;
+        free_variant(&u->variants[--u->n]);
+    }
+    return compile_variant(u, r, fn, nest, s, ll);
+}
+
 static bool compile_nest(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32_t nest, LlSession *ll)
 {
     SchedFacts f;
@@ -198,8 +211,14 @@ static bool compile_nest(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uin
     for (uint32_t i = 0; i < list.n; i++) {
         if (!compile_variant(u, r, fn, nest, &list.s[i], ll))
             return false;
-        if (!r->nscheds && i + 2 < list.n && spills(&u->variants[u->n - 1]))   /* the next one that holds serves; the last two always stay */
-            free_variant(&u->variants[--u->n]);
+        if (r->nscheds || !spills(&u->variants[u->n - 1]))
+            continue;
+        Sched s = list.s[i];
+        free_variant(&u->variants[--u->n]);
+        if (i + 2 < list.n)          /* the next one that holds serves */
+            continue;
+        if (!compile_lighter(u, r, fn, nest, &f, &s, ll))   /* the last two always stay */
+            return false;
     }
     return true;
 }

@@ -484,6 +484,20 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
     }
 }
 
+/* An allocator left free may spill a few bytes to fit one block more: it is told first how few are enough, and then given less to hold. */
+bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s)
+{
+    Sched less = *s;
+    if (s->ctas != 1)
+        less.ctas = s->ctas ? s->ctas / 2 : 2;
+    else
+        less.per = s->len == LEN_ANY ? s->per / 2 : 0;
+    if (less.per < 1 || sched_illegal(f, &less, t))
+        return false;
+    *s = less;
+    return true;
+}
+
 /* ---- random schedules, for the tests ---- */
 
 static uint32_t next(uint64_t *seed)

@@ -21,7 +21,7 @@ typedef struct Options {
     const char *fix[OPTIONS_MAX_FIX]; uint32_t nfix;      /* -D, --dtype, --option */
     const Target *targets[TARGET_COUNT]; uint32_t ntargets;
     uint32_t emits;                          /* bit set of EmitId */
-    int jobs, verbose, make_deps, ptx_only, full, defaults, fallback, candidates, loss, help, version;
+    int jobs, verbose, make_deps, ptx_only, full, defaults, fallback, checked, candidates, loss, help, version;
     const char *tuned_text;                  /* of --tuned; NULL: the table built in */
     bool said_targets;
     Diag *report;                            /* collects diagnostics; NULL: they are printed as they come */

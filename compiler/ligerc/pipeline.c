@@ -110,6 +110,27 @@ static bool spills(const PipeVariant *v)
     return false;
 }
 
+/* Of each nest the last two always stay, so that one serves. */
+static bool may_go(const PipeUnit *u, const PipeVariant *v) { return v + 2 < u->variants + u->n && v[2].nest == v->nest; }
+
+/* In place of a form that must be there and spills: the lightest step down that does not, or the last one. */
+static bool compile_lighter(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
+{
+    SchedFacts f;
+    bool ok = sched_facts(v->fn, &f, &v->diag);
+    while (ok && spills(v) && sched_lighter(&f, u->target, &v->sched)) {
+        free_variant(v);
+        ok = compile_variant(u, v, r, a, ll);
+    }
+    return ok;
+}
+
+static bool compile_kept(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
+{
+    bool ok = compile_variant(u, v, r, a, ll);
+    return ok && !r->nscheds && !may_go(u, v) && spills(v) ? compile_lighter(u, v, r, a, ll) : ok;
+}
+
 /* "T=bf16,W=bf16": what the kernel's types are bound to, as tables of measured schedules have it. */
 static const char *types_of(const PipeUnit *u, const SemaOp *op)
 {
@@ -225,9 +246,6 @@ static bool plan_unit(PipeUnit *u, const PipeRequest *r)
     return true;
 }
 
-/* Of each nest the last two always stay, so that one serves. */
-static bool may_go(const PipeUnit *u, const PipeVariant *v) { return v + 2 < u->variants + u->n && v[2].nest == v->nest; }
-
 static bool too_late(const PipeRequest *r) { return (r->until_ms > 0 && now_ms() > r->until_ms) || (r->stop && *r->stop); }
 
 /* What became of its variants: their diagnostics, and those left out that spill, the next one that holds serves, or were no longer compiled. */
@@ -281,7 +299,7 @@ static void *compile_some(void *arg)
         if (v->late)
             continue;
         arena_on_oom(a, &oom);
-        v->failed = setjmp(oom) || !compile_variant(w->jobs[i].u, v, w->r, a, ll);
+        v->failed = setjmp(oom) || !compile_kept(w->jobs[i].u, v, w->r, a, ll);
         v->ms = now_ms() - t0;
         arena_on_oom(a, NULL);
     }

@@ -1,7 +1,8 @@
 /* measure.h: what timing tools share: tensors for a case, checking against the host target, device time with a cold L2 cache.
  *
  * A case is text: op.kernel:NAME=VALUE,.. where a name is a dim (its size), a type of the spec (its dtype, bf16 where not said), an
- * option (its choice), or `below`: integer inputs are drawn from 0 .. below-1 (the default is the smallest dim).
+ * option (its choice), `below`: integer inputs are drawn from 0 .. below-1 (the default is the smallest dim), or `order`: how the axes of
+ * tensors of as many axes lie in memory, outermost first (order=0213: [B, H, S, D] laid out as [B, S, H, D]).
  * Failures of the library or the driver end the program: a tool has nothing to recover.
  */
 #ifndef LGR_MEASURE_H
@@ -11,7 +12,7 @@
 
 #include <stdbool.h>
 
-enum { MEASURE_MAX_TENSORS = 32, MEASURE_MAX_NAMES = 24, MEASURE_MAX_SETS = 16, MEASURE_ROUNDS = 11 };
+enum { MEASURE_MAX_TENSORS = 32, MEASURE_MAX_NAMES = 32, MEASURE_MAX_SETS = 16, MEASURE_ROUNDS = 11 };
 
 typedef struct Case {
     char text[256], op[48], kernel[48];
@@ -24,7 +25,7 @@ typedef struct Case {
 typedef struct Set {
     DLTensor t[MEASURE_MAX_TENSORS];
     const DLTensor *arg[MEASURE_MAX_TENSORS];
-    int64_t shape[MEASURE_MAX_TENSORS][6];
+    int64_t shape[MEASURE_MAX_TENSORS][6], stride[MEASURE_MAX_TENSORS][6];
     size_t bytes[MEASURE_MAX_TENSORS];
     int32_t options[MEASURE_MAX_NAMES];
     void *work;
@@ -46,7 +47,13 @@ typedef struct Measure {
 void   measure_die(const char *what);                                   /* with the library's last error; exit 1 */
 /* False with a message on stderr when the text is no case of an open pack's kernel. */
 bool   measure_parse(Measure *m, const char *text, Case *c);
-int64_t measure_dim(const Case *c, const char *name);                   /* -1 when the case does not name it */
+const char *measure_value(const Case *c, const char *name);             /* NULL when the case does not name it */
+int64_t measure_dim(const Case *c, const char *name);                   /* -1 likewise */
+int64_t measure_extent(const Case *c, const char *text);                /* of an extent's text ("2*F") at the case's sizes */
+int64_t measure_below(const Case *c);                                   /* integer inputs are less than this */
+DLDataType measure_dtype(const Case *c, const char *type);              /* of a type of the spec, or of a dtype's own name */
+double measure_element(const void *p, DLDataType t, size_t i);
+void   measure_encode(void *p, DLDataType t, size_t i, double v);       /* rounded to nearest */
 /* Tensors of the case with random inputs; outputs are filled with NaN patterns. */
 void   measure_set(Measure *m, bool device, const Case *c, Set *s);
 void   measure_free(Measure *m, Set *s);
@@ -71,6 +78,8 @@ double measure_copy(Measure *m, size_t bytes);
 /* The same on the host: one launch; the copy op (f32, as many threads), 0 when the pack has none. */
 double measure_host_launch(Measure *m, Set *s);
 double measure_host_copy(Measure *m, size_t bytes);
+/* In a process of its own: signals end it, whatever handlers the caller had. */
+void   measure_plain_signals(void);
 double measure_now_us(void);
 double measure_median(double *v, int n);
 #endif

@@ -94,7 +94,7 @@ typedef struct LgkVariant {
     LgkRange conds, launches, inst;   /* inst: EXTENTS whose product is the number of instances */
     uint32_t row;                  /* EXTENTS: row length */
     uint32_t code;
-    int32_t  work_bytes, registers, spills;   /* work_bytes: of workspace, for each block of launch 0 */
+    int32_t  work_bytes, registers, spills;   /* work_bytes: of workspace, for each block, or cluster of blocks, of launch 0 */
     uint32_t work_by_column;       /* 1: and for each element of the row */
     uint32_t covers;               /* nests that its launch works for, this one first: the grid is the sum of theirs */
 } LgkVariant;

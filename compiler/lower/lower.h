@@ -25,7 +25,7 @@ typedef struct LowCond { uint8_t kind, nest; uint16_t a, b; int64_t value; } Low
 
 typedef enum LowGridKind {
     LOW_G_GROUPS,         /* ceil(instances / per) blocks */
-    LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks; host: min(.., ctas) */
+    LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks, or clusters, as many as run at once; host: min(.., ctas) */
     LOW_G_COLUMNS,        /* ceil(row length / per) blocks (the second stage of cross-row sums) */
     LOW_G_GROUPS_COLUMNS  /* ceil(instances / per) * ceil((row length + slack) / per2) blocks, columns fastest */
 } LowGridKind;
@@ -44,7 +44,7 @@ typedef struct LowKernel {
     /* instance extents (pars, then promoted tile axes; INST is their product, PAREXT counts through them) and the row's */
     TirExt    inst_ext[8]; uint32_t ninst;
     TirExt    row_ext;
-    /* workspace in bytes = blocks of launch 0 * work_bytes (* row length, where it is by column), rounded up to 256 (0: none) */
+    /* workspace in bytes = blocks, or clusters, of launch 0 * work_bytes (* row length, where it is by column), rounded up to 256 (0: none) */
     int32_t   work_bytes;
     bool      work_by_column;
 } LowKernel;

@@ -63,9 +63,10 @@ typedef struct Part {
     const LgkSet *set;
     const LgkVariant *variant;
     uint32_t nth;                          /* of the set's variants */
-    int64_t instances, row;
+    int64_t instances, row, places;        /* places: rows that a sum through an index may name */
     int64_t par[LGK_MAX_INST];
     uint32_t blocks[LGK_MAX_LAUNCHES];
+    size_t work[LGK_MAX_LAUNCHES];         /* where each launch's part of the workspace begins, behind the scratch tensors */
 } Part;
 
 /* What picks the instance: element types (0: no tensor tells), options, tensors given. */

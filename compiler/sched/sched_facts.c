@@ -86,6 +86,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
     if (rv) {
         out->scalars = rv->row_axis == UINT32_MAX;
         out->phases = rv->last_phase + 1;
+        out->scatter = rv->scatter != 0;
         out->several = fn->place != TIR_WHOLE;
         count_memory(rv, out);
         note_places(fn, out, rv->load, rv->nload);

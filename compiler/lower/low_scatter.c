@@ -28,11 +28,11 @@ static LirVal places(Low *w) { return low_extent(w, row_view_places(w->rv)); }
 
 /* ---- the workspace ---- */
 
-static LirVal part(Low *w, int launch) { return lir_word(w->fn, DT_I64, (LirWord){LIR_W_WORK, (uint16_t)launch, 0}); }
+static LirVal part(Low *w, int launch) { return low_word(w, DT_I64, (LirWord){LIR_W_WORK, (uint16_t)launch, 0}); }
 static LirVal element(Low *w, LirVal base, LirVal i, int64_t bytes) { return add(w, base, low_mul_i64(w, i, bytes)); }
 
 /* Blocks of launch 0, which are its chunks. */
-static LirVal chunks(Low *w, int launch) { return launch == ORDER ? sreg(w, LIR_NCTAID) : lir_word(w->fn, DT_I32, (LirWord){LIR_W_BLOCKS, ORDER, 0}); }
+static LirVal chunks(Low *w, int launch) { return launch == ORDER ? sreg(w, LIR_NCTAID) : low_word(w, DT_I32, (LirWord){LIR_W_BLOCKS, ORDER, 0}); }
 static LirVal by_chunk(Low *w, LirVal i) { return element(w, part(w, ORDER), i, 8); }
 static LirVal sorted(Low *w, int launch, LirVal i) { return element(w, element(w, part(w, ORDER), chunks(w, launch), CHUNK * 8), i, 8); }
 
@@ -84,8 +84,8 @@ static void open_launch(Low *w, const Low *first, int nth, const char *symbol, i
     w->grp = low_ci(w, 0);
     w->lane = w->at = w->tid;
     w->block = sreg(w, LIR_CTAID);
-    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : lir_word(w->fn, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
-    w->ninst = lir_word(w->fn, DT_I32, (LirWord){LIR_W_INST, 0, 0});
+    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : low_word(w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
+    w->ninst = low_word(w, DT_I32, (LirWord){LIR_W_INST, 0, 0});
     low_forget_instance(w);
     if (w->fn->pdl) {
         low_mark(w, LIR_PDLWAIT, 0);

@@ -13,7 +13,7 @@ const char *sched_scatter_illegal(const SchedFacts *f, const Sched *s)
 {
     if (!f->scatter)
         return s->run == 1 ? NULL : "run counts places of a sum through an index";
-    if (s->rows > 1 || s->cluster > 1 || s->grid != GRID_ONESHOT || s->async != ASYNC_NONE || s->keep != KEEP_REG || s->wkeep != WKEEP_LOAD || s->unroll)
+    if (s->rows > 1 || s->cluster > 1 || s->grid != GRID_ONESHOT || s->async != ASYNC_NONE || s->keep != KEEP_REG || s->wkeep != WKEEP_LOAD || s->unroll || s->join || s->inner)
         return "a sum through an index wants one-shot blocks of one row group, and plain loads";
     return NULL;
 }

@@ -1,7 +1,8 @@
 /* measure.h: what timing tools share: tensors for a case, checking against the host target, device time with a cold L2 cache.
  *
  * A case is text: op.kernel:NAME=VALUE,.. where a name is a dim (its size), a type of the spec (its dtype, bf16 where not said), an
- * option (its choice), or `below`: integer inputs are drawn from 0 .. below-1 (the default is the smallest dim).
+ * option (its choice), `below`: integer inputs are drawn from 0 .. below-1 (the default is the smallest dim), or `order`: how the axes of
+ * tensors of as many axes lie in memory, outermost first (order=0213: [B, H, S, D] laid out as [B, S, H, D]).
  * Failures of the library or the driver end the program: a tool has nothing to recover.
  */
 #ifndef LGR_MEASURE_H
@@ -24,7 +25,7 @@ typedef struct Case {
 typedef struct Set {
     DLTensor t[MEASURE_MAX_TENSORS];
     const DLTensor *arg[MEASURE_MAX_TENSORS];
-    int64_t shape[MEASURE_MAX_TENSORS][6];
+    int64_t shape[MEASURE_MAX_TENSORS][6], stride[MEASURE_MAX_TENSORS][6];
     size_t bytes[MEASURE_MAX_TENSORS];
     int32_t options[MEASURE_MAX_NAMES];
     void *work;

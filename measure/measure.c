@@ -269,6 +269,25 @@ static void clear(Measure *m, const Set *s, uint32_t i)
         memset(s->t[i].data, counter ? 0 : 0xff, s->bytes[i]);
 }
 
+/* Strides of a tensor whose axes lie in the order that the case names; NULL where it names none of as many axes. */
+static int64_t *strides_of(const Case *c, Set *s, uint32_t i, int rank)
+{
+    const char *order = value_of(c, "order");
+    int64_t step = 1;
+    if (!order || (int)strlen(order) != rank)
+        return NULL;
+    for (int k = rank; k-- > 0;) {
+        int axis = order[k] - '0';
+        if (axis < 0 || axis >= rank || strchr(order, order[k]) != order + k) {
+            fprintf(stderr, "%s: order wants each of the axes 0 to %d once\n", c->text, rank - 1);
+            exit(2);
+        }
+        s->stride[i][axis] = step;
+        step *= s->shape[i][axis];
+    }
+    return s->stride[i];
+}
+
 static void make_tensor(Measure *m, const Case *c, Set *s, uint32_t i)
 {
     lgr_tensor_info info = lgr_kernel_tensor(c->k, i);
@@ -281,7 +300,8 @@ static void make_tensor(Measure *m, const Case *c, Set *s, uint32_t i)
     DLDataType t = dtype_of(c, info.type);
     int64_t below = measure_dim(c, "below") > 0 ? measure_dim(c, "below") : smallest_dim(c);
     s->bytes[i] = n * t.bits / 8;
-    s->t[i] = (DLTensor){.data = take(m, s->device, s->bytes[i]), .device = {s->device ? kDLCUDA : kDLCPU, 0}, .ndim = info.rank, .dtype = t, .shape = s->shape[i]};
+    s->t[i] = (DLTensor){.data = take(m, s->device, s->bytes[i]), .device = {s->device ? kDLCUDA : kDLCPU, 0}, .ndim = info.rank, .dtype = t, .shape = s->shape[i],
+                         .strides = strides_of(c, s, i, info.rank)};
     s->arg[i] = &s->t[i];
     if (!info.is_out)
         fill(m, s->device, s->t[i].data, s->bytes[i], t, info.rank == 1 && t.bits == 32 && strlen(info.type) > 1, below, i);

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { CHUNK = 512, LIST = 64, AT_ONCE = 4, SEARCHES = 8, PLACERS = 128, NOWHERE = INT32_MAX - 1 };
+enum { CHUNK = 2048, PAIRS = CHUNK / 2, LIST = 32, AT_ONCE = 4, SEARCHES = 4, PLACERS = 128, NOWHERE = INT32_MAX - 1 };
 enum { ORDER, PLACE, LISTS, OWNERS };
 
 static LirVal add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }
@@ -117,22 +117,20 @@ static void each_end(Low *w, const Each *e)
 
 /* ---- (1) order ---- */
 
-/* Keys of the block's chunk: in shared memory; on the host where the sorted entries will come. */
-static void key_store(Low *w, LirVal t, LirVal key)
+/* Entry i of the block's chunk: in shared memory, or on the host in the workspace. */
+static LirVal chunk_load(Low *w, LirVal i)
 {
     if (w->host)
-        store(w, element(w, sorted(w, ORDER, times(w, w->block, CHUNK)), t, 4), key, 0, 4);
-    else
-        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {times(w, t, 4), key}, .imm.i = 4});
+        return load(w, DT_I64, 1, by_chunk(w, add(w, times(w, w->block, CHUNK), i)), 0, 8);
+    return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I64, .lanes = 1, .ref = -1, .a = {times(w, i, 8)}, .imm.i = 8});
 }
 
-static int key_lanes(const Low *w) { return w->host ? 16 : 4; }
-
-static LirVal key_load(Low *w, LirVal t, int lanes)
+static void chunk_store(Low *w, LirVal i, LirVal e)
 {
     if (w->host)
-        return load(w, DT_I32, lanes, element(w, sorted(w, ORDER, times(w, w->block, CHUNK)), t, 4), 0, 4);
-    return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = (uint8_t)lanes, .ref = -1, .a = {times(w, t, 4)}, .imm.i = 4 * lanes});
+        store(w, by_chunk(w, add(w, times(w, w->block, CHUNK), i)), e, 0, 8);
+    else
+        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {times(w, i, 8), e}, .imm.i = 8});
 }
 
 /* The place that the instance at hand names. */
@@ -144,48 +142,64 @@ static LirVal key_of(Low *w)
     return lir_op3(w->fn, LIR_SELECT, in, lir_cast(w->fn, DT_I32, j), low_ci(w, NOWHERE));
 }
 
-static LirVal count(Low *w, LirVal yes) { return lir_cast(w->fn, DT_I32, yes); }
-
-/* How many entries of the chunk come before that of t: smaller keys, and equal ones before t. */
-static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
+/* Pair t of a step of Batcher's bitonic sort: of elements `apart` apart, in runs of `size` that rise and fall in turn. */
+static void compare_pair(Low *w, LirVal t, LirVal apart, LirVal size)
 {
-    int n = key_lanes(w);
-    LirVal up = add(w, key, low_ci(w, 1)), sum = lir_op1(w->fn, LIR_VAR, lir_splat(w->fn, low_ci(w, 0), n)), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    LirVal u = low_loop_begin(w, var, low_ci(w, CHUNK)), s = get(w, sum);
-    for (int i = 0; i < 4; i++) {
-        LirVal at = add(w, u, low_ci(w, i * n)), before = lir_op2(w->fn, LIR_LE, add(w, at, low_ci(w, n)), t);
-        LirVal bound = lir_op3(w->fn, LIR_SELECT, before, up, key);
-        s = add(w, s, count(w, lir_op2(w->fn, LIR_LT, key_load(w, at, n), lir_splat(w->fn, bound, n))));
-    }
-    lir_set(w->fn, sum, s);
-    low_loop_end(w, var, u, low_ci(w, 4 * n));
-    LirVal own = lir_op2(w->fn, LIR_AND, t, low_ci(w, -n)), steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)n, .ref = -1});
-    LirVal same = lir_op2(w->fn, LIR_EQ, key_load(w, own, n), lir_splat(w->fn, key, n));
-    LirVal before = lir_op2(w->fn, LIR_LT, steps, lir_splat(w->fn, lir_op2(w->fn, LIR_SUB, t, own), n));
-    s = add(w, get(w, sum), count(w, lir_op2(w->fn, LIR_AND, same, before)));
-    return lir_add(w->fn, (LirOp){.op = LIR_HSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {s}});
+    LirVal low = lir_op2(w->fn, LIR_AND, t, lir_op2(w->fn, LIR_SUB, apart, low_ci(w, 1))), i = lir_op2(w->fn, LIR_SUB, add(w, t, t), low), j = add(w, i, apart);
+    LirVal a = chunk_load(w, i), b = chunk_load(w, j), falls = lir_op2(w->fn, LIR_NE, lir_op2(w->fn, LIR_AND, i, size), low_ci(w, 0));
+    LirVal swap = lir_op2(w->fn, LIR_NE, lir_op2(w->fn, LIR_GT, a, b), falls);
+    chunk_store(w, i, lir_op3(w->fn, LIR_SELECT, swap, b, a));
+    chunk_store(w, j, lir_op3(w->fn, LIR_SELECT, swap, a, b));
+}
+
+/* Pairs of neighbours up to a warp apart are the warp's own. */
+static void sort_chunk(Low *w)
+{
+    for (int size = 2; size <= CHUNK; size *= 2)
+        for (int apart = size / 2; apart; apart /= 2) {
+            compare_pair(w, w->tid, low_ci(w, apart), low_ci(w, size));
+            bool next_is_near = apart > 1 ? apart / 2 <= 32 : size <= 32;
+            low_mark(w, apart <= 32 && next_is_near ? LIR_WARPSYNC : LIR_BAR, 0);
+        }
+}
+
+static void sort_chunk_alone(Low *w)
+{
+    LirVal log = lir_op1(w->fn, LIR_VAR, low_ci(w, 1)), l = low_loop_begin(w, log, low_ci(w, __builtin_ctz(CHUNK) + 1)), size = lir_op2(w->fn, LIR_SHL, low_ci(w, 1), l);
+    LirVal step = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), d = low_loop_begin(w, step, l);
+    LirVal apart = lir_op2(w->fn, LIR_SHR, size, add(w, d, low_ci(w, 1)));
+    LirVal pair = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), t = low_loop_begin(w, pair, low_ci(w, PAIRS));
+    compare_pair(w, t, apart, size);
+    low_loop_end(w, pair, t, low_ci(w, 1));
+    low_loop_end(w, step, d, low_ci(w, 1));
+    low_loop_end(w, log, l, low_ci(w, 1));
 }
 
 static void order(const Low *first, const char *symbol)
 {
     Low w;
     Each e;
-    open_launch(&w, first, ORDER, symbol, CHUNK);
+    open_launch(&w, first, ORDER, symbol, PAIRS);
     w.lanes = 1;                        /* an instance a thread */
-    w.fn->smem = w.host ? 0 : CHUNK * 4;
-    LirVal chunk = times(&w, w.block, CHUNK), t = each_begin(&w, &e, CHUNK);
-    low_set_instance(&w, add(&w, chunk, t), true);
-    LirVal key = key_of(&w);
-    key_store(&w, t, key);
-    low_scalar_stores(&w);
+    w.fn->smem = w.host ? 0 : CHUNK * 8;
+    LirVal chunk = times(&w, w.block, CHUNK), t = each_begin(&w, &e, PAIRS);
+    for (int half = 0; half < 2; half++) {
+        LirVal i = add(&w, t, low_ci(&w, half * PAIRS)), g = add(&w, chunk, i);
+        low_set_instance(&w, g, true);
+        chunk_store(&w, i, entry(&w, key_of(&w), g));
+        low_scalar_stores(&w);
+    }
     each_end(&w, &e);
-    if (!w.host)
+    if (w.host)
+        sort_chunk_alone(&w);
+    else {
         low_mark(&w, LIR_BAR, 0);
-    t = each_begin(&w, &e, CHUNK);
-    key = w.host ? key_load(&w, t, 1) : key;
-    LirVal to = add(&w, chunk, rank_in_chunk(&w, t, key));
-    store(&w, by_chunk(&w, to), entry(&w, key, add(&w, chunk, t)), 0, 8);
-    each_end(&w, &e);
+        sort_chunk(&w);
+        for (int half = 0; half < 2; half++) {
+            LirVal i = add(&w, t, low_ci(&w, half * PAIRS));
+            store(&w, by_chunk(&w, add(&w, chunk, i)), chunk_load(&w, i), 0, 8);
+        }
+    }
     close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = CHUNK, .work_bytes = CHUNK * 16});
 }
 
@@ -272,8 +286,8 @@ static void sums_add(Low *w, LirVal (*v)[LOW_MAX_PER], const LirVal *ok, int n)
     }
 }
 
-/* The row that an entry's instance adds; its conditions hold, or it would name no place. */
-static void row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
+/* The row that an entry's instance adds; its conditions hold, or it would name no place.  Loads that were fetched ahead are taken from there. */
+static void row_of(Low *w, LirVal e, LirVal ok, LirVal (*ahead)[LOW_MAX_PER], LirVal *v)
 {
     low_set_instance(w, instance_of(w, e), false);
     w->active = ok;
@@ -281,6 +295,9 @@ static void row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
     for (w->k = 0; w->k < w->s->per; w->k++) {
         low_mask(w);
         memset(w->row, 0, sizeof *w->row * w->tir->nops);
+        for (uint32_t i = 0; ahead && i < w->rv->nload; i++)
+            if (ahead[i][w->k])
+                w->row[w->rv->load[i].op] = get(w, ahead[i][w->k]);
         v[w->k] = lir_splat(w->fn, lir_cast(w->fn, DT_F32, low_row(w, sum_op(w)->a[0])), w->s->vec);
     }
     w->k = 0;
@@ -316,7 +333,7 @@ static void lists(const Low *first, const char *symbol)
     for (int u = 0; u < at_once(&w); u++)
         e[u] = load(&w, DT_I64, 1, sorted(&w, LISTS, add(&w, add(&w, p, q), low_ci(&w, u))), 0, 8);
     for (int u = 0; u < at_once(&w); u++)
-        row_of(&w, e[u], 0, v[u]);
+        row_of(&w, e[u], 0, NULL, v[u]);
     sums_add(&w, v, none, at_once(&w));
     low_loop_end(&w, var, q, low_ci(&w, at_once(&w)));
     for (w.k = 0; w.k < w.s->per; w.k++)
@@ -328,30 +345,71 @@ static void lists(const Low *first, const char *symbol)
 
 /* ---- (4) owners ---- */
 
-/* Where an owner is in the sorted entries: variables for the next entry and the place it names. */
-typedef struct Walk { LirVal p, next; } Walk;
+/* Where an owner is in the sorted entries: the next one, and what is already known from there on.  The row of the next entry is fetched
+ * ahead, so that it comes while places before it are written. */
+typedef struct Walk {
+    LirVal p, e[AT_ONCE], row[ROW_MAX_MEM][LOW_MAX_PER];    /* variables */
+    LirVal end;                                             /* of the owner's places */
+    bool   ahead;
+} Walk;
+
+static void look(Low *w, const Walk *at, LirVal p, LirVal *e, LirVal (*row)[LOW_MAX_PER])
+{
+    LirVal in, nowhere = lir_ci(w->fn, DT_I64, (int64_t)NOWHERE << 32);
+    for (int u = 0; u < at_once(w); u++) {
+        e[u] = sorted_entry(w, add(w, p, low_ci(w, u)), 0, &in);
+        e[u] = lir_op3(w->fn, LIR_SELECT, in, e[u], nowhere);
+    }
+    if (!at->ahead)
+        return;
+    low_set_instance(w, instance_of(w, e[0]), false);
+    w->active = lir_op2(w->fn, LIR_LT, place_of(w, e[0]), at->end);
+    w->listed = true;
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        low_mask(w);
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            row[i][w->k] = w->rv->load[i].inst ? low_kept_load(w, i) : 0;
+    }
+    w->k = 0;
+    w->active = 0;
+}
+
+static void walk_from(Low *w, Walk *at, LirVal p, LirVal end, bool ahead)
+{
+    LirVal e[AT_ONCE], row[ROW_MAX_MEM][LOW_MAX_PER];
+    *at = (Walk){.end = end, .ahead = ahead};
+    look(w, at, p, e, row);
+    at->p = lir_op1(w->fn, LIR_VAR, p);
+    for (int u = 0; u < at_once(w); u++)
+        at->e[u] = lir_op1(w->fn, LIR_VAR, e[u]);
+    for (uint32_t i = 0; ahead && i < w->rv->nload; i++)
+        for (int k = 0; k < w->s->per; k++)
+            at->row[i][k] = row[i][k] ? lir_op1(w->fn, LIR_VAR, row[i][k]) : 0;
+}
 
 static void walk_to(Low *w, const Walk *at, LirVal p)
 {
-    LirVal in, e = sorted_entry(w, p, 0, &in);
+    LirVal e[AT_ONCE], row[ROW_MAX_MEM][LOW_MAX_PER];
+    look(w, at, p, e, row);
     lir_set(w->fn, at->p, p);
-    lir_set(w->fn, at->next, lir_op3(w->fn, LIR_SELECT, in, place_of(w, e), low_ci(w, NOWHERE)));
+    for (int u = 0; u < at_once(w); u++)
+        lir_set(w->fn, at->e[u], e[u]);
+    for (uint32_t i = 0; at->ahead && i < w->rv->nload; i++)
+        for (int k = 0; k < w->s->per; k++)
+            if (row[i][k])
+                lir_set(w->fn, at->row[i][k], row[i][k]);
 }
 
-static Walk walk_from(Low *w, LirVal p)
+static LirVal next_place(Low *w, const Walk *at) { return place_of(w, get(w, at->e[0])); }
+
+/* Entry p names place r, where `also` holds. */
+static LirVal names(Low *w, LirVal p, LirVal also, LirVal r)
 {
-    Walk at = {lir_op1(w->fn, LIR_VAR, p), lir_op1(w->fn, LIR_VAR, low_ci(w, NOWHERE))};
-    walk_to(w, &at, p);
-    return at;
+    LirVal in, e = sorted_entry(w, p, also, &in);
+    return lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, place_of(w, e), r));
 }
 
-/* Entry or list end p names place r. */
-static LirVal names(Low *w, LirVal p, LirVal also, LirVal r, LirVal *e)
-{
-    LirVal in;
-    *e = sorted_entry(w, p, also, &in);
-    return lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, place_of(w, *e), r));
-}
+static LirVal count(Low *w, LirVal yes) { return lir_cast(w->fn, DT_I32, yes); }
 
 static LirVal how_many(Low *w, const LirVal *ok, int n)
 {
@@ -364,10 +422,10 @@ static LirVal how_many(Low *w, const LirVal *ok, int n)
 /* Lists from p on, the first of which is known to name r alone. */
 static void take_lists(Low *w, const Walk *at, LirVal p, LirVal r)
 {
-    LirVal ok[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], e, tiles = low_tiles(w), first = lir_op2(w->fn, LIR_DIV, p, low_ci(w, LIST));
+    LirVal ok[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], tiles = low_tiles(w), first = lir_op2(w->fn, LIR_DIV, p, low_ci(w, LIST));
     LirVal tile = lir_op2(w->fn, LIR_DIV, w->turn ? w->turn : low_ci(w, 0), low_ci(w, low_tile(w)));
     for (int u = 0; u < at_once(w); u++) {
-        ok[u] = names(w, add(w, p, low_ci(w, (int64_t)(u + 1) * LIST - 1)), 0, r, &e);
+        ok[u] = names(w, add(w, p, low_ci(w, (int64_t)(u + 1) * LIST - 1)), 0, r);
         for (w->k = 0; w->k < w->s->per; w->k++)
             v[u][w->k] = load(w, DT_F32, w->s->vec, list_vector(w, add(w, first, low_ci(w, u)), tiles, tile), ok[u], list_align(w));
     }
@@ -379,15 +437,17 @@ static void take_lists(Low *w, const Walk *at, LirVal p, LirVal r)
 /* Entries from p on, not past the end of their list, so that the next one is met at its beginning. */
 static void take_entries(Low *w, const Walk *at, LirVal p, LirVal r)
 {
-    LirVal ok[AT_ONCE], e[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], within = lir_op2(w->fn, LIR_AND, p, low_ci(w, LIST - 1));
-    for (int u = 0; u < at_once(w); u++) {
-        LirVal also = u ? lir_op2(w->fn, LIR_LT, add(w, within, low_ci(w, u)), low_ci(w, LIST)) : 0;
-        ok[u] = names(w, add(w, p, low_ci(w, u)), also, r, &e[u]);
+    LirVal ok[AT_ONCE] = {0}, e[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], within = lir_op2(w->fn, LIR_AND, p, low_ci(w, LIST - 1)), taken = low_ci(w, 1);
+    for (int u = 0; u < at_once(w); u++)
+        e[u] = get(w, at->e[u]);
+    for (int u = 1; u < at_once(w); u++) {
+        ok[u] = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LT, add(w, within, low_ci(w, u)), low_ci(w, LIST)), lir_op2(w->fn, LIR_EQ, place_of(w, e[u]), r));
+        taken = add(w, taken, count(w, ok[u]));
     }
     for (int u = 0; u < at_once(w); u++)
-        row_of(w, e[u], ok[u], v[u]);
+        row_of(w, e[u], ok[u], u || !at->ahead ? NULL : (LirVal (*)[LOW_MAX_PER])at->row, v[u]);
     sums_add(w, v, ok, at_once(w));
-    walk_to(w, at, add(w, p, how_many(w, ok, at_once(w))));
+    walk_to(w, at, add(w, p, taken));
 }
 
 static void write_place(Low *w, LirVal r)
@@ -409,9 +469,9 @@ static void one_place(Low *w, const Walk *at, LirVal r)
 {
     sums_clear(w);
     low_mark(w, LIR_LOOP, 0);
-    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_EQ, get(w, at->next), r));
-    LirVal p = get(w, at->p), e, begins = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, p, low_ci(w, LIST - 1)), low_ci(w, 0));
-    low_mark(w, LIR_IF, names(w, add(w, p, low_ci(w, LIST - 1)), begins, r, &e));
+    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_EQ, next_place(w, at), r));
+    LirVal p = get(w, at->p), begins = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, p, low_ci(w, LIST - 1)), low_ci(w, 0));
+    low_mark(w, LIR_IF, names(w, add(w, p, low_ci(w, LIST - 1)), begins, r));
     take_lists(w, at, p, r);
     low_mark(w, LIR_ELSE, 0);
     take_entries(w, at, p, r);
@@ -423,11 +483,14 @@ static void one_place(Low *w, const Walk *at, LirVal r)
 /* All columns in turn: each begins where the place's entries do. */
 static void place_by_turns(Low *w, const Walk *at, LirVal r)
 {
-    LirVal first = get(w, at->p), next = get(w, at->next), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    LirVal first = get(w, at->p), e[AT_ONCE], var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    for (int u = 0; u < at_once(w); u++)
+        e[u] = get(w, at->e[u]);
     LirVal turn = low_loop_begin(w, var, w->rowlen);
     w->turn = turn;
     lir_set(w->fn, at->p, first);
-    lir_set(w->fn, at->next, next);
+    for (int u = 0; u < at_once(w); u++)
+        lir_set(w->fn, at->e[u], e[u]);
     one_place(w, at, r);
     w->turn = 0;
     low_loop_end(w, var, turn, low_ci(w, low_tile(w)));
@@ -445,7 +508,8 @@ static void owners(const Low *first, const char *symbol)
         w.turn = times(&w, lir_op2(w.fn, LIR_REM, w.block, tiles), low_tile(&w));
     }
     LirVal r0 = lir_op2(w.fn, LIR_MUL, owner, run), end = lir_op2(w.fn, LIR_MIN, add(&w, r0, run), lir_cast(w.fn, DT_I32, places(&w)));
-    Walk at = walk_from(&w, load(&w, DT_I32, 1, first_entry(&w, owner), 0, 4));
+    Walk at;
+    walk_from(&w, &at, load(&w, DT_I32, 1, first_entry(&w, owner), 0, 4), end, !turns);
     sums_new(&w);
     LirVal var = lir_op1(w.fn, LIR_VAR, r0), r = low_loop_begin(&w, var, end);
     if (turns)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { BLOCK_BYTES = 65536 };
+enum { BLOCK_BYTES = 16384 };
 
 const char *sched_scatter_illegal(const SchedFacts *f, const Sched *s)
 {
@@ -39,7 +39,7 @@ static Sched tiles(const SchedFacts *f, const Target *t, SchedAlign align)
     s.align = align;
     s.vec = align == ALIGN_SCALAR ? 1 : 16 / f->min_elem_bytes;
     s.lanes = 256;
-    s.per = align == ALIGN_SCALAR ? 4 : 2;
+    s.per = align == ALIGN_SCALAR ? 4 : 1;
     s.split = 1;
     s.run = run_of(f, (int64_t)s.lanes * s.vec * s.per);
     s.pdl = (t->features & TGT_F_PDL) != 0;

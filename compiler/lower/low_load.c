@@ -124,7 +124,7 @@ static LirVal from_memory(Low *w, uint32_t load)
 {
     const RowMem *m = &w->rv->load[load];
     bool idle = w->active && may_be_overwritten(w, m->tensor);
-    LirVal guard = (w->rv->guard[m->op] || idle) && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
+    LirVal guard = (w->rv->guard[m->op] || idle || w->listed) && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }
 

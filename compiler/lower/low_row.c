@@ -55,7 +55,7 @@ static void decode_coords(Low *w, LirVal g)
     w->coord[order[n - 1]] = widen(w, rest);
 }
 
-static void forget_instance(Low *w)
+void low_forget_instance(Low *w)
 {
     memset(w->scalar, 0, sizeof *w->scalar * w->tir->nops);
     memset(w->row_base, 0, sizeof *w->row_base * ROW_MAX_MEM * 2);
@@ -82,7 +82,7 @@ static LirVal row_shift(Low *w)
 
 void low_set_instance(Low *w, LirVal g, bool may_be_outside)
 {
-    forget_instance(w);
+    low_forget_instance(w);
     w->active = 0;
     if (may_be_outside) {
         w->active = lir_op2(w->fn, LIR_LT, g, w->ninst);
@@ -638,21 +638,27 @@ static void body(Low *w)
         low_mark(w, LIR_PDLWAIT, 0);
 }
 
-static void describe(Low *w)
+/* What the instances are, and the row. */
+static void describe_sizes(Low *w)
 {
     LowKernel *k = w->out;
-    const Sched *s = w->s;
-    LowLaunch *l = &k->launch[k->nlaunch++];
-    *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .slack = s->split ? low_slack(w) : 0};
     for (uint32_t i = 0; i < w->rv->npars; i++)
         k->inst_ext[k->ninst++] = w->tir->pars[w->rv->first_par + i].ext;
     for (uint32_t i = 0; i < w->rv->npromoted; i++)
         k->inst_ext[k->ninst++] = w->tir->axes[w->rv->promoted[i]].ext;
     k->row_ext = row_view_ext(w->rv);
-    k->covers = s->join ? 2 : 1;
-    k->work_by_column = !w->parts;
-    k->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
+    k->places = row_view_places(w->rv);
+    k->covers = w->s->join ? 2 : 1;
+}
+
+static void describe(Low *w)
+{
+    const Sched *s = w->s;
+    LowLaunch *l = &w->out->launch[w->out->nlaunch++];
+    *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
+                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .slack = s->split ? low_slack(w) : 0};
+    l->work_by_column = !w->parts;
+    l->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
 }
 
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
@@ -663,9 +669,14 @@ LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char 
         return NULL;
     w.out = ARENA_NEW(a, LowKernel);
     begin(&w, symbol);
+    describe_sizes(&w);
+    low_conds(&w);
+    if (w.rv->scatter) {
+        low_scatter(&w, symbol);
+        return w.out;
+    }
     body(&w);
     describe(&w);
-    low_conds(&w);
     if (w.parts)
         low_parts_second(&w, arena_strf(a, "%s_1", symbol));
     if (w.rv->nacc)

@@ -26,9 +26,12 @@ typedef struct CheckOutcome {
     char   what[256];                 /* why not */
 } CheckOutcome;
 
-/* One launch of unit u (its target decides the context's backend) on one case. fwd: the forward kernel under the same binding when
- * inputs of u are its outputs, else NULL. */
-void check_case(lgr_context *ctx, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out);
+/* Where a case is launched: unit u through ctx, whose backend is that of the unit's target. */
+typedef struct CheckSite { lgr_context *ctx; const PipeUnit *u; CheckOutcome out; } CheckSite;
+
+/* One case, once by the oracle and then once on each site; all sites have one kernel under one binding. fwd: the forward kernel under the same
+ * binding when inputs of it are its outputs, else NULL. `a` is reset. */
+void check_case(CheckSite *site, uint32_t nsites, const SemaOp *op, const TirFn *fn, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, Arena *a);
 
 /* <dy, J v> = <d_in, v> for random v: the derivative of fwd by dual numbers against bwd, both in double. Relative difference. */
 double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, const CheckCase *c, Diag *d);

@@ -11,7 +11,7 @@ enum { GUARD = 256, POISON = 0xa5, JITTERS = 3 };
 /* One tensor of a case: doubles for the oracle (compact) and bytes for the kernel. */
 typedef struct Slot {
     int64_t shape[TIR_MAX_RANK], compact[TIR_MAX_RANK], stride[TIR_MAX_RANK], n;
-    double *exact, *eager, *jitter[JITTERS];
+    double *exact, *eager, *jitter[JITTERS], *given;     /* given: what the caller has there, kept where the oracle writes */
     uint8_t *bytes, *before;
     size_t  size, offset;
     int     lies_over;               /* -1, or the input whose bytes it shares */
@@ -178,6 +178,18 @@ static bool fill_saved(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
     return true;
 }
 
+static void keep_given(Run *r)
+{
+    for (uint32_t i = 0; i < r->fn->ntensors; i++) {
+        Slot *s = &r->slot[i];
+        s->given = s->exact;
+        if (r->fn->tensors[i].mode != TIR_INOUT)
+            continue;
+        s->given = ARENA_ARRAY(r->a, double, s->n + 1);
+        memcpy(s->given, s->exact, sizeof *s->given * (size_t)s->n);
+    }
+}
+
 static bool make_inputs(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
 {
     if (!make_slots(r))
@@ -185,7 +197,9 @@ static bool make_inputs(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
         if (r->fn->tensors[i].mode != TIR_OUT && r->fn->tensors[i].mode != TIR_SCRATCH && !r->fn->tensors[i].absent)
             fill(r, i, salt_of(r->fn->tensors[i].name));
-    return !fwd || fill_saved(r, fwd, dv, d);
+    bool ok = !fwd || fill_saved(r, fwd, dv, d);
+    keep_given(r);
+    return ok;
 }
 
 /* ---- the kernel's side ---- */
@@ -210,7 +224,7 @@ static void make_bytes(Run *r)
         }
         lay_out(r, i);
         for (int64_t k = 0; t->mode != TIR_OUT && k < s->n; k++)
-            check_encode(s->bytes + element_at(r, i, k), t->dt, s->exact[k]);
+            check_encode(s->bytes + element_at(r, i, k), t->dt, s->given[k]);
     }
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
         if (r->slot[i].bytes && r->slot[i].lies_over < 0)
@@ -286,39 +300,47 @@ static bool compare_rest(Run *r)
 
 static void free_bytes(Run *r)
 {
-    for (uint32_t i = 0; r->slot && i < r->fn->ntensors; i++)
+    for (uint32_t i = 0; r->slot && i < r->fn->ntensors; i++) {
         if (r->slot[i].lies_over < 0)
             free(r->slot[i].bytes);
+        r->slot[i].bytes = NULL;
+        r->slot[i].lies_over = -1;
+    }
 }
 
-void check_case(lgr_context *ctx, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out)
+static void run_site(Run *r, CheckSite *site, const SemaOp *op)
+{
+    make_bytes(r);
+    lgr_status s = launch(r, site->ctx, site->u, op);
+    if (s != LGR_OK) {
+        site->out.ok = false;
+        lgr_last_error_text(site->out.what, sizeof site->out.what);
+    }
+    for (uint32_t i = 0; s == LGR_OK && i < r->fn->ntensors; i++)
+        if (r->fn->tensors[i].mode != TIR_IN && r->fn->tensors[i].mode != TIR_SCRATCH && !r->fn->tensors[i].absent)
+            compare(r, i);
+    if (s == LGR_OK)
+        compare_rest(r);
+    free_bytes(r);
+}
+
+void check_case(CheckSite *site, uint32_t nsites, const SemaOp *op, const TirFn *fn, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, Arena *a)
 {
     Diag d;
-    Run r = {.fn = u->fn, .c = c, .a = arena_new(), .out = out};
-    *out = (CheckOutcome){.ok = true};
-    diag_init(&d, r.a);
-    bool ready = make_inputs(&r, fwd, dv, &d);
-    if (ready)                               /* before the oracle writes into inout tensors */
-        make_bytes(&r);
-    ready = ready && run_oracle(&r, EVAL_EXACT, 0, &d) && run_oracle(&r, EVAL_EAGER, 0, &d);
+    Run r = {.fn = fn, .c = c, .a = a};
+    diag_init(&d, a);
+    bool ready = make_inputs(&r, fwd, dv, &d) && run_oracle(&r, EVAL_EXACT, 0, &d) && run_oracle(&r, EVAL_EAGER, 0, &d);
     for (int j = 0; ready && j < JITTERS; j++)
         ready = run_oracle(&r, EVAL_JITTER, (uint64_t)j + 1, &d);
-    if (!ready)
-        say(&r, "the oracle refuses the case (%s, %lld, %g, %g)", d.n ? d.items[0].msg : "an extent that does not divide", 0, 0, 0);
-    if (ready) {
-        lgr_status s = launch(&r, ctx, u, op);
-        if (s != LGR_OK) {
-            out->ok = false;
-            lgr_last_error_text(out->what, sizeof out->what);
-        }
-        for (uint32_t i = 0; s == LGR_OK && i < u->fn->ntensors; i++)
-            if (u->fn->tensors[i].mode != TIR_IN && u->fn->tensors[i].mode != TIR_SCRATCH && !u->fn->tensors[i].absent)
-                compare(&r, i);
-        if (s == LGR_OK)
-            compare_rest(&r);
+    for (uint32_t i = 0; i < nsites; i++) {
+        site[i].out = (CheckOutcome){.ok = true};
+        r.out = &site[i].out;
+        if (ready)
+            run_site(&r, &site[i], op);
+        else
+            say(&r, "the oracle refuses the case (%s, %lld, %g, %g)", d.n ? d.items[0].msg : "an extent that does not divide", 0, 0, 0);
     }
-    free_bytes(&r);
-    arena_free(r.a);
+    arena_reset(a);
 }
 
 /* ---- gradients ---- */

@@ -107,25 +107,61 @@ static void check_derivative(const SemaOp *op, const PipeUnit *u, const TirFn *f
     }
 }
 
-static void check_block(const Options *o, lgr_context *ctx, char *fault, const SemaOp *op, const PipeUnit *u, const SemaCheck *k, Tally *t, Arena *a)
+/* The units of one kernel under one binding, one a target, each with what it is launched through. */
+typedef struct Bench {
+    const Options *o;
+    const SemaOp  *op;
+    CheckSite site[TARGET_COUNT]; uint32_t n;
+    char   fault[TARGET_COUNT][FAULT_TEXT];      /* the sim writes here what it found */
+    Buf    pack[TARGET_COUNT];
+    Tally *t;
+    Arena *a, *cases;                            /* cases: reset by each */
+} Bench;
+
+static bool is_sim(const CheckSite *s) { return s->u->target->kind == TGT_SIM; }
+
+/* Sims, which are slow, take the first cases only. */
+static uint64_t cases_of(const Options *o, const CheckSite *s) { return (is_sim(s) ? 10 : 20) * (o->full ? 20u : 1u); }
+
+/* Sites that take case i, in order, and which of the bench's they are. */
+static uint32_t sites_of(const Bench *b, uint64_t i, CheckSite *to, uint32_t *which)
+{
+    uint32_t n = 0;
+    for (uint32_t s = 0; s < b->n; s++)
+        if (i < cases_of(b->o, &b->site[s])) {
+            which[n] = s;
+            to[n++] = b->site[s];
+        }
+    return n;
+}
+
+static void run_case(Bench *b, const CheckCase *c, CheckSite *site, const uint32_t *which, uint32_t n, const TirFn *fn, const TirFn *fwd, const SemaDeriv *dv)
+{
+    for (uint32_t s = 0; s < b->n; s++)
+        b->fault[s][0] = 0;
+    check_case(site, n, b->op, fn, fwd, dv, c, b->cases);
+    for (uint32_t s = 0; s < n; s++) {
+        b->t->run++;
+        b->t->failed += !site[s].out.ok;
+        if (!site[s].out.ok)
+            report(b->op, site[s].u, c, b->fault[which[s]][0] ? b->fault[which[s]] : site[s].out.what, b->a);
+    }
+}
+
+static void check_block(Bench *b, const PipeUnit *u, const SemaCheck *k)
 {
     const SemaDeriv *dv = deriv_of(k, u->kernel);
-    TirFn *fwd = dv ? sema_kernel(op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
-    bool sim = u->target->kind == TGT_SIM;
-    uint64_t cases = (sim ? 10 : 20) * (o->full ? 20u : 1u), cap = 300000 * (o->full ? 100u : 1u);
-    for (uint64_t i = 0; i < cases; i++) {
+    TirFn *fwd = dv ? sema_kernel(b->op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
+    uint64_t cap = 300000 * (b->o->full ? 100u : 1u);
+    CheckSite site[TARGET_COUNT];
+    uint32_t which[TARGET_COUNT], n;
+    for (uint64_t i = 0; (n = sites_of(b, i, site, which)); i++) {
         CheckCase c;
-        CheckOutcome out;
-        if (!draw_case(op, k, u, i, cap, &c))
+        if (!draw_case(b->op, k, u, i, cap, &c))
             continue;
-        fault[0] = 0;
-        check_case(ctx, u, op, fwd, dv, &c, &out);
-        t->run++;
-        t->failed += !out.ok;
-        if (!out.ok)
-            report(op, u, &c, fault[0] ? fault : out.what, a);
-        if (dv && !sim && i < 4)
-            check_derivative(op, u, fwd, dv, c, t, a);
+        run_case(b, &c, site, which, n, u->fn, fwd, dv);
+        if (dv && !is_sim(&site[0]) && i < 4)
+            check_derivative(b->op, u, fwd, dv, c, b->t, b->a);
     }
 }
 
@@ -138,44 +174,74 @@ static uint32_t open_options(const SemaOp *op, const PipeUnit *u)
     return open;
 }
 
-/* A unit with open options is held against the oracle of every choice of them. */
-static bool check_choices(const Options *o, lgr_context *ctx, char *fault, const SemaOp *op, const PipeUnit *u, Tally *t, Arena *a)
+/* Units with open options are held against the oracle of every choice of them. */
+static bool check_choices(Bench *b)
 {
-    PipeUnit one = *u;
-    uint32_t open = open_options(op, u);
-    sema_binding_close(op, open, &one.binding, true);
+    PipeUnit one[TARGET_COUNT];
+    uint32_t open = open_options(b->op, b->site[0].u);
+    for (uint32_t s = 0; s < b->n; s++) {
+        one[s] = *b->site[s].u;
+        b->site[s].u = &one[s];
+    }
+    sema_binding_close(b->op, open, &one[0].binding, true);
     do {
-        if (open && !(one.fn = sema_kernel(op, u->kernel, &one.binding, a, &one.diag)))
+        if (open && !(one[0].fn = sema_kernel(b->op, one[0].kernel, &one[0].binding, b->a, &one[0].diag)))
             return false;
-        for (uint32_t k = 0; k < op->nchecks; k++)
-            if (sema_check_covers(op, &op->checks[k], u->kernel, &one.binding))
-                check_block(o, ctx, fault, op, &one, &op->checks[k], t, a);
-    } while (sema_binding_close(op, open, &one.binding, false));
+        for (uint32_t s = 1; s < b->n; s++)
+            one[s].binding = one[0].binding;
+        for (uint32_t k = 0; k < b->op->nchecks; k++)
+            if (sema_check_covers(b->op, &b->op->checks[k], one[0].kernel, &one[0].binding))
+                check_block(b, &one[0], &b->op->checks[k]);
+    } while (sema_binding_close(b->op, open, &one[0].binding, false));
     return true;
 }
 
-static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, PipeResult *one, Tally *t)
+static bool open_site(Bench *b, const PipeRequest *r, PipeUnit *u)
 {
-    char fault[FAULT_TEXT] = "";   /* the sim writes here what it found */
-    Buf pack = {0};
-    Arena *a = arena_new();
-    PackWriter *w = pack_new(a);
-    lgr_context *ctx = NULL;
-    const PipeUnit *u = &one->units[0];
-    uint64_t before = t->run, failed = t->failed;
-    pipe_pack(r, one, w);
-    pack_finish(w, &pack);
-    bool ok = lgr_context_create(NULL, &ctx) == LGR_OK && lgr_pack_open_memory(ctx, pack.p, pack.n) == LGR_OK;
-    if (ok && u->target->kind == TGT_SIM)
-        lgr__set_backend(ctx, &sim_backend, fault);
-    ok = ok && check_choices(o, ctx, fault, s->op, u, t, a);
-    if (o->verbose)
-        fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", s->op->name, s->op->kernels[u->kernel].name,
-                sema_binding_text(s->op, (int)u->kernel, &u->binding, a), u->target->name, (unsigned long long)(t->run - before), (unsigned long long)(t->failed - failed));
-    lgr_context_destroy(ctx);
-    buf_free(&pack);
-    arena_free(a);
+    PipeResult one = {.units = u, .n = 1};
+    PackWriter *w = pack_new(b->a);
+    CheckSite *s = &b->site[b->n];
+    Buf *pack = &b->pack[b->n];
+    s->u = u;
+    pipe_pack(r, &one, w);
+    pack_finish(w, pack);
+    bool ok = lgr_context_create(NULL, &s->ctx) == LGR_OK && lgr_pack_open_memory(s->ctx, pack->p, pack->n) == LGR_OK;
+    if (ok && is_sim(s))
+        lgr__set_backend(s->ctx, &sim_backend, b->fault[b->n]);
+    b->n++;
     return ok;
+}
+
+/* n units of one kernel and binding. */
+static bool check_units(const Options *o, const Source *src, const PipeRequest *r, PipeUnit *units, uint32_t n, Tally *t)
+{
+    Bench b = {.o = o, .op = src->op, .t = t, .a = arena_new(), .cases = arena_new()};
+    uint64_t before = t->run, failed = t->failed;
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < n; i++)
+        ok = open_site(&b, r, &units[i]);
+    ok = ok && check_choices(&b);
+    if (o->verbose)
+        fprintf(stderr, "%s.%s [%s] %s%s: %llu cases, %llu failed\n", src->op->name, src->op->kernels[units->kernel].name,
+                sema_binding_text(src->op, (int)units->kernel, &units->binding, b.a), units->target->name, n > 1 ? " and others" : "",
+                (unsigned long long)(t->run - before), (unsigned long long)(t->failed - failed));
+    for (uint32_t i = 0; i < b.n; i++) {
+        lgr_context_destroy(b.site[i].ctx);
+        buf_free(&b.pack[i]);
+    }
+    arena_free(b.cases);
+    arena_free(b.a);
+    return ok;
+}
+
+/* Units from the i-th on that have its kernel and binding: targets stand together. */
+static uint32_t alike(const PipeResult *res, uint32_t i)
+{
+    uint32_t n = 1;
+    while (i + n < res->n && n < TARGET_COUNT && res->units[i + n].kernel == res->units[i].kernel &&
+           !memcmp(&res->units[i + n].binding, &res->units[i].binding, sizeof res->units[i].binding))
+        n++;
+    return n;
 }
 
 static int check_source(const Options *o, Source *s)
@@ -199,9 +265,9 @@ static int check_source(const Options *o, Source *s)
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res.n; i++)
         show_diagnostics(o, &res.units[i].diag);
-    for (uint32_t i = 0; i < res.n && !res.failed; i++) {
-        PipeResult one = {.units = &res.units[i], .n = 1};
-        if (!check_unit(o, s, &r, &one, &t))
+    for (uint32_t i = 0, n; i < res.n && !res.failed; i += n) {
+        n = alike(&res, i);
+        if (!check_units(o, s, &r, &res.units[i], n, &t))
             res.failed = true;
     }
     printf("%s: %u units, %llu cases, %llu gradients (worst %.1e), %llu failed\n", s->op->name, (unsigned)res.n, (unsigned long long)t.run,

@@ -73,7 +73,8 @@ typedef struct LgkTensor {
     uint32_t extents;              /* first of `rank` EXTENTS */
 } LgkTensor;
 typedef struct LgkExtent { int64_t c, den, k[LGK_MAX_DIMS]; } LgkExtent;       /* (c + sum k*dim) / den */
-typedef struct LgkScalar { LgkStr name; uint32_t dtype, has_default, pad; double def; } LgkScalar;
+enum { LGK_RANGE_GIVEN = 1, LGK_RANGE_LO_OPEN = 2, LGK_RANGE_HI_OPEN = 4, LGK_RANGE_ALL = 7 };
+typedef struct LgkScalar { LgkStr name; uint32_t dtype, has_default, range; double def, lo, hi; } LgkScalar;   /* range: bits; values from lo to hi, of integers exact */
 
 enum { LGK_OPEN = 0xff };          /* an instance's option: any choice, which its code is told */
 typedef struct LgkInstance {

@@ -106,6 +106,7 @@ const char *lgr__str(const Pack *p, LgkStr s);
 lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b);     /* instance, dims, views */
 lgr_status lgr__bind_key(const lgr_kernel *k, const lgr_call *call, Key *key, int *device);
 const char *lgr__dtype_name(uint32_t dt);
+void lgr__range_text(const LgkScalar *s, char *buf, size_t n);
 lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b);   /* set, variant, grids, workspace */
 bool lgr__has_target(lgr_context *ctx, int device, const Pack *p, const LgkInstance *n);   /* code of every nest for the device, which is open */
 bool lgr__extent(const LgkExtent *e, uint32_t ndims, const int64_t *dims, int64_t *out);

@@ -87,7 +87,7 @@ static bool kernel_ok(const Pack *p, const LgkKernel *k)
         ok = tensor_ok(p, k, t) && (t->mode == LGK_SCRATCH) == (i >= k->tensors.count);
     }
     for (uint32_t i = 0; ok && i < k->scalars.count; i++)
-        ok = is_str(p, p->t_SCALARS[k->scalars.first + i].name);
+        ok = is_str(p, p->t_SCALARS[k->scalars.first + i].name) && p->t_SCALARS[k->scalars.first + i].range <= LGK_RANGE_ALL;
     return ok;
 }
 

@@ -114,6 +114,7 @@ typedef struct Bench {
     CheckSite site[TARGET_COUNT]; uint32_t n;
     char   fault[TARGET_COUNT][FAULT_TEXT];      /* the sim writes here what it found */
     Buf    pack[TARGET_COUNT];
+    Tally  by_site[TARGET_COUNT];
     Tally *t;
     Arena *a, *cases;                            /* cases: reset by each */
 } Bench;
@@ -141,8 +142,8 @@ static void run_case(Bench *b, const CheckCase *c, CheckSite *site, const uint32
         b->fault[s][0] = 0;
     check_case(site, n, b->op, fn, fwd, dv, c, b->cases);
     for (uint32_t s = 0; s < n; s++) {
-        b->t->run++;
-        b->t->failed += !site[s].out.ok;
+        b->by_site[which[s]].run++;
+        b->by_site[which[s]].failed += !site[s].out.ok;
         if (!site[s].out.ok)
             report(b->op, site[s].u, c, b->fault[which[s]][0] ? b->fault[which[s]] : site[s].out.what, b->a);
     }
@@ -216,16 +217,17 @@ static bool open_site(Bench *b, const PipeRequest *r, PipeUnit *u)
 static bool check_units(const Options *o, const Source *src, const PipeRequest *r, PipeUnit *units, uint32_t n, Tally *t)
 {
     Bench b = {.o = o, .op = src->op, .t = t, .a = arena_new(), .cases = arena_new()};
-    uint64_t before = t->run, failed = t->failed;
     bool ok = true;
     for (uint32_t i = 0; ok && i < n; i++)
         ok = open_site(&b, r, &units[i]);
     ok = ok && check_choices(&b);
-    if (o->verbose)
-        fprintf(stderr, "%s.%s [%s] %s%s: %llu cases, %llu failed\n", src->op->name, src->op->kernels[units->kernel].name,
-                sema_binding_text(src->op, (int)units->kernel, &units->binding, b.a), units->target->name, n > 1 ? " and others" : "",
-                (unsigned long long)(t->run - before), (unsigned long long)(t->failed - failed));
     for (uint32_t i = 0; i < b.n; i++) {
+        t->run += b.by_site[i].run;
+        t->failed += b.by_site[i].failed;
+        if (o->verbose)
+            fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", src->op->name, src->op->kernels[units->kernel].name,
+                    sema_binding_text(src->op, (int)units->kernel, &units->binding, b.a), units[i].target->name,
+                    (unsigned long long)b.by_site[i].run, (unsigned long long)b.by_site[i].failed);
         lgr_context_destroy(b.site[i].ctx);
         buf_free(&b.pack[i]);
     }

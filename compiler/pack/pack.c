@@ -137,6 +137,18 @@ static void put_tensors(PackWriter *w, const SemaKernel *k, const TirFn *fn, Lgk
     }
 }
 
+static void put_scalar(PackWriter *w, const SemaParam *p)
+{
+    const SemaRange *r = &p->range;
+    LgkScalar s = {.name = put_str(w, p->name), .dtype = p->dt, .has_default = p->has_default, .def = p->defval};
+    if (r->given) {
+        s.range = LGK_RANGE_GIVEN | (r->lo_open ? LGK_RANGE_LO_OPEN : 0) | (r->hi_open ? LGK_RANGE_HI_OPEN : 0);
+        s.lo = r->lo;
+        s.hi = r->hi;
+    }
+    *PUSH(w, SCALARS) = s;
+}
+
 void pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *fn, const char *source)
 {
     const SemaKernel *k = &op->kernels[kernel];
@@ -149,7 +161,7 @@ void pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *
     put_tensors(w, k, fn, &out);
     out.scalars = (LgkRange){w->n_SCALARS, k->nparams};
     for (uint32_t i = 0; i < k->nparams; i++)
-        *PUSH(w, SCALARS) = (LgkScalar){put_str(w, fn->scalars[i].name), fn->scalars[i].dt, fn->scalars[i].has_default, 0, fn->scalars[i].defval};
+        put_scalar(w, &k->params[i]);
     out.instances.first = w->n_INSTANCES;
     *PUSH(w, KERNELS) = out;
     w->named_options = k->options;

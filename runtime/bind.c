@@ -449,7 +449,7 @@ static bool interleaved(const View *a, const View *b, uint64_t alo, uint64_t blo
     return off >= wa && off <= pitch - wb;
 }
 
-static bool same_place(const View *a, const View *b)
+bool lgr__same_place(const View *a, const View *b)
 {
     if (a->base != b->base || a->rank != b->rank || a->bytes != b->bytes)
         return false;
@@ -487,7 +487,7 @@ static lgr_status check_out(const lgr_kernel *k, const Bound *b, uint32_t i, con
     for (uint32_t j = 0; j < k->k->tensors.count; j++) {
         if (j == i || !b->view[j].present || lo[j] >= hi[i] || lo[i] >= hi[j] || is_empty(&b->view[j]))
             continue;
-        if ((tensor(k, i)->over == (int32_t)j && same_place(v, &b->view[j])) || interleaved(v, &b->view[j], lo[i], lo[j]))
+        if ((tensor(k, i)->over == (int32_t)j && lgr__same_place(v, &b->view[j])) || interleaved(v, &b->view[j], lo[i], lo[j]))
             continue;
         return lgr__fail(LGR_ERROR_ALIAS, k, tensor_name(k, i), "memory of another tensor", "no overlap with %s%s", tensor_name(k, j),
                          tensor(k, i)->over == (int32_t)j ? ", or the very same address and strides" : "");

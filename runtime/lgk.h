@@ -87,9 +87,11 @@ typedef struct LgkSet {            /* the variants of one nest of an instance on
     LgkStr   target;
     uint32_t kind;                 /* LgkCodeKind */
     uint32_t sm, arch_specific;    /* 90 and 1 for sm_90a */
-    uint32_t nest, pad;
+    uint32_t nest, idle;           /* idle: bits: when the nest has nothing to do */
+    uint32_t out, in;              /* tensors of LGK_IDLE_IN_PLACE */
     LgkRange variants;
 } LgkSet;
+enum { LGK_IDLE_EMPTY_ROW = 1 /* the row is empty */, LGK_IDLE_IN_PLACE = 2 /* out is in */, LGK_IDLE_ALL = 3 };
 typedef struct LgkVariant {
     LgkStr   schedule, symbol;
     LgkRange conds, launches, inst;   /* inst: EXTENTS whose product is the number of instances */

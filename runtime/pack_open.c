@@ -164,7 +164,8 @@ static bool instance_ok(const Pack *p, const LgkKernel *k, const LgkInstance *n)
     bool ok = in(p, LGK_T_SETS, n->sets) && n->nests <= LGK_MAX_NESTS;
     for (uint32_t i = 0; ok && i < n->sets.count; i++) {
         const LgkSet *s = &p->t_SETS[n->sets.first + i];
-        ok = is_str(p, s->target) && in(p, LGK_T_VARIANTS, s->variants) && s->nest < n->nests;
+        ok = is_str(p, s->target) && in(p, LGK_T_VARIANTS, s->variants) && s->nest < n->nests && s->idle <= LGK_IDLE_ALL &&
+             s->out < k->tensors.count + k->scratch && s->in < k->tensors.count + k->scratch;
         for (uint32_t j = 0; ok && j < s->variants.count; j++)
             ok = variant_ok(p, k, &p->t_VARIANTS[s->variants.first + j]) && code_ok(p, s, &p->t_VARIANTS[s->variants.first + j]);
     }

@@ -353,14 +353,23 @@ static double dot(const double *a, const double *b, int64_t n)
     return s;
 }
 
-/* Forward with random tangents on its inputs; t gets its tensors. */
-static bool run_dual(Run *f, EvalTensor *t, Diag *d)
+/* Does backward give the gradient of forward's tensor i? */
+static bool is_asked(const TirFn *bwd, const SemaDeriv *dv, uint32_t i)
+{
+    for (uint32_t p = 0; p < dv->npairs; p++)
+        if (dv->pairs[p].kind == SEMA_PAIR_GRADIENT && dv->pairs[p].forward == i)
+            return !bwd->tensors[dv->pairs[p].backward].absent;
+    return false;
+}
+
+/* Forward with random tangents on the inputs whose gradients are asked for; t gets its tensors. */
+static bool run_dual(Run *f, const TirFn *bwd, const SemaDeriv *dv, EvalTensor *t, Diag *d)
 {
     const CheckCase *c = f->c;
     for (uint32_t i = 0; i < f->fn->ntensors; i++) {
         t[i] = eval_tensor(f, i, f->slot[i].exact);
         t[i].tangent = ARENA_ARRAY(f->a, double, f->slot[i].n + 1);
-        for (int64_t k = 0; f->fn->tensors[i].mode == TIR_IN && k < f->slot[i].n; k++)
+        for (int64_t k = 0; is_asked(bwd, dv, i) && k < f->slot[i].n; k++)
             t[i].tangent[k] = check_random(c->seed + 99 + i, (uint64_t)k);
     }
     EvalArgs args = {c->dims, t, c->scalars};
@@ -402,7 +411,7 @@ double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, c
     Run f = {.fn = fwd, .c = c, .a = a, .out = &none}, b = {.fn = bwd, .c = c, .a = a, .out = &none};
     EvalTensor *t = ARENA_ARRAY(a, EvalTensor, fwd->ntensors + 1);
     double rel = INFINITY;
-    if (make_inputs(&f, NULL, NULL, d) && make_inputs(&b, fwd, dv, d) && run_dual(&f, t, d)) {
+    if (make_inputs(&f, NULL, NULL, d) && make_inputs(&b, fwd, dv, d) && run_dual(&f, bwd, dv, t, d)) {
         pass_saved(&f, &b, dv);
         if (run_oracle(&b, EVAL_EXACT, 0, d))
             rel = compare_sides(&f, &b, t, dv);

@@ -89,8 +89,8 @@ static double jitter_f32(double v, bool up)
 void eval_jitter(double *v, int64_t n, DType t, uint64_t *tick)
 {
     for (int64_t k = 0; k < n; k++) {
-        uint64_t x = ++*tick * 0x9e3779b97f4a7c15u;
-        bool up = (x ^ x >> 32) & 1;
+        uint64_t x = ++*tick * 0x9e3779b97f4a7c15u;      /* the seed stands in its upper bits: they must tell too */
+        bool up = (x ^ x >> 32) * 0xd6e8feb86659fd93u >> 63;
         v[k] = t == DT_F32 ? jitter_f32(v[k], up) : eval_round_to(v[k], t, up);
     }
 }

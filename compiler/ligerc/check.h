@@ -13,7 +13,7 @@ typedef enum CheckLayout { LAYOUT_DENSE, LAYOUT_OFFSET, LAYOUT_PITCH, LAYOUT_STR
 
 typedef struct CheckCase {
     int64_t     dims[TIR_MAX_DIMS];
-    double      scalars[SEMA_MAX_PARAMS];
+    double      scalars[SEMA_MAX_PARAMS], forward[SEMA_MAX_PARAMS];   /* of the kernel; of the forward kernel whose gradient it is */
     SemaInput   input;
     const SemaCheck *of;              /* whose `below` clauses bound integer inputs */
     CheckLayout layout;

@@ -18,7 +18,7 @@ typedef struct Slot {
     DLTensor dl;
 } Slot;
 
-typedef struct Run { const TirFn *fn; const CheckCase *c; Arena *a; Slot *slot; CheckOutcome *out; } Run;
+typedef struct Run { const TirFn *fn; const CheckCase *c; const double *scalars; Arena *a; Slot *slot; CheckOutcome *out; } Run;
 
 static bool say(Run *r, const char *fmt, const char *name, long long at, double got, double want)
 {
@@ -92,7 +92,7 @@ static bool run_oracle(Run *r, EvalMode mode, uint64_t seed, Diag *d)
     EvalTensor *t = ARENA_ARRAY(r->a, EvalTensor, r->fn->ntensors + 1);
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
         t[i] = eval_tensor(r, i, mode == EVAL_EAGER ? r->slot[i].eager : mode == EVAL_JITTER ? r->slot[i].jitter[seed - 1] : r->slot[i].exact);
-    EvalArgs args = {r->c->dims, t, r->c->scalars, seed};
+    EvalArgs args = {r->c->dims, t, r->scalars, seed};
     return eval_run(r->fn, mode, &args, d);
 }
 
@@ -154,7 +154,7 @@ static uint64_t salt_of(const char *name)
 /* Inputs that forward computes (saved statistics) are taken from it, rounded to their dtype. */
 static bool fill_saved(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
 {
-    Run f = {.fn = fwd, .c = r->c, .a = r->a, .out = r->out};
+    Run f = {.fn = fwd, .c = r->c, .scalars = r->c->forward, .a = r->a, .out = r->out};
     bool needed = false;
     for (uint32_t i = 0; dv && i < dv->npairs; i++)
         needed |= dv->pairs[i].kind == SEMA_PAIR_SAME && fwd->tensors[dv->pairs[i].forward].mode == TIR_OUT;
@@ -244,9 +244,9 @@ static lgr_status launch(Run *r, lgr_context *ctx, const PipeUnit *u, const Sema
         call.ntensors--;
     for (uint32_t i = 0; i < r->fn->nscalars; i++)
         if (dt_is_int(r->fn->scalars[i].dt))
-            scalars[i].i = (int64_t)r->c->scalars[i];
+            scalars[i].i = (int64_t)r->scalars[i];
         else
-            scalars[i].f = r->c->scalars[i];
+            scalars[i].f = r->scalars[i];
     for (uint32_t i = 0; i < op->noptions; i++)
         if (op->kernels[u->kernel].options >> i & 1)
             options[call.noptions++] = u->binding.option[i];
@@ -327,7 +327,7 @@ static void run_site(Run *r, CheckSite *site, const SemaOp *op)
 void check_case(CheckSite *site, uint32_t nsites, const SemaOp *op, const TirFn *fn, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, Arena *a)
 {
     Diag d;
-    Run r = {.fn = fn, .c = c, .a = a};
+    Run r = {.fn = fn, .c = c, .scalars = c->scalars, .a = a};
     diag_init(&d, a);
     bool ready = make_inputs(&r, fwd, dv, &d) && run_oracle(&r, EVAL_EXACT, 0, &d) && run_oracle(&r, EVAL_EAGER, 0, &d);
     for (int j = 0; ready && j < JITTERS; j++)
@@ -372,7 +372,7 @@ static bool run_dual(Run *f, const TirFn *bwd, const SemaDeriv *dv, EvalTensor *
         for (int64_t k = 0; is_asked(bwd, dv, i) && k < f->slot[i].n; k++)
             t[i].tangent[k] = check_random(c->seed + 99 + i, (uint64_t)k);
     }
-    EvalArgs args = {c->dims, t, c->scalars};
+    EvalArgs args = {c->dims, t, f->scalars};
     return eval_run(f->fn, EVAL_DUAL, &args, d);
 }
 
@@ -408,7 +408,7 @@ double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, c
 {
     CheckOutcome none = {.ok = true};
     Arena *a = arena_new();
-    Run f = {.fn = fwd, .c = c, .a = a, .out = &none}, b = {.fn = bwd, .c = c, .a = a, .out = &none};
+    Run f = {.fn = fwd, .c = c, .scalars = c->forward, .a = a, .out = &none}, b = {.fn = bwd, .c = c, .scalars = c->scalars, .a = a, .out = &none};
     EvalTensor *t = ARENA_ARRAY(a, EvalTensor, fwd->ntensors + 1);
     double rel = INFINITY;
     if (make_inputs(&f, NULL, NULL, d) && make_inputs(&b, fwd, dv, d) && run_dual(&f, bwd, dv, t, d)) {

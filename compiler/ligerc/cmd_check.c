@@ -82,6 +82,18 @@ static bool draw_case(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, u
     return elems <= cap;
 }
 
+/* Forward's params: those of its gradient have the same values there. */
+static void draw_forward(const SemaOp *op, const SemaCheck *k, uint32_t forward, uint32_t backward, uint64_t i, CheckCase *c)
+{
+    const SemaKernel *f = &op->kernels[forward], *b = &op->kernels[backward];
+    for (uint32_t p = 0; p < f->nparams; p++) {
+        c->forward[p] = param_value(k, &f->params[p], i / 3 + p);
+        for (uint32_t q = 0; q < b->nparams; q++)
+            if (!strcmp(f->params[p].name, b->params[q].name))
+                c->forward[p] = c->scalars[q];
+    }
+}
+
 static const SemaDeriv *deriv_of(const SemaCheck *k, uint32_t kernel)
 {
     for (uint32_t i = 0; i < k->nderivs; i++)
@@ -177,6 +189,8 @@ static void check_block(Bench *b, const PipeUnit *u, const SemaCheck *k)
         CheckCase c;
         if (!draw_case(b->op, k, u, i, cap, &c))
             continue;
+        if (dv)
+            draw_forward(b->op, k, dv->forward, u->kernel, i, &c);
         run_case(b, &c, site, which, n, u->fn, fwd, dv);
         if (dv && !is_sim(&site[0]) && slopes < 4 && has_elements(b->op, u->kernel, &c)) {
             check_derivative(b->op, u, fwd, dv, c, b->t, b->a);

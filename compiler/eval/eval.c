@@ -84,7 +84,7 @@ static void compute(const TirOp *o, bool real, const Elems *m)
     for (int64_t k = 0; !cmp && real && k < m->n; k++)
         m->out[k] = eval_elem(o->op, x[k * sx], y[k * sy], z[k * sz]);
     for (int64_t k = 0; !cmp && !real && k < m->n; k++)
-        m->out[k] = (double)eval_int(o->op, (int64_t)x[k * sx], (int64_t)y[k * sy], (int64_t)z[k * sz]);
+        m->out[k] = (double)eval_wrap(eval_int(o->op, (int64_t)x[k * sx], (int64_t)y[k * sy], (int64_t)z[k * sz]), o->dt);
     for (int64_t k = 0; m->slope && real && !cmp && k < m->n; k++) {
         double at[3] = {x[k * sx], y[k * sy], z[k * sz]}, along[3] = {m->t[0][k * sx], m->t[1][k * sy], m->t[2][k * sz]};
         m->slope[k] = eval_slope(o->op, at, along, m->out[k]);
@@ -135,8 +135,11 @@ static void cast(Eval *e, TirVal v)
     const EvalValue *x = &e->val[o->a[0]];
     EvalValue r = fresh(e, o);
     bool both = dt_is_float(o->dt) && dt_is_float(e->fn->ops[o->a[0]].dt);
+    bool whole = dt_is_int(o->dt) && dt_is_int(e->fn->ops[o->a[0]].dt);
     memcpy(r.v, x->v, sizeof *r.v * (size_t)r.n);
-    if (!both || eager(e))
+    for (int64_t k = 0; whole && k < r.n; k++)
+        r.v[k] = (double)eval_wrap((int64_t)r.v[k], o->dt);
+    if (!whole && (!both || eager(e)))
         round_run(e, o->dt, r.v, r.n);
     if (r.t && dt_is_float(o->dt))
         memcpy(r.t, x->t, sizeof *r.t * (size_t)r.n);
@@ -168,7 +171,7 @@ static double line_sum(const Eval *e, const Line *l, DType dt, double *dv)
         s = t;
         *dv += l->t ? l->t[i * l->step] : 0;
     }
-    return !dt_is_float(dt) ? eval_round(s, dt) : eager(e) ? eager_sum(l, dt, e->mode == EVAL_EAGER ? 8 : 4 << e->args->seed % 3) : s;
+    return !dt_is_float(dt) ? (double)eval_wrap((int64_t)s, dt) : eager(e) ? eager_sum(l, dt, e->mode == EVAL_EAGER ? 8 : 4 << e->args->seed % 3) : s;
 }
 
 static int64_t line_best(const Line *l, bool largest)
@@ -211,7 +214,7 @@ static double reduce_line(const Eval *e, const TirOp *o, const Line *l, double *
     default:
         at = line_best(l, o->op == TIR_RMAX);
         *dv = at >= 0 && l->t ? l->t[at * l->step] : 0;
-        return at >= 0 ? l->v[at * l->step] : o->op == TIR_RMAX ? -INFINITY : INFINITY;
+        return at >= 0 ? l->v[at * l->step] : eval_round(o->op == TIR_RMAX ? -INFINITY : INFINITY, o->dt);     /* of integers the least and largest there are */
     }
 }
 

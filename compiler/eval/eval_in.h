@@ -27,6 +27,8 @@ double eval_slope(TirOpcode op, const double *x, const double *t, double r);
 int64_t eval_int(TirOpcode op, int64_t a, int64_t b, int64_t c);
 /* eval_round.c: rounds each of n values of the float type t up or down at random; *tick counts them. */
 void eval_jitter(double *v, int64_t n, DType t, uint64_t *tick);
+/* eval_round.c: integers are counted modulo two to their bits. */
+int64_t eval_wrap(int64_t v, DType t);
 bool eval_compare(TirOpcode op, double a, double b);
 
 #endif

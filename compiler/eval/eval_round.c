@@ -64,6 +64,16 @@ double eval_round(double v, DType t)
     }
 }
 
+int64_t eval_wrap(int64_t v, DType t)
+{
+    switch (t) {
+    case DT_I8:  return (int8_t)v;
+    case DT_U8:  return (uint8_t)v;
+    case DT_I32: return (int32_t)v;
+    default:     return v;
+    }
+}
+
 double eval_round_to(double v, DType t, bool up)
 {
     double r = eval_round(v, t);

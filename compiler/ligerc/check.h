@@ -5,6 +5,7 @@
 #ifndef LGR_CHECK_H
 #define LGR_CHECK_H
 #include "check_rule.h"
+#include "gpu.h"
 #include "liger.h"
 #include "pipeline.h"
 
@@ -18,16 +19,19 @@ typedef struct CheckCase {
     const SemaCheck *of;              /* whose `below` clauses bound integer inputs */
     CheckLayout layout;
     uint64_t    seed;
+    bool        extra;                /* of sizes that the spec does not name: the kernel may not have them */
 } CheckCase;
 
 typedef struct CheckOutcome {
     bool   ok;
     double max_err, eager_err;        /* of the worst output, absolute */
+    bool   skipped;                   /* the sizes are no sizes of this kernel: nothing was run */
+    bool   fatal;                     /* the GPU is lost to this process */
     char   what[256];                 /* why not */
 } CheckOutcome;
 
-/* Where a case is launched: unit u through ctx, whose backend is that of the unit's target. */
-typedef struct CheckSite { lgr_context *ctx; const PipeUnit *u; CheckOutcome out; } CheckSite;
+/* Where a case is launched: unit u through ctx, whose backend is that of the unit's target; gpu: where that is a GPU's, else NULL. */
+typedef struct CheckSite { lgr_context *ctx; Gpu *gpu; const PipeUnit *u; CheckOutcome out; } CheckSite;
 
 /* One case, once by the oracle and then once on each site; all sites have one kernel under one binding. fwd: the forward kernel under the same
  * binding when inputs of it are its outputs, else NULL. `a` is reset. */

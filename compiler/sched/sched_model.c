@@ -170,7 +170,7 @@ static void consider_oneshot(Search *q, Sched s)
     for (s.rows = 1; s.rows <= 64; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
-        s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || s.rows * s.lanes * s.per > 128);      /* shorter blocks lose by it */
+        s.pdl = (q->t->features & TGT_F_PDL) && (!q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
         s.ctas = s.per >= 16 ? 2 : 0;
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
@@ -241,9 +241,7 @@ static void search_lanes(Search *q, Sched s)
     int64_t slack = s.align == ALIGN_SHIFT ? s.vec - 1 : 0;
     for (s.per = 1; s.per <= 16; s.per++) {
         int64_t lanes = ceil_div(q->n + slack, (int64_t)s.vec * s.per);
-        if (lanes <= 32 && !q->f->reductions && !q->f->accs)
-            s.lanes = (int32_t)lanes;
-        else if (lanes <= 32)
+        if (lanes <= 32)
             for (s.lanes = 1; s.lanes < lanes; s.lanes *= 2) {}
         else
             s.lanes = (int32_t)round_up(lanes, 32);

@@ -197,6 +197,8 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
         inst = true;
     if (o->op == TIR_ELEM)
         return limit(d, o->sp, "an element of a tile");
+    if (phase > ROW_MAX_PHASES)
+        return limit(d, o->sp, "a row walked so often, for reductions that need one another's results,");
     rv->phase[v] = phase;
     rv->is_inst[v] = inst;
     switch (o->op) {

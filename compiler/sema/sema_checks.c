@@ -27,10 +27,12 @@ static bool is_param(const SemaOp *op, const char *name) { return param_named(op
 
 static void put_value(Cx *cx, SemaValues *to, double v)
 {
-    double *p = ARENA_ARRAY(cx->a, double, to->n + 1);
-    if (to->n) memcpy(p, to->v, to->n * sizeof *p);
-    p[to->n++] = v;
-    to->v = p;
+    if (!(to->n & (to->n - 1))) {              /* full: room is a power of two */
+        double *p = ARENA_ARRAY(cx->a, double, to->n ? 2 * (size_t)to->n : 1);
+        if (to->n) memcpy(p, to->v, to->n * sizeof *p);
+        to->v = p;
+    }
+    to->v[to->n++] = v;
 }
 
 static void set_dim(Cx *cx, SemaCheck *c, int dim, const AstNode *v)

@@ -8,7 +8,7 @@
 #include "lower.h"
 #include "row_view.h"
 
-enum { LOW_MAX_PER = 64, LOW_MAX_RED = 16 };
+enum { LOW_MAX_PER = 64, LOW_MAX_RED = 16, LOW_MAX_BARN = 15 };   /* named barriers of a block, besides its own */
 
 /* What part of a vector lies inside the row. */
 typedef enum { MASK_FULL, MASK_WHOLE, MASK_PART } MaskKind;
@@ -74,10 +74,11 @@ typedef struct Low {
     LirVal  acc_base[ROW_MAX_MEM];    /* i64 address of this lane's vector 0 in the block's partial row */
 
     /* shared memory layout, in bytes */
-    bool     inboxes;                 /* a cluster's exchanges are counted in inboxes, one each, instead of met at barriers */
+    bool     inboxes;                 /* a one-shot cluster's exchanges are counted in inboxes, one each, instead of met at barriers */
     uint32_t smem, red_base, red_slot, async_base, async_stage, wkeep_base, keep_base, fold_base;
     int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
+    LirVal   turns;                   /* variable i32: exchanges so far of a persistent cluster, whose groups have two inboxes each */
     LirVal   slot;                    /* i32 byte offset of the current stage */
 } Low;
 

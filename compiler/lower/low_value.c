@@ -53,6 +53,8 @@ LirVal low_guard(Low *w, TirVal v)
 /* (c + sum k*dim) / den as i64, from the dim words. */
 LirVal low_extent(Low *w, TirExt e)
 {
+    if (w->s->len == LEN_EXACT && w->rv->row_axis != UINT32_MAX && tir_ext_eq(e, row_view_ext(w->rv)))
+        return lir_ci(w->fn, DT_I64, w->s->n);
     LirVal sum = lir_ci(w->fn, DT_I64, e.c);
     for (uint32_t i = 0; i < TIR_MAX_DIMS; i++) {
         if (!e.k[i])

@@ -11,7 +11,7 @@
 #define LGR_ROW_VIEW_H
 #include "tir.h"
 
-enum { ROW_MAX_COORDS = 8, ROW_MAX_MEM = 24 };
+enum { ROW_MAX_COORDS = 8, ROW_MAX_MEM = 24, ROW_MAX_PHASES = 16 };
 
 typedef struct RowMem {          /* one load, store or cross-row sum that runs along the row */
     TirVal  op;

@@ -14,7 +14,7 @@ typedef enum { ALIGN_VEC, ALIGN_SHIFT, ALIGN_SCALAR } SchedAlign;
 typedef enum { GRID_ONESHOT, GRID_PERSISTENT } SchedGrid;
 typedef enum { ASYNC_NONE, ASYNC_CP } SchedAsync;
 typedef enum { ACC_REG, ACC_MEM } SchedAcc;
-typedef enum { WKEEP_LOAD, WKEEP_REG, WKEEP_SMEM } SchedWkeep;
+typedef enum { WKEEP_LOAD, WKEEP_REG, WKEEP_SMEM, WKEEP_WIDE } SchedWkeep;
 typedef enum { HINT_NONE, HINT_STREAM, HINT_KEEP } SchedHint;
 
 typedef struct Sched {

@@ -170,7 +170,7 @@ static void consider_oneshot(Search *q, Sched s)
     for (s.rows = 1; s.rows <= 64; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
-        s.pdl = (q->t->features & TGT_F_PDL) && (!q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
+        s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || !q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
         s.ctas = s.per >= 16 ? 2 : 0;
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
@@ -544,6 +544,20 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     return s;
 }
 
+/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, where that is legal. */
+static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
+{
+    Sched c = s;
+    if (s.grid == GRID_PERSISTENT && pick(&seed, 3) == 0) {
+        c.cluster = 2 << pick(&seed, 3);
+        c.n *= c.cluster;
+        s = sched_illegal(f, &c, t) ? s : c;
+    }
+    c = s;
+    c.wkeep = WKEEP_WIDE;
+    return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
+}
+
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)
 {
     if (f->scatter)
@@ -551,7 +565,7 @@ Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)
     for (int i = 0; i < 10000 && !(f->scalars && t->kind != TGT_HOST); i++) {
         Sched s = draw(f, t, seed);
         if (!sched_illegal(f, &s, t))
-            return s;
+            return vary(f, t, s, *seed);
     }
     if (f->scalars && t->kind != TGT_HOST)
         return scalars();

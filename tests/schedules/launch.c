@@ -83,10 +83,10 @@ static int64_t up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 static int64_t blocks(const Call *c, const LowLaunch *l)
 {
-    int64_t n = extent(c, c->low->row_ext), g = up(instances(c), l->per), most = (int64_t)c->target->mps * l->ctas;
+    int64_t n = extent(c, c->low->row_ext), g = up(instances(c), l->per), most = (int64_t)c->target->mps * l->ctas / l->fn->cluster;
     switch (l->grid) {
     case LOW_G_GROUPS:     return g;
-    case LOW_G_PERSISTENT: return g < most ? g : most;
+    case LOW_G_PERSISTENT: return g < most ? g : most > 1 ? most : 1;
     case LOW_G_COLUMNS:    return up(n, l->per);
     case LOW_G_GROUPS_PLACES:  return g + up(extent(c, c->low->places), l->per2);
     case LOW_G_PLACES_COLUMNS: return (instances(c) + up(extent(c, c->low->places), l->per)) * up(n + l->slack, l->per2);
@@ -126,7 +126,7 @@ static uint64_t word(const Call *c, const LirWord *w, uint64_t work)
     case LIR_W_PARDIV: return lgk_divider((uint64_t)extent(c, c->low->inst_ext[w->a]));
     case LIR_W_PAREXT: return (uint64_t)extent(c, c->low->inst_ext[w->a]);
     case LIR_W_ROWLEN: return (uint64_t)extent(c, c->low->row_ext);
-    default:           return (uint64_t)blocks(c, &c->low->launch[w->a]);
+    default:           return (uint64_t)blocks(c, &c->low->launch[w->a]) * c->low->launch[w->a].fn->cluster;
     }
 }
 

@@ -8,7 +8,7 @@
 #include "lower.h"
 #include "row_view.h"
 
-enum { LOW_MAX_PER = 64, LOW_MAX_RED = 16 };
+enum { LOW_MAX_PER = 64, LOW_MAX_RED = 16, LOW_MAX_PARTS = 32 };
 
 /* What part of a vector lies inside the row. */
 typedef enum { MASK_FULL, MASK_WHOLE, MASK_PART } MaskKind;
@@ -19,15 +19,16 @@ typedef struct Mask {
 } Mask;
 
 /* A reduction along the row within one phase. Argmax is two of these in consecutive phases; logsumexp is a pair (largest, sum)
- * in one; a pick is a scalar read by one lane and given to all, which is over before any lane writes in place. */
-typedef enum { RED_SUM, RED_MAX, RED_MIN, RED_LSE, RED_PICK } RedKind;
+ * in one, RED_VAR a triple (sum, squared distances from the mean, count); a pick is a scalar read by one lane and given to all, which is over before any lane writes in place. */
+typedef enum { RED_SUM, RED_MAX, RED_MIN, RED_LSE, RED_VAR, RED_PICK } RedKind;
 typedef struct Red {
     TirVal  op;          /* the reduction in the tile IR */
     RedKind kind;
     int     step;        /* 0, or 1 for the second half of argmax */
     DType   dt;          /* of the accumulator */
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
-    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values */
+    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR the squares, whose acc are distances from pivot */
+    LirVal  pivot, count;       /* of RED_VAR: one value for the lane each */
     uint32_t nacc;
 } Red;
 
@@ -97,6 +98,7 @@ LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c);
 void   low_mask(Low *w);                       /* sets w->mask for vector k */
 LirVal low_mask_full(Low *w);                  /* bool, of a MASK_PART: all elements are inside */
 LirVal low_mask_some(Low *w);                  /* bool: some are */
+LirVal low_inside(Low *w, LirVal x, LirVal none);   /* none in place of the elements of x outside the row */
 LirVal low_position(Low *w);                   /* i32 position in the row of the first element of vector k (may be < 0 when shifted) */
 LirVal low_base(Low *w, const TirOp *o, const RowMem *m);   /* i64 address of this lane's vector 0, or of the scalar */
 LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes);
@@ -118,8 +120,12 @@ void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into
 void   low_red_update(Low *w, Red *r);
 void   low_red_finish(Low *w, Red *r, uint32_t n);
 void   low_inboxes(Low *w);                     /* opens one for each exchange of a one-shot cluster */
-typedef struct Partial { LirVal v[2]; } Partial;       /* the words of a reduction's partial result: one, but a pair of logsumexp has two */
-uint32_t low_red_words(const Red *r);
+enum { LOW_MAX_WORDS = 3 };
+typedef struct Partial {        /* the words of a reduction's partial result */
+    LirVal v[LOW_MAX_WORDS];
+    double count;               /* elements behind it, where that is known here: RED_VAR exchanges no third word then */
+} Partial;
+uint32_t low_red_words(const Low *w, const Red *r);
 Partial low_red_none(Low *w, const Red *r);             /* of no elements */
 Partial low_red_join(Low *w, const Red *r, Partial a, Partial b);
 Partial low_red_across(Low *w, const Red *r, Partial t, int lanes);   /* the lanes of a warp together */
@@ -142,6 +148,15 @@ void   low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2);
 void   low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *om, LirVal *os);
 void   low_lse_across(Low *w, LirVal *m, LirVal *s, int lanes);
 LirVal low_lse_rest(Low *w, LirVal m, LirVal s);
+
+/* low_var.c: triples (sum, squared distances from the mean, count) */
+bool    low_var_even(const Low *w);             /* every lane has as many elements, known here */
+void    low_var_open(Low *w, Red *r);
+void    low_var_update(Low *w, Red *r, LirVal x, int k);
+Partial low_var_lane(Low *w, const Red *r);
+Partial low_var_join(Low *w, Partial a, Partial b);
+Partial low_var_across(Low *w, Partial t, int lanes);
+Partial low_var_all(Low *w, const LirVal *sums, const LirVal *squares, int vectors, int n, double count);   /* n partials in vectors, of count elements each */
 
 /* low_acc.c: across instances */
 void   low_acc_begin(Low *w);

@@ -38,7 +38,7 @@ void low_plan_smem(Low *w)
     w->red_bytes = 4;
     for (TirVal v = 1; v < w->tir->nops; v++)
         if (tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE || w->rv->pick[v]) {
-            reds += w->tir->ops[v].op == TIR_LSE ? 2 : 1;
+            reds += (uint32_t)row_view_words(w->rv, v);
             if (dt_bytes(w->tir->ops[v].dt) == 8 && w->tir->ops[v].op != TIR_ARGMAX)
                 w->red_bytes = 8;
         }
@@ -58,7 +58,8 @@ void low_plan_smem(Low *w)
         uint32_t fold = w->fold_base + (uint32_t)(w->s->rows * w->s->lanes * w->s->vec * w->s->per) * 4;
         w->smem = w->smem > fold ? w->smem : fold;
     }
-    w->fn->smem = w->host ? 0 : up(w->smem, 16);
+    uint32_t least = sched_least_shared(w->s, w->t);
+    w->fn->smem = w->host ? 0 : up(w->smem > least ? w->smem : least, 16);
 }
 
 /* Offset of this thread's slot for vector k: base + (area + k*threads*bytes) + index*bytes. */

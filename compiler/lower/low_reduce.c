@@ -20,6 +20,14 @@ static LirVal identity(Low *w, const Red *r, int lanes)
     return lir_splat(w->fn, lir_ci(w->fn, r->dt, r->kind == RED_SUM ? 0 : r->kind == RED_MAX ? lo : hi), lanes);
 }
 
+/* The squared distance from the mean, which the walk before told; outside the row the mean itself stands for an element. */
+static LirVal square_of(Low *w, const TirOp *o, LirVal x)
+{
+    LirVal mean = lir_splat(w->fn, w->red_value[o - w->tir->ops], w->s->vec);
+    LirVal d = lir_op2(w->fn, LIR_SUB, low_inside(w, lir_splat(w->fn, x, w->s->vec), mean), mean);
+    return lir_op2(w->fn, LIR_MUL, d, d);
+}
+
 static LirVal first_index(Low *w, const TirOp *o, LirVal x)
 {
     LirVal m = w->red_value[o - w->tir->ops];
@@ -39,7 +47,8 @@ static LirVal term(Low *w, const Red *r)
         x = lir_dt(w->fn, x) == DT_F32 || !dt_is_float(lir_dt(w->fn, x)) ? x : lir_cast(w->fn, DT_F32, x);
         return r->step ? first_index(w, o, x) : x;
     }
-    return lir_cast(w->fn, r->dt, x);
+    x = lir_cast(w->fn, r->dt, x);
+    return o->op == TIR_SQDEV && r->step ? square_of(w, o, x) : x;
 }
 
 /* Is v zero where the row's loads gave zeros, as they do past its ends? */
@@ -59,19 +68,15 @@ static bool zero_outside(const Low *w, TirVal v)
 static LirVal inside_only(Low *w, const Red *r, LirVal x)
 {
     LirVal none = identity(w, r, w->s->vec);
-    bool zeros = w->s->async == ASYNC_NONE && r->kind == RED_SUM && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
-    if (w->mask.kind == MASK_FULL || zeros)
-        return x;
-    if (w->mask.kind == MASK_WHOLE)
-        return lir_op3(w->fn, LIR_SELECT, w->mask.in, x, none);
-    LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->s->vec, .ref = -1});
-    LirVal in = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, steps, w->mask.lo), lir_op2(w->fn, LIR_LT, steps, w->mask.hi));
-    return lir_op3(w->fn, LIR_SELECT, in, x, none);
+    bool zeros = w->s->async == ASYNC_NONE && r->kind == RED_SUM && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
+    return zeros ? x : low_inside(w, x, none);
 }
 
 void low_red_open(Low *w, Red *r)
 {
-    for (uint32_t k = 0; r->kind != RED_PICK && k < r->nacc; k++)
+    if (r->kind == RED_VAR)
+        low_var_open(w, r);
+    for (uint32_t k = 0; r->kind != RED_PICK && r->kind != RED_VAR && k < r->nacc; k++)
         if (r->kind == RED_LSE)
             low_lse_open(w, &r->acc[k], &r->sum[k]);
         else
@@ -95,6 +100,10 @@ void low_red_update(Low *w, Red *r)
     bool loop = low_loops(w);
     if (r->kind == RED_PICK)
         return;
+    if (r->kind == RED_VAR) {
+        low_var_update(w, r, lir_splat(w->fn, term(w, r), w->s->vec), loop ? w->k : 0);
+        return;
+    }
     LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->s->vec));
     int k = loop ? w->k : 0;
     if (!loop && !r->nacc) {
@@ -114,15 +123,29 @@ void low_red_update(Low *w, Red *r)
         r->acc[0] = lir_op2(w->fn, merge_op(r->kind), r->acc[0], x);
 }
 
-uint32_t low_red_words(const Red *r) { return r->kind == RED_LSE ? 2 : 1; }
+uint32_t low_red_words(const Low *w, const Red *r)
+{
+    return r->kind == RED_LSE || (r->kind == RED_VAR && low_var_even(w)) ? 2 : r->kind == RED_VAR ? 3 : 1;
+}
+
+/* Word i of the partial result of no elements. */
+static LirVal no_word(Low *w, const Red *r, uint32_t i)
+{
+    return i || r->kind == RED_VAR ? lir_cf(w->fn, DT_F32, 1, 0) : identity(w, r, 1);
+}
 
 Partial low_red_none(Low *w, const Red *r)
 {
-    return (Partial){{identity(w, r, 1), r->kind == RED_LSE ? lir_cf(w->fn, DT_F32, 1, 0) : 0}};
+    Partial p = {.count = 0};
+    for (uint32_t i = 0; i < low_red_words(w, r); i++)
+        p.v[i] = no_word(w, r, i);
+    return p;
 }
 
 Partial low_red_join(Low *w, const Red *r, Partial a, Partial b)
 {
+    if (r->kind == RED_VAR)
+        return low_var_join(w, a, b);
     if (r->kind == RED_LSE)
         low_lse_join(w, &a.v[0], &a.v[1], b.v[0], b.v[1]);
     else
@@ -133,7 +156,9 @@ Partial low_red_join(Low *w, const Red *r, Partial a, Partial b)
 /* One value per lane: the vectors of this lane together. */
 static Partial lane_total(Low *w, Red *r)
 {
-    Partial t = {{0}};
+    Partial t = {.count = 0};
+    if (r->kind == RED_VAR)
+        return low_var_lane(w, r);
     if (r->kind == RED_PICK) {
         t.v[0] = lir_cast(w->fn, r->dt, low_scalar_raw(w, r->op));
         return t;
@@ -163,6 +188,8 @@ LirVal low_butterfly(Low *w, LirVal v, int o)
 /* The lanes of a warp together.  A pick goes through a shuffle too: it has been read, then, by every lane. */
 Partial low_red_across(Low *w, const Red *r, Partial t, int lanes)
 {
+    if (r->kind == RED_VAR)
+        return low_var_across(w, t, lanes);
     if (r->kind == RED_LSE)
         low_lse_across(w, &t.v[0], &t.v[1], lanes);
     else if (r->kind == RED_PICK)
@@ -212,47 +239,71 @@ static LirVal lds(Low *w, DType dt, LirVal at, int lanes)
     return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = (uint8_t)dt, .lanes = (uint8_t)lanes, .ref = -1, .a = {at}, .imm.i = lanes * dt_bytes(dt)});
 }
 
+enum { FEW = 16 };   /* partials that every lane reads */
+
+/* n partials in vectors, as many of them as returned. */
+static int read_few(Low *w, DType dt, LirVal at, int n, LirVal *v)
+{
+    int chunks = 0;
+    for (int i = 0, take; i < n; i += take) {
+        take = n - i >= 4 && w->red_bytes == 4 ? 4 : n - i >= 2 ? 2 : 1;
+        v[chunks++] = lds(w, dt, lir_op2(w->fn, LIR_ADD, at, low_ci(w, i * w->red_bytes)), take);
+    }
+    return chunks;
+}
+
 /* Every lane reads all partials. */
 static LirVal read_all(Low *w, const Red *r, LirVal at)
 {
-    int n = r->kind == RED_PICK ? 1 : partials(w);
-    LirVal all = 0;
-    for (int i = 0; i < n;) {
-        int take = n - i >= 4 && w->red_bytes == 4 ? 4 : n - i >= 2 ? 2 : 1;
-        LirVal v = lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at, low_ci(w, i * w->red_bytes)), take);
-        v = take > 1 ? lir_op1(w->fn, fold_op(r->kind), v) : v;
-        all = all ? lir_op2(w->fn, merge_op(r->kind), all, v) : v;
-        i += take;
+    LirVal v[LOW_MAX_PARTS], all = 0;
+    int chunks = read_few(w, r->dt, at, r->kind == RED_PICK ? 1 : partials(w), v);
+    for (int i = 0; i < chunks; i++) {
+        LirVal one = lir_lanes(w->fn, v[i]) > 1 ? lir_op1(w->fn, fold_op(r->kind), v[i]) : v[i];
+        all = all ? lir_op2(w->fn, merge_op(r->kind), all, one) : one;
     }
     return all;
 }
 
 /* Lane l reads partials l, l + 32, ..; then the lanes of each warp put them together. */
-static Partial read_spread(Low *w, const Red *r, LirVal at, LirVal at2)
+static Partial read_spread(Low *w, const Red *r, const LirVal *at, Partial own)
 {
     int n = partials(w);
-    Partial t = {{0}};
+    bool even = r->kind == RED_VAR && own.count > 0;
+    Partial t = {.count = 0};
     LirVal me = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31));
     for (int from = 0; from < n; from += 32) {
+        Partial p = {.count = even && n % 32 == 0 ? own.count : 0};
         LirVal i = lir_op2(w->fn, LIR_ADD, me, low_ci(w, from)), in = lir_op2(w->fn, LIR_LT, i, low_ci(w, n));
         LirVal off = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_MIN, i, low_ci(w, n - 1)), low_ci(w, w->red_bytes));
-        LirVal v = lir_op3(w->fn, LIR_SELECT, in, lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at, off), 1), identity(w, r, 1));
-        if (r->kind != RED_LSE) {
-            t.v[0] = from ? lir_op2(w->fn, merge_op(r->kind), t.v[0], v) : v;
-            continue;
-        }
-        LirVal s = lir_op3(w->fn, LIR_SELECT, in, lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at2, off), 1), lir_cf(w->fn, DT_F32, 1, 0));
-        t = from ? low_red_join(w, r, t, (Partial){{v, s}}) : (Partial){{v, s}};
+        for (uint32_t k = 0; k < low_red_words(w, r); k++)
+            p.v[k] = lir_op3(w->fn, LIR_SELECT, in, lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at[k], off), 1), no_word(w, r, k));
+        if (even && !p.count)
+            p.v[2] = lir_op3(w->fn, LIR_SELECT, in, lir_cf(w->fn, DT_F32, 1, own.count), lir_cf(w->fn, DT_F32, 1, 0));
+        t = from ? low_red_join(w, r, t, p) : p;
     }
     return low_red_across(w, r, t, 32);
 }
 
-static Partial read_partials(Low *w, const Red *r, uint32_t word, uint32_t n)
+/* The same, of equal counts. */
+static Partial read_all_var(Low *w, const LirVal *at, Partial own)
 {
-    LirVal at = exchange_at(w, word, n);
-    if (r->kind == RED_LSE || (partials(w) > 16 && r->kind != RED_PICK && w->s->lanes % 32 == 0))
-        return read_spread(w, r, at, r->kind == RED_LSE ? exchange_at(w, word + 1, n) : 0);
-    return (Partial){{read_all(w, r, at)}};
+    LirVal sums[LOW_MAX_PARTS], squares[LOW_MAX_PARTS];
+    int n = partials(w), chunks = read_few(w, DT_F32, at[0], n, sums);
+    read_few(w, DT_F32, at[1], n, squares);
+    return low_var_all(w, sums, squares, chunks, n, own.count);
+}
+
+static Partial read_partials(Low *w, const Red *r, Partial own, uint32_t word, uint32_t n)
+{
+    LirVal at[LOW_MAX_WORDS];
+    for (uint32_t k = 0; k < low_red_words(w, r); k++)
+        at[k] = exchange_at(w, word + k, n);
+    bool many = partials(w) > FEW && r->kind != RED_PICK && w->s->lanes % 32 == 0;
+    if (r->kind == RED_VAR && own.count > 0 && !many)
+        return read_all_var(w, at, own);
+    if (r->kind == RED_LSE || r->kind == RED_VAR || many)
+        return read_spread(w, r, at, own);
+    return (Partial){.v = {read_all(w, r, at[0])}};
 }
 
 /* This warp's partial into its place, in the own block or in each of the cluster. */
@@ -272,7 +323,7 @@ void low_inboxes(Low *w)
     for (int p = 0; w->inboxes && p <= w->rv->last_phase; p++) {
         uint32_t n = low_reductions(w, p, r), all = 0;
         for (uint32_t i = 0; i < n; i++)
-            all += low_red_words(&r[i]);
+            all += low_red_words(w, &r[i]);
         if (n)
             lir_add(w->fn, (LirOp){.op = LIR_INBOX, .ref = at++, .imm.i = (int64_t)all * partials(w) * w->red_bytes});
     }
@@ -283,22 +334,30 @@ static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
     LirVal warp = lir_op2(w->fn, LIR_DIV, w->s->cluster > 1 ? w->at : w->lane, low_ci(w, 32));
     uint32_t all = 0, word = 0;
     for (uint32_t i = 0; i < n; i++)
-        all += low_red_words(&r[i]);
+        all += low_red_words(w, &r[i]);
     if (w->s->cluster > 1 && !w->joined)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = 2});
     w->joined = true;
     for (uint32_t i = 0; i < n; i++)
-        for (uint32_t k = 0; k < low_red_words(&r[i]); k++, word++) {
+        for (uint32_t k = 0; k < low_red_words(w, &r[i]); k++, word++) {
             LirVal at = lir_op2(w->fn, LIR_ADD, exchange_at(w, word, all), lir_op2(w->fn, LIR_MUL, warp, low_ci(w, w->red_bytes)));
             put_partial(w, at, total[i].v[k], r[i].dt);
         }
     group_barrier(w);
     word = 0;
     for (uint32_t i = 0; i < n; i++) {
-        total[i] = read_partials(w, &r[i], word, all);
-        word += low_red_words(&r[i]);
+        total[i] = read_partials(w, &r[i], total[i], word, all);
+        word += low_red_words(w, &r[i]);
     }
     w->events++;
+}
+
+static void deliver_var(Low *w, const Red *r, Partial t)
+{
+    w->scalar[r->op] = lir_cast(w->fn, w->tir->ops[r->op].dt, t.v[1]);
+    for (TirVal v = 1; v < w->tir->nops; v++)
+        if (w->rv->shares[v] == r->op)
+            w->scalar[v] = lir_cast(w->fn, w->tir->ops[v].dt, t.v[0]);
 }
 
 void low_red_deliver(Low *w, const Red *r, Partial t)
@@ -307,6 +366,14 @@ void low_red_deliver(Low *w, const Red *r, Partial t)
     LirVal v = t.v[0];
     if (o->op == TIR_ARGMAX && !r->step) {
         w->red_value[r->op] = v;
+        return;
+    }
+    if (o->op == TIR_SQDEV && w->rv->again && !r->step) {
+        w->red_value[r->op] = lir_op2(w->fn, LIR_DIV, v, lir_cast(w->fn, r->dt, w->rowlen));
+        return;
+    }
+    if (r->kind == RED_VAR) {
+        deliver_var(w, r, t);
         return;
     }
     if (r->kind == RED_LSE) {

@@ -88,11 +88,11 @@ uint32_t low_reductions(Low *w, int p, Red *r)
     uint32_t n = 0;
     for (TirVal v = 1; v < w->tir->nops; v++) {
         const TirOp *o = &w->tir->ops[v];
-        if ((tir_op_kind(o->op) != TIR_K_REDUCE && !w->rv->pick[v]) || n == LOW_MAX_RED)
+        if (!row_view_words(w->rv, v) || n == LOW_MAX_RED)
             continue;
+        int steps = w->rv->pick[v] ? 1 : row_view_steps(w->rv, o->op), step = p - (w->rv->phase[v] - steps);
         bool two = o->op == TIR_ARGMAX;
-        int step = p - (w->rv->phase[v] - (two ? 2 : 1));
-        if (step < 0 || step > (two ? 1 : 0))
+        if (step < 0 || step >= steps)
             continue;
         DType dt = o->dt == DT_F16 || o->dt == DT_BF16 ? DT_F32 : o->dt;
         DType in = w->rv->pick[v] ? o->dt : w->tir->ops[o->a[0]].dt;
@@ -103,6 +103,8 @@ uint32_t low_reductions(Low *w, int p, Red *r)
             kind = !step ? RED_MAX : RED_MIN;
         if (o->op == TIR_LSE || w->rv->pick[v])
             kind = w->rv->pick[v] ? RED_PICK : RED_LSE;
+        if (o->op == TIR_SQDEV && !w->rv->again)
+            kind = RED_VAR;
         r[n++] = (Red){.op = v, .kind = kind, .step = step, .dt = dt};
     }
     return n;
@@ -614,7 +616,7 @@ static void describe(Low *w)
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
 {
     Low w = {.tir = fn, .s = s, .t = t, .a = a, .d = d, .host = t->kind == TGT_HOST};
-    w.rv = row_view(fn, a, d);
+    w.rv = row_view(fn, s->len == LEN_ANY && !s->split, a, d);
     if (!w.rv)
         return NULL;
     w.out = ARENA_NEW(a, LowKernel);

@@ -50,9 +50,11 @@ LirVal low_guard(Low *w, TirVal v)
     return all;
 }
 
-/* (c + sum k*dim) / den as i64, from the dim words. */
+/* (c + sum k*dim) / den as i64, from the dim words; the row length is a constant where the schedule says it. */
 static LirVal extent(Low *w, const TirExt *e)
 {
+    if (w->s->len == LEN_EXACT && w->rv->row_axis != UINT32_MAX && tir_ext_eq(*e, row_view_ext(w->rv)))
+        return lir_ci(w->fn, DT_I64, w->s->n);
     LirVal sum = lir_ci(w->fn, DT_I64, e->c);
     for (uint32_t i = 0; i < TIR_MAX_DIMS; i++) {
         if (!e->k[i])

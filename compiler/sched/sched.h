@@ -44,7 +44,7 @@ typedef struct SchedFacts {
     int      accs;            /* cross-row sums along the row axis */
     int      max_elem_bytes, min_elem_bytes;   /* of the row streams */
     int      flops, sfu;      /* per element */
-    int      reductions;      /* words exchanged between warps: one a reduction, two for logsumexp, one for a scalar picked from a row written in place */
+    int      reductions;      /* words exchanged between warps: one a reduction, two for logsumexp, three for a variance and the mean beside it, one for a scalar picked from a row written in place */
     bool     wide_scalars;    /* one of them has 64 bits */
     bool     several;         /* one of a kernel's nests: their launches may overlap */
 } SchedFacts;
@@ -55,6 +55,8 @@ const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t);
 
 /* Shared memory of a block, in bytes, never less than the lowering takes. */
 uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s);
+/* The least shared memory of a block of which no more than `most` fit; 0 when any number may. */
+uint32_t sched_least_shared(const Sched *s, const Target *t);
 
 typedef struct SchedList { Sched *s; uint32_t n, cap; } SchedList;
 /* Several, separated by `;`; as sched_parse. NULL is none. */

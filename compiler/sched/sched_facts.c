@@ -81,7 +81,7 @@ static bool has_parts(const RowView *rv, const SchedFacts *f)
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
 {
     Arena *a = arena_new();
-    RowView *rv = a ? row_view(fn, a, d) : NULL;
+    RowView *rv = a ? row_view(fn, false, a, d) : NULL;
     *out = (SchedFacts){0};
     if (rv) {
         out->scalars = rv->row_axis == UINT32_MAX;
@@ -94,7 +94,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         note_slices(out, rv->store, rv->nstore);
         note_slices(out, rv->acc, rv->nacc);
         for (TirVal v = 1; v < fn->nops; v++) {
-            out->reductions += rv->pick[v] ? 1 : tir_op_kind(fn->ops[v].op) != TIR_K_REDUCE ? 0 : fn->ops[v].op == TIR_LSE ? 2 : 1;
+            out->reductions += row_view_words(rv, v);
             bool exchanged = rv->pick[v] || tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
             out->wide_scalars |= exchanged && dt_bytes(fn->ops[v].dt) == 8 && fn->ops[v].op != TIR_ARGMAX;
             if (!rv->is_row[v])

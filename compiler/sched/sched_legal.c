@@ -133,14 +133,24 @@ uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
     return bytes > fold ? bytes : fold;
 }
 
+uint32_t sched_least_shared(const Sched *s, const Target *t)
+{
+    enum { RESERVED = 1024, GRAIN = 128 };                  /* of each block, by the driver */
+    return s->most ? (uint32_t)(t->smem_mp_kb * 1024 / (s->most + 1) - RESERVED + GRAIN) / GRAIN * GRAIN : 0;
+}
+
 static const char *resources_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int threads = s->rows * s->lanes, ctas = s->ctas ? s->ctas : 1;
     if (t->kind == TGT_HOST)
-        return s->keep == KEEP_SMEM || s->wkeep != WKEEP_LOAD ? "the host has no shared memory" : NULL;
-    if (sched_shared_bytes(f, s) > (uint32_t)t->smem_block_kb * 1024u)
+        return s->keep == KEEP_SMEM || s->wkeep != WKEEP_LOAD || s->most ? "the host has no shared memory" : NULL;
+    if (s->most && (s->grid != GRID_ONESHOT || s->ctas > s->most))
+        return "most bounds the blocks of a one-shot grid, from above";
+    uint32_t bytes = sched_shared_bytes(f, s), least = sched_least_shared(s, t);
+    bytes = bytes > least ? bytes : least;
+    if (bytes > (uint32_t)t->smem_block_kb * 1024u)
         return "more shared memory than a block may have";
-    if (sched_shared_bytes(f, s) * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
+    if (bytes * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
         return "more shared memory than a multiprocessor has";
     int limit = t->regs_mp / (threads * ctas);
     limit = limit > 255 ? 255 : limit;

@@ -48,6 +48,7 @@ typedef struct Low {
     int    lanes;                     /* of a row: the schedule's lanes times the blocks of a cluster */
     LirVal block, blocks;             /* i32 number of the block, or cluster of blocks, and of all */
     bool   parts;                     /* this launch leaves its tiles' reductions, and all scalar results, to a second one */
+    bool   narrow_scalar;             /* here the scalar that low_narrow_scalar tells of is a 16-bit float */
     bool   joined;                    /* the cluster's blocks are known to have started */
     LirVal rowlen;                    /* i32 row length: a constant for len=exact */
     LirVal ninst;                     /* i32 */
@@ -92,6 +93,7 @@ LirVal low_scalar_raw(Low *w, TirVal v);
 void   low_scalars_of_phase(Low *w, int p);
 LirVal low_guard(Low *w, TirVal v);            /* bool: active and every enclosing if; 0 when always */
 LirVal low_and(Low *w, LirVal a, LirVal b);    /* either may be 0 */
+LirVal low_narrow_scalar(Low *w);              /* bool: the run-time scalar that is added to 16-bit row values and rounded with them is one itself; 0: none is */
 LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c);
 
 /* low_addr.c: places and masks */

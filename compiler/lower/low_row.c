@@ -323,6 +323,36 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     smem_turns(w, p, r, n, need, part, w->s->per);
 }
 
+static void walk_row(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+{
+    if (w->s->len == LEN_ANY && !w->s->split)
+        row_loop(w, p, r, n, need);
+    else if (w->s->unroll)
+        smem_loop(w, p, r, n, need);
+    else
+        vectors(w, p, r, n, need);
+}
+
+/* The last walk twice over: where the scalar that it adds to 16-bit floats is one of them, and where it is not. */
+static void walk_both(Low *w, int p, const uint8_t *need, LirVal is_narrow)
+{
+    size_t kept = sizeof *w->kept * ROW_MAX_MEM * LOW_MAX_PER, scalars = sizeof *w->scalar * w->tir->nops;
+    LirVal *k = arena_alloc(w->a, kept), *s = arena_alloc(w->a, scalars);
+    memcpy(k, w->kept, kept);
+    memcpy(s, w->scalar, scalars);
+    lir_add(w->fn, (LirOp){.op = LIR_IF, .ref = -1, .flags = LIR_F_UNIFORM, .a = {is_narrow}});
+    w->narrow_scalar = true;
+    walk_row(w, p, NULL, 0, need);
+    w->narrow_scalar = false;
+    lir_add(w->fn, (LirOp){.op = LIR_ELSE, .ref = -1, .flags = LIR_F_UNIFORM});
+    memcpy(w->kept, k, kept);                /* what the other side has is not to be had here, nor behind */
+    memcpy(w->scalar, s, scalars);
+    walk_row(w, p, NULL, 0, need);
+    memcpy(w->kept, k, kept);
+    memcpy(w->scalar, s, scalars);
+    low_mark(w, LIR_END, 0);
+}
+
 static void phase(Low *w, int p)
 {
     Red r[LOW_MAX_RED];
@@ -331,12 +361,12 @@ static void phase(Low *w, int p)
     low_scalars_of_phase(w, p);
     bases_of_phase(w, p);
     loads_of_phase(w, p, r, n, need);
-    if (w->s->len == LEN_ANY && !w->s->split)
-        row_loop(w, p, r, n, need);
-    else if (w->s->unroll)
-        smem_loop(w, p, r, n, need);
+    bool last = p && p == w->rv->last_phase && !n && !w->rv->nacc && w->s->len != LEN_ANY;
+    LirVal is_narrow = last ? low_narrow_scalar(w) : 0;
+    if (is_narrow)
+        walk_both(w, p, need, is_narrow);
     else
-        vectors(w, p, r, n, need);
+        walk_row(w, p, r, n, need);
     low_red_finish(w, r, n);
 }
 

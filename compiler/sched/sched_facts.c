@@ -81,11 +81,12 @@ static bool has_parts(const RowView *rv, const SchedFacts *f)
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
 {
     Arena *a = arena_new();
-    RowView *rv = a ? row_view(fn, false, a, d) : NULL;
+    RowView *rv = a ? row_view(fn, false, a, d) : NULL, *loop = rv ? row_view(fn, true, a, d) : NULL;
     *out = (SchedFacts){0};
-    if (rv) {
+    if (loop) {
         out->scalars = rv->row_axis == UINT32_MAX;
         out->phases = rv->last_phase + 1;
+        out->walks = loop->last_phase + 1;
         out->several = fn->place != TIR_WHOLE;
         count_memory(rv, out);
         note_places(fn, out, rv->load, rv->nload);
@@ -107,5 +108,5 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
             out->min_elem_bytes = out->max_elem_bytes = 4;
     }
     arena_free(a);
-    return rv != NULL;
+    return loop != NULL;
 }

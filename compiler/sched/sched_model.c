@@ -343,7 +343,7 @@ static Sched always(const SchedFacts *f, int vec, SchedAlign align)
     Sched s = sched_default();
     s.vec = vec;
     s.align = align;
-    s.keep = f->phases > 1 ? KEEP_RELOAD : KEEP_REG;
+    s.keep = f->walks > 1 ? KEEP_RELOAD : KEEP_REG;
     s.lanes = 256;
     s.per = align == ALIGN_SCALAR ? 4 : 2;
     if (f->accs) {

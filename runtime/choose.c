@@ -111,6 +111,8 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
     int64_t groups = ceil_div(t->instances, l->per);
     switch (l->grid) {
     case LGK_G_PERSISTENT: {
+        if (l->per2 > 0)
+            return ceil_div(groups, l->per2);
         int64_t most = b->device != LGR_HOST_DEVICE ? (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas
                      : ctx->backend ? (int64_t)ctx->backend->processors * l->ctas : l->ctas;
         most = most / l->cluster ? most / l->cluster : 1;

@@ -61,6 +61,8 @@ static void print_imm(Buf *b, const LirOp *o)
         break;
     case LIR_AWAIT:
         buf_printf(b, " %d", o->ref);
+        if (o->imm.i)
+            buf_printf(b, " again=%lld", (long long)o->imm.i);
         break;
     case LIR_CPA:
         buf_printf(b, " bytes=%lld", (long long)o->imm.i);

@@ -207,10 +207,14 @@ static void open_inbox(Ll *l, const LirOp *o)
            "@p fence.mbarrier_init.release.cluster; @p mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1; }", "r,r,~{memory}", true, 2, args);
 }
 
+/* Opened again by one thread once it has seen it full: what comes sooner is counted all the same. */
 static void await_inbox(Ll *l, const LirOp *o)
 {
-    LLVMValueRef args[] = {inbox(l, o)};
-    ll_asm(l, l->ty.v, "{ .reg .pred p; full_${:uid}: mbarrier.try_wait.parity.shared::cta.b64 p, [$0], 0; @!p bra full_${:uid}; }", "r,~{memory}", true, 1, args);
+    LLVMValueRef args[] = {inbox(l, o), ll_arg(l, o, 0).p[0], ll_i32(l, o->imm.i)};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; full_${:uid}: mbarrier.try_wait.parity.shared::cta.b64 p, [$0], $1; @!p bra full_${:uid}; }", "r,r,~{memory}", true, 2, args);
+    if (o->imm.i)
+        ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 t; mov.u32 t, %tid.x; setp.eq.u32 p, t, 0; @p mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $2; }",
+               "r,r,r,~{memory}", true, 3, args);
 }
 
 static void send(Ll *l, const LirOp *o)

@@ -75,11 +75,15 @@ typedef struct Low {
 
     /* shared memory layout, in bytes */
     bool     inboxes;                 /* a cluster's exchanges are counted in inboxes, one each, instead of met at barriers */
+    LirVal   turn_odd;                /* i32 of a persistent grid's inboxes: 0 or 1, the other one each time they have all been full; 0: once only */
     uint32_t smem, red_base, red_slot, async_base, async_stage, wkeep_base, keep_base, fold_base;
     int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
     LirVal   slot;                    /* i32 byte offset of the current stage */
 } Low;
+
+/* Row groups in one turn of a loop over them: two where a cluster's exchanges alternate between inboxes. */
+static inline uint32_t low_turns(const Low *w) { return w->s->grid == GRID_PERSISTENT && w->s->cluster > 1 ? 2 : 1; }
 
 #define LOW_LOG2E 1.4426950408889634
 
@@ -121,7 +125,7 @@ void   low_red_open(Low *w, Red *r);            /* new variables holding the red
 void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
 void   low_red_update(Low *w, Red *r);
 void   low_red_finish(Low *w, Red *r, uint32_t n);
-void   low_inboxes(Low *w);                     /* opens one for each exchange of a one-shot cluster */
+void   low_inboxes(Low *w);                     /* opens one for each exchange of a cluster */
 enum { LOW_MAX_WORDS = 3 };
 typedef struct Partial {        /* the words of a reduction's partial result */
     LirVal v[LOW_MAX_WORDS];

@@ -46,9 +46,10 @@ void low_plan_smem(Low *w)
         w->red_slot = reds * up(warps, 4) * (uint32_t)w->s->rows * (uint32_t)w->red_bytes;
         w->red_base = 0;
     }
-    w->inboxes = w->s->cluster > 1 && w->s->grid == GRID_ONESHOT && w->rv->last_phase < LIR_MAX_INBOX;
+    uint32_t boxes = (uint32_t)(w->rv->last_phase + 1) * low_turns(w);
+    w->inboxes = w->s->cluster > 1 && boxes <= LIR_MAX_INBOX;
     w->fn->inbox = up(2 * w->red_slot, 8);
-    w->async_base = up(w->fn->inbox + (w->inboxes ? 8 * (uint32_t)(w->rv->last_phase + 1) : 0), 128);
+    w->async_base = up(w->fn->inbox + (w->inboxes ? 8 * boxes : 0), 128);
     w->async_stage = w->s->async == ASYNC_CP ? area(w, n, is_async, threads) : 0;
     w->wkeep_base = up(w->async_base + w->async_stage * (uint32_t)w->s->stages, 128);
     w->keep_base = up(w->wkeep_base + area(w, n, is_operand_smem, (uint32_t)w->s->lanes), 128);

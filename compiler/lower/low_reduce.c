@@ -220,10 +220,12 @@ static LirVal exchange_at(Low *w, uint32_t i, uint32_t n)
     return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->events & 1 ? w->red_slot : 0));
 }
 
-static void group_barrier(Low *w)
+/* bytes: what an exchange brings. */
+static void group_barrier(Low *w, int64_t bytes)
 {
     if (w->s->cluster > 1) {
-        lir_add(w->fn, (LirOp){.op = w->inboxes ? LIR_AWAIT : LIR_CLBAR, .ref = (int16_t)(w->inboxes ? w->events : -1), .imm.i = 0});
+        LirOp await = {.op = LIR_AWAIT, .ref = (int16_t)w->events, .a = {w->turn_odd ? w->turn_odd : low_ci(w, 0)}, .imm.i = w->turn_odd ? bytes : 0};
+        lir_add(w->fn, w->inboxes ? await : (LirOp){.op = LIR_CLBAR, .ref = -1});
         return;
     }
     if (w->s->rows == 1 || w->s->rows > 15 || w->s->lanes % 32) {
@@ -320,8 +322,8 @@ void low_inboxes(Low *w)
 {
     Red r[LOW_MAX_RED];
     int16_t at = 0;
-    for (int p = 0; w->inboxes && p <= w->rv->last_phase; p++) {
-        uint32_t n = low_reductions(w, p, r), all = 0;
+    for (int p = 0; w->inboxes && p < (w->rv->last_phase + 1) * (int)low_turns(w); p++) {
+        uint32_t n = low_reductions(w, p % (w->rv->last_phase + 1), r), all = 0;
         for (uint32_t i = 0; i < n; i++)
             all += low_red_words(w, &r[i]);
         if (n)
@@ -343,7 +345,7 @@ static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
             LirVal at = lir_op2(w->fn, LIR_ADD, exchange_at(w, word, all), lir_op2(w->fn, LIR_MUL, warp, low_ci(w, w->red_bytes)));
             put_partial(w, at, total[i].v[k], r[i].dt);
         }
-    group_barrier(w);
+    group_barrier(w, (int64_t)all * partials(w) * w->red_bytes);
     word = 0;
     for (uint32_t i = 0; i < n; i++) {
         total[i] = read_partials(w, &r[i], total[i], word, all);

@@ -519,30 +519,42 @@ static LirVal next_stage(Low *w, LirVal slot, int by)
     return lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_GE, n, low_ci(w, ring)), lir_op2(w->fn, LIR_SUB, n, low_ci(w, ring)), n);
 }
 
-static void persistent(Low *w)
+/* The loop of a persistent block: variables for the row group in hand and its stage, and where it ends. */
+typedef struct Walk { LirVal at, slot, end, step; Ahead h; } Walk;
+
+static void one_group(Low *w, Walk *k)
 {
     bool async = w->s->async == ASYNC_CP;
-    LirVal first, end, step, slot = 0;
-    Ahead h;
-    walk(w, &first, &end, &step);
-    find_scalars_ahead(w, &h);
-    LirVal var = lir_op1(w->fn, LIR_VAR, first);
+    LirVal base = lir_op1(w->fn, LIR_GET, k->at);
+    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, k->end));
     if (async)
-        slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    fetch_first(w, &h, first, end, step);
-    low_mark(w, LIR_LOOP, 0);
-    LirVal base = lir_op1(w->fn, LIR_GET, var);
-    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
-    w->events = 0;
-    if (async)
-        w->slot = lir_op1(w->fn, LIR_GET, slot);
-    fetch_next(w, &h, base, end, step, async ? next_stage(w, w->slot, w->s->stages - 1) : 0);
+        w->slot = lir_op1(w->fn, LIR_GET, k->slot);
+    fetch_next(w, &k->h, base, k->end, k->step, async ? next_stage(w, w->slot, w->s->stages - 1) : 0);
     instance(w);
     if (async)
-        lir_set(w->fn, slot, next_stage(w, w->slot, 1));
+        lir_set(w->fn, k->slot, next_stage(w, w->slot, 1));
+    lir_set(w->fn, k->at, lir_op2(w->fn, LIR_ADD, base, k->step));
+}
+
+static void persistent(Low *w)
+{
+    LirVal first, odd = w->inboxes ? lir_op1(w->fn, LIR_VAR, low_ci(w, 0)) : 0;
+    Walk k = {0};
+    walk(w, &first, &k.end, &k.step);
+    find_scalars_ahead(w, &k.h);
+    k.at = lir_op1(w->fn, LIR_VAR, first);
+    if (w->s->async == ASYNC_CP)
+        k.slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    fetch_first(w, &k.h, first, k.end, k.step);
+    low_mark(w, LIR_LOOP, 0);
+    w->events = 0;
+    w->turn_odd = odd ? lir_op1(w->fn, LIR_GET, odd) : 0;
+    for (uint32_t i = 0; i < low_turns(w); i++)
+        one_group(w, &k);
     if (w->toggle && w->events & 1)
         lir_set(w->fn, w->toggle, lir_op2(w->fn, LIR_SUB, low_ci(w, w->red_slot), lir_op1(w->fn, LIR_GET, w->toggle)));
-    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, base, step));
+    if (odd)
+        lir_set(w->fn, odd, lir_op2(w->fn, LIR_SUB, low_ci(w, 1), w->turn_odd));
     low_mark(w, LIR_END, 0);
 }
 
@@ -616,7 +628,7 @@ static void body(Low *w)
     if (w->s->wkeep != WKEEP_LOAD && w->s->grid == GRID_PERSISTENT)
         low_wkeep_fill(w);
     low_acc_begin(w);
-    if (w->s->grid == GRID_PERSISTENT && w->red_slot)
+    if (w->s->grid == GRID_PERSISTENT && w->red_slot && low_turns(w) == 1)
         w->toggle = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     if (w->s->grid == GRID_PERSISTENT)
         persistent(w);
@@ -633,7 +645,7 @@ static void describe(Low *w)
     const Sched *s = w->s;
     LowLaunch *l = &k->launch[k->nlaunch++];
     *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .slack = s->split ? low_slack(w) : 0};
+                     .per = s->rows, .per2 = s->split ? low_tile(w) : s->turns, .ctas = s->ctas ? s->ctas : 1, .slack = s->split ? low_slack(w) : 0};
     for (uint32_t i = 0; i < w->rv->npars; i++)
         k->inst_ext[k->ninst++] = w->tir->pars[w->rv->first_par + i].ext;
     for (uint32_t i = 0; i < w->rv->npromoted; i++)

@@ -24,7 +24,7 @@ typedef struct LowCond { uint8_t kind; uint16_t a, b; int64_t value; } LowCond;
 
 typedef enum LowGridKind {
     LOW_G_GROUPS,         /* ceil(instances / per) blocks */
-    LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks; host: min(.., ctas) */
+    LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks; host: min(.., ctas); per2 > 0: ceil(ceil(instances / per) / per2) */
     LOW_G_COLUMNS,        /* ceil(row length / per) blocks (the second stage of cross-row sums) */
     LOW_G_GROUPS_COLUMNS  /* ceil(instances / per) * ceil((row length + slack) / per2) blocks, columns fastest */
 } LowGridKind;

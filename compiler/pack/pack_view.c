@@ -191,8 +191,8 @@ void pack_put_blocks(const LgkLaunch *l, Buf *out)
     }
     buf_puts(out, " a block");
     if (l->grid == LGK_G_PERSISTENT) {
-        buf_puts(out, " and turn, at most ");
-        put_count(out, l->ctas, "block");
-        buf_puts(out, " a multiprocessor");
+        buf_puts(out, l->per2 ? " and turn, " : " and turn, at most ");
+        put_count(out, l->per2 ? l->per2 : l->ctas, l->per2 ? "turn" : "block");
+        buf_puts(out, l->per2 ? "" : " a multiprocessor");
     }
 }

@@ -90,6 +90,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "operands are kept by blocks whose lanes hold a whole row";
     if (s->wkeep == WKEEP_SMEM && s->grid != GRID_PERSISTENT)
         return "operands in shared memory want a persistent grid";
+    if (s->turns && (s->grid != GRID_PERSISTENT || f->accs || t->kind == TGT_HOST))
+        return "turns are of a persistent grid on a GPU, without cross-row sums";
     if (s->batch != 1)
         return "one row a barrier is what the lowering writes";
     if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))

@@ -67,6 +67,7 @@ struct Sim {
     uint32_t *read_at;                  /* [byte][warp]: epoch << 6 | lane, or SIM_SEVERAL */
     uint32_t clock[SIM_MAX_WARPS][SIM_MAX_WARPS];   /* clock[w][v]: the last epoch of warp v that warp w has seen; [w][w] its own */
     SimQueue *queue;
+    int32_t  phase[LIR_MAX_INBOX];   /* times it was full, modulo 2 */
     int64_t  expected[LIR_MAX_INBOX], came[LIR_MAX_INBOX][SIM_MAX_WARPS];   /* bytes of each inbox; came: by block of the cluster */
     uint32_t wsize;                     /* threads a warp */
 };

@@ -46,6 +46,7 @@ static void run_clbar(Sim *s, Step *st)
 static void run_inbox(Sim *s, Step *st)
 {
     s->expected[st->o->ref] = st->o->imm.i;
+    s->phase[st->o->ref] = 0;
     for (uint32_t r = 0; r < s->fn->cluster; r++)
         s->came[st->o->ref][r] = 0;
 }
@@ -58,6 +59,15 @@ static void run_await(Sim *s, Step *st)
     for (uint32_t r = 0; r < s->fn->cluster; r++)
         if (s->came[st->o->ref][r] != s->expected[st->o->ref])
             sim_fault(s, st, r * s->fn->threads, "%lld of %lld bytes have come", (long long)s->came[st->o->ref][r], (long long)s->expected[st->o->ref]);
+    for (uint32_t r = 0; st->o->imm.i && r < s->fn->cluster; r++)
+        s->came[st->o->ref][r] = 0;
+    int32_t want = s->phase[st->o->ref];
+    for (uint32_t t = 0; t < s->threads; t++)
+        if (!sim_clean(s, st, 0, t, "the turn") || ((int32_t *)st->a[0])[t] != want) {
+            sim_fault(s, st, t, "waits for turn %d of an inbox at turn %d", ((int32_t *)st->a[0])[t], want);
+            break;
+        }
+    s->phase[st->o->ref] = want ^ 1;
     join(s, warps_from(0, s->warps));
     s->bars++;
 }

@@ -27,8 +27,8 @@ typedef struct Red {
     int     step;        /* 0, or 1 for the second half of argmax */
     DType   dt;          /* of the accumulator */
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
-    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR the squares, whose acc are distances from pivot */
-    LirVal  pivot, count;       /* of RED_VAR: one value for the lane each */
+    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values */
+    LirVal  total, squares;     /* of RED_VAR, for the lanes of a warp: sum, and squared distances from their mean */
     uint32_t nacc;
 } Red;
 
@@ -64,6 +64,7 @@ typedef struct Low {
 
     /* the current vector */
     int     k;
+    bool    second;                   /* the row is walked again for the distances from a warp's mean */
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
     LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory */
     Mask    mask;
@@ -125,11 +126,11 @@ void   low_red_open(Low *w, Red *r);            /* new variables holding the red
 void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
 void   low_red_update(Low *w, Red *r);
 void   low_red_finish(Low *w, Red *r, uint32_t n);
+LirVal low_red_warp(Low *w, Red *r);            /* of the lanes of a warp, of a reduction of one word */
 void   low_inboxes(Low *w);                     /* opens one for each exchange of a cluster */
 enum { LOW_MAX_WORDS = 3 };
 typedef struct Partial {        /* the words of a reduction's partial result */
     LirVal v[LOW_MAX_WORDS];
-    double count;               /* elements behind it, where that is known here: RED_VAR exchanges no third word then */
 } Partial;
 uint32_t low_red_words(const Low *w, const Red *r);
 Partial low_red_none(Low *w, const Red *r);             /* of no elements */
@@ -157,12 +158,12 @@ LirVal low_lse_rest(Low *w, LirVal m, LirVal s);
 
 /* low_var.c: triples (sum, squared distances from the mean, count) */
 bool    low_var_even(const Low *w);             /* every lane has as many elements, known here */
-void    low_var_open(Low *w, Red *r);
-void    low_var_update(Low *w, Red *r, LirVal x, int k);
-Partial low_var_lane(Low *w, const Red *r);
+void    low_var_mean(Low *w, Red *r);           /* of a warp's lanes, for the walk over their distances */
+Partial low_var_partial(Low *w, const Red *r, bool sent);   /* sent: the mean in place of the sum, for the others to read */
+Partial low_var_few(Low *w, const Partial *p, int vectors);  /* of vectors of sent partials */
+Partial low_var_many(Low *w, const Partial *p, int n);       /* of n sent partials in each lane of a warp */
 Partial low_var_join(Low *w, Partial a, Partial b);
 Partial low_var_across(Low *w, Partial t, int lanes);
-Partial low_var_all(Low *w, const LirVal *sums, const LirVal *squares, int vectors, int n, double count);   /* n partials in vectors, of count elements each */
 
 /* low_acc.c: across instances */
 void   low_acc_begin(Low *w);

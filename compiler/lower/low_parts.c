@@ -65,7 +65,7 @@ static void put_together(Low *w, LirVal g, const Red *r, uint32_t n)
     LirVal at = part_at(w, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, tiles), mine));
     int64_t word = 0;
     for (uint32_t k = 0; k < n; k++) {
-        Partial sum = {.count = 0};
+        Partial sum = {{0}};
         for (uint32_t j = 0; j < low_red_words(w, &r[k]); j++)
             sum.v[j] = lir_op1(w->fn, LIR_GET, var[k][j]);
         sum = low_red_join(w, &r[k], sum, load_part(w, &r[k], at, word, in));
@@ -74,10 +74,10 @@ static void put_together(Low *w, LirVal g, const Red *r, uint32_t n)
     }
     low_loop_end(w, i, from, low_ci(w, WARP));
     for (uint32_t k = 0; k < n; k++) {
-        Partial sum = {.count = 0};
+        Partial sum = {{0}};
         for (uint32_t j = 0; j < low_red_words(w, &r[k]); j++)
             sum.v[j] = lir_op1(w->fn, LIR_GET, var[k][j]);
-        low_red_deliver(w, &r[k], low_red_across(w, &r[k], sum, WARP));
+        low_red_deliver(w, &r[k], r[k].kind == RED_VAR ? low_var_across(w, sum, WARP) : low_red_across(w, &r[k], sum, WARP));
     }
 }
 

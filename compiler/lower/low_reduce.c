@@ -9,13 +9,14 @@
 
 #include <math.h>
 
-static LirOpcode merge_op(RedKind k) { return k == RED_SUM ? LIR_ADD : k == RED_MAX || k == RED_LSE ? LIR_MAX : LIR_MIN; }
-static LirOpcode fold_op(RedKind k) { return k == RED_SUM ? LIR_HSUM : k == RED_MAX ? LIR_HMAX : LIR_HMIN; }
+static bool adds(RedKind k) { return k == RED_SUM || k == RED_VAR; }
+static LirOpcode merge_op(RedKind k) { return adds(k) ? LIR_ADD : k == RED_MAX || k == RED_LSE ? LIR_MAX : LIR_MIN; }
+static LirOpcode fold_op(RedKind k) { return adds(k) ? LIR_HSUM : k == RED_MAX ? LIR_HMAX : LIR_HMIN; }
 
 static LirVal identity(Low *w, const Red *r, int lanes)
 {
     if (dt_is_float(r->dt))
-        return lir_cf(w->fn, r->dt, lanes, r->kind == RED_SUM ? 0.0 : r->kind == RED_MIN ? INFINITY : -INFINITY);
+        return lir_cf(w->fn, r->dt, lanes, adds(r->kind) ? 0.0 : r->kind == RED_MIN ? INFINITY : -INFINITY);
     int64_t lo = r->dt == DT_I64 ? INT64_MIN : INT32_MIN, hi = r->dt == DT_I64 ? INT64_MAX : INT32_MAX;
     return lir_splat(w->fn, lir_ci(w->fn, r->dt, r->kind == RED_SUM ? 0 : r->kind == RED_MAX ? lo : hi), lanes);
 }
@@ -68,15 +69,13 @@ static bool zero_outside(const Low *w, TirVal v)
 static LirVal inside_only(Low *w, const Red *r, LirVal x)
 {
     LirVal none = identity(w, r, w->s->vec);
-    bool zeros = w->s->async == ASYNC_NONE && r->kind == RED_SUM && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
+    bool zeros = w->s->async == ASYNC_NONE && adds(r->kind) && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
     return zeros ? x : low_inside(w, x, none);
 }
 
 void low_red_open(Low *w, Red *r)
 {
-    if (r->kind == RED_VAR)
-        low_var_open(w, r);
-    for (uint32_t k = 0; r->kind != RED_PICK && r->kind != RED_VAR && k < r->nacc; k++)
+    for (uint32_t k = 0; r->kind != RED_PICK && k < r->nacc; k++)
         if (r->kind == RED_LSE)
             low_lse_open(w, &r->acc[k], &r->sum[k]);
         else
@@ -100,10 +99,6 @@ void low_red_update(Low *w, Red *r)
     bool loop = low_loops(w);
     if (r->kind == RED_PICK)
         return;
-    if (r->kind == RED_VAR) {
-        low_var_update(w, r, lir_splat(w->fn, term(w, r), w->s->vec), loop ? w->k : 0);
-        return;
-    }
     LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->s->vec));
     int k = loop ? w->k : 0;
     if (!loop && !r->nacc) {
@@ -136,7 +131,7 @@ static LirVal no_word(Low *w, const Red *r, uint32_t i)
 
 Partial low_red_none(Low *w, const Red *r)
 {
-    Partial p = {.count = 0};
+    Partial p = {{0}};
     for (uint32_t i = 0; i < low_red_words(w, r); i++)
         p.v[i] = no_word(w, r, i);
     return p;
@@ -156,9 +151,7 @@ Partial low_red_join(Low *w, const Red *r, Partial a, Partial b)
 /* One value per lane: the vectors of this lane together. */
 static Partial lane_total(Low *w, Red *r)
 {
-    Partial t = {.count = 0};
-    if (r->kind == RED_VAR)
-        return low_var_lane(w, r);
+    Partial t = {{0}};
     if (r->kind == RED_PICK) {
         t.v[0] = lir_cast(w->fn, r->dt, low_scalar_raw(w, r->op));
         return t;
@@ -188,8 +181,6 @@ LirVal low_butterfly(Low *w, LirVal v, int o)
 /* The lanes of a warp together.  A pick goes through a shuffle too: it has been read, then, by every lane. */
 Partial low_red_across(Low *w, const Red *r, Partial t, int lanes)
 {
-    if (r->kind == RED_VAR)
-        return low_var_across(w, t, lanes);
     if (r->kind == RED_LSE)
         low_lse_across(w, &t.v[0], &t.v[1], lanes);
     else if (r->kind == RED_PICK)
@@ -266,46 +257,56 @@ static LirVal read_all(Low *w, const Red *r, LirVal at)
     return all;
 }
 
-/* Lane l reads partials l, l + 32, ..; then the lanes of each warp put them together. */
-static Partial read_spread(Low *w, const Red *r, const LirVal *at, Partial own)
+/* Partial i of this lane, which is l, l + 32, ..: as of no elements past the last. */
+static Partial read_one(Low *w, const Red *r, const LirVal *at, int from)
 {
     int n = partials(w);
-    bool even = r->kind == RED_VAR && own.count > 0;
-    Partial t = {.count = 0};
-    LirVal me = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31));
-    for (int from = 0; from < n; from += 32) {
-        Partial p = {.count = even && n % 32 == 0 ? own.count : 0};
-        LirVal i = lir_op2(w->fn, LIR_ADD, me, low_ci(w, from)), in = lir_op2(w->fn, LIR_LT, i, low_ci(w, n));
-        LirVal off = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_MIN, i, low_ci(w, n - 1)), low_ci(w, w->red_bytes));
-        for (uint32_t k = 0; k < low_red_words(w, r); k++)
-            p.v[k] = lir_op3(w->fn, LIR_SELECT, in, lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at[k], off), 1), no_word(w, r, k));
-        if (even && !p.count)
-            p.v[2] = lir_op3(w->fn, LIR_SELECT, in, lir_cf(w->fn, DT_F32, 1, own.count), lir_cf(w->fn, DT_F32, 1, 0));
-        t = from ? low_red_join(w, r, t, p) : p;
-    }
-    return low_red_across(w, r, t, 32);
+    Partial p = {{0}};
+    LirVal i = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31)), low_ci(w, from)), in = lir_op2(w->fn, LIR_LT, i, low_ci(w, n));
+    LirVal off = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_MIN, i, low_ci(w, n - 1)), low_ci(w, w->red_bytes));
+    for (uint32_t k = 0; k < low_red_words(w, r); k++)
+        p.v[k] = lir_op3(w->fn, LIR_SELECT, in, lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at[k], off), 1), no_word(w, r, k));
+    if (r->kind == RED_VAR && low_var_even(w))
+        p.v[2] = lir_op3(w->fn, LIR_SELECT, in, low_var_partial(w, r, true).v[2], no_word(w, r, 2));
+    return p;
 }
 
-/* The same, of equal counts. */
-static Partial read_all_var(Low *w, const LirVal *at, Partial own)
+/* Lane l reads partials l, l + 32, ..; then the lanes of each warp put them together. */
+static Partial read_spread(Low *w, const Red *r, const LirVal *at)
 {
-    LirVal sums[LOW_MAX_PARTS], squares[LOW_MAX_PARTS];
-    int n = partials(w), chunks = read_few(w, DT_F32, at[0], n, sums);
-    read_few(w, DT_F32, at[1], n, squares);
-    return low_var_all(w, sums, squares, chunks, n, own.count);
+    Partial p[LOW_MAX_PARTS];
+    int n = 0;
+    for (int from = 0; from < partials(w); from += 32)
+        p[n++] = read_one(w, r, at, from);
+    if (r->kind == RED_VAR)
+        return low_var_many(w, p, n);
+    for (int i = 1; i < n; i++)
+        p[0] = low_red_join(w, r, p[0], p[i]);
+    return low_red_across(w, r, p[0], 32);
 }
 
-static Partial read_partials(Low *w, const Red *r, Partial own, uint32_t word, uint32_t n)
+/* Every lane reads all. */
+static Partial read_all_var(Low *w, const Red *r, const LirVal *at)
+{
+    LirVal v[LOW_MAX_WORDS][LOW_MAX_PARTS];
+    Partial p[LOW_MAX_PARTS];
+    int vectors = 0;
+    for (uint32_t k = 0; k < low_red_words(w, r); k++)
+        vectors = read_few(w, DT_F32, at[k], partials(w), v[k]);
+    for (int i = 0; i < vectors; i++)
+        p[i] = (Partial){{v[0][i], v[1][i], low_red_words(w, r) > 2 ? v[2][i] : 0}};
+    return low_var_few(w, p, vectors);
+}
+
+static Partial read_partials(Low *w, const Red *r, uint32_t word, uint32_t n)
 {
     LirVal at[LOW_MAX_WORDS];
     for (uint32_t k = 0; k < low_red_words(w, r); k++)
         at[k] = exchange_at(w, word + k, n);
     bool many = partials(w) > FEW && r->kind != RED_PICK && w->s->lanes % 32 == 0;
-    if (r->kind == RED_VAR && own.count > 0 && !many)
-        return read_all_var(w, at, own);
-    if (r->kind == RED_LSE || r->kind == RED_VAR || many)
-        return read_spread(w, r, at, own);
-    return (Partial){.v = {read_all(w, r, at[0])}};
+    if (r->kind == RED_LSE || many)
+        return read_spread(w, r, at);
+    return r->kind == RED_VAR ? read_all_var(w, r, at) : (Partial){{read_all(w, r, at[0])}};
 }
 
 /* This warp's partial into its place, in the own block or in each of the cluster. */
@@ -348,7 +349,7 @@ static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
     group_barrier(w, (int64_t)all * partials(w) * w->red_bytes);
     word = 0;
     for (uint32_t i = 0; i < n; i++) {
-        total[i] = read_partials(w, &r[i], total[i], word, all);
+        total[i] = read_partials(w, &r[i], word, all);
         word += low_red_words(w, &r[i]);
     }
     w->events++;
@@ -388,15 +389,20 @@ void low_red_deliver(Low *w, const Red *r, Partial t)
     w->scalar[r->op] = lir_cast(w->fn, o->dt, v);
 }
 
+static Partial of_warp(Low *w, Red *r) { return low_red_across(w, r, lane_total(w, r), w->s->lanes < 32 ? w->s->lanes : 32); }
+
+LirVal low_red_warp(Low *w, Red *r) { return of_warp(w, r).v[0]; }
+
 void low_red_finish(Low *w, Red *r, uint32_t n)
 {
     Partial total[LOW_MAX_RED];
     bool picks = false;
     for (uint32_t i = 0; i < n; i++)
         picks |= r[i].kind == RED_PICK;
+    bool meet = n && (w->s->lanes > 32 || w->s->cluster > 1);
     for (uint32_t i = 0; i < n; i++)
-        total[i] = low_red_across(w, &r[i], lane_total(w, &r[i]), w->s->lanes < 32 ? w->s->lanes : 32);
-    if (n && (w->s->lanes > 32 || w->s->cluster > 1))
+        total[i] = r[i].kind == RED_VAR ? low_var_partial(w, &r[i], meet) : of_warp(w, &r[i]);
+    if (meet)
         exchange(w, r, total, n);
     else if (picks && w->s->lanes > 1)
         lir_add(w->fn, (LirOp){.op = LIR_WARPSYNC, .ref = -1});

@@ -157,7 +157,7 @@ static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, 
             w->row[w->rv->load[i].op] = loaded[i];
     for (uint32_t i = 0; i < n; i++)
         low_red_update(w, &r[i]);
-    if (p != w->rv->last_phase)
+    if (p != w->rv->last_phase || w->second)
         return;
     for (uint32_t i = 0; i < w->rv->nacc; i++)
         low_acc_update(w, i);
@@ -199,7 +199,7 @@ static void load_vector(Low *w, const uint8_t *need, LirVal *loaded)
  * copies are still arriving, each as it comes. */
 static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0;
+    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0 && !w->second;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     for (w->k = 0; w->k < w->s->per && !arriving; w->k++)
         load_vector(w, need, loaded);
@@ -211,7 +211,7 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         low_mask(w);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
-    if (p == 0 && fill_late(w) && p < w->rv->last_phase)
+    if (p == 0 && !w->second && fill_late(w) && p < w->rv->last_phase)
         low_wkeep_fill(w);
     w->k = 0;
 }
@@ -308,7 +308,7 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
 
 static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    bool arriving = w->s->async == ASYNC_CP && p == 0;
+    bool arriving = w->s->async == ASYNC_CP && p == 0 && !w->second;
     int part = arriving ? low_first_part(w) : 0;
     for (uint32_t i = 0; i < n; i++) {
         r[i].nacc = (uint32_t)w->s->unroll;
@@ -353,6 +353,29 @@ static void walk_both(Low *w, int p, const uint8_t *need, LirVal is_narrow)
     low_mark(w, LIR_END, 0);
 }
 
+/* Squared distances from the mean of a warp's lanes: a second walk, over what is already here. */
+static void walk_distances(Low *w, int p, Red *r, uint32_t n)
+{
+    Red d[LOW_MAX_RED];
+    uint8_t need[ROW_MAX_MEM] = {0}, *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
+    uint32_t m = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (r[i].kind != RED_VAR)
+            continue;
+        low_var_mean(w, &r[i]);
+        mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
+        d[m++] = (Red){.op = r[i].op, .kind = RED_SUM, .step = 1, .dt = r[i].dt};
+    }
+    if (!m)
+        return;
+    w->second = true;
+    walk_row(w, p, d, m, need);
+    w->second = false;
+    for (uint32_t i = n; i-- > 0;)
+        if (r[i].kind == RED_VAR)
+            r[i].squares = low_red_warp(w, &d[--m]);
+}
+
 static void phase(Low *w, int p)
 {
     Red r[LOW_MAX_RED];
@@ -367,6 +390,7 @@ static void phase(Low *w, int p)
         walk_both(w, p, need, is_narrow);
     else
         walk_row(w, p, r, n, need);
+    walk_distances(w, p, r, n);
     low_red_finish(w, r, n);
 }
 

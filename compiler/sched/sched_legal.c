@@ -100,8 +100,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "a cluster shares one row, in whole warps, without cross-row sums; its exchange is of 32-bit values";
     if (t->kind == TGT_SIM && s->cluster * s->lanes > 2048)
         return "more warps than the sim runs at once";
-    if (s->cluster > 8)
-        return "clusters of more than 8 blocks are not portable";
+    if (s->cluster > 8 && !(t->features & TGT_F_CLUSTER16))
+        return "the target has no clusters of more than 8 blocks";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";
     return NULL;

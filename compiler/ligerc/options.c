@@ -189,24 +189,44 @@ static void fill_table(Options *o, struct poptOption *table)
     table[OPTION_COUNT] = (struct poptOption)POPT_TABLEEND;
 }
 
+bool read_file(const char *path, Buf *out)
+{
+    char piece[4096];
+    FILE *f = fopen(path, "rb");
+    for (size_t n; f && (n = fread(piece, 1, sizeof piece, f)) > 0;)
+        buf_put(out, piece, n);
+    bool ok = f && !ferror(f);
+    if (!ok)
+        fprintf(stderr, "ligerc: %s: cannot be read\n", path);
+    if (f)
+        fclose(f);
+    buf_put(out, "", 1);
+    return ok;
+}
+
 /* The table of --tuned; `none` is an empty one. */
 static int read_tuned(Options *o)
 {
     Buf b = {0};
-    char piece[4096];
-    FILE *f = o->tuned && strcmp(o->tuned, "none") ? fopen(o->tuned, "r") : NULL;
-    if (o->tuned && strcmp(o->tuned, "none") && !f) {
-        usage("--tuned: %s cannot be read", o->tuned);
-        return EXIT_FILE;
-    }
-    for (size_t n; f && (n = fread(piece, 1, sizeof piece, f)) > 0;)
-        buf_put(&b, piece, n);
-    if (f)
-        fclose(f);
-    if (o->tuned)
-        o->tuned_text = arena_strn(o->words, b.p ? b.p : "", b.n);
+    bool ok = !o->tuned || !strcmp(o->tuned, "none") || read_file(o->tuned, &b);
+    if (o->tuned && ok)
+        o->tuned_text = arena_strf(o->words, "%s", b.p ? b.p : "");
     buf_free(&b);
-    return EXIT_DONE;
+    return ok ? EXIT_DONE : EXIT_FILE;
+}
+
+/* Words that a shell would take apart are quoted. */
+static const char *line_of(int argc, char **argv, Arena *a)
+{
+    const char *line = "";
+    for (int i = 0; i < argc; i++) {
+        bool plain = *argv[i] && !argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%")];
+        line = plain ? arena_strf(a, "%s%s%s", line, i ? " " : "", argv[i]) : arena_strf(a, "%s%s'", line, i ? " " : "");
+        for (const char *p = argv[i]; !plain && *p; p++)
+            line = *p == '\'' ? arena_strf(a, "%s'\\''", line) : arena_strf(a, "%s%c", line, *p);
+        line = plain ? line : arena_strf(a, "%s'", line);
+    }
+    return line;
 }
 
 int options_parse(int argc, char **argv, Options *o)
@@ -214,10 +234,11 @@ int options_parse(int argc, char **argv, Options *o)
     struct poptOption table[OPTION_COUNT + 1];
     uint64_t given = 0;
     int status = EXIT_DONE;
-    *o = (Options){.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN), .diagnostics = "text", .format = "text", .color = "auto"};
+    *o = (Options){.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN), .diagnostics = "text", .format = "text", .effort = "quick", .color = "auto"};
     o->words = arena_new();
     if (!o->words)
         return usage("memory ran out");
+    o->line = line_of(argc, argv, o->words);
     fill_table(o, table);
     poptContext c = poptGetContext("ligerc", argc, (const char **)argv, table, 0);
     for (int code; status == EXIT_DONE && (code = poptGetNextOpt(c)) != -1;) {

@@ -230,7 +230,7 @@ static void store_masked(Ll *l, const LirOp *o)
     LlVal v = ll_arg(l, o, 1);
     if (v.lanes == 1)
         ll_store(l, o, LL_GLOBAL, v, in_span(l, ll_arg(l, o, 2).p[0], ll_arg(l, o, 3).p[0]));
-    else if (cheap_masks(l))
+    else if (cheap_masks(l) && !(o->flags & LIR_F_STREAM))       /* a masked store goes through the caches */
         store_part(l, o);
     else
         ll_store_forked(l, o, store_part);

@@ -59,8 +59,7 @@ void low_plan_smem(Low *w)
         uint32_t fold = w->fold_base + (uint32_t)(w->s->rows * w->s->lanes * w->s->vec * w->s->per) * 4;
         w->smem = w->smem > fold ? w->smem : fold;
     }
-    uint32_t least = sched_least_shared(w->s, w->t);
-    w->fn->smem = w->host ? 0 : up(w->smem > least ? w->smem : least, 16);
+    w->fn->smem = w->host ? 0 : up(w->smem, 16);
 }
 
 /* Offset of this thread's slot for vector k: base + (area + k*threads*bytes) + index*bytes. */

@@ -44,6 +44,8 @@ RowView *row_view(const TirFn *fn, bool again, Arena *a, Diag *d);
 int row_view_steps(const RowView *rv, TirOpcode op);
 /* Words exchanged between warps for op v: 0 where it is no reduction (or pick). */
 int row_view_words(const RowView *rv, TirVal v);
+/* The dimension of the first row store's tensor that par i, counted within the nest, indexes plainly; -1: none. */
+int row_view_dim(const RowView *rv, uint32_t i);
 /* Extent of the row axis. */
 TirExt row_view_ext(const RowView *rv);
 

@@ -35,6 +35,8 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "the lanes do not hold a row of n elements";
     if (s->len == LEN_EXACT && s->align == ALIGN_VEC && s->n % s->vec)
         return "n is not a multiple of the vector";
+    if (s->most && s->least > s->most)
+        return "no launch has least elements or more and most or fewer";
     if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || (s->align == ALIGN_SHIFT && s->async == ASYNC_NONE) || s->wkeep != WKEEP_LOAD))
         return "unroll wants rows kept in shared memory by one-shot blocks, in vectors, in a number of turns";
     if (s->split && ((f->reductions && !f->parts) || f->accs || s->grid != GRID_ONESHOT || s->rows > 1 || s->len == LEN_CAP || s->unroll || s->async != ASYNC_NONE))
@@ -102,6 +104,10 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "more warps than the sim runs at once";
     if (s->cluster > 8 && !(t->features & TGT_F_CLUSTER16))
         return "the target has no clusters of more than 8 blocks";
+    if (s->inner && (s->inner != f->inner || t->kind == TGT_HOST))
+        return "no such coordinate to walk along";
+    if (s->join && (!f->twin || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->cluster > 1 || (s->split && f->reductions)))
+        return "join wants a next nest that does the same, and one-shot blocks in one launch";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";
     return NULL;
@@ -135,24 +141,14 @@ uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
     return bytes > fold ? bytes : fold;
 }
 
-uint32_t sched_least_shared(const Sched *s, const Target *t)
-{
-    enum { RESERVED = 1024, GRAIN = 128 };                  /* of each block, by the driver */
-    return s->most ? (uint32_t)(t->smem_mp_kb * 1024 / (s->most + 1) - RESERVED + GRAIN) / GRAIN * GRAIN : 0;
-}
-
 static const char *resources_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int threads = s->rows * s->lanes, ctas = s->ctas ? s->ctas : 1;
     if (t->kind == TGT_HOST)
-        return s->keep == KEEP_SMEM || s->wkeep != WKEEP_LOAD || s->most ? "the host has no shared memory" : NULL;
-    if (s->most && (s->grid != GRID_ONESHOT || s->ctas > s->most))
-        return "most bounds the blocks of a one-shot grid, from above";
-    uint32_t bytes = sched_shared_bytes(f, s), least = sched_least_shared(s, t);
-    bytes = bytes > least ? bytes : least;
-    if (bytes > (uint32_t)t->smem_block_kb * 1024u)
+        return s->keep == KEEP_SMEM || s->wkeep != WKEEP_LOAD ? "the host has no shared memory" : NULL;
+    if (sched_shared_bytes(f, s) > (uint32_t)t->smem_block_kb * 1024u)
         return "more shared memory than a block may have";
-    if (bytes * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
+    if (sched_shared_bytes(f, s) * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
         return "more shared memory than a multiprocessor has";
     int limit = t->regs_mp / (threads * ctas);
     limit = limit > 255 ? 255 : limit;

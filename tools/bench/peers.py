@@ -2,26 +2,29 @@
 """Times the peers (Liger Kernel, torch eager, torch.compile) on the cases of a CSV that lgr_bench wrote, in the same run and by
 the same method, and joins the rows.
 
-usage: peers.py OURS.csv JOINED.csv
+usage: peers.py [--host] OURS.csv JOINED.csv
 
 Method: every case is captured in a CUDA graph over rotated buffer sets (at least 400 MB, so that the L2 cache is cold), replayed
 in rounds that interleave the peers, timed by events; the median over the rounds is kept.  A peer that cannot be captured, because it reads
 a value back to the host, is timed by events around a run of calls.  Peers are called at the level of their forward and backward
-functions, without autograd, parameter gradients included.
+functions, without autograd, parameter gradients included.  With --host, torch runs on the processor, on all its cores, timed by the clock
+over rotated buffer sets, and Liger, which has no such form, is left out.
 """
 import csv
 import statistics
 import sys
+import time
 
 import torch
 import torch.nn.functional as F
 
 ROUNDS = 7
+DEVICE = "cuda"          # or "cpu", by --host
 DTYPE = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 
 
 def rand(*shape, dt):
-    return torch.randn(*shape, device="cuda", dtype=torch.float32).to(dt)
+    return torch.randn(*shape, device=DEVICE, dtype=torch.float32).to(dt)
 
 
 # One class an op: make(case) gives the arguments of one buffer set; eager() takes them; liger(ops) gives the peer's function.
@@ -122,7 +125,7 @@ class CrossEntropyForward:
     reads_back = ("liger",)          # a failed capture would spoil the generator for all that follow
 
     def make(c):
-        return rand(c["M"], c["V"], dt=c["T"]), torch.randint(0, c["V"], (c["M"],), device="cuda")
+        return rand(c["M"], c["V"], dt=c["T"]), torch.randint(0, c["V"], (c["M"],), device=DEVICE)
 
     def eager(x, t):   # the loss and its gradient, as autograd makes it
         p = torch.log_softmax(x.float(), -1)
@@ -139,7 +142,7 @@ class RopeForward:
     def make(c):
         q = rand(c["B"], c["S"], c["H"], c["D"], dt=c["T"]).transpose(1, 2)
         k = rand(c["B"], c["S"], c["K"], c["D"], dt=c["T"]).transpose(1, 2)
-        a = torch.rand(1, c["S"], c["D"], device="cuda")
+        a = torch.rand(1, c["S"], c["D"], device=DEVICE)
         return q, k, a.cos().to(c["T"]), a.sin().to(c["T"])
 
     def eager(q, k, cos, sin):
@@ -150,6 +153,16 @@ class RopeForward:
 
     def liger(ops):
         return lambda q, k, cos, sin: ops.rope.rope_forward(q, k, cos, sin)
+
+
+class RopeBackward:
+    make = RopeForward.make
+
+    def eager(q, k, cos, sin):
+        return RopeForward.eager(q, k, cos, -sin)
+
+    def liger(ops):
+        return lambda q, k, cos, sin: ops.rope.rope_backward(q, k, cos, sin)
 
 
 class KlDivForward:
@@ -163,6 +176,20 @@ class KlDivForward:
 
     def liger(ops):
         return lambda p, t: ops.kl_div.kldiv_forward_triton(p, t, False, "batchmean", 1e-10)
+
+
+class KlDivBackward:
+    reads_back = ("liger",)
+
+    def make(c):
+        return (torch.softmax(rand(c["M"], c["V"], dt=torch.float32), -1).to(c["T"]), torch.tensor(1.0, device=DEVICE),
+                torch.empty(c["M"], c["V"], device=DEVICE, dtype=c["T"]))
+
+    def eager(t, up, out):
+        return t * (-up / t.shape[0])
+
+    def liger(ops):
+        return lambda t, up, out: ops.kl_div.kldiv_backward_triton(t, up, out, False)
 
 
 class JsdForward:
@@ -184,7 +211,7 @@ class JsdForward:
 
 class EmbeddingForward:
     def make(c):
-        return rand(c["V"], c["H"], dt=c["T"]), torch.randint(0, c["V"], (c["I"],), device="cuda")
+        return rand(c["V"], c["H"], dt=c["T"]), torch.randint(0, c["V"], (c["I"],), device=DEVICE)
 
     def eager(w, i):
         return F.embedding(i, w)
@@ -195,7 +222,8 @@ class EmbeddingForward:
 
 OPS = {"rms_norm.forward": RmsNormForward, "rms_norm.backward": RmsNormBackward, "layer_norm.forward": LayerNormForward, "layer_norm.backward": LayerNormBackward,
        "swiglu.forward": SwigluForward, "swiglu.backward": SwigluBackward, "geglu.forward": GegluForward, "geglu.backward": GegluBackward,
-       "cross_entropy.forward": CrossEntropyForward, "rope.forward": RopeForward, "kl_div.forward": KlDivForward, "jsd.forward": JsdForward,
+       "cross_entropy.forward": CrossEntropyForward, "rope.forward": RopeForward, "rope.backward": RopeBackward,
+       "kl_div.forward": KlDivForward, "kl_div.backward": KlDivBackward, "jsd.forward": JsdForward,
        "embedding.forward": EmbeddingForward}
 
 
@@ -241,6 +269,21 @@ def time_all(runs, launches, stream):
     return {k: statistics.median(v) for k, v in times.items()}
 
 
+def time_host(fns, sets, text):
+    times = {}
+    for name, fn in fns.items():
+        try:
+            spans = []
+            for i in range(len(sets) + 4 * ROUNDS):
+                at = time.perf_counter()
+                fn(*sets[i % len(sets)])
+                spans.append((time.perf_counter() - at) * 1e6)
+            times[name] = statistics.median(spans[len(sets):])
+        except Exception as e:  # a peer that refuses a shape is a gap in the report
+            print(f"peers: {name} {text}: {type(e).__name__}: {str(e)[:100]}", file=sys.stderr)
+    return times
+
+
 def prepare(name, fn, sets, launches, stream, text, captured=True):
     for form in (graph_of, calls_of) if captured else (calls_of,):
         try:
@@ -264,18 +307,24 @@ def run_case(text, nbytes):
     count = max(2, min(12, -(-400_000_000 // max(nbytes, 1))))
     sets = [op.make(case) for _ in range(count)]
     launches = max(count, min(24, 2_000_000_000 // max(nbytes, 1)) // count * count)
-    stream = torch.cuda.Stream()
     torch._dynamo.reset()
-    fns = {"eager": op.eager, "compile": torch.compile(op.eager, dynamic=False), "liger": op.liger(Liger())}
+    fns = {"eager": op.eager, "compile": torch.compile(op.eager, dynamic=False)}
+    if DEVICE == "cpu":
+        return time_host(fns, sets[:4], text)
+    stream = torch.cuda.Stream()
+    fns["liger"] = op.liger(Liger())
     runs = {k: prepare(k, f, sets, launches, stream, text, k not in getattr(op, "reads_back", ())) for k, f in fns.items()}
     return time_all({k: r for k, r in runs.items() if r}, launches, stream)
 
 
 def main():
-    with open(sys.argv[1], newline="") as f:
+    global DEVICE
+    args = [a for a in sys.argv[1:] if a != "--host"]
+    DEVICE = "cpu" if len(args) < len(sys.argv) - 1 else "cuda"
+    with open(args[0], newline="") as f:
         rows = list(csv.DictReader(f))
     names = ["liger", "eager", "compile"]
-    with open(sys.argv[2], "w", newline="") as f:
+    with open(args[1], "w", newline="") as f:
         out = csv.DictWriter(f, list(rows[0]) + [f"{n}_us" for n in names] + ["vs_best_peer"])
         out.writeheader()
         for r in rows:
@@ -284,7 +333,8 @@ def main():
             except Exception as e:
                 print(f"peers: {r['case']}: {type(e).__name__}: {str(e)[:160]}", file=sys.stderr)
                 t = {}
-            torch.cuda.empty_cache()
+            if DEVICE == "cuda":
+                torch.cuda.empty_cache()
             for n in names:
                 r[f"{n}_us"] = f"{t[n]:.2f}" if n in t else ""
             r["vs_best_peer"] = f"{min(t.values()) / float(r['us']):.3f}" if t else ""

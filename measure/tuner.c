@@ -34,6 +34,7 @@ typedef struct Child {
     const uint32_t *dead; int ndead;
     GpuGraph graph[TUNER_MAX_ROWS];
     uint32_t ready[TUNER_MAX_ROWS]; int n;
+    int64_t model;                    /* the first variant that serves; -1: none so far */
 } Child;
 
 static void say(const Child *k, const Message *m)
@@ -94,17 +95,22 @@ static bool select_variant(Child *k, uint32_t v, uint32_t nest)
     return serves;
 }
 
-static TunerFate check(Child *k, double *err)
+static TunerFate check(Child *k, double *err, char *why, size_t room)
 {
     measure_clear(&k->m, &k->c, &k->probe);
     if (k->m.gpu)
         gpu_sync(k->m.gpu, NULL);           /* the fills are in the default stream, the launch is not */
-    if (lgr_prepare(k->m.ctx, &k->s[0].call) != LGR_OK || lgr_launch(k->m.ctx, &k->probe.call) != LGR_OK)
+    if (lgr_prepare(k->m.ctx, &k->s[0].call) != LGR_OK || lgr_launch(k->m.ctx, &k->probe.call) != LGR_OK) {
+        lgr_last_error_text(why, room);
         return TUNER_launch;
+    }
     if (k->m.gpu)
         gpu_sync(k->m.gpu, k->m.stream);
     *err = measure_compare(&k->m, &k->small, &k->probe, &k->host);
-    return *err < 6e-3 ? TUNER_unheard : TUNER_wrong;
+    if (*err < 6e-3)
+        return TUNER_unheard;
+    snprintf(why, room, "%s: relative error %.2e; its first element is %g, wanted %g", k->m.worst, *err, k->m.got, k->m.want);
+    return TUNER_wrong;
 }
 
 static void try_variant(Child *k, uint32_t v, uint32_t nest)
@@ -114,11 +120,12 @@ static void try_variant(Child *k, uint32_t v, uint32_t nest)
         return;
     say_try(k, v);
     lgr_choice ch = look(k, &k->s[0]);
-    m.row = (TunerRow){.variant = v, .nest = ch.nest, .registers = ch.registers, .spills = ch.spills, .n = ch.row_length};
+    m.row = (TunerRow){.variant = v, .nest = ch.nest, .registers = ch.registers, .spills = ch.spills, .n = ch.row_length, .instances = ch.instances, .model = v == k->model};
+    snprintf(m.row.target, sizeof m.row.target, "%s", ch.target);
     snprintf(m.row.schedule, sizeof m.row.schedule, "%s", ch.schedule);
     m.row.fate = TUNER_unheard;
     say(k, &m);
-    m.row.fate = check(k, &m.row.err);
+    m.row.fate = check(k, &m.row.err, m.row.why, sizeof m.row.why);
     say(k, &m);
     if (m.row.fate != TUNER_unheard)
         return;
@@ -180,8 +187,10 @@ static _Noreturn void run_child(Child *k, const char *text)
     m.us = k->m.gpu ? measure_copy(&k->m, m.bytes) : measure_host_copy(&k->m, m.bytes);
     snprintf(m.machine, sizeof m.machine, "%s", k->m.gpu ? gpu_name(k->m.gpu) : "host");
     say(k, &m);
+    k->model = -1;
     for (uint32_t v = 0; v < first.variants && v < TUNER_MAX_ROWS; v++)
-        select_variant(k, v, first.nest);
+        if (select_variant(k, v, first.nest) && k->model < 0)
+            k->model = v;
     double whole = k->end > 0 ? k->end - measure_now_us() : 0, prepared = measure_now_us() + whole * 0.6;
     for (uint32_t v = 0; v < first.variants && v < TUNER_MAX_ROWS && !(whole > 0 && k->n && measure_now_us() > prepared); v++)
         try_variant(k, v, first.nest);
@@ -282,10 +291,13 @@ static int hear(Follow *f, int fd, Message *m)
     return 1;
 }
 
-static void blame(Follow *f, TunerFate fate)
+/* status: of waitpid. */
+static void blame(Follow *f, TunerFate fate, int status)
 {
     TunerRow *r = row_of(f->out, (uint32_t)f->trying);
     r->fate = fate;
+    if (fate == TUNER_crash)
+        snprintf(r->why, sizeof r->why, WIFSIGNALED(status) ? "signal %d" : "exit %d", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     r->us = 0;
     f->ntime[f->trying] = 0;
     f->dead[f->ndead++] = (uint32_t)f->trying;
@@ -302,7 +314,7 @@ static pid_t start(Follow *f, const char *text, int *fd)
     if (!pid) {
         Child *k = calloc(1, sizeof *k);
         close(p[0]);
-        signal(SIGINT, SIG_DFL);
+        measure_plain_signals();
         if (!k)
             _exit(3);
         k->t = f->t, k->pipe = p[1], k->end = f->end, k->dead = f->dead, k->ndead = f->ndead;
@@ -332,9 +344,11 @@ static bool follow(Follow *f, const char *text)
     close(fd);
     waitpid(pid, &status, 0);
     f->out->cut |= got == -2 || stopped(f);
+    if (f->trying < 0 && !f->out->cut && !f->done)
+        f->out->refused = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (f->done || f->out->cut || f->trying < 0)
         return false;
-    blame(f, got == -1 ? TUNER_hang : TUNER_crash);
+    blame(f, got == -1 ? TUNER_hang : TUNER_crash, status);
     return f->ndead < TUNER_MAX_DEAD && !(f->end > 0 && measure_now_us() > f->end);
 }
 
@@ -355,14 +369,15 @@ bool tuner_run(const Tuner *t, const char *text, TunerCase *out)
     return out->n > 0;
 }
 
-void tuner_csv_head(FILE *f) { fprintf(f, "case,variant,us,copy_us,pct_copy,bytes,err,registers,spills,fate,nest,n,schedule\n"); }
+void tuner_csv_head(FILE *f) { fprintf(f, "case,variant,us,copy_us,pct_copy,bytes,err,registers,spills,fate,nest,n,target,instances,model,schedule\n"); }
 
 void tuner_csv(FILE *f, const TunerCase *c)
 {
     for (int i = 0; i < c->n; i++) {
         const TunerRow *r = &c->row[i];
-        fprintf(f, "\"%s\",%u,%.3f,%.3f,%.2f,%llu,%.2e,%d,%d,%s,%u,%lld,%s\n", c->text, (unsigned)r->variant, r->us, c->copy, r->us > 0 ? 100 * c->copy / r->us : 0,
-                (unsigned long long)c->bytes, r->err, (int)r->registers, (int)r->spills, tuner_fate_name(r->fate), (unsigned)r->nest, (long long)r->n, r->schedule);
+        fprintf(f, "\"%s\",%u,%.3f,%.3f,%.2f,%llu,%.2e,%d,%d,%s,%u,%lld,%s,%lld,%d,%s\n", c->text, (unsigned)r->variant, r->us, c->copy, r->us > 0 ? 100 * c->copy / r->us : 0,
+                (unsigned long long)c->bytes, r->err, (int)r->registers, (int)r->spills, tuner_fate_name(r->fate), (unsigned)r->nest, (long long)r->n,
+                r->target, (long long)r->instances, r->model, r->schedule);
     }
     fflush(f);
 }

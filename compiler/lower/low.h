@@ -27,7 +27,8 @@ typedef struct Red {
     int     step;        /* 0, or 1 for the second half of argmax */
     DType   dt;          /* of the accumulator */
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
-    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values */
+    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR in one walk the squares of distances from pivot, whose acc are their sums */
+    LirVal  pivot, count;       /* of RED_VAR in one walk: one value for the lane each */
     LirVal  total, squares;     /* of RED_VAR, for the lanes of a warp: sum, and squared distances from their mean */
     uint32_t nacc;
 } Red;
@@ -164,7 +165,11 @@ LirVal low_lse_rest(Low *w, LirVal m, LirVal s);
 
 /* low_var.c: triples (sum, squared distances from the mean, count) */
 bool    low_var_even(const Low *w);             /* every lane has as many elements, known here */
-void    low_var_mean(Low *w, Red *r);           /* of a warp's lanes, for the walk over their distances */
+bool    low_var_once(const Low *w);             /* the row is walked once, each lane with a pivot of its own */
+void    low_var_open(Low *w, Red *r);
+void    low_var_update(Low *w, Red *r, LirVal x, int k);
+void    low_var_lanes(Low *w, Red *r);          /* those of a warp together */
+void    low_var_mean(Low *w, Red *r);           /* or, of its lanes' sums, the mean for the walk over their distances */
 Partial low_var_partial(Low *w, const Red *r, bool sent);   /* sent: the mean in place of the sum, for the others to read */
 Partial low_var_few(Low *w, const Partial *p, int vectors);  /* of vectors of sent partials */
 Partial low_var_many(Low *w, const Partial *p, int n);       /* of n sent partials in each lane of a warp */

@@ -75,7 +75,9 @@ static LirVal inside_only(Low *w, const Red *r, LirVal x)
 
 void low_red_open(Low *w, Red *r)
 {
-    for (uint32_t k = 0; r->kind != RED_PICK && k < r->nacc; k++)
+    if (r->kind == RED_VAR && low_var_once(w))
+        low_var_open(w, r);
+    for (uint32_t k = 0; r->kind != RED_PICK && !(r->kind == RED_VAR && low_var_once(w)) && k < r->nacc; k++)
         if (r->kind == RED_LSE)
             low_lse_open(w, &r->acc[k], &r->sum[k]);
         else
@@ -99,6 +101,10 @@ void low_red_update(Low *w, Red *r)
     bool loop = low_loops(w);
     if (r->kind == RED_PICK)
         return;
+    if (r->kind == RED_VAR && low_var_once(w)) {
+        low_var_update(w, r, lir_splat(w->fn, term(w, r), w->s->vec), loop ? w->k : 0);
+        return;
+    }
     LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->s->vec));
     int k = loop ? w->k : 0;
     if (!loop && !r->nacc) {

@@ -375,6 +375,10 @@ static void walk_distances(Low *w, int p, Red *r, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         if (r[i].kind != RED_VAR)
             continue;
+        if (low_var_once(w)) {
+            low_var_lanes(w, &r[i]);
+            continue;
+        }
         low_var_mean(w, &r[i]);
         mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
         d[m++] = (Red){.op = r[i].op, .kind = RED_SUM, .step = 1, .dt = r[i].dt};

@@ -1,7 +1,8 @@
 /* low_var.c: the sum and the squared distances from the mean with one exchange, of rows that their lanes hold.
  *
- * The lanes of a warp add up their elements, then the squared distances from their own mean, in two walks over what they hold.
- * Warps, blocks of a cluster and column tiles then exchange triples (sum or mean, squares, count), which are put together as T. Chan,
+ * The lanes of a warp add up their elements, then the squared distances from their own mean, in two walks over what they hold.  Where a
+ * lane holds much, it walks once: it adds up distances from a pivot, the mean of its first vector, and their squares, so that what cancels in
+ * squares - sum*sum/count is at most as many times the result as it has vectors.  Lanes, or warps, blocks of a cluster and column tiles then exchange triples (sum or mean, squares, count), which are put together as T. Chan,
  * G. Golub and R. LeVeque (1979) show: squares add up, and so do those of the means' distances from the mean of all, each as often as it has
  * elements.  Where every warp has as many elements, counts are known here and not exchanged.
  */
@@ -55,11 +56,110 @@ static LirVal warp_count(Low *w)
     return lir_cast(w->fn, DT_F32, strided_count(w, first, span, (int64_t)w->lanes * w->s->vec));
 }
 
+bool low_var_once(const Low *w) { return low_loops(w) || w->s->per >= 4; }
+
 /* v / count, 0 of none. */
 static LirVal over(Low *w, LirVal v, LirVal count)
 {
     return times(w, v, lir_op1(w->fn, LIR_RCP, lir_op2(w->fn, LIR_MAX, count, lir_splat(w->fn, cf(w, 1), lir_lanes(w->fn, count)))));
 }
+
+/* ---- one walk ---- */
+
+/* f32: elements of vector k inside the row. */
+static LirVal inside_count(Low *w)
+{
+    LirVal zero = low_ci(w, 0), vec = low_ci(w, w->s->vec);
+    if (w->mask.kind == MASK_FULL)
+        return cf(w, w->s->vec);
+    if (w->mask.kind == MASK_WHOLE)
+        return lir_op3(w->fn, LIR_SELECT, w->mask.in, cf(w, w->s->vec), cf(w, 0));
+    LirVal lo = lir_op2(w->fn, LIR_MAX, w->mask.lo, zero), hi = lir_op2(w->fn, LIR_MIN, w->mask.hi, vec);
+    return lir_cast(w->fn, DT_F32, lir_op2(w->fn, LIR_MAX, lir_op2(w->fn, LIR_SUB, hi, lo), zero));
+}
+
+/* The mean of vector x inside the row; 0 where it is infinite or no number, which the distances then tell. */
+static LirVal pivot_of(Low *w, LirVal x, LirVal count)
+{
+    LirVal sum = sum_of(w, low_inside(w, x, lir_cf(w->fn, DT_F32, w->s->vec, 0)));
+    LirVal mean = w->mask.kind == MASK_PART ? over(w, sum, count) : times(w, sum, cf(w, 1.0 / w->s->vec));
+    LirVal odd = lir_op2(w->fn, LIR_OR, lir_op1(w->fn, LIR_ISINF, mean), lir_op1(w->fn, LIR_ISNAN, mean));
+    return lir_op3(w->fn, LIR_SELECT, odd, cf(w, 0), mean);
+}
+
+static LirVal get(Low *w, LirVal v) { return low_loops(w) ? lir_op1(w->fn, LIR_GET, v) : v; }
+
+static void put(Low *w, LirVal *v, LirVal to)
+{
+    if (low_loops(w))
+        lir_set(w->fn, *v, to);
+    else
+        *v = to;
+}
+
+static LirVal open(Low *w, int lanes)
+{
+    LirVal zero = lir_cf(w->fn, DT_F32, lanes, 0);
+    return low_loops(w) ? lir_op1(w->fn, LIR_VAR, zero) : zero;
+}
+
+void low_var_open(Low *w, Red *r)
+{
+    r->pivot = open(w, 1);
+    r->count = open(w, 1);
+    for (uint32_t k = 0; k < r->nacc; k++) {
+        r->acc[k] = open(w, w->s->vec);
+        r->sum[k] = open(w, w->s->vec);
+    }
+}
+
+/* Takes in vector x, into accumulator k. */
+void low_var_update(Low *w, Red *r, LirVal x, int k)
+{
+    bool loop = low_loops(w), first = !loop && !r->nacc;
+    LirVal n = inside_count(w), zero = lir_cf(w->fn, DT_F32, w->s->vec, 0);
+    if (first) {
+        r->nacc = 1;
+        low_var_open(w, r);
+        r->pivot = pivot_of(w, x, n);
+    }
+    LirVal count = get(w, r->count), pivot = get(w, r->pivot);
+    if (loop) {
+        pivot = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, count, cf(w, 0)), pivot_of(w, x, n), pivot);
+        put(w, &r->pivot, pivot);
+    }
+    LirVal d = low_inside(w, lir_op2(w->fn, LIR_SUB, x, lir_splat(w->fn, pivot, w->s->vec)), zero), squares = get(w, r->sum[k]);
+    put(w, &r->acc[k], first ? d : plus(w, get(w, r->acc[k]), d));
+    put(w, &r->sum[k], first ? lir_op2(w->fn, LIR_MUL, d, d) : lir_op3(w->fn, LIR_FMA, d, d, squares));
+    put(w, &r->count, first ? n : plus(w, count, n));
+}
+
+static LirVal across(Low *w, LirVal v, int lanes)
+{
+    for (int o = lanes / 2; o; o /= 2)
+        v = lir_op2(w->fn, LIR_ADD, v, low_butterfly(w, v, o));
+    return v;
+}
+
+/* A lane's sum is pivot*count + off, its squares those counted from pivot less off*off/count; then as from partials with means. */
+void low_var_lanes(Low *w, Red *r)
+{
+    LirVal off = 0, squares = 0, count = low_var_even(w) ? cf(w, (double)w->s->vec * w->s->per) : get(w, r->count);
+    for (uint32_t k = 0; k < r->nacc; k++) {
+        off = plus(w, off, get(w, r->acc[k]));
+        squares = plus(w, squares, get(w, r->sum[k]));
+    }
+    off = sum_of(w, off);
+    LirVal apart = over(w, off, count), pivot = get(w, r->pivot);
+    squares = lir_op3(w->fn, LIR_FMA, off, lir_op1(w->fn, LIR_NEG, apart), sum_of(w, squares));
+    squares = lir_op2(w->fn, LIR_MAX, squares, cf(w, 0));
+    r->total = across(w, lir_op3(w->fn, LIR_FMA, pivot, count, off), warp_lanes(w));
+    LirVal mean = over(w, r->total, warp_count(w)), d = lir_op2(w->fn, LIR_SUB, plus(w, pivot, apart), mean);
+    r->squares = across(w, lir_op3(w->fn, LIR_FMA, times(w, d, d), count, squares), warp_lanes(w));
+    w->red_value[r->op] = mean;
+}
+
+/* ---- two walks, and what follows either ---- */
 
 void low_var_mean(Low *w, Red *r)
 {
@@ -107,13 +207,6 @@ Partial low_var_few(Low *w, const Partial *p, int vectors)
     for (int i = 0; i < vectors; i++)
         all.v[1] = plus(w, all.v[1], sum_of(w, spread(w, p[i], mean)));
     return all;
-}
-
-static LirVal across(Low *w, LirVal v, int lanes)
-{
-    for (int o = lanes / 2; o; o /= 2)
-        v = lir_op2(w->fn, LIR_ADD, v, low_butterfly(w, v, o));
-    return v;
 }
 
 Partial low_var_many(Low *w, const Partial *p, int n)

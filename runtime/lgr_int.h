@@ -63,9 +63,10 @@ typedef struct Part {
     const LgkSet *set;
     const LgkVariant *variant;
     uint32_t nth;                          /* of the set's variants */
-    int64_t instances, row;
+    int64_t instances, row, places;        /* places: rows that a sum through an index may name */
     int64_t par[LGK_MAX_INST];
     uint32_t blocks[LGK_MAX_LAUNCHES];
+    size_t work[LGK_MAX_LAUNCHES];         /* where each launch's part of the workspace begins, behind the scratch tensors */
     uint32_t own;                          /* of the blocks of launch 0, those of this nest */
     bool led;                              /* the launch of the nest before works for this one too */
 } Part;
@@ -108,9 +109,11 @@ const char *lgr__str(const Pack *p, LgkStr s);
 lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b);     /* instance, dims, views */
 lgr_status lgr__bind_key(const lgr_kernel *k, const lgr_call *call, Key *key, int *device);
 const char *lgr__dtype_name(uint32_t dt);
+void lgr__range_text(const LgkScalar *s, char *buf, size_t n);
 lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b);   /* set, variant, grids, workspace */
 bool lgr__has_target(lgr_context *ctx, int device, const Pack *p, const LgkInstance *n);   /* code of every nest for the device, which is open */
 bool lgr__extent(const LgkExtent *e, uint32_t ndims, const int64_t *dims, int64_t *out);
+bool lgr__same_place(const View *a, const View *b);     /* one memory, element for element */
 bool lgr__span(const View *v, uint64_t *lo, uint64_t *hi);
 void lgr__extent_text(const lgr_kernel *k, const LgkExtent *e, char *buf, size_t n);
 int   lgr__dtype_bytes(uint32_t dt);                   /* LGK element types */
@@ -126,7 +129,7 @@ lgr_status lgr__cuda_enter(lgr_context *ctx, int device, bool *pushed);     /* t
 void       lgr__cuda_leave(lgr_context *ctx, bool pushed);
 lgr_status lgr__cuda_capturing(lgr_context *ctx, void *stream, bool *capturing);
 lgr_status lgr__cuda_load(lgr_context *ctx, int device, const Pack *p, const LgkCode *code, void **module);
-lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol, uint32_t shared, uint32_t cluster, void **fn);
+lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol, uint32_t shared, void **fn);
 lgr_status lgr__cuda_launch(lgr_context *ctx, void *fn, const LgkLaunch *l, uint32_t blocks, bool early, uint64_t *words, void *stream);   /* early: it may start before the kernel before it ends */
 lgr_status lgr__cuda_zero(lgr_context *ctx, uint64_t at, uint64_t bytes, uint64_t pitch, uint64_t n, void *stream);   /* n pieces of `bytes`, `pitch` apart */
 void       lgr__cuda_unload(lgr_context *ctx, int device, void *module);

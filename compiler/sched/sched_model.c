@@ -4,7 +4,7 @@
  * each row length worth a variant of its own, then for capacities, then forms that always hold.  The model knows bandwidth,
  * bytes in flight, the latency of a row's chain of work, blocks per multiprocessor, barrier width and waves; it knows no op.
  */
-#include "sched.h"
+#include "sched_scatter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -192,7 +192,7 @@ static void consider_oneshot(Search *q, Sched s)
     for (s.rows = 1; s.rows <= 64; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
-        s.pdl = (q->t->features & TGT_F_PDL) && (!q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
+        s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || !q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
         s.ctas = s.per >= 16 ? 2 : q->f->shared_loads > 1 && s.per >= 4 ? blocks_to_ask(q->f, &s, q->t) : 0;
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
@@ -247,7 +247,7 @@ static void search_clusters(Search *q, Sched s)
     if (q->f->phases < 2 || q->f->accs || q->f->wide_scalars || q->n < 16384 || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
         return;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
-    for (s.cluster = 2; s.cluster <= 16; s.cluster *= 2)
+    for (s.cluster = 2; s.cluster <= 8; s.cluster *= 2)
         for (s.per = 2; s.per <= 16; s.per *= 2) {
             s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
             if (s.lanes < 128 || s.lanes > 512)
@@ -439,7 +439,9 @@ static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, Sched
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a};
-    if (t->kind == TGT_HOST)
+    if (f->scatter)
+        sched_scatter_choose(f, t, a, out);
+    else if (t->kind == TGT_HOST)
         choose_host(&q, out);
     else if (f->scalars)
         add(out, a, scalars());
@@ -483,6 +485,10 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
 {
     Search q = {.f = f, .t = t, .a = a, .n = n, .collect = true};
     Sched s = sched_default();
+    if (f->scatter) {
+        sched_scatter_candidates(f, t, n, most, a, out);
+        return;
+    }
     if (t->kind == TGT_HOST) {
         host_candidates(&q, out, most);
         return;
@@ -557,21 +563,31 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     s.split = (f->parts || !f->reductions) && !f->accs ? pick(seed, 2) : 0;
     s.hint = pick(seed, 2);
     s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
-    if (s.grid == GRID_PERSISTENT && !host && !f->accs && pick(seed, 3) == 0) {
-        s.cluster = (t->features & TGT_F_CLUSTER) && pick(seed, 2) ? 2 << pick(seed, 3) : 1;
-        s.rows = s.cluster > 1 ? 1 : s.rows;
-        s.n *= s.cluster;
-        s.turns = pick(seed, 6);
-    }
     return s;
+}
+
+/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, where that is legal. */
+static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
+{
+    Sched c = s;
+    if (s.grid == GRID_PERSISTENT && pick(&seed, 3) == 0) {
+        c.cluster = 2 << pick(&seed, 3);
+        c.n *= c.cluster;
+        s = sched_illegal(f, &c, t) ? s : c;
+    }
+    c = s;
+    c.wkeep = WKEEP_WIDE;
+    return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
 }
 
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)
 {
+    if (f->scatter)
+        return sched_scatter_random(f, t, seed);
     for (int i = 0; i < 10000 && !(f->scalars && t->kind != TGT_HOST); i++) {
         Sched s = draw(f, t, seed);
         if (!sched_illegal(f, &s, t))
-            return s;
+            return vary(f, t, s, *seed);
     }
     if (f->scalars && t->kind != TGT_HOST)
         return scalars();

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 typedef enum { TGT_HOST, TGT_SIM, TGT_GPU } TargetKind;
-enum { TGT_F_CPASYNC = 1, TGT_F_CLUSTER = 2, TGT_F_PDL = 4, TGT_F_CLUSTER16 = 8 };   /* clusters of 8 blocks, of 16 */
+enum { TGT_F_CPASYNC = 1, TGT_F_CLUSTER = 2, TGT_F_PDL = 4 };
 
 typedef struct Target {
     const char *name; TargetKind kind; const char *cpu, *ptx;

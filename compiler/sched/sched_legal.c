@@ -113,9 +113,20 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
     return NULL;
 }
 
+/* Those of a persistent block that sums across rows, as ptxas came to do without spills: sums, operands, packed rows that stay, all the
+ * vectors of a row on their way through, and the rest. */
+static int summing_registers(const SchedFacts *f, const Sched *s)
+{
+    int row = s->per * s->vec, sums = f->accs * row;
+    int operands = s->wkeep == WKEEP_WIDE ? row * f->shared_loads : s->wkeep == WKEEP_REG ? row * f->shared_loads / 2 : 0;
+    return sums + operands + (s->keep == KEEP_REG ? row * f->row_bytes_in / 4 : 0) + row * f->row_loads + 16 + (s->len == LEN_CAP ? 8 : 0);
+}
+
 /* Registers a lane needs for what it holds: packed rows, accumulators, one vector's worth of f32 work, addresses. */
 static int registers(const SchedFacts *f, const Sched *s)
 {
+    if (f->accs && s->acc == ACC_REG && s->len != LEN_ANY && s->async == ASYNC_CP)
+        return summing_registers(f, s);
     int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
     int sums = s->acc == ACC_REG ? f->accs * s->per * s->vec : 0;
     int operands = s->wkeep == WKEEP_REG ? s->per * s->vec * f->shared_loads / 2 : 0;

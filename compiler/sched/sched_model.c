@@ -110,7 +110,7 @@ static double persistent_spoil(const SchedFacts *f, const Sched *s, const Target
     double slice = (double)n / s->cluster, groups = (s->ctas ? s->ctas : 1) * s->rows, flight = groups * s->stages * slice * f->row_bytes_in;
     double busy = row_latency(f, s) / (groups * slice * (f->row_bytes_in + f->row_bytes_out) / (stream_gbps(f, t) / t->mps));
     double turns = (double)rows / ((double)t->mps / s->cluster * groups), spoil = turns > 1 ? ceil(turns) / turns - 1 : 0;
-    spoil += busy > 0.8 ? (busy - 0.8) * (s->cluster > 2 ? 0.02 * s->cluster : 0.03) : 0;
+    spoil += busy > 0.8 ? (busy - 0.8) * (s->cluster > 2 ? 0.02 * s->cluster : 0.015) : 0;
     spoil += flight < 90000 ? 0.25 * (90000 / flight - 1) : flight > 140000 ? 0.09 * (flight / 140000 - 1) : 0;
     spoil += 0.006 * (s->rows - 1) + 0.003 * (s->per - 1) * (s->per - 1) + (s->lanes > 256 ? 0.0016 * (s->lanes / 32 - 8) : 0) + (s->lanes > 512 ? 0.0001 * (s->lanes - 512) : 0);
     spoil += (s->cluster > 1 ? 0.015 : 0) + (s->cluster > 2 ? 0.038 : 0) + (s->cluster > 4 ? 0.046 : 0);

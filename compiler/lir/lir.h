@@ -49,7 +49,7 @@ typedef enum LirWordKind {
     LIR_W_PTR,        /* address of tensor a, byte offset applied; 0 when absent */
     LIR_W_STRIDE,     /* stride of tensor a along its dimension b, in elements */
     LIR_W_SCALAR,     /* run-time scalar a: f32 bits in the low half, or i64 */
-    LIR_W_WORK,       /* address of the workspace */
+    LIR_W_WORK,       /* address of launch a's part of the workspace */
     LIR_W_INST,       /* number of instances: product of the par extents */
     LIR_W_PAREXT,     /* extent of par a */
     LIR_W_ROWLEN,     /* extent of the row axis */

@@ -19,7 +19,7 @@ static void print_head(Buf *b, const LirFn *fn)
     for (uint32_t i = 0; i < fn->nwords; i++) {
         const LirWord *w = &fn->words[i];
         buf_printf(b, "  word %u: %s", i, word_names[w->kind]);
-        if (w->kind != LIR_W_WORK && w->kind != LIR_W_INST && w->kind != LIR_W_ROWLEN)
+        if ((w->kind != LIR_W_WORK || w->a) && w->kind != LIR_W_INST && w->kind != LIR_W_ROWLEN)
             buf_printf(b, " %u", w->a);
         if (w->kind == LIR_W_STRIDE)
             buf_printf(b, ".%u", w->b);

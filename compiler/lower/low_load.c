@@ -39,7 +39,7 @@ void low_plan_smem(Low *w)
     for (TirVal v = 1; v < w->tir->nops; v++)
         if (tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE || w->rv->pick[v]) {
             reds += w->tir->ops[v].op == TIR_LSE ? 2 : 1;
-            if (dt_bytes(w->tir->ops[v].dt) == 8 && w->tir->ops[v].op != TIR_ARGMAX)
+            if (dt_bytes(w->tir->ops[w->tir->ops[v].op == TIR_ARGMAX ? w->tir->ops[v].a[0] : v].dt) == 8)
                 w->red_bytes = 8;
         }
     if ((w->s->lanes > 32 || w->s->cluster > 1) && !w->host) {
@@ -124,7 +124,7 @@ static LirVal from_memory(Low *w, uint32_t load)
 {
     const RowMem *m = &w->rv->load[load];
     bool idle = w->active && may_be_overwritten(w, m->tensor);
-    LirVal guard = (w->rv->guard[m->op] || idle) && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
+    LirVal guard = (w->rv->guard[m->op] || idle || w->listed) && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }
 

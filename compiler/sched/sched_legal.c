@@ -1,5 +1,5 @@
 /* sched_legal.c: which schedules a target can run and the row lowering can write down. */
-#include "sched.h"
+#include "sched_scatter.h"
 
 static bool power_of_two(int v) { return v > 0 && (v & (v - 1)) == 0; }
 
@@ -129,12 +129,13 @@ static int registers(const SchedFacts *f, const Sched *s)
         return summing_registers(f, s);
     int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
     int sums = s->acc == ACC_REG ? f->accs * s->per * s->vec : 0;
+    int listed = f->scatter ? s->per * s->vec * (1 + f->row_bytes_in) : 0;      /* sums, and four rows on their way to them */
     int operands = s->wkeep == WKEEP_REG ? s->per * s->vec * f->shared_loads / 2 : 0;
     /* with sums, the operands of the last phase stay wide across the barrier */
     int wide = f->accs && s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * (f->row_loads + (s->wkeep == WKEEP_REG)) : 0;
     if (f->accs && s->keep == KEEP_SMEM)
         wide = s->per * s->vec * 5 / 4 + 20;
-    return packed + sums + operands + wide + 3 * s->vec + 4;
+    return (f->scatter ? listed : packed) + sums + operands + wide + 3 * s->vec + 4;
 }
 
 uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
@@ -177,5 +178,6 @@ const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t)
     why = why ? why : align_illegal(f, s, t);
     why = why ? why : async_illegal(f, s, t);
     why = why ? why : across_illegal(f, s, t);
+    why = why ? why : sched_scatter_illegal(f, s);
     return why ? why : resources_illegal(f, s, t);
 }

@@ -4,7 +4,7 @@
  * each row length worth a variant of its own, then for capacities, then forms that always hold.  The model knows bandwidth,
  * bytes in flight, the latency of a row's chain of work, blocks per multiprocessor, barrier width and waves; it knows no op.
  */
-#include "sched.h"
+#include "sched_scatter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -172,7 +172,7 @@ static void consider_oneshot(Search *q, Sched s)
     for (s.rows = 1; s.rows <= 64; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
-        s.pdl = (q->t->features & TGT_F_PDL) && (!q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
+        s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || !q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
         s.ctas = s.per >= 16 ? 2 : 0;
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
@@ -452,7 +452,9 @@ static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, Sched
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a};
-    if (t->kind == TGT_HOST)
+    if (f->scatter)
+        sched_scatter_choose(f, t, a, out);
+    else if (t->kind == TGT_HOST)
         choose_host(&q, out);
     else if (f->scalars)
         add(out, a, scalars());
@@ -496,6 +498,10 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
 {
     Search q = {.f = f, .t = t, .a = a, .n = n, .collect = true};
     Sched s = sched_default();
+    if (f->scatter) {
+        sched_scatter_candidates(f, t, n, most, a, out);
+        return;
+    }
     if (t->kind == TGT_HOST) {
         host_candidates(&q, out, most);
         return;
@@ -589,6 +595,8 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)
 {
+    if (f->scatter)
+        return sched_scatter_random(f, t, seed);
     for (int i = 0; i < 10000 && !(f->scalars && t->kind != TGT_HOST); i++) {
         Sched s = draw(f, t, seed);
         if (!sched_illegal(f, &s, t))

@@ -119,7 +119,9 @@ static int summing_registers(const SchedFacts *f, const Sched *s)
 {
     int row = s->per * s->vec, sums = f->accs * row;
     int operands = s->wkeep == WKEEP_WIDE ? row * f->shared_loads : s->wkeep == WKEEP_REG ? row * f->shared_loads / 2 : 0;
-    return sums + operands + (s->keep == KEEP_REG ? row * f->row_bytes_in / 4 : 0) + row * f->row_loads + 16 + (s->len == LEN_CAP ? 8 : 0);
+    int held = s->keep == KEEP_REG ? row * f->row_bytes_in / 4 + (s->per > 1 || f->accs > 1 ? 8 : 0) : 0;
+    bool masked = s->len == LEN_CAP || s->n % ((int64_t)s->lanes * s->cluster * row);
+    return sums + operands + held + row * f->row_loads + 16 + (masked ? 6 + 4 * s->per : 0);
 }
 
 /* Registers a lane needs for what it holds: packed rows, accumulators, one vector's worth of f32 work, addresses. */

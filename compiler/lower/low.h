@@ -60,6 +60,8 @@ typedef struct Low {
     LirVal *red_value;                /* by TirVal: first half's result of argmax; of a logsumexp, the largest value */
     LirVal *red_rest;                 /* by TirVal: of a logsumexp, what is added to the largest value */
 
+    uint8_t *waits;                   /* by TirVal: depends on what an earlier nest writes, which may not be read yet; NULL once it may */
+
     /* the current vector */
     int     k;
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
@@ -111,6 +113,10 @@ void   low_wkeep_fill(Low *w);                 /* before the loop over instances
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
 int    low_first_part(const Low *w);           /* vectors of a row in the first of two groups of copies */
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
+
+/* low_early.c: before the nests in front have ended */
+bool   low_early(Low *w);                      /* may the rows be fetched then? Sets w->waits */
+void   low_wait(Low *w);                       /* for those nests, where that is still to be done */
 
 /* low_reduce.c: along the row */
 void   low_red_open(Low *w, Red *r);            /* new variables holding the reduction's identity, for a loop over the row */

@@ -335,6 +335,7 @@ static void phase(Low *w, int p)
         smem_loop(w, p, r, n, need);
     else
         vectors(w, p, r, n, need);
+    low_wait(w);
     low_red_finish(w, r, n);
 }
 
@@ -535,7 +536,7 @@ static void begin(Low *w, const char *symbol)
     w->fn->cluster = (uint32_t)s->cluster;
     w->fn->min_ctas = (uint32_t)s->ctas;
     w->fn->precise = !results_are_narrow(w->tir);
-    w->fn->pdl = !s->pdl ? LIR_PDL_NONE : w->tir->place == TIR_BESIDE ? LIR_PDL_BESIDE : LIR_PDL_AFTER;
+    w->fn->pdl = !s->pdl ? LIR_PDL_NONE : w->tir->place == TIR_BESIDE ? LIR_PDL_BESIDE : low_early(w) ? LIR_PDL_LATE : LIR_PDL_AFTER;
     w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->row = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
@@ -563,7 +564,7 @@ static void begin(Low *w, const char *symbol)
 /* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. */
 static void start(Low *w)
 {
-    bool several = w->tir->place == TIR_AFTER;
+    bool several = w->tir->place == TIR_AFTER && w->fn->pdl != LIR_PDL_LATE;
     if (!w->fn->pdl)
         return;
     if (!several)

@@ -136,7 +136,7 @@ void low_scalars_of_phase(Low *w, int p)
         const TirOp *o = &w->tir->ops[v];
         TirOpKind kind = tir_op_kind(o->op);
         bool value = kind == TIR_K_LEAF || kind == TIR_K_ELEM || kind == TIR_K_CMP || kind == TIR_K_CAST || o->op == TIR_LOAD;
-        if (value && !w->rv->is_row[v] && w->rv->phase[v] <= p)
+        if (value && !w->rv->is_row[v] && w->rv->phase[v] <= p && !(w->waits && w->waits[v]))
             low_scalar(w, v);
     }
 }

@@ -100,6 +100,7 @@ typedef struct TirFn {
     TirOp     *ops;     uint32_t nops, capops;
     Span sp;
     uint8_t  place;                /* TirPlace */
+    uint8_t *earlier;              /* of a nest behind others: by tensor, an earlier nest writes where it lies; else NULL */
 } TirFn;
 
 /* ---- building (operands must exist; the result's axes and dtype are inferred unless given) ---- */

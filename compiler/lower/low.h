@@ -111,7 +111,7 @@ LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
 void   low_plan_smem(Low *w);
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
-int    low_first_part(const Low *w);           /* vectors of a row in the first of two groups of copies */
+int    low_part_vectors(const Low *w);         /* vectors of a row in a group of copies */
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 
 /* low_early.c: before the nests in front have ended */
@@ -123,6 +123,7 @@ void   low_red_open(Low *w, Red *r);            /* new variables holding the red
 void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
 void   low_red_update(Low *w, Red *r);
 void   low_red_finish(Low *w, Red *r, uint32_t n);
+uint32_t low_exchange_bytes(Low *w, int p);     /* of shared memory for a row's partials in phase p */
 void   low_inboxes(Low *w);                     /* opens one for each exchange of a one-shot cluster */
 typedef struct Partial { LirVal v[2]; } Partial;       /* the words of a reduction's partial result: one, but a pair of logsumexp has two */
 uint32_t low_red_words(const Red *r);

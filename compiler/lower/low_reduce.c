@@ -177,14 +177,27 @@ Partial low_red_across(Low *w, const Red *r, Partial t, int lanes)
 /* Partials of a row: one a warp, in each block of the cluster. */
 static int partials(const Low *w) { return w->s->lanes < 32 ? w->s->cluster : w->s->lanes / 32 * w->s->cluster; }
 
-static uint32_t slot_bytes(const Low *w) { return ((uint32_t)partials(w) + 3) / 4 * 4 * (uint32_t)w->red_bytes; }
-
-/* Byte offset of word i of this group's partials in the current exchange buffer; all rows of a block have n words. */
-static LirVal exchange_at(Low *w, uint32_t i, uint32_t n)
+/* Of a word: a place for each warp's; of what is picked, for the first warp's alone. */
+static uint32_t word_bytes(const Low *w, const Red *r)
 {
-    uint32_t row = slot_bytes(w);
-    LirVal at = lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, n * row));
-    at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->red_base + i * row));
+    uint32_t places = r->kind == RED_PICK ? 1 : (uint32_t)partials(w);
+    return (places + 3) / 4 * 4 * (uint32_t)w->red_bytes;
+}
+
+/* Of a group of lanes. */
+static uint32_t exchange_bytes(const Low *w, const Red *r, uint32_t n)
+{
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < n; i++)
+        bytes += low_red_words(&r[i]) * word_bytes(w, &r[i]);
+    return bytes;
+}
+
+/* Byte offset of a word of this group in the current exchange buffer; a group has `group` bytes, of which `before` stand before the word. */
+static LirVal exchange_at(Low *w, uint32_t before, uint32_t group)
+{
+    LirVal at = lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, group));
+    at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->red_base + before));
     if (w->toggle) {
         LirVal q = lir_op1(w->fn, LIR_GET, w->toggle);
         q = w->events & 1 ? lir_op2(w->fn, LIR_SUB, low_ci(w, w->red_slot), q) : q;
@@ -247,22 +260,43 @@ static Partial read_spread(Low *w, const Red *r, LirVal at, LirVal at2)
     return low_red_across(w, r, t, 32);
 }
 
-static Partial read_partials(Low *w, const Red *r, uint32_t word, uint32_t n)
+static Partial read_partials(Low *w, const Red *r, uint32_t before, uint32_t group)
 {
-    LirVal at = exchange_at(w, word, n);
+    LirVal at = exchange_at(w, before, group);
     if (r->kind == RED_LSE || (partials(w) > 16 && r->kind != RED_PICK && w->s->lanes % 32 == 0))
-        return read_spread(w, r, at, r->kind == RED_LSE ? exchange_at(w, word + 1, n) : 0);
+        return read_spread(w, r, at, r->kind == RED_LSE ? exchange_at(w, before + word_bytes(w, r), group) : 0);
     return (Partial){{read_all(w, r, at)}};
 }
 
-/* This warp's partial into its place, in the own block or in each of the cluster. */
-static void put_partial(Low *w, LirVal at, LirVal v, DType dt)
+/* This warp's partial into its place, in the own block or in each of the cluster; what is picked, the first warp's. */
+static void put_partial(Low *w, const Red *r, LirVal at, LirVal v)
 {
-    LirVal me = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31));
-    if (w->s->cluster > 1)
-        lir_add(w->fn, (LirOp){.op = LIR_STSC, .ref = (int16_t)(w->inboxes ? w->events : -1), .a = {at, v, me, lir_op2(w->fn, LIR_LT, me, low_ci(w, w->s->cluster))}, .imm.i = 4});
+    LirVal me = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31)), lane = w->s->cluster > 1 ? w->at : w->lane;
+    LirVal in = lir_op2(w->fn, LIR_LT, me, low_ci(w, w->s->cluster));
+    if (r->kind == RED_PICK)
+        in = low_and(w, in, lir_op2(w->fn, LIR_LT, lane, low_ci(w, 32)));
     else
-        lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, lir_op2(w->fn, LIR_EQ, me, low_ci(w, 0))}, .imm.i = dt_bytes(dt)});
+        at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_DIV, lane, low_ci(w, 32)), low_ci(w, w->red_bytes)));
+    if (w->s->cluster > 1)
+        lir_add(w->fn, (LirOp){.op = LIR_STSC, .ref = (int16_t)(w->inboxes ? w->events : -1), .a = {at, v, me, in}, .imm.i = 4});
+    else
+        lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, in}, .imm.i = dt_bytes(r->dt)});
+}
+
+uint32_t low_exchange_bytes(Low *w, int p)
+{
+    Red r[LOW_MAX_RED];
+    uint32_t n = low_reductions(w, p, r);
+    return exchange_bytes(w, r, n);
+}
+
+/* Bytes that come to each block of a cluster. */
+static int64_t sent_bytes(const Low *w, const Red *r, uint32_t n)
+{
+    int64_t bytes = 0;
+    for (uint32_t i = 0; i < n; i++)
+        bytes += (int64_t)low_red_words(&r[i]) * (r[i].kind == RED_PICK ? 1 : partials(w)) * w->red_bytes;
+    return bytes;
 }
 
 void low_inboxes(Low *w)
@@ -270,33 +304,26 @@ void low_inboxes(Low *w)
     Red r[LOW_MAX_RED];
     int16_t at = 0;
     for (int p = 0; w->inboxes && p <= w->rv->last_phase; p++) {
-        uint32_t n = low_reductions(w, p, r), all = 0;
-        for (uint32_t i = 0; i < n; i++)
-            all += low_red_words(&r[i]);
+        uint32_t n = low_reductions(w, p, r);
         if (n)
-            lir_add(w->fn, (LirOp){.op = LIR_INBOX, .ref = at++, .imm.i = (int64_t)all * partials(w) * w->red_bytes});
+            lir_add(w->fn, (LirOp){.op = LIR_INBOX, .ref = at++, .imm.i = sent_bytes(w, r, n)});
     }
 }
 
 static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
 {
-    LirVal warp = lir_op2(w->fn, LIR_DIV, w->s->cluster > 1 ? w->at : w->lane, low_ci(w, 32));
-    uint32_t all = 0, word = 0;
-    for (uint32_t i = 0; i < n; i++)
-        all += low_red_words(&r[i]);
+    uint32_t group = exchange_bytes(w, r, n), at = 0;
     if (w->s->cluster > 1 && !w->joined)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = 2});
     w->joined = true;
     for (uint32_t i = 0; i < n; i++)
-        for (uint32_t k = 0; k < low_red_words(&r[i]); k++, word++) {
-            LirVal at = lir_op2(w->fn, LIR_ADD, exchange_at(w, word, all), lir_op2(w->fn, LIR_MUL, warp, low_ci(w, w->red_bytes)));
-            put_partial(w, at, total[i].v[k], r[i].dt);
-        }
+        for (uint32_t k = 0; k < low_red_words(&r[i]); k++, at += word_bytes(w, &r[i]))
+            put_partial(w, &r[i], exchange_at(w, at, group), total[i].v[k]);
     group_barrier(w);
-    word = 0;
+    at = 0;
     for (uint32_t i = 0; i < n; i++) {
-        total[i] = read_partials(w, &r[i], word, all);
-        word += low_red_words(&r[i]);
+        total[i] = read_partials(w, &r[i], at, group);
+        at += low_red_words(&r[i]) * word_bytes(w, &r[i]);
     }
     w->events++;
 }

@@ -307,18 +307,17 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
 static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
     bool arriving = w->s->async == ASYNC_CP && p == 0;
-    int part = arriving ? low_first_part(w) : 0;
+    int part = arriving ? low_part_vectors(w) : w->s->per;
     for (uint32_t i = 0; i < n; i++) {
         r[i].nacc = (uint32_t)w->s->unroll;
         low_red_open(w, &r[i]);
     }
-    if (part) {
-        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 1});
-        smem_turns(w, p, r, n, need, 0, part);
+    for (int from = 0, to; from < w->s->per; from = to) {
+        to = from + part < w->s->per ? from + part : w->s->per;
+        if (arriving)
+            lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = (w->s->per - to + part - 1) / part});
+        smem_turns(w, p, r, n, need, from, to);
     }
-    if (arriving)
-        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
-    smem_turns(w, p, r, n, need, part, w->s->per);
 }
 
 static void phase(Low *w, int p)

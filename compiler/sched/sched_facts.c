@@ -69,6 +69,21 @@ static bool is_special(TirOpcode op)
     }
 }
 
+/* Walks at whose end there is something to exchange. */
+static int exchanges(const RowView *rv)
+{
+    int n = 0;
+    for (int p = 0; p <= rv->last_phase; p++) {
+        bool any = false;
+        for (TirVal v = 1; v < rv->fn->nops; v++) {
+            bool reduces = rv->pick[v] || tir_op_kind(rv->fn->ops[v].op) == TIR_K_REDUCE;
+            any |= reduces && (rv->phase[v] == p + 1 || (rv->fn->ops[v].op == TIR_ARGMAX && rv->phase[v] == p + 2));
+        }
+        n += any;
+    }
+    return n;
+}
+
 /* One walk over the row, whose reductions are sums, extremes or logsumexps of 32 bits. */
 static bool has_parts(const RowView *rv, const SchedFacts *f)
 {
@@ -95,6 +110,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         note_slices(out, rv->acc, rv->nacc);
         for (TirVal v = 1; v < fn->nops; v++) {
             out->reductions += rv->pick[v] ? 1 : tir_op_kind(fn->ops[v].op) != TIR_K_REDUCE ? 0 : fn->ops[v].op == TIR_LSE ? 2 : 1;
+            out->picks += rv->pick[v];
             bool exchanged = rv->pick[v] || tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
             out->wide_scalars |= exchanged && dt_bytes(fn->ops[v].dt) == 8 && fn->ops[v].op != TIR_ARGMAX;
             if (!rv->is_row[v])
@@ -102,6 +118,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
             out->flops += tir_op_kind(fn->ops[v].op) == TIR_K_ELEM || tir_op_kind(fn->ops[v].op) == TIR_K_CAST;
             out->sfu += is_special(fn->ops[v].op);
         }
+        out->exchanges = exchanges(rv);
         out->parts = has_parts(rv, out);
         if (!out->min_elem_bytes)
             out->min_elem_bytes = out->max_elem_bytes = 4;

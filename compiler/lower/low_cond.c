@@ -1,10 +1,10 @@
-/* low_cond.c: what must hold at launch for the variant just lowered: row length, alignment, unit strides. */
+/* low_cond.c: what must hold at launch for the variant just lowered: row length, size, alignment, unit strides. */
 #include "low.h"
 
 static void cond(Low *w, LowCondKind kind, uint16_t a, uint16_t b, int64_t value)
 {
     LowKernel *k = w->out;
-    *ARENA_PUSH(w->a, k->conds, k->nconds, k->capconds) = (LowCond){(uint8_t)kind, a, b, value};
+    *ARENA_PUSH(w->a, k->conds, k->nconds, k->capconds) = (LowCond){(uint8_t)kind, 0, a, b, value};
 }
 
 static void length_conds(Low *w)
@@ -17,6 +17,15 @@ static void length_conds(Low *w)
         cond(w, LOW_C_ROWLEN_LE, 0, 0, s->align == ALIGN_SHIFT ? cap - (s->vec - 1) : cap);
     if (s->align == ALIGN_VEC && !w->host && s->vec > 1 && s->len != LEN_EXACT)
         cond(w, LOW_C_ROWLEN_MULT, 0, 0, s->vec);
+}
+
+/* A variant that was found for launches of some sizes. */
+static void size_conds(Low *w)
+{
+    if (w->s->least)
+        cond(w, LOW_C_ELEMS_GE, 0, 0, (int64_t)w->s->least * 1024);
+    if (w->s->most)
+        cond(w, LOW_C_ELEMS_LE, 0, 0, (int64_t)w->s->most * 1024);
 }
 
 static void access_conds(Low *w, const RowMem *m)
@@ -39,13 +48,33 @@ static void access_conds(Low *w, const RowMem *m)
         cond(w, LOW_C_UNIT, m->tensor, (uint16_t)m->row_dim, 0);
 }
 
+/* The next nest, which shares the launch, wants what this one wants; sizes are told of this one alone. */
+static void twin_conds(Low *w)
+{
+    LowKernel *k = w->out;
+    for (uint32_t i = 0, n = k->nconds; i < n; i++) {
+        LowCond c = k->conds[i];
+        bool of_tensor = c.kind == LOW_C_ALIGNED || c.kind == LOW_C_CONGRUENT || c.kind == LOW_C_UNIT || c.kind == LOW_C_NEARER;
+        c.nest = 1;
+        c.a = of_tensor ? low_twin(w, c.a) : c.a;
+        c.b = c.kind == LOW_C_CONGRUENT ? low_twin(w, c.b) : c.b;
+        if (c.kind != LOW_C_ELEMS_GE && c.kind != LOW_C_ELEMS_LE)
+            *ARENA_PUSH(w->a, k->conds, k->nconds, k->capconds) = c;
+    }
+}
+
 void low_conds(Low *w)
 {
     length_conds(w);
+    size_conds(w);
     for (uint32_t i = 0; i < w->rv->nload; i++)
         access_conds(w, &w->rv->load[i]);
     for (uint32_t i = 0; i < w->rv->nstore; i++)
         access_conds(w, &w->rv->store[i]);
     if (w->s->hint == HINT_STREAM && w->host)
         cond(w, LOW_C_ELEMS_GE, 0, 0, 1 << 21);   /* non-temporal stores pay once the rows leave the caches */
+    if (w->s->inner)
+        cond(w, LOW_C_NEARER, w->rv->store[0].tensor, (uint16_t)row_view_dim(w->rv, (uint32_t)w->s->inner - 1), row_view_dim(w->rv, w->rv->npars - 1));
+    if (w->s->join)
+        twin_conds(w);
 }

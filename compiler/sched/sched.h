@@ -49,6 +49,8 @@ typedef struct SchedFacts {
     int      exchanges;       /* walks at whose end lanes exchange words */
     bool     wide_scalars;    /* one of them has 64 bits */
     bool     several;         /* one of a kernel's nests: their launches may overlap */
+    bool     twin;            /* the next nest does the same with other tensors, and may run at one time with this one */
+    int      inner;           /* a par coordinate, counted from 1, that tensors may have nearer in memory than the last one; 0: none */
 } SchedFacts;
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d);   /* false with a DIAG_LIMIT when no row form exists */
 
@@ -64,8 +66,14 @@ bool sched_parse_list(const char *text, Arena *a, SchedList *out, Buf *err);
 
 /* The model's choices for one kernel on one target: variants from most special to the one that always holds. */
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
-/* Up to `most` legal schedules for rows of exactly n elements (any alignment, where no vector divides n), the model's best first: what a tuner measures. */
+/* Whether dense rows of n elements are of those it serves; launches of what sizes is not asked. */
+bool sched_holds(const Sched *s, const Target *t, int64_t n);
+/* Up to `most` legal schedules for rows of exactly n elements (any alignment, where no vector divides n), the model's best first: what a tuner
+ * measures. The host's serve every length. */
 void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out);
+
+/* A step towards a form without spills that serves every call that s serves; false when there is none. */
+bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s);
 
 /* Entries of a table of measured schedules (its form: sched_tuned.c) that are legal for this nest of a kernel; table may be NULL. */
 typedef struct SchedKey { const char *target, *kernel, *types; uint32_t nest; } SchedKey;

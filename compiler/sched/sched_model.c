@@ -76,7 +76,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     int64_t turn = (int64_t)s->lanes * s->cluster * s->vec;
     spoil += 0.15 * ((double)ceil_div(n, turn) * (double)turn / (double)n - 1);
     spoil += s->cluster > 1 ? 0.03 + 0.001 * s->cluster + 0.0015 * warps : 0;
-    spoil += s->rows > 1 ? 0.002 : 0;
+    spoil += s->rows > 1 ? (!waits && threads > 128 ? 0.03 : 0.002) : 0;
     spoil += threads * s->per <= 128 ? 0.02 : 0;
     if (s->align == ALIGN_SHIFT && waits)                          /* ends and operands put in place cost registers and instructions */
         spoil += (s->per > 2 ? 0.04 * (s->per - 2) : 0) + (s->wkeep == WKEEP_REG ? 0 : 0.04);
@@ -167,7 +167,7 @@ static void consider(Search *q, const Sched *s)
 
 static void consider_oneshot(Search *q, Sched s)
 {
-    for (s.rows = 1; s.rows <= 32; s.rows *= 2) {
+    for (s.rows = 1; s.rows <= 64; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
         s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || s.rows * s.lanes * s.per > 128);      /* shorter blocks lose by it */
@@ -321,6 +321,9 @@ static const int32_t exact_lengths[] = {256, 512, 1024, 2048, 2560, 3072, 3584, 
                                         151936, 262144};
 static const int32_t capacities[] = {64, 128, 256, 512, 1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 40960, 51200, 65536, 81920, 98304, 131072, 163840,
                                      196608, 262144};
+/* Halves of heads and whole heads, where a kernel walks several coordinates. */
+static const int16_t short_lengths[] = {32, 40, 48, 64, 96, 128};
+enum { NSHORT = sizeof short_lengths / sizeof *short_lengths };
 enum { NEXACT = sizeof exact_lengths / sizeof *exact_lengths, NCAP = sizeof capacities / sizeof *capacities };
 
 static void add_if_legal(SchedList *out, Search *q, Sched s)
@@ -368,6 +371,8 @@ static Sched scalars(void)
 static void choose_gpu(Search *q, SchedList *out)
 {
     bool elementwise = !q->f->reductions && !q->f->accs;
+    for (int i = 0; i < NSHORT && elementwise && q->f->inner; i++)
+        add_length(out, q, LEN_EXACT, ALIGN_VEC, short_lengths[i]);
     for (int i = 0; i < NEXACT && !elementwise; i++)
         add_length(out, q, LEN_EXACT, ALIGN_VEC, exact_lengths[i]);
     for (int i = 0; i < NCAP; i++)
@@ -394,6 +399,23 @@ static void choose_host(Search *q, SchedList *out)
     }
 }
 
+/* Forms that hold for fewer calls go first: one launch for two nests, and a walk along the coordinate that lies nearer in memory.
+ * The forms for any row length stay as they are. */
+static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, SchedList *list)
+{
+    SchedList all = {0};
+    for (int form = 3; form >= 0; form--)
+        for (uint32_t i = 0; i < list->n; i++) {
+            Sched s = list->s[i];
+            s.join = form >> 1;
+            s.inner = form & 1 ? f->inner : 0;
+            bool special = s.len != LEN_ANY && (!(form & 1) || f->inner);
+            if (!form || (special && !sched_illegal(f, &s, t)))
+                add(&all, a, s);
+        }
+    *list = all;
+}
+
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a};
@@ -403,6 +425,7 @@ void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out
         add(out, a, scalars());
     else
         choose_gpu(&q, out);
+    share_and_turn(f, t, a, out);
 }
 
 static int by_cost(const void *a, const void *b)
@@ -411,10 +434,39 @@ static int by_cost(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The host's forms serve every length; which one is cheapest the model does not know. */
+static void host_candidates(Search *q, SchedList *out, uint32_t most)
+{
+    static const int8_t vecs[] = {16, 32, 8, 4}, pers[] = {2, 4, 1, 8};
+    uint32_t from = out->n;
+    for (int i = 0; i < 16; i++)
+        for (int hint = HINT_NONE; hint <= HINT_STREAM; hint++) {
+            Sched s = always(q->f, vecs[i / 4], ALIGN_VEC);
+            s.lanes = 1;
+            s.per = pers[i % 4];
+            s.hint = hint;
+            s.ctas = q->f->accs ? 32 : 0;
+            if (out->n - from < most)
+                add_if_legal(out, q, s);
+        }
+}
+
+bool sched_holds(const Sched *s, const Target *t, int64_t n)
+{
+    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per - (s->align == ALIGN_SHIFT ? s->vec - 1 : 0);
+    if (s->len == LEN_EXACT)
+        return n == s->n;
+    return (s->len != LEN_CAP || n <= cap) && (s->align != ALIGN_VEC || t->kind == TGT_HOST || n % s->vec == 0);
+}
+
 void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a, .n = n, .collect = true};
     Sched s = sched_default();
+    if (t->kind == TGT_HOST) {
+        host_candidates(&q, out, most);
+        return;
+    }
     s.vec = gpu_vec(f);
     bool exact = n % s.vec == 0;
     s.len = LEN_EXACT;
@@ -425,8 +477,25 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
     search_tiles(&q, s.align);
     if (q.nall)
         qsort(q.all, q.nall, sizeof *q.all, by_cost);
-    for (uint32_t i = 0; i < q.nall && i < most; i++)
+    for (uint32_t i = 0; i < q.nall && i < most; i++) {
+        q.all[i].s.len = LEN_EXACT;                /* tiles as well: an entry of a table is of one length */
+        q.all[i].s.n = (int32_t)n;
         add(out, a, q.all[i].s);
+    }
+}
+
+/* An allocator left free may spill a few bytes to fit one block more: it is told first how few are enough, and then given less to hold. */
+bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s)
+{
+    Sched less = *s;
+    if (s->ctas != 1)
+        less.ctas = s->ctas ? s->ctas / 2 : 2;
+    else
+        less.per = s->len == LEN_ANY ? s->per / 2 : 0;
+    if (less.per < 1 || sched_illegal(f, &less, t))
+        return false;
+    *s = less;
+    return true;
 }
 
 /* ---- random schedules, for the tests ---- */

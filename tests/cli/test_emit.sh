@@ -81,7 +81,7 @@ o=$tmp/a/b/swiglu.forward.host.T_bf16.packed_true.v0.o
 nm "$o" | grep -q ' T lgr_swiglu_forward_v0$' || fault "the object lacks its function"
 nm -u "$o" | grep -q . && fault "the object needs symbols from elsewhere: $(nm -u "$o")"
 cc -shared -o "$tmp/kernel.so" "$o" || fault "the object does not link into a shared object"
-head -1 "$tmp/a/b/swiglu.manifest.txt" | grep -q '^pack, format 5: 2 kernels, 2 instances, ' || fault "manifest: $(head -1 "$tmp/a/b/swiglu.manifest.txt")"
+head -1 "$tmp/a/b/swiglu.manifest.txt" | grep -q '^pack, format 6: 2 kernels, 2 instances, ' || fault "manifest: $(head -1 "$tmp/a/b/swiglu.manifest.txt")"
 for line in 'swiglu.forward: gated rows; silu is rounded to T before the product, as eager does' '  in     ab: T\[M, 2\*F\], where the options have it' '  scalar gate_mul: f32 = 1' \
     '  option packed in { false, true } = false' '  out    dab: T\[M, 2\*F\], where the options have it, may lie over ab' '  target sm_90a' '   \[T=bf16 packed=true\]' \
     '     0 .* | .*F a multiple of 8.* | .* a block, .* threads.* | PTX code [0-9]* of [0-9]* bytes, lgr_swiglu_forward_v0' ' | always | '; do
@@ -128,4 +128,9 @@ printf 'op x "y"\nkernel forward (in x: Q[M]) { }\n' >"$tmp/bad.tile"
 expect 1 "$ligerc" build -e header,plan -o "$tmp/none" "$swi" "$tmp/bad.tile"
 [ ! -e "$tmp/none" ] || fault "outputs were written though a spec is faulty"
 [ "$(cat "$tmp/file")" = file ] && [ ! -e "$tmp/sim.lgk" ] || fault "a refused build wrote something"
+# --checked: what no check names is left out
+expect 0 "$ligerc" build --checked -v -e tile-ir -o "$tmp/c" "$root/specs/cross_entropy.tile"
+[ "$(grep -c '^cross_entropy.forward \[' "$tmp/err")" = 123 ] || fault "not the 123 bindings that the checks of cross_entropy name"
+expect 0 "$ligerc" build --checked -v -e tile-ir -D T=f16 -D kind=mixture -o "$tmp/d" "$root/specs/jsd.tile"
+[ "$(grep -c '^jsd.forward \[' "$tmp/err")" = 4 ] || fault "not the 4 bindings of jsd left by -D"
 finish

@@ -28,6 +28,7 @@ typedef struct Red {
     DType   dt;          /* of the accumulator */
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
     LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values */
+    LirVal  top, from;          /* of RED_LSE, where several vectors are taken together: their largest, and what their elements are counted from */
     uint32_t nacc;
 } Red;
 
@@ -68,6 +69,8 @@ typedef struct Low {
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
     LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory */
     Mask    mask;
+    bool    inside;                   /* it is known to lie inside the row, */
+    bool    elsewhere;                /* and no single element that a select picks out to lie there */
     LirVal *row;                      /* by TirVal, for vector k in this phase */
     LirVal *kept;                     /* [load * per + k]: packed row values */
 
@@ -99,6 +102,7 @@ LirVal low_scalar_raw(Low *w, TirVal v);
 void   low_scalars_of_phase(Low *w, int p);
 LirVal low_guard(Low *w, TirVal v);            /* bool: active and every enclosing if; 0 when always */
 LirVal low_and(Low *w, LirVal a, LirVal b);    /* either may be 0 */
+TirVal low_single(const Low *w, TirVal v);     /* v is i32(iota(N)) == i32(t) ? scalar : row; then its t, else 0 */
 LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c);
 
 /* low_addr.c: places and masks */
@@ -128,6 +132,8 @@ void   low_wait(Low *w);                       /* for those nests, where that is
 void   low_red_open(Low *w, Red *r);            /* new variables holding the reduction's identity, for a loop over the row */
 void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
 void   low_red_update(Low *w, Red *r);
+void   low_red_top(Low *w, Red *r);             /* before the updates of several vectors: for each, then */
+void   low_red_grow(Low *w, Red *r);            /* once */
 void   low_red_finish(Low *w, Red *r, uint32_t n);
 uint32_t low_exchange_bytes(Low *w, int p);     /* of shared memory for a row's partials in phase p */
 void   low_inboxes(Low *w);                     /* opens one for each exchange of a one-shot cluster */
@@ -150,6 +156,8 @@ LirFn  *low_parts_second(Low *w, const char *symbol);
 LirVal low_butterfly(Low *w, LirVal v, int o);   /* low_reduce.c: of the lane whose number is this one's xor o */
 void   low_lse_open(Low *w, LirVal *m, LirVal *s);
 void   low_lse_update(Low *w, LirVal m, LirVal s, LirVal x);
+LirVal low_lse_grow(Low *w, LirVal m, LirVal s, LirVal top, bool first);   /* (m, s) so that no element up to top is too large; what low_lse_add wants */
+void   low_lse_add(Low *w, LirVal s, LirVal from, LirVal x);
 void   low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2);
 void   low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2);
 void   low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *om, LirVal *os);

@@ -160,12 +160,18 @@ static void loads_of_phase(Low *w, int p, const Red *r, uint32_t n, uint8_t *nee
         mark_loads(w, w->tir->ops[w->rv->acc[i].op].a[0], seen, need);
 }
 
-static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, const uint8_t *need)
+/* Forgets the row values of another vector, but for what is loaded. */
+static void begin_vector(Low *w, const LirVal *loaded, const uint8_t *need)
 {
     memset(w->row, 0, sizeof *w->row * w->tir->nops);
     for (uint32_t i = 0; i < w->rv->nload; i++)
         if (need[i])
             w->row[w->rv->load[i].op] = loaded[i];
+}
+
+static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, const uint8_t *need)
+{
+    begin_vector(w, loaded, need);
     for (uint32_t i = 0; i < n; i++)
         low_red_update(w, &r[i]);
     if (p != w->rv->last_phase)
@@ -206,25 +212,110 @@ static void load_vector(Low *w, const uint8_t *need, LirVal *loaded)
             loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
 }
 
+static uint32_t count_lse(const Red *r, uint32_t n)
+{
+    uint32_t lse = 0;
+    for (uint32_t i = 0; i < n; i++)
+        lse += r[i].kind == RED_LSE;
+    return lse;
+}
+
+/* What a lane still has of vector k is taken from there once more: long rows are unpacked twice, not held wide. */
+static void load_again(Low *w, const uint8_t *need, LirVal *loaded)
+{
+    low_mask(w);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i] && w->rv->load[i].inst && w->s->len != LEN_ANY && w->s->keep != KEEP_RELOAD)
+            loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
+}
+
+static void arrive(Low *w, const uint8_t *need, LirVal *loaded)
+{
+    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->per - 1 - w->k});
+    load_vector(w, need, loaded);
+}
+
+/* The largest values of all `per` vectors before the first is summed. */
+static void tops_of_vectors(Low *w, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded, bool arriving)
+{
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        if (arriving)
+            arrive(w, need, loaded);
+        low_mask(w);
+        begin_vector(w, &loaded[w->k * ROW_MAX_MEM], need);
+        for (uint32_t i = 0; i < n; i++)
+            low_red_top(w, &r[i]);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        low_red_grow(w, &r[i]);
+}
+
 /* The `per` vectors from w->turn on: first every load, then the work, so that the loads are in flight together; or, where
  * copies are still arriving, each as it comes. */
 static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0;
+    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0, twice = count_lse(r, n) > 0;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     for (w->k = 0; w->k < w->s->per && !arriving; w->k++)
         load_vector(w, need, loaded);
+    if (twice)
+        tops_of_vectors(w, r, n, need, loaded, arriving);
     for (w->k = 0; w->k < w->s->per; w->k++) {
-        if (arriving) {
-            lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->per - 1 - w->k});
-            load_vector(w, need, loaded);
-        }
+        if (twice)
+            load_again(w, need, loaded);
+        else if (arriving)
+            arrive(w, need, loaded);
         low_mask(w);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
     if (p == 0 && fill_late(w) && p < w->rv->last_phase)
         low_wkeep_fill(w);
     w->k = 0;
+}
+
+static void forget_rows(Low *w)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (w->rv->load[i].inst)
+            memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
+}
+
+/* bool: the tile lies inside the row with all its vectors, and holds no element that a select picks out. */
+static LirVal is_plain(Low *w)
+{
+    LirVal from = w->shift ? lir_op2(w->fn, LIR_SUB, w->turn, w->shift) : w->turn, size = low_ci(w, low_tile(w)), zero = low_ci(w, 0);
+    LirVal plain = low_and(w, lir_op2(w->fn, LIR_GE, from, zero), lir_op2(w->fn, LIR_LE, lir_op2(w->fn, LIR_ADD, from, size), w->rowlen));
+    for (TirVal v = 1; v < w->tir->nops; v++) {
+        TirVal t = w->rv->is_row[v] ? low_single(w, v) : 0;
+        if (!t)
+            continue;
+        LirVal at = lir_op2(w->fn, LIR_SUB, low_scalar(w, t), from);
+        LirVal here = low_and(w, lir_op2(w->fn, LIR_GE, at, zero), lir_op2(w->fn, LIR_LT, at, size));
+        plain = low_and(w, plain, lir_op1(w->fn, LIR_NOT, here));
+    }
+    return plain;
+}
+
+/* A column tile; most lie inside the row, and need no masks.  Its results are variables then. */
+static void tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+{
+    if (!w->parts || count_lse(r, n) < n || w->host) {
+        vectors(w, p, r, n, need);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        r[i].nacc = 1;
+        low_red_open(w, &r[i]);
+    }
+    low_mark(w, LIR_IF, is_plain(w));
+    w->inside = w->elsewhere = true;
+    vectors(w, p, r, n, need);
+    forget_rows(w);
+    w->inside = w->elsewhere = false;
+    low_mark(w, LIR_ELSE, 0);
+    vectors(w, p, r, n, need);
+    forget_rows(w);
+    low_mark(w, LIR_END, 0);
 }
 
 static LirVal row_end(Low *w) { return w->shift ? lir_op2(w->fn, LIR_ADD, w->rowlen, w->shift) : w->rowlen; }
@@ -262,7 +353,7 @@ static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     }
     Red total[LOW_MAX_RED];
     for (uint32_t i = 0; i < n; i++) {
-        r[i].nacc = (uint32_t)w->s->per;
+        r[i].nacc = r[i].kind == RED_LSE ? 1 : (uint32_t)w->s->per;
         total[i] = r[i];
         low_red_open(w, &total[i]);
     }
@@ -346,7 +437,7 @@ static void phase(Low *w, int p)
     else if (w->s->unroll)
         smem_loop(w, p, r, n, need);
     else
-        vectors(w, p, r, n, need);
+        tile(w, p, r, n, need);
     low_wait(w);
     low_red_finish(w, r, n);
 }

@@ -147,15 +147,22 @@ static bool is_place(const Low *w, TirVal v)     /* iota along the row, as i32 *
     return o->op == TIR_CAST && o->dt == DT_I32 && w->rv->is_row[v] && w->tir->ops[o->a[0]].op == TIR_IOTA;
 }
 
-/* i32(iota(N)) == i32(t) ? a : b with scalars t and a: one element at most, so not a comparison for each. 0: another select. */
-static LirVal one_element(Low *w, const TirOp *o)
+TirVal low_single(const Low *w, TirVal v)
 {
-    const TirOp *eq = &w->tir->ops[o->a[0]];
-    if (w->host || eq->op != TIR_EQ || w->s->vec == 1 || w->rv->is_row[o->a[1]] || !w->rv->is_row[o->a[2]])
+    const TirOp *o = &w->tir->ops[v], *eq = &w->tir->ops[o->a[0]];
+    if (o->op != TIR_SELECT || w->host || eq->op != TIR_EQ || w->s->vec == 1 || w->rv->is_row[o->a[1]] || !w->rv->is_row[o->a[2]])
         return 0;
     TirVal t = is_place(w, eq->a[0]) ? eq->a[1] : is_place(w, eq->a[1]) ? eq->a[0] : 0;
-    if (!t || w->rv->is_row[t] || w->tir->ops[t].dt != DT_I32)
-        return 0;
+    return t && !w->rv->is_row[t] && w->tir->ops[t].dt == DT_I32 ? t : 0;
+}
+
+/* A select of one element at most takes no comparison for each. 0: another select. */
+static LirVal one_element(Low *w, TirVal v)
+{
+    const TirOp *o = &w->tir->ops[v];
+    TirVal t = low_single(w, v);
+    if (!t || w->elsewhere)
+        return t ? low_row(w, o->a[2]) : 0;
     LirVal at = lir_op2(w->fn, LIR_SUB, low_scalar(w, t), low_position(w)), b = lir_splat(w->fn, low_row(w, o->a[2]), w->s->vec);
     return lir_add(w->fn, (LirOp){.op = LIR_INSERT, .dt = o->dt, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {b, low_scalar(w, o->a[1]), at}, .sp = o->sp});
 }
@@ -182,7 +189,7 @@ static LirVal exp_shifted(Low *w, TirVal v)
 static LirVal emit_row(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
-    LirVal special = o->op == TIR_SELECT ? one_element(w, o) : o->op == TIR_EXP ? exp_shifted(w, v) : 0;
+    LirVal special = o->op == TIR_SELECT ? one_element(w, v) : o->op == TIR_EXP ? exp_shifted(w, v) : 0;
     if (special)
         return special;
     switch (o->op) {

@@ -29,6 +29,8 @@ typedef struct Red {
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
     LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values */
     LirVal  top, from;          /* of RED_LSE, where several vectors are taken together: their largest, and what their elements are counted from */
+    bool    met;                /* of RED_LSE: such vectors have been taken in before */
+    bool    sent;               /* of RED_PICK: the other lanes have been told already */
     uint32_t nacc;
 } Red;
 
@@ -69,6 +71,7 @@ typedef struct Low {
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
     LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory */
     Mask    mask;
+    bool    masked;                   /* it is taken to lie anywhere */
     bool    inside;                   /* it is known to lie inside the row, */
     bool    elsewhere;                /* and no single element that a select picks out to lie there */
     LirVal *row;                      /* by TirVal, for vector k in this phase */
@@ -98,7 +101,7 @@ uint16_t low_twin(const Low *w, uint16_t tensor);      /* the tensor that takes 
 /* low_value.c: values */
 LirVal low_scalar(Low *w, TirVal v);
 LirVal low_row(Low *w, TirVal v);
-LirVal low_scalar_raw(Low *w, TirVal v);
+LirVal low_scalar_raw(Low *w, TirVal v, LirVal if_);
 void   low_scalars_of_phase(Low *w, int p);
 LirVal low_guard(Low *w, TirVal v);            /* bool: active and every enclosing if; 0 when always */
 LirVal low_and(Low *w, LirVal a, LirVal b);    /* either may be 0 */
@@ -126,11 +129,12 @@ void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 
 /* low_early.c: before the nests in front have ended */
 bool   low_early(Low *w);                      /* may the rows be fetched then? Sets w->waits */
-void   low_wait(Low *w);                       /* for those nests, where that is still to be done */
+bool   low_wait(Low *w);                       /* for those nests, where that is still to be done */
 
 /* low_reduce.c: along the row */
 void   low_red_open(Low *w, Red *r);            /* new variables holding the reduction's identity, for a loop over the row */
 void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
+void   low_red_pick(Low *w, Red *r, uint32_t n);   /* before the row is walked: picks have a long way, and may go on it now */
 void   low_red_update(Low *w, Red *r);
 void   low_red_top(Low *w, Red *r);             /* before the updates of several vectors: for each, then */
 void   low_red_grow(Low *w, Red *r);            /* once */

@@ -42,9 +42,11 @@ bool low_early(Low *w)
     return early;
 }
 
-void low_wait(Low *w)
+bool low_wait(Low *w)
 {
-    if (w->waits)
+    bool waits = w->waits != NULL;
+    if (waits)
         low_mark(w, LIR_PDLWAIT, 0);
     w->waits = NULL;
+    return waits;
 }

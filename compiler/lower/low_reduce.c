@@ -126,7 +126,7 @@ void low_red_grow(Low *w, Red *r)
 {
     if (r->kind != RED_LSE)
         return;
-    bool first = !low_loops(w);
+    bool first = !low_loops(w) && !r->met;
     if (!r->nacc) {
         r->nacc = 1;
         low_red_open(w, r);
@@ -156,7 +156,7 @@ static Partial lane_total(Low *w, Red *r)
 {
     Partial t = {{0}};
     if (r->kind == RED_PICK) {
-        t.v[0] = lir_cast(w->fn, r->dt, low_scalar_raw(w, r->op));
+        t.v[0] = lir_cast(w->fn, r->dt, low_scalar_raw(w, r->op, 0));
         return t;
     }
     if (r->kind == RED_LSE && r->nacc) {
@@ -331,15 +331,39 @@ void low_inboxes(Low *w)
     }
 }
 
-static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
+/* Before the first word goes to another block, that must be there. */
+static void join(Low *w)
 {
-    uint32_t group = exchange_bytes(w, r, n), at = 0;
     if (w->s->cluster > 1 && !w->joined)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = 2});
     w->joined = true;
+}
+
+static bool exchanges(const Low *w, uint32_t n) { return n && (w->s->lanes > 32 || w->s->cluster > 1); }
+
+/* A one-shot block's places for partials are free from the start. Only what the first warp reads is told. */
+void low_red_pick(Low *w, Red *r, uint32_t n)
+{
+    uint32_t group = exchange_bytes(w, r, n), at = 0;
+    for (uint32_t i = 0; i < n; at += low_red_words(&r[i]) * word_bytes(w, &r[i]), i++) {
+        if (r[i].kind != RED_PICK || w->s->grid != GRID_ONESHOT || !exchanges(w, n) || (w->waits && w->waits[r[i].op]))
+            continue;
+        LirVal lane = w->s->cluster > 1 ? w->at : w->lane, first = lir_op2(w->fn, LIR_LT, lane, low_ci(w, 32));
+        Partial t = {{lir_cast(w->fn, r[i].dt, low_scalar_raw(w, r[i].op, first))}};
+        join(w);
+        put_partial(w, &r[i], exchange_at(w, at, group), low_red_across(w, &r[i], t, 32).v[0]);
+        r[i].sent = true;
+    }
+}
+
+static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
+{
+    uint32_t group = exchange_bytes(w, r, n), at = 0;
+    join(w);
     for (uint32_t i = 0; i < n; i++)
         for (uint32_t k = 0; k < low_red_words(&r[i]); k++, at += word_bytes(w, &r[i]))
-            put_partial(w, &r[i], exchange_at(w, at, group), total[i].v[k]);
+            if (!r[i].sent)
+                put_partial(w, &r[i], exchange_at(w, at, group), total[i].v[k]);
     group_barrier(w);
     at = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -374,8 +398,9 @@ void low_red_finish(Low *w, Red *r, uint32_t n)
     for (uint32_t i = 0; i < n; i++)
         picks |= r[i].kind == RED_PICK;
     for (uint32_t i = 0; i < n; i++)
-        total[i] = low_red_across(w, &r[i], lane_total(w, &r[i]), w->s->lanes < 32 ? w->s->lanes : 32);
-    if (n && (w->s->lanes > 32 || w->s->cluster > 1))
+        if (!r[i].sent)
+            total[i] = low_red_across(w, &r[i], lane_total(w, &r[i]), w->s->lanes < 32 ? w->s->lanes : 32);
+    if (exchanges(w, n))
         exchange(w, r, total, n);
     else if (picks && w->s->lanes > 1)
         lir_add(w->fn, (LirOp){.op = LIR_WARPSYNC, .ref = -1});

@@ -296,6 +296,26 @@ static LirVal is_plain(Low *w)
     return plain;
 }
 
+/* A tile with masks, a vector a turn: there are few such tiles, and held whole they would ask for more registers than the others. */
+static void masked_tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+{
+    const Sched *s = w->s;
+    Sched one = *s;
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), turn = w->turn;
+    LirVal at = low_loop_begin(w, var, low_ci(w, low_tile(w)));
+    for (uint32_t i = 0; i < n; i++)
+        r[i].met = true;
+    one.per = 1;
+    w->s = &one;
+    w->masked = true;
+    w->turn = lir_op2(w->fn, LIR_ADD, turn, at);
+    vectors(w, p, r, n, need);
+    w->turn = turn;
+    w->masked = false;
+    w->s = s;
+    low_loop_end(w, var, at, low_ci(w, (int64_t)s->lanes * s->vec));
+}
+
 /* A column tile; most lie inside the row, and need no masks.  Its results are variables then. */
 static void tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
@@ -313,7 +333,7 @@ static void tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     forget_rows(w);
     w->inside = w->elsewhere = false;
     low_mark(w, LIR_ELSE, 0);
-    vectors(w, p, r, n, need);
+    masked_tile(w, p, r, n, need);
     forget_rows(w);
     low_mark(w, LIR_END, 0);
 }
@@ -432,13 +452,15 @@ static void phase(Low *w, int p)
     low_scalars_of_phase(w, p);
     bases_of_phase(w, p);
     loads_of_phase(w, p, r, n, need);
+    low_red_pick(w, r, n);
     if (w->s->len == LEN_ANY && !w->s->split)
         row_loop(w, p, r, n, need);
     else if (w->s->unroll)
         smem_loop(w, p, r, n, need);
     else
         tile(w, p, r, n, need);
-    low_wait(w);
+    if (low_wait(w))
+        low_scalars_of_phase(w, p);          /* under way while the lanes meet */
     low_red_finish(w, r, n);
 }
 

@@ -70,11 +70,11 @@ static LirVal constant(Low *w, const TirOp *o)
     return lir_ci(w->fn, o->dt, o->imm.i);
 }
 
-static LirVal scalar_load(Low *w, TirVal v)
+static LirVal scalar_load(Low *w, TirVal v, LirVal also)
 {
     const TirOp *o = &w->tir->ops[v];
     LirVal base = low_base(w, o, NULL);
-    LirVal guard = w->rv->guard[v] ? low_guard(w, v) : 0;
+    LirVal guard = low_and(w, w->rv->guard[v] ? low_guard(w, v) : 0, also);
     LirOp ld = {.op = guard ? LIR_LDGP : LIR_LDG, .dt = o->dt, .lanes = 1, .ref = (int16_t)o->ref, .a = {base, guard},
                 .imm.i = dt_bytes(o->dt), .sp = o->sp};
     return lir_add(w->fn, ld);
@@ -109,7 +109,7 @@ static LirVal emit_scalar(Low *w, TirVal v)
     case TIR_COORD:
     case TIR_IOTA:   return lir_cast(w->fn, o->dt, coordinate(w, o));
     case TIR_CAST:   return lir_cast(w->fn, o->dt, low_scalar(w, o->a[0]));
-    case TIR_LOAD:   return scalar_load(w, v);
+    case TIR_LOAD:   return scalar_load(w, v, 0);
     default: {
         LirVal r = low_arith(w, o->op, o->dt, low_scalar(w, o->a[0]), o->a[1] ? low_scalar(w, o->a[1]) : 0, o->a[2] ? low_scalar(w, o->a[2]) : 0);
         if (o->dt == DT_F32 && (o->op == TIR_ADD || o->op == TIR_SUB || o->op == TIR_MUL))
@@ -119,8 +119,8 @@ static LirVal emit_scalar(Low *w, TirVal v)
     }
 }
 
-/* What one lane reads, before it is given to all. */
-LirVal low_scalar_raw(Low *w, TirVal v) { return scalar_load(w, v); }
+/* What one lane reads, before it is given to all; those for which `if_` holds (all, where it is 0). */
+LirVal low_scalar_raw(Low *w, TirVal v, LirVal if_) { return scalar_load(w, v, if_); }
 
 LirVal low_scalar(Low *w, TirVal v)
 {

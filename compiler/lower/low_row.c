@@ -296,7 +296,7 @@ static LirVal is_plain(Low *w)
     return plain;
 }
 
-/* A tile with masks, a vector a turn: there are few such tiles, and held whole they would ask for more registers than the others. */
+/* A tile with masks, a few vectors a turn: there are few such tiles, and held whole they would ask for more registers than the others. */
 static void masked_tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
     const Sched *s = w->s;
@@ -305,7 +305,7 @@ static void masked_tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     LirVal at = low_loop_begin(w, var, low_ci(w, low_tile(w)));
     for (uint32_t i = 0; i < n; i++)
         r[i].met = true;
-    one.per = 1;
+    one.per = s->per % 4 == 0 ? 4 : s->per % 2 == 0 ? 2 : 1;
     w->s = &one;
     w->masked = true;
     w->turn = lir_op2(w->fn, LIR_ADD, turn, at);
@@ -313,7 +313,7 @@ static void masked_tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     w->turn = turn;
     w->masked = false;
     w->s = s;
-    low_loop_end(w, var, at, low_ci(w, (int64_t)s->lanes * s->vec));
+    low_loop_end(w, var, at, low_ci(w, (int64_t)one.per * s->lanes * s->vec));
 }
 
 /* A column tile; most lie inside the row, and need no masks.  Its results are variables then. */

@@ -45,6 +45,7 @@ typedef struct SchedFacts {
     int      max_elem_bytes, min_elem_bytes;   /* of the row streams */
     int      flops, sfu;      /* per element */
     int      reductions;      /* words exchanged between warps: one a reduction, two for logsumexp, one for a scalar picked from a row written in place */
+    int      lses;            /* logsumexps among the reductions */
     int      picks;           /* of these, scalars picked: one warp tells them to all */
     int      exchanges;       /* walks at whose end lanes exchange words */
     bool     wide_scalars;    /* one of them has 64 bits */

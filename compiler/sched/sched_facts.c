@@ -120,6 +120,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         for (TirVal v = 1; v < fn->nops; v++) {
             out->reductions += rv->pick[v] ? 1 : tir_op_kind(fn->ops[v].op) != TIR_K_REDUCE ? 0 : fn->ops[v].op == TIR_LSE ? 2 : 1;
             out->picks += rv->pick[v];
+            out->lses += fn->ops[v].op == TIR_LSE;
             bool exchanged = rv->pick[v] || tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
             out->wide_scalars |= exchanged && dt_bytes(fn->ops[v].dt) == 8 && fn->ops[v].op != TIR_ARGMAX;
             if (!rv->is_row[v])

@@ -3,14 +3,19 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
-#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* X(field, symbol, arguments) */
 #define DRIVER(X)                                                                                     \
     X(init, "cuInit", (unsigned))                                                                     \
     X(device_get, "cuDeviceGet", (int *, int))                                                        \
     X(device_name, "cuDeviceGetName", (char *, int, int))                                             \
+    X(device_count, "cuDeviceGetCount", (int *))                                                      \
+    X(attribute, "cuDeviceGetAttribute", (int *, int, int))                                           \
+    X(total_memory, "cuDeviceTotalMem_v2", (size_t *, int))                                           \
+    X(driver_version, "cuDriverGetVersion", (int *))                                                  \
     X(retain, "cuDevicePrimaryCtxRetain", (void **, int))                                             \
     X(release, "cuDevicePrimaryCtxRelease_v2", (int))                                                 \
     X(set_current, "cuCtxSetCurrent", (void *))                                                       \
@@ -175,6 +180,15 @@ GpuStream gpu_stream(Gpu *g)
 }
 
 void gpu_sync(Gpu *g, GpuStream s) { must(g, g->stream_sync(s), "cuStreamSynchronize"); }
+const char *gpu_try_sync(Gpu *g, GpuStream s)
+{
+    const char *name = NULL;
+    int rc = g->stream_sync(s);
+    if (rc)
+        g->error_name(rc, &name);
+    return rc && !name ? "an unknown error" : name;
+}
+
 void gpu_capture_begin(Gpu *g, GpuStream s) { must(g, g->begin(s, 1), "cuStreamBeginCapture"); }
 
 GpuGraph gpu_capture_end(Gpu *g, GpuStream s)
@@ -219,4 +233,44 @@ void gpu_launch(Gpu *g, GpuKernel k, void *words, GpuStream s)
         {k.grid, 1, 1, k.block, 1, 1, k.smem, s, NULL, 0};
     void *params[1] = {words};
     must(g, g->launch(&c, k.fn, params, NULL), "cuLaunchKernelEx");
+}
+
+static void look(GpuProbe *p)
+{
+    enum { MAJOR = 75, MINOR = 76 };
+    Gpu g = {0};
+    const char *why = NULL;
+    int major = 0, minor = 0;
+    g.lib = dlopen("libcuda.so.1", RTLD_NOW);
+    why = !g.lib ? "libcuda.so.1 is not installed" : bind(&g);
+    if (!why)
+        g.driver_version(&p->driver);
+    if (!why && (g.init(0) || g.device_count(&p->count) || !p->count))
+        why = "the driver finds no device";
+    if (why || g.device_name(p->name, sizeof p->name, 0) || g.attribute(&major, MAJOR, 0) || g.attribute(&minor, MINOR, 0) || g.total_memory(&p->memory, 0))
+        snprintf(p->why, sizeof p->why, "%s", why ? why : "the driver does not describe its device");
+    p->sm = major * 10 + minor;
+}
+
+bool gpu_probe(GpuProbe *out)
+{
+    int p[2];
+    *out = (GpuProbe){.why = "no process to look for it"};
+    if (pipe(p))
+        return false;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (!pid) {
+        GpuProbe found = {0};
+        look(&found);
+        _exit(write(p[1], &found, sizeof found) != (ssize_t)sizeof found);
+    }
+    close(p[1]);
+    GpuProbe got;
+    if (pid > 0 && read(p[0], &got, sizeof got) == (ssize_t)sizeof got)
+        *out = got;
+    close(p[0]);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return !*out->why;
 }

@@ -1,7 +1,8 @@
 /* cmd_check.c: `ligerc check`: every binding of every kernel of the specs, on the cases of their check blocks.
  *
- * The full product of sizes, inputs, parameters and layouts is large: each binding takes `cases` of it, drawn so that every size, input,
- * parameter value and layout comes up in turn; --full runs twenty times as many and lifts the cap on elements.
+ * The full product of sizes, inputs, parameters and layouts is large: each binding takes some cases of it, drawn so that every size, input,
+ * parameter value and layout comes up in turn.  --full takes more, and as many again in which one size is none that the spec names: 0, 1, odd,
+ * long rows; sizes that the kernel cannot have are passed over.
  */
 #include "check.h"
 #include "options.h"
@@ -16,7 +17,26 @@
 
 enum { FAULT_TEXT = 512 };
 
-typedef struct Tally { uint64_t run, failed, gradients; double worst_gradient; } Tally;
+typedef struct Tally { uint64_t run, failed, gradients; double worst_gradient; bool lost; } Tally;
+
+/* The units of one kernel under one binding, one a target, each with what it is launched through. */
+typedef struct Check {
+    const Options *o;
+    const SemaOp  *op;
+    CheckSite site[TARGET_COUNT]; uint32_t n;
+    char   fault[TARGET_COUNT][FAULT_TEXT];      /* the sim writes here what it found */
+    Buf    pack[TARGET_COUNT];
+    Tally  by_site[TARGET_COUNT];
+    Tally *t;
+    Arena *a, *cases;                            /* cases: reset by each */
+} Check;
+
+/* How much of each block: cases of the spec's sizes, and with others; elements at most. */
+typedef struct Amount { uint64_t cases, extra, elements; } Amount;
+static const Amount amounts[2][3] = {          /* plain, full; by TargetKind: host, sim, GPU */
+    {{20, 0, 300000}, {10, 0, 300000}, {20, 0, 300000}},
+    {{60, 60, 1200000}, {20, 20, 600000}, {100, 150, 2400000}},
+};
 
 static lgr_status sim_launch(void *self, const void *code, size_t size, uint32_t nth, const LgkLaunch *l, uint32_t blocks, const uint64_t *words,
                              uint32_t nwords, const lgr__range *ranges, uint32_t nranges)
@@ -56,21 +76,43 @@ static SemaInput input_kind(const SemaCheck *k, uint64_t i)
     return SEMA_INPUT_NORMAL;
 }
 
-/* Case number i of a block: each list advances at its own pace, so that pairs of values meet. */
-static bool draw_case(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, uint64_t i, uint64_t cap, CheckCase *c)
+/* Which of n values the nth list has in case i: by a step of its own that meets all of them, in no rhythm with other lists. */
+static double scattered(const SemaValues *v, uint64_t i, uint32_t nth)
+{
+    double at = ((double)i + 0.5) * sqrt((double)(4 * nth + 3));       /* no square is 3 modulo 4 */
+    return pick(v, (uint64_t)((at - floor(at)) * v->n), 4);
+}
+
+/* Case number i of a block: each list advances at its own pace, so that pairs of values meet: two one inside the other, further ones scattered. */
+/* Its elements. */
+static uint64_t draw_case(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, uint64_t i, CheckCase *c)
 {
     const SemaKernel *sk = &op->kernels[u->kernel];
     uint64_t elems = 1, stretch = 1;
+    uint32_t lists = 0;
     *c = (CheckCase){.seed = i + 1, .of = k, .layout = (CheckLayout)((i + i / 5) % LAYOUT_COUNT), .input = input_kind(k, i / 2 + i / 7)};
     for (uint32_t d = sk->ndims; d-- > 0;) {
         const SemaValues *v = &k->dim[sk->dims[d]];
-        c->dims[d] = (int64_t)pick(v, i / stretch, 4);
+        c->dims[d] = (int64_t)(lists < 2 ? pick(v, i / stretch, 4) : scattered(v, i, lists));
         stretch *= v->n > 1 && v->n % 2 ? v->n : 3;
+        lists += v->n > 1;
         elems *= c->dims[d] ? (uint64_t)c->dims[d] : 1;
     }
     for (uint32_t p = 0; p < u->fn->nscalars; p++)
         c->scalars[p] = param_value(k, &sk->params[p], i / 3 + p);
-    return elems <= cap;
+    return elems;
+}
+
+/* Forward's params: those of its gradient have the same values there. */
+static void draw_forward(const SemaOp *op, const SemaCheck *k, uint32_t forward, uint32_t backward, uint64_t i, CheckCase *c)
+{
+    const SemaKernel *f = &op->kernels[forward], *b = &op->kernels[backward];
+    for (uint32_t p = 0; p < f->nparams; p++) {
+        c->forward[p] = param_value(k, &f->params[p], i / 3 + p);
+        for (uint32_t q = 0; q < b->nparams; q++)
+            if (!strcmp(f->params[p].name, b->params[q].name))
+                c->forward[p] = c->scalars[q];
+    }
 }
 
 static const SemaDeriv *deriv_of(const SemaCheck *k, uint32_t kernel)
@@ -81,52 +123,164 @@ static const SemaDeriv *deriv_of(const SemaCheck *k, uint32_t kernel)
     return NULL;
 }
 
-static void report(const SemaOp *op, const PipeUnit *u, const CheckCase *c, const char *what, Arena *a)
+/* ---- sizes that the spec does not name ---- */
+
+static const int32_t row_sizes[] = {0, 1, 2, 3, 31, 33, 127, 255, 257, 1000, 1023, 4095, 4097, 5000, 8191, 16385, 32768, 50257, 65536, 65537, 131072, 262144};
+static const int32_t other_sizes[] = {0, 1, 2, 3, 5, 7, 17, 33, 100, 257, 1025};
+enum { LONG_ROW = 16000 };
+
+static bool in_rows(const PipeUnit *u, uint32_t d)
+{
+    for (uint32_t i = 0; i < u->n; i++)
+        if (u->variants[i].low && u->variants[i].low->row_ext.k[d])
+            return true;
+    return false;
+}
+
+/* The least that the block has of a dim, 0 aside. */
+static int64_t least_of(const SemaValues *v)
+{
+    int64_t least = 0;
+    for (uint32_t i = 0; i < v->n; i++)
+        if (v->v[i] >= 1 && (!least || v->v[i] < (double)least))
+            least = (int64_t)v->v[i];
+    return least ? least : 1;
+}
+
+/* Integers below the size of an empty dim there are none. */
+static bool has_integers(const PipeUnit *u, const CheckCase *c)
+{
+    for (uint32_t b = 0; b < c->of->nbelow; b++)
+        for (uint32_t d = 0; c->of->below[b].dim && d < u->fn->ndims; d++)
+            if (!strcmp(c->of->below[b].dim, u->fn->dims[d].name) && !c->dims[d])
+                return false;
+    return true;
+}
+
+static bool draw_extra(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, uint64_t i, uint64_t cap, CheckCase *c)
+{
+    const SemaKernel *sk = &op->kernels[u->kernel];
+    uint32_t at = (uint32_t)(i % sk->ndims);
+    uint64_t nth = i / sk->ndims, elems = 1;
+    bool row = in_rows(u, at);
+    const int32_t *sizes = row ? row_sizes : other_sizes;
+    uint64_t n = row ? sizeof row_sizes / sizeof *row_sizes : sizeof other_sizes / sizeof *other_sizes;
+    draw_case(op, k, u, i, c);
+    c->extra = true;
+    c->dims[at] = nth < n ? sizes[nth] : 1 + (int64_t)(check_uniform(i, nth) * (row ? 6000 : 40));
+    for (uint32_t d = 0; d < sk->ndims; d++)
+        if (d != at && c->dims[at] >= LONG_ROW)
+            c->dims[d] = least_of(&k->dim[sk->dims[d]]);
+    for (uint32_t d = 0; d < sk->ndims; d++)
+        elems *= c->dims[d] ? (uint64_t)c->dims[d] : 1;
+    return elems <= cap && has_integers(u, c);
+}
+
+/* ---- running them ---- */
+
+static void report(const Check *x, const PipeUnit *u, const CheckCase *c, const char *what)
 {
     static const char *const layouts[] = {"dense", "offset", "pitch", "strided", "in place"};
-    fprintf(stderr, "FAILED %s.%s [%s] on %s,", op->name, op->kernels[u->kernel].name, sema_binding_text(op, (int)u->kernel, &u->binding, a), u->target->name);
-    for (uint32_t d = 0; d < op->kernels[u->kernel].ndims; d++)
+    const SemaKernel *k = &x->op->kernels[u->kernel];
+    fprintf(stderr, "FAILED %s.%s [%s] on %s,", x->op->name, k->name, sema_binding_text(x->op, (int)u->kernel, &u->binding, x->a), u->target->name);
+    for (uint32_t d = 0; d < k->ndims; d++)
         fprintf(stderr, " %s=%lld", u->fn->dims[d].name, (long long)c->dims[d]);
     fprintf(stderr, ", %s, %s, case %llu: %s\n", sema_input_name(c->input), layouts[c->layout], (unsigned long long)c->seed - 1, what);
 }
 
-static void check_derivative(const SemaOp *op, const PipeUnit *u, const TirFn *fwd, const SemaDeriv *dv, CheckCase c, Tally *t, Arena *a)
+static void check_derivative(Check *x, const PipeUnit *u, const TirFn *fwd, const SemaDeriv *dv, CheckCase c)
 {
     Diag d;
-    diag_init(&d, a);
+    diag_init(&d, x->a);
     c.input = SEMA_INPUT_NORMAL;
     double rel = check_gradient(fwd, u->fn, dv, &c, &d);
-    t->gradients++;
-    if (rel > t->worst_gradient)
-        t->worst_gradient = rel;
+    x->t->gradients++;
+    if (rel > x->t->worst_gradient)
+        x->t->worst_gradient = rel;
     if (!(rel <= 1e-9)) {
         char what[64];
         snprintf(what, sizeof what, "backward is not the derivative of forward: off by %.2g", rel);
-        t->failed++;
-        report(op, u, &c, what, a);
+        x->t->failed++;
+        report(x, u, &c, what);
     }
 }
 
-static void check_block(const Options *o, lgr_context *ctx, char *fault, const SemaOp *op, const PipeUnit *u, const SemaCheck *k, Tally *t, Arena *a)
+/* The case on these of the sites; false when the GPU was lost. */
+static bool run_case(Check *x, const uint32_t *which, uint32_t n, const PipeUnit *u, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c)
+{
+    CheckSite site[TARGET_COUNT];
+    for (uint32_t s = 0; s < n; s++) {
+        x->fault[which[s]][0] = 0;
+        site[s] = x->site[which[s]];
+    }
+    check_case(site, n, x->op, u->fn, fwd, dv, c, x->cases);
+    for (uint32_t s = 0; s < n; s++) {
+        Tally *t = &x->by_site[which[s]];
+        t->run += !site[s].out.skipped;
+        t->failed += !site[s].out.ok;
+        x->t->lost |= site[s].out.fatal;
+        if (!site[s].out.ok)
+            report(x, site[s].u, c, x->fault[which[s]][0] ? x->fault[which[s]] : site[s].out.what);
+    }
+    return !x->t->lost;
+}
+
+static Amount amount_of(const Check *x, uint32_t site) { return amounts[x->o->full != 0][x->site[site].u->target->kind]; }
+
+/* Sites that take case i of so many elements, in order; *more: there is one that takes cases up to this one. */
+static uint32_t sites_of(const Check *x, uint64_t i, uint64_t elements, uint32_t *which, bool *more)
+{
+    uint32_t n = 0;
+    *more = false;
+    for (uint32_t s = 0; s < x->n; s++) {
+        Amount m = amount_of(x, s);
+        *more |= i < m.cases;
+        if (i < m.cases && elements <= m.elements)
+            which[n++] = s;
+    }
+    return n;
+}
+
+static bool has_elements(const SemaOp *op, uint32_t kernel, const CheckCase *c)
+{
+    for (uint32_t d = 0; d < op->kernels[kernel].ndims; d++)
+        if (!c->dims[d])
+            return false;
+    return true;
+}
+
+static void check_named(Check *x, const PipeUnit *u, const SemaCheck *k, const TirFn *fwd, const SemaDeriv *dv)
+{
+    uint32_t which[TARGET_COUNT], n, slopes = 0;
+    CheckCase c;
+    bool more = true;
+    for (uint64_t i = 0; more; i++) {
+        n = sites_of(x, i, draw_case(x->op, k, u, i, &c), which, &more);
+        if (dv)
+            draw_forward(x->op, k, dv->forward, u->kernel, i, &c);
+        if (n && !run_case(x, which, n, u, fwd, dv, &c))
+            return;
+        if (n && dv && x->site[which[0]].u->target->kind != TGT_SIM && slopes < 4 && has_elements(x->op, u->kernel, &c)) {
+            check_derivative(x, u, fwd, dv, c);
+            slopes++;
+        }
+    }
+}
+
+static void check_block(Check *x, const PipeUnit *u, const SemaCheck *k)
 {
     const SemaDeriv *dv = deriv_of(k, u->kernel);
-    TirFn *fwd = dv ? sema_kernel(op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
-    bool sim = u->target->kind == TGT_SIM;
-    uint64_t cases = (sim ? 10 : 20) * (o->full ? 20u : 1u), cap = 300000 * (o->full ? 100u : 1u);
-    for (uint64_t i = 0; i < cases; i++) {
-        CheckCase c;
-        CheckOutcome out;
-        if (!draw_case(op, k, u, i, cap, &c))
-            continue;
-        fault[0] = 0;
-        check_case(ctx, u, op, fwd, dv, &c, &out);
-        t->run++;
-        t->failed += !out.ok;
-        if (!out.ok)
-            report(op, u, &c, fault[0] ? fault : out.what, a);
-        if (dv && !sim && i < 4)
-            check_derivative(op, u, fwd, dv, c, t, a);
-    }
+    TirFn *fwd = dv ? sema_kernel(x->op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
+    CheckCase c;
+    check_named(x, u, k, fwd, dv);
+    for (uint32_t s = 0; s < x->n; s++)
+        for (uint64_t i = 0; i < amount_of(x, s).extra && !x->t->lost; i++) {
+            if (!x->op->kernels[u->kernel].ndims || !draw_extra(x->op, k, x->site[s].u, i, amount_of(x, s).elements, &c))
+                continue;
+            if (dv)
+                draw_forward(x->op, k, dv->forward, u->kernel, i, &c);
+            run_case(x, &s, 1, u, fwd, dv, &c);
+        }
 }
 
 static uint32_t open_options(const SemaOp *op, const PipeUnit *u)
@@ -138,47 +292,84 @@ static uint32_t open_options(const SemaOp *op, const PipeUnit *u)
     return open;
 }
 
-/* A unit with open options is held against the oracle of every choice of them. */
-static bool check_choices(const Options *o, lgr_context *ctx, char *fault, const SemaOp *op, const PipeUnit *u, Tally *t, Arena *a)
+/* Units with open options are held against the oracle of every choice of them. */
+static bool check_choices(Check *x)
 {
-    PipeUnit one = *u;
-    uint32_t open = open_options(op, u);
-    sema_binding_close(op, open, &one.binding, true);
+    PipeUnit one[TARGET_COUNT];
+    uint32_t open = open_options(x->op, x->site[0].u);
+    for (uint32_t s = 0; s < x->n; s++) {
+        one[s] = *x->site[s].u;
+        x->site[s].u = &one[s];
+    }
+    sema_binding_close(x->op, open, &one[0].binding, true);
     do {
-        if (open && !(one.fn = sema_kernel(op, u->kernel, &one.binding, a, &one.diag)))
+        if (open && !(one[0].fn = sema_kernel(x->op, one[0].kernel, &one[0].binding, x->a, &one[0].diag)))
             return false;
-        for (uint32_t k = 0; k < op->nchecks; k++)
-            if (sema_check_covers(op, &op->checks[k], u->kernel, &one.binding))
-                check_block(o, ctx, fault, op, &one, &op->checks[k], t, a);
-    } while (sema_binding_close(op, open, &one.binding, false));
+        for (uint32_t s = 1; s < x->n; s++)
+            one[s].binding = one[0].binding;
+        for (uint32_t k = 0; k < x->op->nchecks; k++)
+            if (sema_check_covers(x->op, &x->op->checks[k], one[0].kernel, &one[0].binding))
+                check_block(x, &one[0], &x->op->checks[k]);
+    } while (sema_binding_close(x->op, open, &one[0].binding, false));
     return true;
 }
 
-static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, PipeResult *one, Tally *t)
+static bool open_site(Check *x, const PipeRequest *r, PipeUnit *u, Gpu *gpu)
 {
-    char fault[FAULT_TEXT] = "";   /* the sim writes here what it found */
-    Buf pack = {0};
-    Arena *a = arena_new();
-    PackWriter *w = pack_new(a);
-    lgr_context *ctx = NULL;
-    const PipeUnit *u = &one->units[0];
-    uint64_t before = t->run, failed = t->failed;
-    pipe_pack(r, one, w);
-    pack_finish(w, &pack);
-    bool ok = lgr_context_create(NULL, &ctx) == LGR_OK && lgr_pack_open_memory(ctx, pack.p, pack.n) == LGR_OK;
+    PipeResult one = {.units = u, .n = 1};
+    PackWriter *w = pack_new(x->a);
+    CheckSite *s = &x->site[x->n];
+    Buf *pack = &x->pack[x->n];
+    s->u = u;
+    s->gpu = u->target->kind == TGT_GPU ? gpu : NULL;
+    pipe_pack(r, &one, w);
+    pack_finish(w, pack);
+    bool ok = lgr_context_create(NULL, &s->ctx) == LGR_OK && lgr_pack_open_memory(s->ctx, pack->p, pack->n) == LGR_OK;
     if (ok && u->target->kind == TGT_SIM)
-        lgr__set_backend(ctx, &sim_backend, fault);
-    ok = ok && check_choices(o, ctx, fault, s->op, u, t, a);
-    if (o->verbose)
-        fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", s->op->name, s->op->kernels[u->kernel].name,
-                sema_binding_text(s->op, (int)u->kernel, &u->binding, a), u->target->name, (unsigned long long)(t->run - before), (unsigned long long)(t->failed - failed));
-    lgr_context_destroy(ctx);
-    buf_free(&pack);
-    arena_free(a);
+        lgr__set_backend(s->ctx, &sim_backend, x->fault[x->n]);
+    x->n++;
     return ok;
 }
 
-static int check_source(const Options *o, Source *s)
+static void close_sites(Check *x, const PipeUnit *units)
+{
+    for (uint32_t i = 0; i < x->n; i++) {
+        const Tally *t = &x->by_site[i];
+        x->t->run += t->run;
+        x->t->failed += t->failed;
+        if (x->o->verbose)
+            fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", x->op->name, x->op->kernels[units->kernel].name,
+                    sema_binding_text(x->op, (int)units->kernel, &units->binding, x->a), units[i].target->name, (unsigned long long)t->run, (unsigned long long)t->failed);
+        lgr_context_destroy(x->site[i].ctx);
+        buf_free(&x->pack[i]);
+    }
+}
+
+/* n units of one kernel and binding. */
+static bool check_units(const Options *o, Gpu *gpu, const Source *src, const PipeRequest *r, PipeUnit *units, uint32_t n, Tally *t)
+{
+    Check x = {.o = o, .op = src->op, .t = t, .a = arena_new(), .cases = arena_new()};
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < n; i++)
+        ok = open_site(&x, r, &units[i], gpu);
+    ok = ok && check_choices(&x);
+    close_sites(&x, units);
+    arena_free(x.cases);
+    arena_free(x.a);
+    return ok;
+}
+
+/* Units from the i-th on that have its kernel and binding: targets stand together. */
+static uint32_t alike(const PipeResult *res, uint32_t i)
+{
+    uint32_t n = 1;
+    while (i + n < res->n && n < TARGET_COUNT && res->units[i + n].kernel == res->units[i].kernel &&
+           !memcmp(&res->units[i + n].binding, &res->units[i].binding, sizeof res->units[i].binding))
+        n++;
+    return n;
+}
+
+static int check_source(const Options *o, Gpu *gpu, Source *s)
 {
     const char *fix[OPTIONS_MAX_FIX];
     PipeRequest r = request_of(o, s, fix);
@@ -199,9 +390,9 @@ static int check_source(const Options *o, Source *s)
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res.n; i++)
         show_diagnostics(o, &res.units[i].diag);
-    for (uint32_t i = 0; i < res.n && !res.failed; i++) {
-        PipeResult one = {.units = &res.units[i], .n = 1};
-        if (!check_unit(o, s, &r, &one, &t))
+    for (uint32_t i = 0, n; i < res.n && !res.failed && !t.lost; i += n) {
+        n = alike(&res, i);
+        if (!check_units(o, gpu, s, &r, &res.units[i], n, &t))
             res.failed = true;
     }
     printf("%s: %u units, %llu cases, %llu gradients (worst %.1e), %llu failed\n", s->op->name, (unsigned)res.n, (unsigned long long)t.run,
@@ -211,8 +402,23 @@ static int check_source(const Options *o, Source *s)
     return bad ? EXIT_INPUT : t.failed || !t.run ? EXIT_CHECK : EXIT_DONE;
 }
 
+/* The GPU, where one of the targets is of one. */
+static int find_gpu(const Options *o, Gpu **gpu)
+{
+    const char *why;
+    bool wanted = false;
+    *gpu = NULL;
+    for (uint32_t i = 0; i < o->ntargets; i++)
+        wanted |= o->targets[i]->kind == TGT_GPU;
+    if (!wanted || (*gpu = gpu_open(&why)))
+        return EXIT_DONE;
+    fprintf(stderr, "ligerc: check: no GPU: %s\n", why);
+    return EXIT_DEVICE;
+}
+
 int cmd_check(const Options *o)
 {
+    Gpu *gpu;
     Options both = *o;
     if (!o->said_targets) {
         both.targets[0] = target_get(TARGET_HOST);
@@ -223,9 +429,9 @@ int cmd_check(const Options *o)
         return EXIT_USAGE;
     Source src[OPTIONS_MAX_FILES];
     int worst = request_open(o, src);
-    bool open = worst == EXIT_DONE;
+    bool open = worst == EXIT_DONE && (worst = find_gpu(&both, &gpu)) == EXIT_DONE;
     for (uint32_t i = 0; open && i < o->nfiles; i++) {
-        int status = check_source(&both, &src[i]);
+        int status = check_source(&both, gpu, &src[i]);
         show_diagnostics(o, &src[i].diag);
         worst = status > worst ? status : worst;
     }

@@ -4,7 +4,7 @@
  * each row length worth a variant of its own, then for capacities, then forms that always hold.  The model knows bandwidth,
  * bytes in flight, the latency of a row's chain of work, blocks per multiprocessor, barrier width and waves; it knows no op.
  */
-#include "sched.h"
+#include "sched_scatter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -174,7 +174,7 @@ static void consider_oneshot(Search *q, Sched s)
     for (s.rows = 1; s.rows <= 64; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
-        s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || s.rows * s.lanes * s.per > 128);      /* shorter blocks lose by it */
+        s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || !q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
         s.ctas = s.per >= 16 ? 2 : 0;
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
@@ -245,9 +245,7 @@ static void search_lanes(Search *q, Sched s)
     int64_t slack = s.align == ALIGN_SHIFT ? s.vec - 1 : 0;
     for (s.per = 1; s.per <= 16; s.per++) {
         int64_t lanes = ceil_div(q->n + slack, (int64_t)s.vec * s.per);
-        if (lanes <= 32 && !q->f->reductions && !q->f->accs)
-            s.lanes = (int32_t)lanes;
-        else if (lanes <= 32)
+        if (lanes <= 32)
             for (s.lanes = 1; s.lanes < lanes; s.lanes *= 2) {}
         else
             s.lanes = (int32_t)round_up(lanes, 32);
@@ -428,7 +426,9 @@ static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, Sched
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a};
-    if (t->kind == TGT_HOST)
+    if (f->scatter)
+        sched_scatter_choose(f, t, a, out);
+    else if (t->kind == TGT_HOST)
         choose_host(&q, out);
     else if (f->scalars)
         add(out, a, scalars());
@@ -472,6 +472,10 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
 {
     Search q = {.f = f, .t = t, .a = a, .n = n, .collect = true};
     Sched s = sched_default();
+    if (f->scatter) {
+        sched_scatter_candidates(f, t, n, most, a, out);
+        return;
+    }
     if (t->kind == TGT_HOST) {
         host_candidates(&q, out, most);
         return;
@@ -549,12 +553,28 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     return s;
 }
 
+/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, where that is legal. */
+static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
+{
+    Sched c = s;
+    if (s.grid == GRID_PERSISTENT && pick(&seed, 3) == 0) {
+        c.cluster = 2 << pick(&seed, 3);
+        c.n *= c.cluster;
+        s = sched_illegal(f, &c, t) ? s : c;
+    }
+    c = s;
+    c.wkeep = WKEEP_WIDE;
+    return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
+}
+
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)
 {
+    if (f->scatter)
+        return sched_scatter_random(f, t, seed);
     for (int i = 0; i < 10000 && !(f->scalars && t->kind != TGT_HOST); i++) {
         Sched s = draw(f, t, seed);
         if (!sched_illegal(f, &s, t))
-            return s;
+            return vary(f, t, s, *seed);
     }
     if (f->scalars && t->kind != TGT_HOST)
         return scalars();

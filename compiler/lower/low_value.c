@@ -169,13 +169,14 @@ static LirVal one_element(Low *w, TirVal v)
     return lir_add(w->fn, (LirOp){.op = LIR_INSERT, .dt = o->dt, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {b, low_scalar(w, o->a[1]), at}, .sp = o->sp});
 }
 
-/* exp(x - s - ..) with scalars s, for 16-bit results that no reduction sums in f32: 2**(x*log2(e) - c), one fma. 0: another exp. */
+/* exp(x - s - ..) with scalars s, for 16-bit results that no reduction sums in f32: 2**(x*log2(e) - c), one fma. 0: another exp, or one
+ * element at a time, where there is time to take x - s first: of equals it is 0 exactly. */
 static LirVal exp_shifted(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
     TirVal x = o->a[0];
     LirVal by = 0;
-    if (w->host || w->fn->precise || w->rv->summed[v] || o->dt != DT_F32)
+    if (w->host || w->s->vec == 1 || w->fn->precise || w->rv->summed[v] || o->dt != DT_F32)
         return 0;
     for (; w->tir->ops[x].op == TIR_SUB && w->rv->is_row[w->tir->ops[x].a[0]] && !w->rv->is_row[w->tir->ops[x].a[1]]; x = w->tir->ops[x].a[0]) {
         LirVal s = low_scalar(w, w->tir->ops[x].a[1]);

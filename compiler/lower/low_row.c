@@ -1,4 +1,4 @@
-/* low_row.c: a row kernel as one function over instances: instance, phases, vectors.
+/* low_row.c: a row kernel as one function over instances: phases, vectors, the grid.
  *
  * A block holds `rows` groups of `lanes` lanes; a group works on one instance at a time.  A group past the last instance
  * repeats the last one with its stores held back, so that barriers and shuffles stay uniform.
@@ -11,89 +11,6 @@ static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (
 static LirVal word32(Low *w, LirWordKind k, uint16_t a) { return low_word(w, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
 void low_mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }
 
-/* ---- instances ---- */
-
-/* The low half of an i64, known to be one. */
-static LirVal low_half(Low *w, LirVal v) { return lir_op2(w->fn, LIR_AND, v, lir_ci(w->fn, DT_I64, 0xffffffff)); }
-static LirVal high_half(Low *w, LirVal v) { return low_half(w, lir_op2(w->fn, LIR_SHR, v, lir_ci(w->fn, DT_I64, 32))); }
-
-/* i64 of an i32 that is not negative. */
-static LirVal widen(Low *w, LirVal v) { return low_half(w, lir_cast(w->fn, DT_I64, v)); }
-
-/* n over the extent of par i without a division: m and s of word PARDIV are such that it is (2n * m >> 32) >> s. */
-static LirVal over_par(Low *w, LirVal n, uint32_t i)
-{
-    LirVal word = low_word(w, DT_I64, (LirWord){LIR_W_PARDIV, (uint16_t)i, 0});
-    LirVal s = lir_op2(w->fn, LIR_AND, high_half(w, word), lir_ci(w->fn, DT_I64, 31));
-    LirVal product = lir_op2(w->fn, LIR_MUL, widen(w, lir_op2(w->fn, LIR_ADD, n, n)), low_half(w, word));
-    return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, high_half(w, product), s));
-}
-
-/* Coordinates from the one that neighbouring instances differ in on. */
-static void coord_order(const Low *w, uint32_t n, uint32_t *order)
-{
-    uint32_t first = w->s->inner ? (uint32_t)w->s->inner - 1 : n - 1, k = 0;
-    order[k++] = first;
-    for (uint32_t i = n; i-- > 0;)
-        if (i != first)
-            order[k++] = i;
-}
-
-static void decode_coords(Low *w, LirVal g)
-{
-    uint32_t n = w->rv->npars + w->rv->npromoted;
-    LirVal rest = g;
-    uint32_t order[ROW_MAX_COORDS];
-    coord_order(w, n, order);
-    for (uint32_t k = 0; k + 1 < n; k++) {
-        uint32_t i = order[k];
-        LirVal q = over_par(w, rest, i);
-        LirVal r = lir_op2(w->fn, LIR_SUB, rest, lir_op2(w->fn, LIR_MUL, q, word32(w, LIR_W_PAREXT, (uint16_t)i)));
-        w->coord[i] = widen(w, r);
-        rest = q;
-    }
-    w->coord[order[n - 1]] = widen(w, rest);
-}
-
-void low_forget_instance(Low *w)
-{
-    memset(w->scalar, 0, sizeof *w->scalar * w->tir->nops);
-    memset(w->row_base, 0, sizeof *w->row_base * ROW_MAX_MEM * 2);
-    memset(w->red_value, 0, sizeof *w->red_value * w->tir->nops);
-    for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (w->rv->load[i].inst || (w->s->wkeep != WKEEP_REG && w->s->wkeep != WKEEP_WIDE))
-            memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
-}
-
-/* Elements by which this instance's rows start past a vector boundary (the variant's condition makes it the same for all). */
-static LirVal row_shift(Low *w)
-{
-    const RowMem *m = w->rv->nload ? &w->rv->load[0] : &w->rv->store[0];
-    const TirOp *o = &w->tir->ops[m->op];
-    int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
-    LirVal at = w->at;
-    w->at = low_ci(w, 0);
-    LirVal base = low_base(w, o, m);
-    w->at = at;
-    LirVal e = lir_op2(w->fn, LIR_DIV, lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, base, lir_ci(w->fn, DT_I64, w->s->vec * bytes - 1))),
-                       low_ci(w, bytes));
-    return e;
-}
-
-void low_set_instance(Low *w, LirVal g, bool may_be_outside)
-{
-    low_forget_instance(w);
-    w->active = 0;
-    if (may_be_outside) {
-        w->active = lir_op2(w->fn, LIR_LT, g, w->ninst);
-        g = lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, w->ninst, low_ci(w, 1)));
-    }
-    decode_coords(w, g);
-    w->shift = 0;
-    if (w->s->align == ALIGN_SHIFT)
-        w->shift = row_shift(w);
-}
-
 /* ---- phases ---- */
 
 /* Lanes exchange 32 bits, or 64. */
@@ -104,11 +21,11 @@ uint32_t low_reductions(Low *w, int p, Red *r)
     uint32_t n = 0;
     for (TirVal v = 1; v < w->tir->nops; v++) {
         const TirOp *o = &w->tir->ops[v];
-        if ((tir_op_kind(o->op) != TIR_K_REDUCE && !w->rv->pick[v]) || n == LOW_MAX_RED)
+        if (!row_view_words(w->rv, v) || n == LOW_MAX_RED)
             continue;
+        int steps = w->rv->pick[v] ? 1 : row_view_steps(w->rv, o->op), step = p - (w->rv->phase[v] - steps);
         bool two = o->op == TIR_ARGMAX;
-        int step = p - (w->rv->phase[v] - (two ? 2 : 1));
-        if (step < 0 || step > (two ? 1 : 0))
+        if (step < 0 || step >= steps)
             continue;
         DType dt = reduced_in(o->op == TIR_ARGMAX ? w->tir->ops[o->a[0]].dt : o->dt);
         if (o->op == TIR_ARGMAX && step)
@@ -118,6 +35,8 @@ uint32_t low_reductions(Low *w, int p, Red *r)
             kind = !step ? RED_MAX : RED_MIN;
         if (o->op == TIR_LSE || w->rv->pick[v])
             kind = w->rv->pick[v] ? RED_PICK : RED_LSE;
+        if (o->op == TIR_SQDEV && !w->rv->again)
+            kind = RED_VAR;
         r[n++] = (Red){.op = v, .kind = kind, .step = step, .dt = dt};
     }
     return n;
@@ -195,7 +114,7 @@ static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, 
     begin_vector(w, loaded, need);
     for (uint32_t i = 0; i < n; i++)
         low_red_update(w, &r[i]);
-    if (p != w->rv->last_phase)
+    if (p != w->rv->last_phase || w->second)
         return;
     if (w->host && w->s->hint == HINT_STREAM)
         ask_for_next(w, need);
@@ -277,7 +196,7 @@ static void tops_of_vectors(Low *w, Red *r, uint32_t n, const uint8_t *need, Lir
  * copies are still arriving, each as it comes. */
 static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0, twice = count_lse(r, n) > 0;
+    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0 && !w->second, twice = count_lse(r, n) > 0;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     for (w->k = 0; w->k < w->s->per && !arriving; w->k++)
         load_vector(w, need, loaded);
@@ -291,7 +210,7 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         low_mask(w);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
-    if (p == 0 && fill_late(w) && p < w->rv->last_phase)
+    if (p == 0 && !w->second && fill_late(w) && p < w->rv->last_phase)
         low_wkeep_fill(w);
     w->k = 0;
 }
@@ -453,7 +372,7 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
 
 static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    bool arriving = w->s->async == ASYNC_CP && p == 0;
+    bool arriving = w->s->async == ASYNC_CP && p == 0 && !w->second;
     int part = arriving ? low_part_vectors(w) : w->s->per;
     for (uint32_t i = 0; i < n; i++) {
         r[i].nacc = (uint32_t)w->s->unroll;
@@ -467,6 +386,63 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     }
 }
 
+static void walk_row(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+{
+    if (w->s->len == LEN_ANY && !w->s->split)
+        row_loop(w, p, r, n, need);
+    else if (w->s->unroll)
+        smem_loop(w, p, r, n, need);
+    else
+        tile(w, p, r, n, need);
+}
+
+/* The last walk twice over: where the scalar that it adds to 16-bit floats is one of them, and where it is not. */
+static void walk_both(Low *w, int p, const uint8_t *need, LirVal is_narrow)
+{
+    size_t kept = sizeof *w->kept * ROW_MAX_MEM * LOW_MAX_PER, scalars = sizeof *w->scalar * w->tir->nops;
+    LirVal *k = arena_alloc(w->a, kept), *s = arena_alloc(w->a, scalars);
+    memcpy(k, w->kept, kept);
+    memcpy(s, w->scalar, scalars);
+    lir_add(w->fn, (LirOp){.op = LIR_IF, .ref = -1, .flags = LIR_F_UNIFORM, .a = {is_narrow}});
+    w->narrow_scalar = true;
+    walk_row(w, p, NULL, 0, need);
+    w->narrow_scalar = false;
+    lir_add(w->fn, (LirOp){.op = LIR_ELSE, .ref = -1, .flags = LIR_F_UNIFORM});
+    memcpy(w->kept, k, kept);                /* what the other side has is not to be had here, nor behind */
+    memcpy(w->scalar, s, scalars);
+    walk_row(w, p, NULL, 0, need);
+    memcpy(w->kept, k, kept);
+    memcpy(w->scalar, s, scalars);
+    low_mark(w, LIR_END, 0);
+}
+
+/* Squared distances from the mean of a warp's lanes: a second walk, over what is already here. */
+static void walk_distances(Low *w, int p, Red *r, uint32_t n)
+{
+    Red d[LOW_MAX_RED];
+    uint8_t need[ROW_MAX_MEM] = {0}, *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
+    uint32_t m = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (r[i].kind != RED_VAR)
+            continue;
+        if (low_var_once(w)) {
+            low_var_lanes(w, &r[i]);
+            continue;
+        }
+        low_var_mean(w, &r[i]);
+        mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
+        d[m++] = (Red){.op = r[i].op, .kind = RED_SUM, .step = 1, .dt = r[i].dt};
+    }
+    if (!m)
+        return;
+    w->second = true;
+    walk_row(w, p, d, m, need);
+    w->second = false;
+    for (uint32_t i = n; i-- > 0;)
+        if (r[i].kind == RED_VAR)
+            r[i].squares = low_red_warp(w, &d[--m]);
+}
+
 static void phase(Low *w, int p)
 {
     Red r[LOW_MAX_RED];
@@ -476,12 +452,13 @@ static void phase(Low *w, int p)
     bases_of_phase(w, p);
     loads_of_phase(w, p, r, n, need);
     low_red_pick(w, r, n);
-    if (w->s->len == LEN_ANY && !w->s->split)
-        row_loop(w, p, r, n, need);
-    else if (w->s->unroll)
-        smem_loop(w, p, r, n, need);
+    bool last = p && p == w->rv->last_phase && !n && !w->rv->nacc && w->s->len != LEN_ANY;
+    LirVal is_narrow = last ? low_narrow_scalar(w) : 0;
+    if (is_narrow)
+        walk_both(w, p, need, is_narrow);
     else
-        tile(w, p, r, n, need);
+        walk_row(w, p, r, n, need);
+    walk_distances(w, p, r, n);
     if (low_wait(w))
         low_scalars_of_phase(w, p);          /* under way while the lanes meet */
     low_red_finish(w, r, n);
@@ -779,7 +756,7 @@ static void describe(Low *w)
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
 {
     Low w = {.tir = fn, .s = s, .t = t, .a = a, .d = d, .host = t->kind == TGT_HOST};
-    w.rv = row_view(fn, a, d);
+    w.rv = row_view(fn, s->len == LEN_ANY && !s->split, a, d);
     if (!w.rv)
         return NULL;
     w.out = ARENA_NEW(a, LowKernel);

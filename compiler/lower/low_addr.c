@@ -41,6 +41,8 @@ static bool rowlen_const(const Low *w, int64_t *n)
 static bool surely_inside(const Low *w)
 {
     int64_t n, block = (int64_t)w->lanes * w->s->vec;
+    if (w->inside || w->masked)
+        return w->inside;
     if (w->turn_k)
         return rowlen_const(w, &n) && n == block * w->s->per;
     if (!rowlen_const(w, &n))

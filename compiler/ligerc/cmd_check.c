@@ -22,11 +22,12 @@ typedef struct Tally { uint64_t run, failed, gradients; double worst_gradient; b
 /* One unit on its target: a context with its pack; what the sim found; the GPU, NULL elsewhere. */
 typedef struct Check { const Options *o; const SemaOp *op; const PipeUnit *u; lgr_context *ctx; Gpu *gpu; char fault[FAULT_TEXT]; Tally *t; Arena *a; } Check;
 
-/* How much of each block: cases of the spec's sizes, and with others; elements at most. */
-typedef struct Amount { uint64_t cases, extra, elements; } Amount;
+/* How much of each block: cases of the spec's sizes, and with others; elements of a case at most, and of all of them where these are long
+ * (each layout has its turn first). */
+typedef struct Amount { uint64_t cases, extra, elements, all; } Amount;
 static const Amount amounts[2][3] = {          /* plain, full; by TargetKind: host, sim, GPU */
-    {{20, 0, 300000}, {10, 0, 300000}, {20, 0, 300000}},
-    {{60, 60, 1200000}, {20, 20, 600000}, {100, 150, 2400000}},
+    {{20, 0, 300000, 1000000}, {10, 0, 300000, 1000000}, {20, 0, 300000, 1000000}},
+    {{60, 60, 1200000, UINT64_MAX}, {20, 20, 600000, UINT64_MAX}, {100, 150, 2400000, UINT64_MAX}},
 };
 
 static lgr_status sim_launch(void *self, const void *code, size_t size, uint32_t nth, const LgkLaunch *l, uint32_t blocks, const uint64_t *words,
@@ -186,15 +187,25 @@ static void run_case(Check *x, const PipeUnit *u, const TirFn *fwd, const SemaDe
         report(x, u, c, x->fault[0] ? x->fault : out.what);
 }
 
+static uint64_t elements_of(const PipeUnit *u, const CheckCase *c)
+{
+    uint64_t n = 1;
+    for (uint32_t d = 0; d < u->fn->ndims; d++)
+        n *= (uint64_t)c->dims[d];
+    return n;
+}
+
 static void check_block(Check *x, const PipeUnit *u, const SemaCheck *k)
 {
     const SemaDeriv *dv = deriv_of(k, u->kernel);
     TirFn *fwd = dv ? sema_kernel(x->op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
     Amount m = amounts[x->o->full != 0][u->target->kind];
     CheckCase c;
-    for (uint64_t i = 0; i < m.cases && !x->t->lost; i++) {
+    uint64_t elements = 0;
+    for (uint64_t i = 0; i < m.cases && !x->t->lost && (i < LAYOUT_COUNT || elements < m.all); i++) {
         if (!draw_case(x->op, k, u, i, m.elements, &c))
             continue;
+        elements += elements_of(u, &c);
         run_case(x, u, fwd, dv, &c);
         if (dv && u->target->kind != TGT_SIM && i < 4)
             check_derivative(x, u, fwd, dv, c);

@@ -103,7 +103,7 @@ static bool measure(const Bound *b, Part *t, const Pack *p, const LgkVariant *v)
         if (__builtin_mul_overflow(t->instances, t->par[i], &t->instances))
             t->instances = INT64_MAX;
     }
-    return lgr__extent(&p->t_EXTENTS[v->row], ndims, b->dims, &t->row);
+    return lgr__extent(&p->t_EXTENTS[v->row], ndims, b->dims, &t->row) && lgr__extent(&p->t_EXTENTS[v->places], ndims, b->dims, &t->places);
 }
 
 /* Of numbers under 2^31: 32-bit division is several times faster. */
@@ -116,18 +116,32 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
     case LGK_G_PERSISTENT: {
         int64_t most = b->device != LGR_HOST_DEVICE ? (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas
                      : ctx->backend ? (int64_t)ctx->backend->processors * l->ctas : l->ctas;
-        most = most / l->cluster ? most / l->cluster : 1;
+        most /= l->cluster;
+        most -= l->cluster > 2 ? (most + 10) / 11 : 0;      /* the processors of a GPC are no multiple: on 132 there run 66 clusters of 2, 30 of 4, 15 of 8 */
+        most = most > 0 ? most : 1;
         return groups < most ? groups : most;
     }
     case LGK_G_COLUMNS:        return ceil_div(t->row, l->per);
     case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(t->row + l->slack, l->per2);
+    case LGK_G_GROUPS_PLACES:  return groups + ceil_div(t->places, l->per2);
+    case LGK_G_PLACES_COLUMNS: return ceil_div(t->places, l->per) * ceil_div(t->row + l->slack, l->per2);
     default:                   return groups;
     }
+}
+
+/* Of the launch's part, rounded up; false when that is too large a number. */
+static bool work_of(const Part *t, const LgkLaunch *l, uint32_t blocks, size_t *bytes)
+{
+    if (__builtin_mul_overflow((size_t)blocks * (l->work_by_column ? (size_t)t->row : 1), (size_t)l->work_bytes, bytes) || *bytes > SIZE_MAX / 16)
+        return false;
+    *bytes = (*bytes + 255) & ~(size_t)255;
+    return true;
 }
 
 static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
 {
     const Pack *p = b->kernel->pack;
+    size_t bytes, all = 0;
     for (uint32_t i = 0; i < t->variant->launches.count; i++) {
         const LgkLaunch *l = &p->t_LAUNCHES[t->variant->launches.first + i];
         int64_t n = blocks_of(ctx, b, t, l) * l->cluster;
@@ -137,13 +151,13 @@ static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
         if (n > INT32_MAX)
             return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "more than 2^31 blocks", "%s", "fewer");
         t->blocks[i] = (uint32_t)n;
+        t->work[i] = all;
+        if (!work_of(t, l, t->blocks[i] / l->cluster, &bytes))
+            return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "workspace", "more than 2^60 bytes", "%s", "fewer");
+        all += bytes;
     }
-    size_t bytes;
-    if (__builtin_mul_overflow((size_t)t->blocks[0] * (t->variant->work_by_column ? (size_t)t->row : 1), (size_t)t->variant->work_bytes, &bytes) || bytes > SIZE_MAX / 2 - 255)
-        return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "workspace", "more than 2^63 bytes", "%s", "fewer");
-    bytes = (bytes + 255) & ~(size_t)255;
-    if (b->workspace < b->scratch + bytes)
-        b->workspace = b->scratch + bytes;
+    if (b->workspace < b->scratch + all)
+        b->workspace = b->scratch + all;
     return LGR_OK;
 }
 
@@ -156,7 +170,7 @@ static lgr_status measure_part(lgr_context *ctx, Bound *b, uint32_t nest)
         return lgr__fail(LGR_ERROR_NO_TARGET, b->kernel, "", b->device == LGR_HOST_DEVICE ? "the CPU" : "this CUDA device", "%s", "a target that the pack holds");
     if (!measure(b, t, p, &p->t_VARIANTS[t->set->variants.first]))
         return lgr__fail(LGR_ERROR_SHAPE, b->kernel, "", "an extent that does not divide", "%s", "dims that the kernel's slices divide");
-    if (t->instances >= INT32_MAX || t->row >= INT32_MAX)
+    if (t->instances >= INT32_MAX || t->row >= INT32_MAX || t->places >= INT32_MAX - 1)
         return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "2^31 rows, or rows of 2^31 elements", "%s", "fewer");
     t->led = false;
     return LGR_OK;
@@ -260,7 +274,7 @@ void lgr__fill_words(const Bound *b, const Part *t, const lgr_call *call, const 
         case LGK_W_PTR:    words[i] = b->view[w[i].a].present ? b->view[w[i].a].base + (w[i].a >= ncaller ? work : 0) : 0; break;
         case LGK_W_STRIDE: words[i] = b->view[w[i].a].present ? (uint64_t)b->view[w[i].a].stride[w[i].b] : 0; break;
         case LGK_W_SCALAR: words[i] = scalar_bits(b, call, w[i].a); break;
-        case LGK_W_WORK:   words[i] = work + b->scratch; break;
+        case LGK_W_WORK:   words[i] = work + b->scratch + t->work[w[i].a]; break;
         case LGK_W_INST:   words[i] = (uint64_t)t[w[i].nest].instances; break;
         case LGK_W_PAREXT: words[i] = (uint64_t)t[w[i].nest].par[w[i].a]; break;
         case LGK_W_PARDIV: words[i] = lgk_divider((uint64_t)t[w[i].nest].par[w[i].a]); break;

@@ -94,15 +94,15 @@ typedef struct LgkVariant {
     LgkRange conds, launches, inst;   /* inst: EXTENTS whose product is the number of instances */
     uint32_t row;                  /* EXTENTS: row length */
     uint32_t code;
-    int32_t  work_bytes, registers, spills;   /* work_bytes: of workspace, for each block of launch 0 */
-    uint32_t work_by_column;       /* 1: and for each element of the row */
+    int32_t  registers, spills;
+    uint32_t places;               /* EXTENTS: rows that a sum through an index may name, where a launch counts them */
     uint32_t covers;               /* nests that its launch works for, this one first: the grid is the sum of theirs */
 } LgkVariant;
 
 /* Condition, grid, word and pdl kinds are those of compiler/lower/lower.h and compiler/lir/lir.h; compiler/pack asserts it. */
 enum { LGK_C_ROWLEN_EQ, LGK_C_ROWLEN_LE, LGK_C_ROWLEN_MULT, LGK_C_ALIGNED, LGK_C_CONGRUENT, LGK_C_UNIT, LGK_C_INST_GE, LGK_C_INST_LE,
        LGK_C_ELEMS_GE, LGK_C_ELEMS_LE, LGK_C_NEARER, LGK_C_COUNT };
-enum { LGK_G_GROUPS, LGK_G_PERSISTENT, LGK_G_COLUMNS, LGK_G_GROUPS_COLUMNS, LGK_G_COUNT };
+enum { LGK_G_GROUPS, LGK_G_PERSISTENT, LGK_G_COLUMNS, LGK_G_GROUPS_COLUMNS, LGK_G_GROUPS_PLACES, LGK_G_PLACES_COLUMNS, LGK_G_COUNT };
 enum { LGK_W_DIM, LGK_W_PTR, LGK_W_STRIDE, LGK_W_SCALAR, LGK_W_WORK, LGK_W_INST, LGK_W_PAREXT, LGK_W_ROWLEN, LGK_W_BLOCKS,
        LGK_W_OWN /* of the blocks of launch 0, this nest's own */,
        LGK_W_PARDIV /* lgk_divider() of the extent of par a */, LGK_W_OPTION /* the call's choice of option a */, LGK_W_COUNT };
@@ -123,7 +123,9 @@ typedef struct LgkLaunch {
     LgkStr   symbol;
     uint32_t entry;                /* host: offset of the function in its code */
     uint32_t grid;
-    int32_t  per, per2, ctas, slack;   /* slack: added to the row length of LGK_G_GROUPS_COLUMNS */
+    int32_t  per, per2, ctas, slack;   /* slack: added to the row length where per2 counts columns */
+    int32_t  work_bytes;           /* of workspace, for each of its blocks, or clusters of blocks */
+    uint32_t work_by_column;       /* 1: and for each element of the row */
     uint32_t threads, shared, cluster, pdl;
     LgkRange words;
 } LgkLaunch;

@@ -63,9 +63,10 @@ typedef struct Part {
     const LgkSet *set;
     const LgkVariant *variant;
     uint32_t nth;                          /* of the set's variants */
-    int64_t instances, row;
+    int64_t instances, row, places;        /* places: rows that a sum through an index may name */
     int64_t par[LGK_MAX_INST];
     uint32_t blocks[LGK_MAX_LAUNCHES];
+    size_t work[LGK_MAX_LAUNCHES];         /* where each launch's part of the workspace begins, behind the scratch tensors */
     uint32_t own;                          /* of the blocks of launch 0, those of this nest */
     bool led;                              /* the launch of the nest before works for this one too */
 } Part;

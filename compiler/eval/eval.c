@@ -387,8 +387,11 @@ static TirVal run_nest(Eval *e, TirVal par)
 static int64_t tensor_span(const EvalTensor *t, int rank)
 {
     int64_t n = 1;
-    for (int i = 0; i < rank; i++)
-        n = t->shape[i] ? n + (t->shape[i] - 1) * t->stride[i] : 0;
+    for (int i = 0; i < rank; i++) {
+        if (!t->shape[i])
+            return 0;
+        n += (t->shape[i] - 1) * t->stride[i];
+    }
     return n;
 }
 

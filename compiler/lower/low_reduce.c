@@ -179,12 +179,23 @@ static int partials(const Low *w) { return w->s->lanes < 32 ? w->s->cluster : w-
 
 static uint32_t slot_bytes(const Low *w) { return ((uint32_t)partials(w) + 3) / 4 * 4 * (uint32_t)w->red_bytes; }
 
+/* Bit i of the number of this exchange: bit 0 tells which of the two buffers and inboxes it takes, bit 1 the parity of that use. */
+static LirVal turn_bit(Low *w, int i)
+{
+    LirVal turn = lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, w->turns), low_ci(w, w->events));
+    return lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_SHR, turn, low_ci(w, i)), low_ci(w, 1));
+}
+
+static LirVal group_inbox(Low *w) { return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, 2)), turn_bit(w, 0)); }
+
 /* Byte offset of word i of this group's partials in the current exchange buffer; all rows of a block have n words. */
 static LirVal exchange_at(Low *w, uint32_t i, uint32_t n)
 {
     uint32_t row = slot_bytes(w);
     LirVal at = lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, n * row));
     at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->red_base + i * row));
+    if (w->turns)
+        return lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, turn_bit(w, 0), low_ci(w, w->red_slot)));
     if (w->toggle) {
         LirVal q = lir_op1(w->fn, LIR_GET, w->toggle);
         q = w->events & 1 ? lir_op2(w->fn, LIR_SUB, low_ci(w, w->red_slot), q) : q;
@@ -195,11 +206,15 @@ static LirVal exchange_at(Low *w, uint32_t i, uint32_t n)
 
 static void group_barrier(Low *w)
 {
+    if (w->turns) {
+        lir_add(w->fn, (LirOp){.op = LIR_TAKE, .ref = -1, .a = {group_inbox(w), turn_bit(w, 1)}, .imm.i = w->s->lanes});
+        return;
+    }
     if (w->s->cluster > 1) {
         lir_add(w->fn, (LirOp){.op = w->inboxes ? LIR_AWAIT : LIR_CLBAR, .ref = (int16_t)(w->inboxes ? w->events : -1), .imm.i = 0});
         return;
     }
-    if (w->s->rows == 1 || w->s->rows > 15 || w->s->lanes % 32) {
+    if (w->s->rows == 1 || w->s->rows > LOW_MAX_BARN || w->s->lanes % 32) {
         lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
         return;
     }
@@ -259,7 +274,9 @@ static Partial read_partials(Low *w, const Red *r, uint32_t word, uint32_t n)
 static void put_partial(Low *w, LirVal at, LirVal v, DType dt)
 {
     LirVal me = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31));
-    if (w->s->cluster > 1)
+    if (w->turns)
+        lir_add(w->fn, (LirOp){.op = LIR_SEND, .ref = -1, .a = {at, v, group_inbox(w), me}, .imm.i = 4});
+    else if (w->s->cluster > 1)
         lir_add(w->fn, (LirOp){.op = LIR_STSC, .ref = (int16_t)(w->inboxes ? w->events : -1), .a = {at, v, me, lir_op2(w->fn, LIR_LT, me, low_ci(w, w->s->cluster))}, .imm.i = 4});
     else
         lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, lir_op2(w->fn, LIR_EQ, me, low_ci(w, 0))}, .imm.i = dt_bytes(dt)});
@@ -269,6 +286,8 @@ void low_inboxes(Low *w)
 {
     Red r[LOW_MAX_RED];
     int16_t at = 0;
+    if (w->s->cluster > 1 && w->s->grid == GRID_PERSISTENT)
+        lir_add(w->fn, (LirOp){.op = LIR_INBOXES, .ref = -1, .imm.i = 2 * w->s->rows});
     for (int p = 0; w->inboxes && p <= w->rv->last_phase; p++) {
         uint32_t n = low_reductions(w, p, r), all = 0;
         for (uint32_t i = 0; i < n; i++)
@@ -287,6 +306,8 @@ static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
     if (w->s->cluster > 1 && !w->joined)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = 2});
     w->joined = true;
+    if (w->turns)
+        lir_add(w->fn, (LirOp){.op = LIR_ARM, .ref = -1, .a = {group_inbox(w), lir_op2(w->fn, LIR_EQ, w->lane, low_ci(w, 0))}, .imm.i = (int64_t)all * partials(w) * 4});
     for (uint32_t i = 0; i < n; i++)
         for (uint32_t k = 0; k < low_red_words(&r[i]); k++, word++) {
             LirVal at = lir_op2(w->fn, LIR_ADD, exchange_at(w, word, all), lir_op2(w->fn, LIR_MUL, warp, low_ci(w, w->red_bytes)));

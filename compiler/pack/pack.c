@@ -7,7 +7,7 @@
 #include <string.h>
 
 _Static_assert((int)LGK_C_NEARER == (int)LOW_C_NEARER && (int)LGK_C_ALIGNED == (int)LOW_C_ALIGNED && (int)LGK_C_UNIT == (int)LOW_C_UNIT, "condition kinds");
-_Static_assert((int)LGK_G_GROUPS_COLUMNS == (int)LOW_G_GROUPS_COLUMNS && (int)LGK_G_COLUMNS == (int)LOW_G_COLUMNS, "grid kinds");
+_Static_assert((int)LGK_G_GROUPS_COLUMNS == (int)LOW_G_GROUPS_COLUMNS && (int)LGK_G_PLACES_COLUMNS == (int)LOW_G_PLACES_COLUMNS, "grid kinds");
 _Static_assert((int)LGK_W_BLOCKS == (int)LIR_W_BLOCKS && (int)LGK_W_WORK == (int)LIR_W_WORK && (int)LGK_W_PARDIV == (int)LIR_W_PARDIV, "word kinds");
 _Static_assert((int)LGK_PDL_NONE == (int)LIR_PDL_NONE && (int)LGK_PDL_AFTER == (int)LIR_PDL_AFTER && (int)LGK_PDL_BESIDE == (int)LIR_PDL_BESIDE, "starts");
 _Static_assert((int)LGK_BOOL == (int)DT_BOOL && (int)LGK_BF16 == (int)DT_BF16 && (int)LGK_F64 == (int)DT_F64, "element types");
@@ -232,6 +232,7 @@ static LgkWord word_of(const PackWriter *w, const LirWord *l)
 static void put_launch(PackWriter *w, const LowLaunch *l, uint32_t entry)
 {
     LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .ctas = l->ctas, .slack = l->slack,
+                   .work_bytes = l->work_bytes, .work_by_column = l->work_by_column,
                    .threads = l->fn->threads, .shared = l->fn->smem, .cluster = l->fn->cluster, .pdl = l->fn->pdl,
                    .words = {w->n_WORDS, l->fn->nwords}};
     for (uint32_t i = 0; i < l->fn->nwords; i++)
@@ -246,11 +247,12 @@ void pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t co
     buf_put(&text, "", 1);
     LgkVariant v = {.schedule = put_str(w, text.p), .symbol = put_str(w, k->launch[0].fn->name), .conds = {w->n_CONDS, k->nconds},
                     .launches = {w->n_LAUNCHES, k->nlaunch}, .inst = {w->n_EXTENTS, k->ninst}, .code = code,
-                    .work_bytes = k->work_bytes, .work_by_column = k->work_by_column, .covers = k->covers, .registers = registers, .spills = spills};
+                    .covers = k->covers, .registers = registers, .spills = spills};
     buf_free(&text);
     for (uint32_t i = 0; i < k->ninst; i++)
         put_extent(w, k->inst_ext[i]);
     v.row = put_extent(w, k->row_ext);
+    v.places = put_extent(w, k->places);
     for (uint32_t i = 0; i < k->nconds; i++)
         *PUSH(w, CONDS) = (LgkCond){k->conds[i].kind, k->conds[i].a, k->conds[i].b, k->conds[i].nest, k->conds[i].value};
     for (uint32_t i = 0; i < k->nlaunch; i++)

@@ -47,7 +47,8 @@ const char *pack_view_choice(const PackView *v, const LgkOption *o, uint32_t cho
 
 const char *pack_view_grid(uint32_t grid)
 {
-    static const char *const names[] = {[LGK_G_GROUPS] = "groups", [LGK_G_PERSISTENT] = "persistent", [LGK_G_COLUMNS] = "columns", [LGK_G_GROUPS_COLUMNS] = "groups_columns"};
+    static const char *const names[] = {[LGK_G_GROUPS] = "groups", [LGK_G_PERSISTENT] = "persistent", [LGK_G_COLUMNS] = "columns", [LGK_G_GROUPS_COLUMNS] = "groups_columns",
+                                        [LGK_G_GROUPS_PLACES] = "groups_places", [LGK_G_PLACES_COLUMNS] = "places_columns"};
     return grid < LGK_G_COUNT ? names[grid] : "?";
 }
 
@@ -185,8 +186,12 @@ static void put_count(Buf *out, int n, const char *what) { buf_printf(out, "%d %
 
 void pack_put_blocks(const LgkLaunch *l, Buf *out)
 {
-    put_count(out, l->per, l->grid == LGK_G_COLUMNS ? "column" : "instance");
-    if (l->grid == LGK_G_GROUPS_COLUMNS) {
+    put_count(out, l->per, l->grid == LGK_G_COLUMNS ? "column" : l->grid == LGK_G_PLACES_COLUMNS ? "place" : "instance");
+    if (l->grid == LGK_G_GROUPS_PLACES) {
+        buf_puts(out, " or ");
+        put_count(out, l->per2, "place");
+    }
+    if ((l->grid == LGK_G_GROUPS_COLUMNS || l->grid == LGK_G_PLACES_COLUMNS) && l->per2 < INT32_MAX) {
         buf_puts(out, " and ");
         put_count(out, l->per2, "column");
     }

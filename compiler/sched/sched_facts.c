@@ -93,6 +93,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
     if (rv) {
         out->scalars = rv->row_axis == UINT32_MAX;
         out->phases = rv->last_phase + 1;
+        out->scatter = rv->scatter != 0;
         out->several = fn->place != TIR_WHOLE;
         out->twin = fn->twin != NULL;
         out->inner = inner_coordinate(rv);

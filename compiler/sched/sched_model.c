@@ -4,7 +4,7 @@
  * each row length worth a variant of its own, then for capacities, then forms that always hold.  The model knows bandwidth,
  * bytes in flight, the latency of a row's chain of work, blocks per multiprocessor, barrier width and waves; it knows no op.
  */
-#include "sched.h"
+#include "sched_scatter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -417,7 +417,9 @@ static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, Sched
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a};
-    if (t->kind == TGT_HOST)
+    if (f->scatter)
+        sched_scatter_choose(f, t, a, out);
+    else if (t->kind == TGT_HOST)
         choose_host(&q, out);
     else if (f->scalars)
         add(out, a, scalars());
@@ -461,6 +463,10 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
 {
     Search q = {.f = f, .t = t, .a = a, .n = n, .collect = true};
     Sched s = sched_default();
+    if (f->scatter) {
+        sched_scatter_candidates(f, t, n, most, a, out);
+        return;
+    }
     if (t->kind == TGT_HOST) {
         host_candidates(&q, out, most);
         return;
@@ -538,12 +544,28 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     return s;
 }
 
+/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, where that is legal. */
+static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
+{
+    Sched c = s;
+    if (s.grid == GRID_PERSISTENT && pick(&seed, 3) == 0) {
+        c.cluster = 2 << pick(&seed, 3);
+        c.n *= c.cluster;
+        s = sched_illegal(f, &c, t) ? s : c;
+    }
+    c = s;
+    c.wkeep = WKEEP_WIDE;
+    return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
+}
+
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)
 {
+    if (f->scatter)
+        return sched_scatter_random(f, t, seed);
     for (int i = 0; i < 10000 && !(f->scalars && t->kind != TGT_HOST); i++) {
         Sched s = draw(f, t, seed);
         if (!sched_illegal(f, &s, t))
-            return s;
+            return vary(f, t, s, *seed);
     }
     if (f->scalars && t->kind != TGT_HOST)
         return scalars();

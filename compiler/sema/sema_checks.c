@@ -164,6 +164,9 @@ static bool pair(const SemaKernel *f, const SemaTensor *t, SemaPair *p)
     return same >= 0;
 }
 
+/* Counts and flags that a kernel adds to. */
+static bool is_count(const SemaTensor *t) { return t->mode == TIR_INOUT && t->type < 0 && !dt_is_float(t->dt); }
+
 static void set_gradient(Cx *cx, SemaCheck *c, const AstNode *n)
 {
     if (strcmp(n->name, "gradient")) {
@@ -176,6 +179,7 @@ static void set_gradient(Cx *cx, SemaCheck *c, const AstNode *n)
     SemaDeriv d = { (uint32_t)f, (uint32_t)b, ARENA_ARRAY(cx->a, SemaPair, back->ntensors + 1), 0, n->sp };
     for (uint32_t t = 0; t < back->ntensors; t++) {
         SemaPair p = { .backward = t };
+        if (is_count(&back->tensors[t])) continue;
         if (pair(&cx->op->kernels[f], &back->tensors[t], &p)) d.pairs[d.npairs++] = p;
         else {
             sema_error(cx, LG_CLAUSE, n->sp, "%s of %s has no part in the gradient of %s", back->tensors[t].name, back->name, cx->op->kernels[f].name);

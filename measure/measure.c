@@ -83,7 +83,8 @@ bool measure_parse(Measure *m, const char *text, Case *c)
     return true;
 }
 
-/* An extent's text, "M", "2*F", "D/2", "(M+1)/2", at the case's sizes: sums of products, over a number. */
+/* An extent's text, "M", "2*F", "D/2", "(M+1)/2", at the case's sizes: sums of products, over a number. A size that the case does not name is 0
+ * beside another, as P in "D+P", and missing alone. */
 int64_t measure_extent(const Case *c, const char *text)
 {
     int64_t sum = 0, sign = 1, den = 1;
@@ -97,11 +98,11 @@ int64_t measure_extent(const Case *c, const char *text)
                 term *= strtoll(p, (char **)&p, 10);
             } else if (sscanf(p, "%31[A-Za-z0-9_]%n", name, &used) == 1) {
                 int64_t d = measure_dim(c, name);
-                if (d < 0) {
+                if (d < 0 && !strchr(text, '+')) {
                     fprintf(stderr, "%s: no size for %s\n", c->text, name);
                     exit(2);
                 }
-                term *= d;
+                term *= d < 0 ? 0 : d;
                 p += used;
             }
             if (*p != '*')

@@ -1,6 +1,7 @@
 /* choose.c: which variant serves a bound call: the first whose conditions hold. Grids, workspace and parameter words follow. */
 #include "lgr_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* `to` is a power of two: opening the pack saw to it. */
@@ -161,6 +162,45 @@ static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
     return LGR_OK;
 }
 
+/* Which tensor tells a dim of e: one whose extent names no other dim before one that does. */
+static bool teller(const Bound *b, const LgkExtent *e, uint32_t *tensor, uint32_t *dim)
+{
+    const LgkKernel *k = b->kernel->k;
+    for (int alone = 1; alone >= 0; alone--)
+        for (uint32_t i = 0; i < k->tensors.count; i++)
+            for (uint32_t d = 0; b->view[i].present && d < (uint32_t)b->view[i].rank; d++) {
+                const LgkExtent *x = &b->kernel->pack->t_EXTENTS[b->kernel->pack->t_TENSORS[k->tensors.first + i].extents + d];
+                bool shares = false, others = false;
+                for (uint32_t n = 0; n < k->dims.count; n++) {
+                    shares |= x->k[n] && e->k[n];
+                    others |= x->k[n] && !e->k[n];
+                }
+                if (shares && !(others && alone)) {
+                    *tensor = i;
+                    *dim = d;
+                    return true;
+                }
+            }
+    return false;
+}
+
+static lgr_status no_whole(const Bound *b, const LgkVariant *v)
+{
+    const Pack *p = b->kernel->pack;
+    const LgkExtent *e = &p->t_EXTENTS[v->row];
+    uint32_t i = 0, d = 0;
+    int64_t x;
+    char found[64] = "an extent that does not divide", text[64];
+    for (uint32_t n = 0; n < v->inst.count; n++)
+        if (!lgr__extent(&p->t_EXTENTS[v->inst.first + n], b->kernel->k->dims.count, b->dims, &x))
+            e = &p->t_EXTENTS[v->inst.first + n];
+    bool told = teller(b, e, &i, &d);
+    if (told)
+        snprintf(found, sizeof found, "shape[%u] is %lld", (unsigned)d, (long long)b->view[i].shape[d]);
+    lgr__extent_text(b->kernel, e, text, sizeof text);
+    return lgr__fail(LGR_ERROR_SHAPE, b->kernel, told ? lgr__str(p, p->t_TENSORS[b->kernel->k->tensors.first + i].name) : "", found, "a whole number %s", text);
+}
+
 static lgr_status measure_part(lgr_context *ctx, Bound *b, uint32_t nest)
 {
     const Pack *p = b->kernel->pack;
@@ -169,7 +209,9 @@ static lgr_status measure_part(lgr_context *ctx, Bound *b, uint32_t nest)
     if (!t->set || !t->set->variants.count)
         return lgr__fail(LGR_ERROR_NO_TARGET, b->kernel, "", b->device == LGR_HOST_DEVICE ? "the CPU" : "this CUDA device", "%s", "a target that the pack holds");
     if (!measure(b, t, p, &p->t_VARIANTS[t->set->variants.first]))
-        return lgr__fail(LGR_ERROR_SHAPE, b->kernel, "", "an extent that does not divide", "%s", "dims that the kernel's slices divide");
+        return no_whole(b, &p->t_VARIANTS[t->set->variants.first]);
+    if ((t->set->idle & LGK_IDLE_EMPTY_ROW && !t->row) || (t->set->idle & LGK_IDLE_IN_PLACE && lgr__same_place(&b->view[t->set->out], &b->view[t->set->in])))
+        t->instances = 0;
     if (t->instances >= INT32_MAX || t->row >= INT32_MAX || t->places >= INT32_MAX - 1)
         return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "2^31 rows, or rows of 2^31 elements", "%s", "fewer");
     t->led = false;

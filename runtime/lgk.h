@@ -73,7 +73,8 @@ typedef struct LgkTensor {
     uint32_t extents;              /* first of `rank` EXTENTS */
 } LgkTensor;
 typedef struct LgkExtent { int64_t c, den, k[LGK_MAX_DIMS]; } LgkExtent;       /* (c + sum k*dim) / den */
-typedef struct LgkScalar { LgkStr name; uint32_t dtype, has_default, pad; double def; } LgkScalar;
+enum { LGK_RANGE_GIVEN = 1, LGK_RANGE_LO_OPEN = 2, LGK_RANGE_HI_OPEN = 4, LGK_RANGE_ALL = 7 };
+typedef struct LgkScalar { LgkStr name; uint32_t dtype, has_default, range; double def, lo, hi; } LgkScalar;   /* range: bits; values from lo to hi, of integers exact */
 
 enum { LGK_OPEN = 0xff };          /* an instance's option: any choice, which its code is told */
 typedef struct LgkInstance {
@@ -86,9 +87,11 @@ typedef struct LgkSet {            /* the variants of one nest of an instance on
     LgkStr   target;
     uint32_t kind;                 /* LgkCodeKind */
     uint32_t sm, arch_specific;    /* 90 and 1 for sm_90a */
-    uint32_t nest, pad;
+    uint32_t nest, idle;           /* idle: bits: when the nest has nothing to do */
+    uint32_t out, in;              /* tensors of LGK_IDLE_IN_PLACE */
     LgkRange variants;
 } LgkSet;
+enum { LGK_IDLE_EMPTY_ROW = 1 /* the row is empty */, LGK_IDLE_IN_PLACE = 2 /* out is in */, LGK_IDLE_ALL = 3 };
 typedef struct LgkVariant {
     LgkStr   schedule, symbol;
     LgkRange conds, launches, inst;   /* inst: EXTENTS whose product is the number of instances */

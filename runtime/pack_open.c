@@ -87,7 +87,7 @@ static bool kernel_ok(const Pack *p, const LgkKernel *k)
         ok = tensor_ok(p, k, t) && (t->mode == LGK_SCRATCH) == (i >= k->tensors.count);
     }
     for (uint32_t i = 0; ok && i < k->scalars.count; i++)
-        ok = is_str(p, p->t_SCALARS[k->scalars.first + i].name);
+        ok = is_str(p, p->t_SCALARS[k->scalars.first + i].name) && p->t_SCALARS[k->scalars.first + i].range <= LGK_RANGE_ALL;
     return ok;
 }
 
@@ -181,7 +181,8 @@ static bool instance_ok(const Pack *p, const LgkKernel *k, const LgkInstance *n)
     bool ok = in(p, LGK_T_SETS, n->sets) && n->nests <= LGK_MAX_NESTS;
     for (uint32_t i = 0; ok && i < n->sets.count; i++) {
         const LgkSet *s = &p->t_SETS[n->sets.first + i];
-        ok = is_str(p, s->target) && in(p, LGK_T_VARIANTS, s->variants) && s->nest < n->nests;
+        ok = is_str(p, s->target) && in(p, LGK_T_VARIANTS, s->variants) && s->nest < n->nests && s->idle <= LGK_IDLE_ALL &&
+             s->out < k->tensors.count + k->scratch && s->in < k->tensors.count + k->scratch;
         for (uint32_t j = 0; ok && j < s->variants.count; j++)
             ok = variant_ok(p, k, &p->t_VARIANTS[s->variants.first + j]) && nests_ok(p, &p->t_VARIANTS[s->variants.first + j], s->nest, n->nests) &&
                  code_ok(p, s, &p->t_VARIANTS[s->variants.first + j]);

@@ -59,7 +59,11 @@ static json_t *tensor(const PackView *v, const LgkKernel *k, const LgkTensor *t)
 
 static json_t *scalar(const PackView *v, const LgkScalar *s)
 {
-    return json_pack("{so ss so}", "name", named(v, s->name), "type", pack_view_bound(s->dtype), "default", s->has_default ? json_real(s->def) : json_null());
+    Buf range = {0};
+    if (s->range)
+        pack_put_range(s, &range);
+    return json_pack("{so ss so so}", "name", named(v, s->name), "type", pack_view_bound(s->dtype), "default", s->has_default ? json_real(s->def) : json_null(),
+                     "range", s->range ? taken(&range) : json_null());
 }
 
 static json_t *condition(const PackView *v, const LgkKernel *k, const LgkVariant *x, const LgkCond *c)

@@ -16,7 +16,9 @@ static LirVal identity(Low *w, const Red *r, int lanes)
 {
     if (dt_is_float(r->dt))
         return lir_cf(w->fn, r->dt, lanes, r->kind == RED_SUM ? 0.0 : r->kind == RED_MIN ? INFINITY : -INFINITY);
-    int64_t lo = r->dt == DT_I64 ? INT64_MIN : INT32_MIN, hi = r->dt == DT_I64 ? INT64_MAX : INT32_MAX;
+    DType dt = r->kind == RED_SUM || w->tir->ops[r->op].op == TIR_ARGMAX ? r->dt : (DType)w->tir->ops[r->op].dt;       /* the result's, which may be narrower */
+    int64_t lo = dt == DT_I64 ? INT64_MIN : dt == DT_I32 ? INT32_MIN : dt == DT_I8 ? INT8_MIN : 0;
+    int64_t hi = dt == DT_I64 ? INT64_MAX : dt == DT_I32 ? INT32_MAX : dt == DT_I8 ? INT8_MAX : UINT8_MAX;
     return lir_splat(w->fn, lir_ci(w->fn, r->dt, r->kind == RED_SUM ? 0 : r->kind == RED_MAX ? lo : hi), lanes);
 }
 
@@ -35,11 +37,9 @@ static LirVal term(Low *w, const Red *r)
 {
     const TirOp *o = &w->tir->ops[r->op];
     LirVal x = low_row(w, o->a[0]);
-    if (o->op == TIR_ARGMAX) {
-        x = lir_dt(w->fn, x) == DT_F32 || !dt_is_float(lir_dt(w->fn, x)) ? x : lir_cast(w->fn, DT_F32, x);
-        return r->step ? first_index(w, o, x) : x;
-    }
-    return lir_cast(w->fn, r->dt, x);
+    if (o->op != TIR_ARGMAX)
+        return lir_cast(w->fn, r->dt, x);
+    return r->step ? first_index(w, o, lir_cast(w->fn, lir_dt(w->fn, w->red_value[r->op]), x)) : lir_cast(w->fn, r->dt, x);
 }
 
 /* Is v zero where the row's loads gave zeros, as they do past its ends? */
@@ -233,7 +233,8 @@ static LirVal read_all(Low *w, const Red *r, LirVal at)
     int n = r->kind == RED_PICK ? 1 : partials(w);
     LirVal all = 0;
     for (int i = 0; i < n;) {
-        int take = n - i >= 4 && w->red_bytes == 4 ? 4 : n - i >= 2 ? 2 : 1;
+        bool dense = dt_bytes(r->dt) == w->red_bytes;
+        int take = dense && n - i >= 4 && w->red_bytes == 4 ? 4 : dense && n - i >= 2 ? 2 : 1;
         LirVal v = lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at, low_ci(w, i * w->red_bytes)), take);
         v = take > 1 ? lir_op1(w->fn, fold_op(r->kind), v) : v;
         all = all ? lir_op2(w->fn, merge_op(r->kind), all, v) : v;

@@ -96,6 +96,9 @@ void low_set_instance(Low *w, LirVal g, bool may_be_outside)
 
 /* ---- phases ---- */
 
+/* Lanes exchange 32 bits, or 64. */
+static DType reduced_in(DType dt) { return dt == DT_F16 || dt == DT_BF16 ? DT_F32 : dt_bytes(dt) < 4 ? DT_I32 : dt; }
+
 uint32_t low_reductions(Low *w, int p, Red *r)
 {
     uint32_t n = 0;
@@ -107,10 +110,9 @@ uint32_t low_reductions(Low *w, int p, Red *r)
         int step = p - (w->rv->phase[v] - (two ? 2 : 1));
         if (step < 0 || step > (two ? 1 : 0))
             continue;
-        DType dt = o->dt == DT_F16 || o->dt == DT_BF16 ? DT_F32 : o->dt;
-        DType in = w->rv->pick[v] ? o->dt : w->tir->ops[o->a[0]].dt;
-        if (o->op == TIR_ARGMAX)
-            dt = step ? DT_I32 : dt_is_float(in) ? DT_F32 : in;
+        DType dt = reduced_in(o->op == TIR_ARGMAX ? w->tir->ops[o->a[0]].dt : o->dt);
+        if (o->op == TIR_ARGMAX && step)
+            dt = DT_I32;
         RedKind kind = o->op == TIR_RMAX ? RED_MAX : o->op == TIR_RMIN ? RED_MIN : RED_SUM;
         if (two)
             kind = !step ? RED_MAX : RED_MIN;

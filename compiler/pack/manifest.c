@@ -35,6 +35,8 @@ static void put_scalars(const Manifest *m, const LgkKernel *k)
         buf_printf(m->out, ": %s", pack_view_bound(s->dtype));
         if (s->has_default)
             buf_puts(m->out, " = "), pack_put_default(s, m->out);
+        if (s->range)
+            buf_puts(m->out, " in "), pack_put_range(s, m->out);
         buf_puts(m->out, "\n");
     }
 }

@@ -26,6 +26,7 @@ struct PackWriter {
     uint32_t *slots, nslots;       /* of STRINGS by hash, offset + 1; at most half full */
     uint32_t nstrings;
     uint32_t named_options;        /* of the current kernel */
+    const TirFn *nest;             /* of the current set */
     uint32_t open[SEMA_MAX_OPTIONS], nopen;   /* of the current instance: the pack's numbers of options that are scalars of the function */
 };
 
@@ -137,6 +138,18 @@ static void put_tensors(PackWriter *w, const SemaKernel *k, const TirFn *fn, Lgk
     }
 }
 
+static void put_scalar(PackWriter *w, const SemaParam *p)
+{
+    const SemaRange *r = &p->range;
+    LgkScalar s = {.name = put_str(w, p->name), .dtype = p->dt, .has_default = p->has_default, .def = p->defval};
+    if (r->given) {
+        s.range = LGK_RANGE_GIVEN | (r->lo_open ? LGK_RANGE_LO_OPEN : 0) | (r->hi_open ? LGK_RANGE_HI_OPEN : 0);
+        s.lo = r->lo;
+        s.hi = r->hi;
+    }
+    *PUSH(w, SCALARS) = s;
+}
+
 void pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *fn, const char *source)
 {
     const SemaKernel *k = &op->kernels[kernel];
@@ -149,7 +162,7 @@ void pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *
     put_tensors(w, k, fn, &out);
     out.scalars = (LgkRange){w->n_SCALARS, k->nparams};
     for (uint32_t i = 0; i < k->nparams; i++)
-        *PUSH(w, SCALARS) = (LgkScalar){put_str(w, fn->scalars[i].name), fn->scalars[i].dt, fn->scalars[i].has_default, 0, fn->scalars[i].defval};
+        put_scalar(w, &k->params[i]);
     out.instances.first = w->n_INSTANCES;
     *PUSH(w, KERNELS) = out;
     w->named_options = k->options;
@@ -182,11 +195,14 @@ void pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn)
     LAST(w, KERNELS)->instances.count++;
 }
 
-void pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest)
+void pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest, const TirFn *fn)
 {
     LgkSet s = {.target = put_str(w, t->name), .kind = kind, .sm = t->kind == TGT_GPU ? (uint32_t)t->sm : 0,
                 .arch_specific = t->kind == TGT_GPU && t->name[strlen(t->name) - 1] == 'a', .nest = nest, .variants.first = w->n_VARIANTS};
+    if (tir_is_copy(fn, &s.out, &s.in))
+        s.idle |= LGK_IDLE_IN_PLACE;
     *PUSH(w, SETS) = s;
+    w->nest = fn;
     LgkInstance *n = LAST(w, INSTANCES);
     n->sets.count++;
     n->nests = nest >= n->nests ? nest + 1 : n->nests;
@@ -259,6 +275,8 @@ void pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t co
         put_launch(w, &k->launch[i], entry ? entry[i] : 0);
     *PUSH(w, VARIANTS) = v;
     LAST(w, SETS)->variants.count++;
+    if (tir_writes_along(w->nest, k->row_ext))
+        LAST(w, SETS)->idle |= LGK_IDLE_EMPTY_ROW;
 }
 
 /* ---- layout ---- */

@@ -143,17 +143,29 @@ void pack_put_binding(const PackView *v, const LgkKernel *k, const LgkInstance *
     }
 }
 
-void pack_put_default(const LgkScalar *s, Buf *out)
+/* The shortest text that reads back as the same value. */
+static void put_real(uint32_t dtype, double v, Buf *out)
 {
     char text[40] = "";
-    bool narrow = s->dtype == LGK_F32 || s->dtype == LGK_F16 || s->dtype == LGK_BF16;
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, s->def);
+    bool narrow = dtype == LGK_F32 || dtype == LGK_F16 || dtype == LGK_BF16;
+    for (int digits = dtype >= LGK_F16 ? 1 : 17; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
         double back = strtod(text, NULL);
-        if (narrow ? (float)back == (float)s->def : back == s->def)
+        if (narrow ? (float)back == (float)v : back == v)
             break;
     }
     buf_puts(out, text);
+}
+
+void pack_put_default(const LgkScalar *s, Buf *out) { put_real(s->dtype, s->def, out); }
+
+void pack_put_range(const LgkScalar *s, Buf *out)
+{
+    buf_puts(out, s->range & LGK_RANGE_LO_OPEN ? "(" : "[");
+    put_real(s->dtype, s->lo, out);
+    buf_puts(out, ", ");
+    put_real(s->dtype, s->hi, out);
+    buf_puts(out, s->range & LGK_RANGE_HI_OPEN ? ")" : "]");
 }
 
 static const char *tensor_name(const PackView *v, const LgkKernel *k, uint32_t i) { return pack_view_str(v, v->t_TENSORS[k->tensors.first + i].name); }

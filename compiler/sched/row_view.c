@@ -256,6 +256,28 @@ static bool visit_all(RowView *rv, Arena *a, Diag *d)
     return true;
 }
 
+static bool place_has(const TirFn *fn, const TirOp *o, uint32_t axis)
+{
+    for (uint32_t i = 0; i < o->nix; i++) {
+        const TirIndex *x = &fn->ix[o->ix + i];
+        if ((x->kind == TIR_IX_SLICE && x->axis == axis) || (x->kind == TIR_IX_TILE && has_axis(&fn->ops[x->val], axis)))
+            return true;
+    }
+    return false;
+}
+
+/* Every instance along a promoted axis would do again what is written without it. */
+static bool written_once(const RowView *rv, Diag *d)
+{
+    for (TirVal v = 1; v < rv->fn->nops; v++) {
+        const TirOp *o = &rv->fn->ops[v];
+        for (uint32_t i = 0; (o->op == TIR_STORE || o->op == TIR_ACC) && i < rv->npromoted; i++)
+            if (!place_has(rv->fn, o, rv->promoted[i]))
+                return limit(d, o->sp, "a nest that writes along one axis here and along another there");
+    }
+    return true;
+}
+
 /* The last phase in which the row is walked: what comes behind is left to scalars. A row written in place waits for what is picked from it. */
 static void note_last_phase(RowView *rv)
 {
@@ -304,7 +326,7 @@ RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
     rv->phase = ARENA_ARRAY(a, int, fn->nops);
     rv->guard = ARENA_ARRAY(a, TirVal, fn->nops);
     rv->guard_else = ARENA_ARRAY(a, uint8_t, fn->nops);
-    if (!visit_all(rv, a, d))
+    if (!visit_all(rv, a, d) || !written_once(rv, d))
         return NULL;
     note_summed(rv);
     note_last_phase(rv);

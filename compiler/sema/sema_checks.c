@@ -14,12 +14,16 @@ static const char *const input_names[SEMA_INPUT_COUNT] = {
 
 const char *sema_input_name(SemaInput i) { return input_names[i]; }
 
-static bool is_param(const SemaOp *op, const char *name)
+static const SemaParam *param_named(const SemaOp *op, const char *name)
 {
-    bool found = find_param(op->params, op->nparams, name) >= 0;
-    for (uint32_t k = 0; k < op->nkernels; k++) found |= find_param(op->kernels[k].params, op->kernels[k].nparams, name) >= 0;
-    return found;
+    int i = find_param(op->params, op->nparams, name);
+    if (i >= 0) return &op->params[i];
+    for (uint32_t k = 0; k < op->nkernels; k++)
+        if ((i = find_param(op->kernels[k].params, op->kernels[k].nparams, name)) >= 0) return &op->kernels[k].params[i];
+    return NULL;
 }
+
+static bool is_param(const SemaOp *op, const char *name) { return param_named(op, name) != NULL; }
 
 static void put_value(Cx *cx, SemaValues *to, double v)
 {
@@ -66,6 +70,11 @@ static void set_param(Cx *cx, SemaCheck *c, const AstNode *name, const AstNode *
     double x;
     SemaFix *f = NULL;
     if (!sema_number(cx, v, &x)) return;
+    if (!sema_in_range(&param_named(cx->op, name->name)->range, x)) {
+        sema_error(cx, LG_CLAUSE, v->sp, "%g is outside the range of %s", x, name->name);
+        sema_note(cx, param_named(cx->op, name->name)->sp, "%s is declared here", name->name);
+        return;
+    }
     for (uint32_t i = 0; i < c->nfixes; i++)
         if (!strcmp(c->fixes[i].name, name->name)) f = &c->fixes[i];
     if (!f) *(f = ARENA_PUSH(cx->a, c->fixes, c->nfixes, c->capfixes)) = (SemaFix){ .name = name->name, .sp = name->name_sp };

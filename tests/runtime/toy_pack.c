@@ -54,8 +54,8 @@ static void declare(Toys *t)
     t->choices[2].name = str(t, "with");
     t->choices[3].name = str(t, "without");
     t->choices[4].name = str(t, "half");
-    t->scalars[0] = (LgkScalar){str(t, "eps"), LGK_F32, 1, 0, 0.5};
-    t->scalars[1] = (LgkScalar){str(t, "n"), LGK_I64, 1, 0, 7};
+    t->scalars[0] = (LgkScalar){str(t, "eps"), LGK_F32, 1, LGK_RANGE_GIVEN | LGK_RANGE_LO_OPEN, 0.5, 0, 1};
+    t->scalars[1] = (LgkScalar){str(t, "n"), LGK_I64, 1, LGK_RANGE_GIVEN | LGK_RANGE_HI_OPEN, 7, -5, 100};
     tensor(t, TOY_X, "x", LGK_IN, 0, -1, 0), dims(t, TOY_X, 1, 0, 1), dims(t, TOY_X, 0, 1, 1);
     tensor(t, TOY_W, "w", LGK_IN, LGK_F32, -1, 0), dims(t, TOY_W, 0, 1, 1);
     tensor(t, TOY_Y, "y", LGK_OUT, 0, TOY_X, 0), dims(t, TOY_Y, 1, 0, 1), dims(t, TOY_Y, 0, 1, 1);

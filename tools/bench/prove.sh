@@ -37,7 +37,7 @@ shapes() {
         echo "$s,inputs=nzi,below=$(( $(echo "$s" | sed 's/.*V=\([0-9]*\).*/\1/') + 2 ))"; done ;;
     rope) for s in B=0,H=1,K=1,S=7,D=64 B=1,H=1,K=1,S=1,D=2 B=2,H=4,K=2,S=7,D=64 B=1,H=4,K=1,S=5,D=80 B=2,H=4,K=2,S=3,D=128 B=1,H=3,K=3,S=9,D=30 B=2,H=1,K=1,S=33,D=4 B=1,H=32,K=8,S=17,D=128 \
       B=1,H=2,K=1,S=100,D=256 B=3,H=5,K=1,S=2,D=96 B=1,H=7,K=7,S=11,D=62 B=1,H=8,K=2,S=64,D=64 B=2,H=2,K=2,S=1,D=512 B=1,H=1,K=1,S=300,D=8 B=1,H=40,K=8,S=5,D=128 B=5,H=1,K=1,S=5,D=16 \
-      B=1,H=4,K=4,S=31,D=126 B=2,H=6,K=3,S=13,D=32 B=1,H=2,K=2,S=2,D=1024 B=1,H=64,K=8,S=3,D=80; do echo "$s,inputs=nzi"; done ;;
+      B=1,H=4,K=4,S=31,D=126 B=2,H=6,K=3,S=13,D=32 B=1,H=2,K=2,S=2,D=1024 B=1,H=64,K=8,S=3,D=80 B=1,H=3,K=1,S=5,D=64,P=16 B=2,H=2,K=2,S=3,D=32,P=7; do echo "$s,inputs=nzi"; done ;;
   esac
 }
 # Few rows and blocks: what races does so on one of each as well, and the sanitizer is slow.

@@ -356,19 +356,33 @@ static void free_bytes(Run *r)
     }
 }
 
-static void run_site(Run *r, CheckSite *site, const SemaOp *op)
+static lgr_status launch_told(Run *r, CheckSite *site, const SemaOp *op)
 {
-    r->gpu = site->gpu;
-    make_bytes(r);
-    if (r->gpu)
-        to_device(r);
     lgr_status s = launch(r, site->ctx, site->u, op);
     if (s != LGR_OK) {
         site->out.ok = false;
         lgr_last_error_text(site->out.what, sizeof site->out.what);
     }
-    if (r->gpu && !from_device(r))
+    return s;
+}
+
+static lgr_status launch_there(Run *r, CheckSite *site, const SemaOp *op)
+{
+    pthread_mutex_lock(&site->gpu->lock);
+    gpu_here(r->gpu);
+    to_device(r);
+    lgr_status s = launch_told(r, site, op);
+    if (!from_device(r))
         s = LGR_ERROR_DRIVER;
+    pthread_mutex_unlock(&site->gpu->lock);
+    return s;
+}
+
+static void run_site(Run *r, CheckSite *site, const SemaOp *op)
+{
+    r->gpu = site->gpu ? site->gpu->gpu : NULL;
+    make_bytes(r);
+    lgr_status s = r->gpu ? launch_there(r, site, op) : launch_told(r, site, op);
     for (uint32_t i = 0; s == LGR_OK && i < r->fn->ntensors; i++)
         if (r->fn->tensors[i].mode != TIR_IN && r->fn->tensors[i].mode != TIR_SCRATCH && !r->fn->tensors[i].absent)
             compare(r, i);

@@ -43,7 +43,7 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "split wants a kernel whose row results need no reductions, one block a tile, plain loads, and any or exact length";
     if (s->split && f->reductions && t->kind == TGT_HOST)
         return "the host has no second launch for the tiles' reductions";
-    if (s->len == LEN_ANY && !s->split && s->keep != KEEP_RELOAD && f->phases > 1)
+    if (s->len == LEN_ANY && !s->split && s->keep != KEEP_RELOAD && f->walks > 1)
         return "a loop over the row reads it again in each phase";
     return NULL;
 }

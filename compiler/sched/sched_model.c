@@ -20,14 +20,25 @@ static double stream_gbps(const SchedFacts *f, const Target *t)
     return t->gbps * (f->row_bytes_in > f->row_bytes_out ? 1.025 : 1.0);   /* reads are cheaper than turning the bus round */
 }
 
+/* Bounded by `ctas`, the assembler takes what registers that leaves. */
 static int resident_blocks(const SchedFacts *f, const Sched *s, const Target *t)
 {
-    int threads = s->rows * s->lanes, regs = 24 + s->vec * 3 + s->per * s->vec * f->row_bytes_in / 4;
-    int by_regs = t->regs_mp / (threads * (regs > 32 ? regs : 32)), by_threads = t->threads_mp / threads;
+    int threads = s->rows * s->lanes, held = s->per * s->vec, regs = 24 + s->vec * 3 + held * f->row_bytes_in / 4;
+    if (f->reductions && !s->split)
+        regs = 24 + held * f->row_bytes_in / 4 + held * 2 / 5;
+    regs += s->wkeep == WKEEP_REG ? s->per * s->vec * f->shared_loads / 2 : 0;
+    int by_regs = s->ctas ? s->ctas : t->regs_mp / (threads * (regs > 32 ? regs : 32)), by_threads = t->threads_mp / threads;
     int k = by_regs < by_threads ? by_regs : by_threads;
-    if (s->ctas && s->ctas < k)
-        k = s->ctas;
     return k < 1 ? 1 : k > 32 ? 32 : k;
+}
+
+/* Blocks of a cluster wait for each other, and fetch operands past the first cache, which their barrier empties. */
+static double cluster_spoil(const SchedFacts *f, const Sched *s, int64_t n)
+{
+    if (s->cluster == 1)
+        return 0;
+    double far = n > LONG_ROW ? log2((double)n / LONG_ROW) : 0;
+    return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (f->shared_loads > 1 ? 0.22 * (f->shared_loads - 1) : 0);
 }
 
 /* Rows in shared memory, walked in a loop: what counts is how much of them a multiprocessor holds, and the blocks that must meet. */
@@ -41,6 +52,8 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
     k = k < 1 ? 1 : k;
     double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * 900.0;
     double spoil = 0.02 + 0.002 * s->per + (held < wanted ? 0.15 * (wanted / held - 1) : 0);
+    if (f->shared_loads)                    /* operands are fetched turn by turn */
+        spoil += 0.01 * s->per * f->shared_loads + 0.004 * (s->cluster - 1) + 0.06 * (f->shared_loads - 1);
     spoil += k == 1 ? 0.15 : k == 2 ? 0.05 : 0;
     spoil += s->cluster > 1 ? 0.005 + 0.002 * s->cluster : 0;
     spoil += s->lanes > 512 ? 0.00008 * (s->lanes - 512) : s->lanes < 256 ? 0.0003 * (256 - s->lanes) : 0;
@@ -64,8 +77,8 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
     int threads = s->rows * s->lanes, k = resident_blocks(f, s, t), warps = s->lanes / 32;
     double flight = (double)k * threads * s->per * s->vec * f->row_bytes_in;
-    double spoil = flight < 32768 ? 0.3 * (32768 / flight - 1) : 0;
     bool waits = f->reductions && !s->split;                       /* stores wait for the row's lanes */
+    double wanted = waits ? 45056 : 32768, spoil = flight < wanted ? 0.3 * (wanted / flight - 1) : 0;
     if (waits && warps > 8)
         spoil += (s->per == 1 ? 0.012 : 0.004) * (warps - 8);
     if (waits && warps > 4)
@@ -75,15 +88,16 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += waits ? 0.0015 * s->per : 0.01 * (s->per - 1);
     int64_t turn = (int64_t)s->lanes * s->cluster * s->vec;
     spoil += 0.15 * ((double)ceil_div(n, turn) * (double)turn / (double)n - 1);
-    spoil += s->cluster > 1 ? 0.03 + 0.001 * s->cluster + 0.0015 * warps : 0;
+    spoil += cluster_spoil(f, s, n);
     spoil += s->rows > 1 ? (!waits && threads > 128 ? 0.03 : 0.002) : 0;
     spoil += threads * s->per <= 128 ? 0.02 : 0;
     if (s->align == ALIGN_SHIFT && waits)                          /* ends and operands put in place cost registers and instructions */
         spoil += (s->per > 2 ? 0.04 * (s->per - 2) : 0) + (s->wkeep == WKEEP_REG ? 0 : 0.04);
-    spoil -= s->wkeep == WKEEP_REG ? 0.004 : 0;
+    spoil -= s->wkeep == WKEEP_REG ? 0.012 : 0;
+    spoil += waits && k <= 2 ? 0.0025 * s->per : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
     spoil += f->phases > 1 && f->sfu > 0 ? 0.02 * s->per : 0;      /* much arithmetic on wide rows */
-    spoil += f->shared_loads > 1 && s->wkeep == WKEEP_REG ? 0.02 * s->per : 0;
+    spoil += f->shared_loads > 1 ? (s->wkeep == WKEEP_REG ? 0.02 * s->per : 0) + (s->per > 8 ? 0.03 * (s->per - 8) : 0) : 0;
     double tiles = s->split ? (double)ceil_div(n, (int64_t)s->lanes * s->vec * s->per) : 1;
     double waves = (double)ceil_div(rows, s->rows) * tiles * s->cluster / ((double)t->mps * k);
     if (waves < 8)
@@ -165,17 +179,25 @@ static void consider(Search *q, const Sched *s)
     }
 }
 
+/* Operands that are fetched while the row is wide take registers as they find them, and with them blocks of a multiprocessor: so many are
+ * asked for as their number leaves registers for. */
+static int blocks_to_ask(const SchedFacts *f, const Sched *s, const Target *t)
+{
+    int threads = s->rows * s->lanes, regs = 24 + s->per * s->vec * (f->row_bytes_in + 2 + 2 * f->shared_loads) / 8, k = t->regs_mp / (threads * regs);
+    return k * threads > 1024 ? 1024 / threads : k;
+}
+
 static void consider_oneshot(Search *q, Sched s)
 {
     for (s.rows = 1; s.rows <= 64; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
         s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || !q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
-        s.ctas = s.per >= 16 ? 2 : 0;
+        s.ctas = s.per >= 16 ? 2 : q->f->shared_loads > 1 && s.per >= 4 ? blocks_to_ask(q->f, &s, q->t) : 0;
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
         s.wkeep = WKEEP_REG;          /* fetched with the row; pays while it costs no block of a multiprocessor */
-        if ((s.len == LEN_EXACT || s.align == ALIGN_SHIFT) && s.per <= 3)
+        if (s.align == ALIGN_SHIFT ? s.per <= 3 : s.len == LEN_EXACT && s.per * q->f->shared_loads <= 16)
             consider(q, &s);
     }
 }
@@ -226,11 +248,11 @@ static void search_clusters(Search *q, Sched s)
         return;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
     for (s.cluster = 2; s.cluster <= 8; s.cluster *= 2)
-        for (s.per = 2; s.per <= 8; s.per *= 2) {
+        for (s.per = 2; s.per <= 16; s.per *= 2) {
             s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
             if (s.lanes < 128 || s.lanes > 512)
                 continue;
-            for (s.wkeep = WKEEP_LOAD; s.wkeep <= (s.len == LEN_EXACT && s.per <= 4 ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
+            for (s.wkeep = WKEEP_LOAD; s.wkeep <= (s.len == LEN_EXACT && s.per * q->f->shared_loads <= 16 ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
                 consider(q, &s);
         }
 }
@@ -245,7 +267,7 @@ static void search_lanes(Search *q, Sched s)
             for (s.lanes = 1; s.lanes < lanes; s.lanes *= 2) {}
         else
             s.lanes = (int32_t)round_up(lanes, 32);
-        if (s.lanes > 1024 || (s.per > 1 && s.lanes < 32))
+        if (s.lanes > 1024 || (s.per > 1 && (s.lanes < 32 || (int64_t)s.lanes * (s.per - 1) * s.vec >= q->n + slack)))
             continue;
         if (q->f->accs)
             consider_persistent(q, s);
@@ -344,7 +366,7 @@ static Sched always(const SchedFacts *f, int vec, SchedAlign align)
     Sched s = sched_default();
     s.vec = vec;
     s.align = align;
-    s.keep = f->phases > 1 ? KEEP_RELOAD : KEEP_REG;
+    s.keep = f->walks > 1 ? KEEP_RELOAD : KEEP_REG;
     s.lanes = 256;
     s.per = align == ALIGN_SCALAR ? 4 : 2;
     if (f->accs) {

@@ -104,13 +104,15 @@ static void set_all(Slot *s, int64_t k, double v)
         s->jitter[j][k] = v;
 }
 
-/* The bound that a clause `tensor < bound` gives tensor i, 0 where none does. */
-static int64_t bound_of(const Run *r, uint32_t i)
+/* The bound that a clause `tensor < bound` gives tensor i, 0 where none does; *least: what `tensor >= least` says. */
+static int64_t bound_of(const Run *r, uint32_t i, int64_t *least)
 {
+    *least = 0;
     for (uint32_t b = 0; b < r->c->of->nbelow; b++) {
         const SemaBelow *w = &r->c->of->below[b];
         if (strcmp(w->tensor, r->fn->tensors[i].name))
             continue;
+        *least = w->least;
         for (uint32_t d = 0; w->dim && d < r->fn->ndims; d++)
             if (!strcmp(w->dim, r->fn->dims[d].name))
                 return r->c->dims[d];
@@ -121,11 +123,11 @@ static int64_t bound_of(const Run *r, uint32_t i)
 
 static void fill(Run *r, uint32_t i, uint64_t salt)
 {
-    int64_t bound = bound_of(r, i);
+    int64_t least, bound = bound_of(r, i, &least);
     Slot *s = &r->slot[i];
     DType dt = r->fn->tensors[i].dt;
     for (int64_t k = 0; k < s->n; k++)
-        set_all(s, k, bound > 0 ? floor(check_uniform(r->c->seed * 1315423911u + salt, (uint64_t)k) * (double)bound)
+        set_all(s, k, bound > 0 ? eval_round(floor((double)least + check_uniform(r->c->seed * 1315423911u + salt, (uint64_t)k) * (double)(bound - least)), dt)
                                 : eval_round(check_value(r->c->input, r->c->seed * 1315423911u + salt, (uint64_t)k), dt));
 }
 

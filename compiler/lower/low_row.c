@@ -597,6 +597,8 @@ static void persistent(Low *w)
     if (async)
         slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     fetch_first(w, &h, first, end, step);
+    if (w->s->wkeep != WKEEP_LOAD)
+        low_wkeep_fill(w);                  /* behind the first rows' copies, which nothing holds up then */
     lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = walk_apart(w) ? LIR_F_APART : 0});
     LirVal base = lir_op1(w->fn, LIR_GET, var);
     low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
@@ -684,8 +686,6 @@ static void body(Low *w)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
     w->joined = w->s->grid == GRID_PERSISTENT;
     start(w);
-    if (w->s->wkeep != WKEEP_LOAD && w->s->grid == GRID_PERSISTENT)
-        low_wkeep_fill(w);
     low_acc_begin(w);
     if (w->s->grid == GRID_PERSISTENT && w->s->cluster > 1)
         w->turns = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));

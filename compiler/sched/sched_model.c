@@ -114,30 +114,32 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
 /* Nanoseconds from a row's arrival to its last store: unpacking and arithmetic, then the exchange between lanes. */
 static double row_latency(const SchedFacts *f, const Sched *s)
 {
-    double work = 12.0 * s->per * s->vec * (f->row_loads + f->accs) / 8 * 4;
-    double exchange = 220 + (s->lanes > 32 ? 160 + 12 * (s->lanes / 32) : 0);
-    return 350 + work + exchange * (f->phases - 1) + (s->async == ASYNC_NONE ? 900 : 0);
+    double work = 18.0 * s->per * s->vec * (f->row_loads + f->accs);
+    return 1000 + work + 160 * (f->phases - 2) + (s->async == ASYNC_NONE ? 900 : 0);
 }
 
-/* Persistent blocks: row groups in flight hide a row's latency; partial rows and the last uneven turn come on top. */
+/* What a persistent schedule loses of the bandwidth, as fitted to 250 measured ones of two kernels (H200, rows of 1024 to 131,072). */
+static double persistent_spoil(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
+{
+    double slice = (double)n / s->cluster, groups = (s->ctas ? s->ctas : 1) * s->rows, flight = groups * s->stages * slice * f->row_bytes_in;
+    double busy = row_latency(f, s) / (groups * slice * (f->row_bytes_in + f->row_bytes_out) / (stream_gbps(f, t) / t->mps));
+    double turns = (double)rows / ((double)t->mps / s->cluster * groups), spoil = turns > 1 ? ceil(turns) / turns - 1 : 0;
+    spoil += busy > 0.8 ? (busy - 0.8) * (s->cluster > 2 ? 0.02 * s->cluster : 0.015) : 0;
+    spoil += flight < 90000 ? 0.25 * (90000 / flight - 1) : flight > 140000 ? 0.09 * (flight / 140000 - 1) : 0;
+    spoil += 0.006 * (s->rows - 1) + 0.003 * (s->per - 1) * (s->per - 1) + (s->lanes > 256 ? 0.0016 * (s->lanes / 32 - 8) : 0) + (s->lanes > 512 ? 0.0001 * (s->lanes - 512) : 0);
+    spoil += (s->cluster > 1 ? 0.015 : 0) + (s->cluster > 2 ? 0.038 : 0) + (s->cluster > 4 ? 0.046 : 0);
+    spoil += s->wkeep == WKEEP_LOAD ? 0.08 : s->wkeep == WKEEP_SMEM ? 0.035 : s->wkeep == WKEEP_REG ? 0.017 : 0;
+    spoil += (s->keep == KEEP_SMEM ? 0.004 : 0) + (s->stages == 1 ? 0.1 : s->stages == 2 ? 0.016 : 0) + 0.065 * (f->accs - 1);
+    return spoil + (f->row_bytes_in <= f->row_bytes_out ? 0.06 : 0);
+}
+
+/* Persistent blocks: row groups in flight hide a row's latency; partial rows and a second launch come on top, which is ready when it finds
+ * room beside the first. */
 static double persistent_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
-    int ctas = s->ctas ? s->ctas : 1, groups = ctas * s->rows;
-    double per_row = (double)n * (f->row_bytes_in + f->row_bytes_out) / (stream_gbps(f, t) / t->mps);
-    double busy = row_latency(f, s) / (groups * per_row);
-    double spoil = busy > 0.8 ? (busy - 0.8) * 0.9 : 0;
-    double flight = (double)groups * s->stages * n * f->row_bytes_in;
-    spoil += flight < 80000 ? 0.25 * (80000 / flight - 1) : flight > 110000 ? 0.1 * (flight / 110000 - 1) : 0;
-    spoil += 0.004 * (s->rows - 1) + 0.004 * s->per + (s->lanes > 256 ? 0.0006 * (s->lanes / 32 - 8) : 0);
-    spoil += s->wkeep == WKEEP_LOAD ? 0.08 : s->wkeep == WKEEP_SMEM ? 0.015 : 0;
-    spoil += s->keep == KEEP_SMEM ? 0.006 : 0;
-    double turns = (double)rows / ((double)t->mps * groups);
-    if (turns > 1)
-        spoil += 0.5 * (ceil(turns) / turns - 1);
-    spoil += f->row_bytes_in <= f->row_bytes_out ? 0.06 : 0;
-    double partial = 0.55e-6 * t->mps * ctas * n * 4 * f->accs;
-    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + partial + 2.5;
+    double partial = 0.68e-6 * t->mps / s->cluster * (s->ctas ? s->ctas : 1) * (double)n * 4 * f->accs;
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + persistent_spoil(f, s, t, rows, n)) + partial + 0.7 + (s->regs ? 0 : 0.15);
 }
 
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
@@ -202,6 +204,26 @@ static void consider_oneshot(Search *q, Sched s)
     }
 }
 
+/* Registers a lane may have where a block of the second launch, of 256 lanes with 32 each, is to wait beside the first's. */
+static int room_beside(const Target *t, const Sched *s)
+{
+    int regs = (t->regs_mp - 256 * 32) / (s->rows * s->lanes * s->ctas) / 8 * 8;
+    return regs > 248 ? 248 : regs;
+}
+
+static void consider_staged(Search *q, Sched s)
+{
+    bool second = q->f->accs && s.pdl;
+    for (s.wkeep = WKEEP_LOAD; s.wkeep <= WKEEP_WIDE; s.wkeep++)
+        for (s.keep = KEEP_REG; s.keep <= (s.stages > 1 ? KEEP_SMEM : KEEP_REG); s.keep++) {
+            s.regs = 0;
+            consider(q, &s);
+            s.regs = room_beside(q->t, &s);
+            if (second && s.regs >= 32)
+                consider(q, &s);
+        }
+}
+
 static void consider_persistent(Search *q, Sched s)
 {
     s.grid = GRID_PERSISTENT;
@@ -210,10 +232,21 @@ static void consider_persistent(Search *q, Sched s)
         for (s.ctas = 1; s.ctas <= 2; s.ctas++)
             for (s.stages = 1; s.stages <= 3; s.stages++) {
                 s.async = s.stages > 1 ? ASYNC_CP : ASYNC_NONE;
-                for (s.wkeep = WKEEP_LOAD; s.wkeep <= WKEEP_SMEM; s.wkeep++)
-                    for (s.keep = KEEP_REG; s.keep <= (s.stages > 1 ? KEEP_SMEM : KEEP_REG); s.keep++)
-                        consider(q, &s);
+                consider_staged(q, s);
             }
+}
+
+/* Rows over a cluster of persistent blocks, each of which sums its own columns. */
+static void search_spread(Search *q, Sched s)
+{
+    if (!q->f->accs || q->f->phases < 2 || q->n < 8192 || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
+        return;
+    for (s.cluster = 2; s.cluster <= 8; s.cluster *= 2)
+        for (s.per = 1; s.per <= 4; s.per++) {
+            s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
+            if (s.lanes >= 128 && s.lanes <= 1024)
+                consider_persistent(q, s);
+        }
 }
 
 /* Rows of several phases in shared memory, over one block or a cluster. */
@@ -275,6 +308,8 @@ static void search_lanes(Search *q, Sched s)
             consider_oneshot(q, s);
     }
     search_clusters(q, s);
+    s.per = 1;
+    search_spread(q, s);
 }
 
 static void add(SchedList *out, Arena *a, Sched s) { *ARENA_PUSH(a, out->s, out->n, out->cap) = s; }

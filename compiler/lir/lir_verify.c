@@ -153,7 +153,7 @@ static void check_global(Check *c)
         want(c, scalar_of(c, first, DT_BOOL), "the predicate is not one bool");
     if (op == LIR_LDGM || op == LIR_STGM)
         want(c, scalar_of(c, first, DT_I32) && scalar_of(c, first + 1, DT_I32), "the span is not two i32");
-    want(c, op == LIR_LDGM || !(c->o->flags & LIR_F_WINDOW), "a window is an ldgm");
+    want(c, op == LIR_LDG || op == LIR_LDGP || !(c->o->flags & LIR_F_WINDOW), "a window is an ldg or ldgp");
     if (op == LIR_ATOM)
         want(c, arg(c, 1)->lanes == 1 && (arg(c, 1)->dt == DT_I32 || arg(c, 1)->dt == DT_I64), "adds one i32 or i64");
     if (is_store(op))

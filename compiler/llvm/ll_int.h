@@ -42,6 +42,7 @@ typedef struct LlHooks {
     LLVMValueRef (*word_addr)(Ll *l, int64_t word);
     LLVMValueRef (*load)(Ll *l, const LlAccess *m);                /* unit, or vector of k units; zeros where pred is false */
     void (*store)(Ll *l, const LlAccess *m, LLVMValueRef v);
+    LlVal (*window)(Ll *l, const LirOp *o, LLVMValueRef pred);      /* LDG, LDGP with LIR_F_WINDOW */
     void (*load_run)(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out);   /* LDGMs that do not depend on each other */
     void (*store_masked)(Ll *l, const LirOp *o);                   /* STGM */
     void (*sync)(Ll *l, const LirOp *o);                           /* CPA .. PDLGO but shuffles */

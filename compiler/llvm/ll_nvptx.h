@@ -12,9 +12,7 @@ const char  *ll_nvptx_load_hint(const Ll *l, unsigned flags);   /* ".L1::.." or 
 LLVMValueRef ll_nvptx_load(Ll *l, const LlAccess *m);
 void         ll_nvptx_store(Ll *l, const LlAccess *m, LLVMValueRef v);
 void         ll_nvptx_load_run(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out);
-LLVMValueRef ll_nvptx_window_inside(Ll *l, const LirOp *o, LLVMValueRef lo, LLVMValueRef hi);
-LlVal        ll_nvptx_window(Ll *l, const LirOp *o, LLVMValueRef inside);
-bool         ll_nvptx_has_window(Ll *l, const LirOp *o);
+LlVal        ll_nvptx_window(Ll *l, const LirOp *o, LLVMValueRef pred);
 LLVMValueRef ll_nvptx_fast(Ll *l, LirOpcode op, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_nvptx_exact(Ll *l, LirOpcode op, LLVMValueRef x);
 void         ll_nvptx_store_masked(Ll *l, const LirOp *o);

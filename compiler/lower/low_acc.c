@@ -300,7 +300,7 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.fn->threads = w.host ? 1 : THREADS;
     w.fn->smem = w.host ? 0 : THREADS / 32 * COLS * 4;
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
-    w.active = w.shift = w.turn = 0;
+    w.active = w.turn = 0;
     w.k = 0;
     w.rowlen = w.s->len == LEN_EXACT ? low_ci(&w, w.s->n) : lir_word(w.fn, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
     w.tid = w.host ? low_ci(&w, 0) : lir_add(w.fn, (LirOp){.op = LIR_TID, .dt = DT_I32, .lanes = 1, .ref = -1});

@@ -12,6 +12,7 @@ static uint32_t up(uint32_t v, uint32_t to) { return (v + to - 1) / to * to; }
 static DType load_dt(const Low *w, uint32_t load) { return w->tir->tensors[w->rv->load[load].tensor].dt; }
 static uint32_t vec_bytes(const Low *w, uint32_t load) { return (uint32_t)(w->s->vec * dt_bytes(load_dt(w, load))); }
 
+/* Where a load's vectors are; a row's edge is in a register, where it is kept. */
 static bool is_async(const Low *w, uint32_t load) { return w->s->async == ASYNC_CP && w->rv->load[load].inst; }
 static bool is_operand(const Low *w, uint32_t load) { return !w->rv->load[load].inst && w->s->wkeep != WKEEP_LOAD; }
 
@@ -133,6 +134,11 @@ void low_wkeep_fill(Low *w)
     for (uint32_t i = 0; i < w->rv->nload; i++) {
         if (!is_operand(w, i))
             continue;
+        if (low_has_edges(w)) {
+            low_edge_begin(w);
+            low_kept_load(w, i);
+            low_edge_end(w);
+        }
         for (w->k = 0; w->k < w->s->per; w->k++) {
             low_mask(w);
             LirVal v = from_memory(w, i);
@@ -166,6 +172,8 @@ LirVal low_kept_load(Low *w, uint32_t load)
     LirVal *kept = &w->kept[load * LOW_MAX_PER + (uint32_t)w->k];
     const RowMem *m = &w->rv->load[load];
     bool unrolled = w->s->len != LEN_ANY;
+    if (w->edge)
+        return *kept = *kept ? *kept : from_memory(w, load);
     if (is_operand(w, load))
         return operand(w, load);
     if (w->s->keep == KEEP_REG && unrolled && m->inst && *kept)   /* long rows stay packed: unpacked twice, not held wide */
@@ -185,7 +193,7 @@ LirVal low_kept_load(Low *w, uint32_t load)
 }
 
 /* Half of the turns. */
-int low_first_part(const Low *w) { return w->s->align == ALIGN_SHIFT ? 0 : w->s->per / w->s->unroll / 2 * w->s->unroll; }
+int low_first_part(const Low *w) { return w->s->per / w->s->unroll / 2 * w->s->unroll; }
 
 static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
 {
@@ -193,15 +201,9 @@ static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
     LirVal base = base_of(w, load);
     low_mask(w);
     LirVal guard = low_and(w, inside, w->rv->guard[m->op] ? low_guard(w, m->op) : 0), at = async_addr(w, load, slot);
-    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : w->mask.kind == MASK_PART ? low_mask_full(w) : 0, guard);
+    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
     lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
                            .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
-    if (w->mask.kind != MASK_PART)
-        return;
-    /* the ends of a row that begins or ends between vectors */
-    low_mark(w, LIR_IF, low_and(w, low_and(w, lir_op1(w->fn, LIR_NOT, low_mask_full(w)), low_mask_some(w)), guard));
-    sts(w, load, at, low_load_vec(w, base, m, load_dt(w, load), 0));
-    low_mark(w, LIR_END, 0);
 }
 
 static void copy_all(Low *w, LirVal inside, LirVal slot)
@@ -213,33 +215,10 @@ static void copy_all(Low *w, LirVal inside, LirVal slot)
 
 static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
 
-/* Rows that begin anywhere: a loop, since every vector may be an end. */
-static void copy_in_a_loop(Low *w, LirVal inside, LirVal slot)
-{
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (is_async(w, i)) {               /* what the copies need stands before the loop */
-            base_of(w, i);
-            low_guard(w, w->rv->load[i].op);
-        }
-    LirVal at = low_loop_begin(w, var, low_ci(w, w->s->per));
-    w->turn_k = at;
-    w->turn = lir_op2(w->fn, LIR_MUL, at, low_ci(w, (int64_t)w->lanes * w->s->vec));
-    w->k = 0;
-    copy_all(w, inside, slot);
-    w->turn = w->turn_k = 0;
-    low_loop_end(w, var, at, low_ci(w, 1));
-    commit(w);
-}
-
 /* Starts the copies of one instance (already set by low_set_instance, with its own guard) into the given stage: as one group, or
  * in a one-shot block a group a vector (or, for a loop, two parts), which are then taken as they come. */
 void low_async_issue(Low *w, LirVal inside, LirVal slot)
 {
-    if (w->s->align == ALIGN_SHIFT) {
-        copy_in_a_loop(w, inside, slot);
-        return;
-    }
     for (w->k = 0; w->k < w->s->per; w->k++) {
         copy_all(w, inside, slot);
         bool part = w->s->unroll ? w->k + 1 == low_first_part(w) : w->s->grid == GRID_ONESHOT;

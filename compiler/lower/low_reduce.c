@@ -23,11 +23,11 @@ static LirVal identity(Low *w, const Red *r, int lanes)
 static LirVal first_index(Low *w, const TirOp *o, LirVal x)
 {
     LirVal m = w->red_value[o - w->tir->ops];
-    LirVal both = lir_op2(w->fn, LIR_AND, lir_op1(w->fn, LIR_ISNAN, x), lir_splat(w->fn, lir_op1(w->fn, LIR_ISNAN, m), w->s->vec));
+    LirVal both = lir_op2(w->fn, LIR_AND, lir_op1(w->fn, LIR_ISNAN, x), lir_splat(w->fn, lir_op1(w->fn, LIR_ISNAN, m), w->vec));
     LirVal hit = lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_EQ, x, m), both);
-    LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->s->vec, .ref = -1, .sp = o->sp});
+    LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->vec, .ref = -1, .sp = o->sp});
     LirVal at = lir_op2(w->fn, LIR_ADD, low_position(w), steps);
-    return lir_op3(w->fn, LIR_SELECT, hit, at, lir_splat(w->fn, low_ci(w, INT32_MAX), w->s->vec));
+    return lir_op3(w->fn, LIR_SELECT, hit, at, lir_splat(w->fn, low_ci(w, INT32_MAX), w->vec));
 }
 
 /* What the reduction adds up, for vector k. */
@@ -58,13 +58,13 @@ static bool zero_outside(const Low *w, TirVal v)
 
 static LirVal inside_only(Low *w, const Red *r, LirVal x)
 {
-    LirVal none = identity(w, r, w->s->vec);
-    bool zeros = w->s->async == ASYNC_NONE && r->kind == RED_SUM && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
+    LirVal none = identity(w, r, w->vec);
+    bool zeros = (w->s->async == ASYNC_NONE || w->edge) && r->kind == RED_SUM && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
     if (w->mask.kind == MASK_FULL || zeros)
         return x;
     if (w->mask.kind == MASK_WHOLE)
         return lir_op3(w->fn, LIR_SELECT, w->mask.in, x, none);
-    LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->s->vec, .ref = -1});
+    LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->vec, .ref = -1});
     LirVal in = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, steps, w->mask.lo), lir_op2(w->fn, LIR_LT, steps, w->mask.hi));
     return lir_op3(w->fn, LIR_SELECT, in, x, none);
 }
@@ -95,7 +95,11 @@ void low_red_update(Low *w, Red *r)
     bool loop = low_loops(w);
     if (r->kind == RED_PICK)
         return;
-    LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->s->vec));
+    LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->vec));
+    if (w->edge) {
+        r->edge = x;
+        return;
+    }
     int k = loop ? w->k : 0;
     if (!loop && !r->nacc) {
         r->nacc = 1;
@@ -130,8 +134,8 @@ Partial low_red_join(Low *w, const Red *r, Partial a, Partial b)
     return a;
 }
 
-/* One value per lane: the vectors of this lane together. */
-static Partial lane_total(Low *w, Red *r)
+/* The vectors of this lane together. */
+static Partial vectors_total(Low *w, Red *r)
 {
     Partial t = {{0}};
     if (r->kind == RED_PICK) {
@@ -153,6 +157,15 @@ static Partial lane_total(Low *w, Red *r)
     if (r->kind == RED_LSE)
         t.v[1] = lir_cf(w->fn, DT_F32, 1, 0);
     return t;
+}
+
+/* One value per lane. */
+static Partial lane_total(Low *w, Red *r)
+{
+    Partial t = vectors_total(w, r);
+    if (!r->edge)
+        return t;
+    return low_red_join(w, r, t, (Partial){{r->edge, r->kind == RED_LSE ? low_lse_one(w, r->edge) : 0}});
 }
 
 LirVal low_butterfly(Low *w, LirVal v, int o)

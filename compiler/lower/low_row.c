@@ -52,21 +52,6 @@ static void forget_instance(Low *w)
             memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
 }
 
-/* Elements by which this instance's rows start past a vector boundary (the variant's condition makes it the same for all). */
-static LirVal row_shift(Low *w)
-{
-    const RowMem *m = w->rv->nload ? &w->rv->load[0] : &w->rv->store[0];
-    const TirOp *o = &w->tir->ops[m->op];
-    int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
-    LirVal at = w->at;
-    w->at = low_ci(w, 0);
-    LirVal base = low_base(w, o, m);
-    w->at = at;
-    LirVal e = lir_op2(w->fn, LIR_DIV, lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, base, lir_ci(w->fn, DT_I64, w->s->vec * bytes - 1))),
-                       low_ci(w, bytes));
-    return e;
-}
-
 void low_set_instance(Low *w, LirVal g, bool may_be_outside)
 {
     forget_instance(w);
@@ -76,9 +61,8 @@ void low_set_instance(Low *w, LirVal g, bool may_be_outside)
         g = lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, w->ninst, low_ci(w, 1)));
     }
     decode_coords(w, g);
-    w->shift = 0;
-    if (w->s->align == ALIGN_SHIFT)
-        w->shift = row_shift(w);
+    if (low_has_edges(w))
+        low_edge_set(w);
 }
 
 /* ---- phases ---- */
@@ -187,34 +171,53 @@ static bool fill_late(Low *w)
 
 static void load_vector(Low *w, const uint8_t *need, LirVal *loaded)
 {
-    low_mask(w);
     for (uint32_t i = 0; i < w->rv->nload; i++)
         if (need[i])
             loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
 }
 
-/* The `per` vectors from w->turn on: first every load, then the work, so that the loads are in flight together; or, where
+static void load_edge(Low *w, const uint8_t *need, LirVal *loaded)
+{
+    if (!low_has_edges(w))
+        return;
+    low_edge_begin(w);
+    load_vector(w, need, loaded);
+    low_edge_end(w);
+}
+
+static void edge_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, const uint8_t *need)
+{
+    if (!low_has_edges(w))
+        return;
+    low_edge_begin(w);
+    one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+    low_edge_end(w);
+}
+
+/* The `per` vectors from w->turn on, and the edge: first every load, then the work, so that the loads are in flight together; or, where
  * copies are still arriving, each as it comes. */
 static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
     bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
-    for (w->k = 0; w->k < w->s->per && !arriving; w->k++)
+    load_edge(w, need, loaded);
+    for (w->k = 0; w->k < w->s->per && !arriving; w->k++) {
+        low_mask(w);
         load_vector(w, need, loaded);
+    }
     for (w->k = 0; w->k < w->s->per; w->k++) {
+        low_mask(w);
         if (arriving) {
             lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->per - 1 - w->k});
             load_vector(w, need, loaded);
         }
-        low_mask(w);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
+    edge_vector(w, p, r, n, loaded, need);
     if (p == 0 && fill_late(w) && p < w->rv->last_phase)
         low_wkeep_fill(w);
     w->k = 0;
 }
-
-static LirVal row_end(Low *w) { return w->shift ? lir_op2(w->fn, LIR_ADD, w->rowlen, w->shift) : w->rowlen; }
 
 enum { BLOCK_TURNS = 128 };   /* turns whose sums are added up before they join the total: f32 sums of long rows stay accurate */
 
@@ -242,7 +245,7 @@ static void row_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, Li
 
 static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    LirVal end = row_end(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    LirVal end = w->rowlen, var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     if (!n) {
         row_turns(w, p, r, n, need, var, end);
         return;
@@ -265,36 +268,22 @@ static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         r[i] = total[i];
 }
 
-static void kept_vector(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded)
-{
-    for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (need[i])
-            loaded[i] = low_kept_load(w, i);
-    one_vector(w, p, r, n, loaded, need);
-}
-
 /* Turns from..to over a row in shared memory.  A lane past the row's end sits out, so that nothing else is masked. */
 static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, int from, int to)
 {
     if (from == to)
         return;
-    LirVal *loaded = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM), var = lir_op1(w->fn, LIR_VAR, low_ci(w, from));
+    LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM), var = lir_op1(w->fn, LIR_VAR, low_ci(w, from));
     w->turn_k = low_loop_begin(w, var, low_ci(w, to));
     w->turn = lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)w->lanes * w->s->vec));
     for (w->k = 0; w->k < w->s->unroll; w->k++) {
         low_mask(w);
         Mask m = w->mask;
         if (m.kind != MASK_FULL)
-            low_mark(w, LIR_IF, m.kind == MASK_WHOLE ? m.in : low_mask_full(w));
+            low_mark(w, LIR_IF, m.in);
         w->mask = (Mask){MASK_FULL, 0, 0, 0};
-        kept_vector(w, p, r, n, need, loaded);
-        if (m.kind == MASK_PART) {           /* the row's ends */
-            low_mark(w, LIR_ELSE, 0);
-            w->mask = m;
-            low_mark(w, LIR_IF, low_mask_some(w));
-            kept_vector(w, p, r, n, need, loaded);
-            low_mark(w, LIR_END, 0);
-        }
+        load_vector(w, need, loaded);
+        one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
         if (m.kind != MASK_FULL)
             low_mark(w, LIR_END, 0);
     }
@@ -312,6 +301,8 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         r[i].nacc = (uint32_t)w->s->unroll;
         low_red_open(w, &r[i]);
     }
+    LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
+    load_edge(w, need, loaded);
     if (part) {
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 1});
         smem_turns(w, p, r, n, need, 0, part);
@@ -319,6 +310,7 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     if (arriving)
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
     smem_turns(w, p, r, n, need, part, w->s->per);
+    edge_vector(w, p, r, n, loaded, need);
 }
 
 static void phase(Low *w, int p)
@@ -548,6 +540,7 @@ static void begin(Low *w, const char *symbol)
     w->grp = s->rows > 1 ? lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, s->lanes)) : low_ci(w, 0);
     w->at = w->lane;
     w->lanes = s->lanes * s->cluster;
+    w->vec = s->vec;
     w->block = sreg(w, LIR_CTAID);
     w->blocks = sreg(w, LIR_NCTAID);
     if (s->cluster > 1) {
@@ -601,7 +594,7 @@ static void describe(Low *w)
     const Sched *s = w->s;
     LowLaunch *l = &k->launch[k->nlaunch++];
     *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .slack = s->split ? low_slack(w) : 0};
+                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1};
     for (uint32_t i = 0; i < w->rv->npars; i++)
         k->inst_ext[k->ninst++] = w->tir->pars[w->rv->first_par + i].ext;
     for (uint32_t i = 0; i < w->rv->npromoted; i++)

@@ -31,7 +31,7 @@ static const char *shape_illegal(const SchedFacts *f, const Sched *s, const Targ
 static const char *length_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per;
-    if (s->len == LEN_EXACT && !s->split && cap < s->n + (s->align == ALIGN_SHIFT ? s->vec - 1 : 0))
+    if (s->len == LEN_EXACT && !s->split && cap < s->n - (s->align == ALIGN_SHIFT ? 2 * s->vec - 1 : 0))
         return "the lanes do not hold a row of n elements";
     if (s->len == LEN_EXACT && s->align == ALIGN_VEC && s->n % s->vec)
         return "n is not a multiple of the vector";
@@ -53,6 +53,8 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
     if (s->align == ALIGN_SHIFT) {
         if (t->kind == TGT_HOST || !power_of_two(s->vec) || f->max_elem_bytes != f->min_elem_bytes)
             return "align=shift wants streams of one element size, on a GPU";
+        if (s->lanes * s->cluster < 3 * s->vec - 1)
+            return "align=shift wants a lane for each element before and behind a row's vectors";
         if (s->wkeep == WKEEP_SMEM || (s->wkeep == WKEEP_REG && s->grid != GRID_ONESHOT) || s->acc == ACC_MEM || f->accs || (s->async != ASYNC_NONE && !s->unroll) || (s->len == LEN_ANY && !s->split))
             return "align=shift holds no sums, operands in one-shot blocks only, and asynchronous slots in a loop only";
     }

@@ -194,11 +194,18 @@ static void consider_persistent(Search *q, Sched s)
             }
 }
 
+/* Elements of a row of n that lanes have to hold in vectors, wherever it begins. */
+static int64_t in_vectors(int64_t n, const Sched *s)
+{
+    int64_t left = s->align == ALIGN_SHIFT ? 2 * s->vec - 1 : 0;
+    return n > left ? n - left : 1;
+}
+
 /* Rows of several phases in shared memory, over one block or a cluster. */
 static void search_loops(Search *q, Sched s)
 {
     static const int8_t clusters[] = {1, 2, 4, 6, 8};
-    int64_t slack = s.align == ALIGN_SHIFT ? s.vec - 1 : 0;
+    int64_t n = in_vectors(q->n, &s);
     if (q->f->phases < 2 || q->f->accs || q->n < 4096 || !(q->t->features & TGT_F_CPASYNC))
         return;
     s.keep = KEEP_SMEM;
@@ -208,7 +215,7 @@ static void search_loops(Search *q, Sched s)
     for (int c = 0; c < 5; c++)
         for (s.per = 4; s.per <= 16; s.per++) {
             s.cluster = clusters[c];
-            s.lanes = (int32_t)round_up(ceil_div(q->n + slack, (int64_t)s.vec * s.per * s.cluster), 32);
+            s.lanes = (int32_t)round_up(ceil_div(n, (int64_t)s.vec * s.per * s.cluster), 32);
             if (s.lanes < 128 || s.lanes > 1024)
                 continue;
             s.ctas = 0;
@@ -238,9 +245,10 @@ static void search_clusters(Search *q, Sched s)
 /* Every lane count that holds n elements in `per` vectors, per = 1..16. */
 static void search_lanes(Search *q, Sched s)
 {
-    int64_t slack = s.align == ALIGN_SHIFT ? s.vec - 1 : 0;
+    int64_t n = in_vectors(q->n, &s), least = s.align == ALIGN_SHIFT ? 3 * s.vec - 1 : 1;
     for (s.per = 1; s.per <= 16; s.per++) {
-        int64_t lanes = ceil_div(q->n + slack, (int64_t)s.vec * s.per);
+        int64_t lanes = ceil_div(n, (int64_t)s.vec * s.per);
+        lanes = lanes < least ? least : lanes;
         if (lanes <= 32 && !q->f->reductions && !q->f->accs)
             s.lanes = (int32_t)lanes;
         else if (lanes <= 32)

@@ -6,12 +6,13 @@
  */
 #include "options.h"
 #include "output.h"
+#include "tune_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LENGTHS = 64, MAX_ENTRIES = 4096 };
+enum { MAX_LENGTHS = 64 };
 
 /* ---- a bundle ---- */
 
@@ -75,102 +76,64 @@ static int bundle(const Options *o)
 
 /* ---- a table ---- */
 
-typedef struct Entry { char key[256]; int32_t n; double us, copy; char schedule[256]; } Entry;
-typedef struct Table { Entry *e; uint32_t n; } Table;
-
-/* "T=bf16,W=bf16" of a case's text: names whose value is an element type, in order. */
-static void types_in(const char *text, char *out, size_t room)
-{
-    size_t at = 0;
-    out[0] = 0;
-    for (const char *p = strchr(text, ':'); p && p[1];) {
-        size_t n = strcspn(p + 1, ","), eq = strcspn(p + 1, "=");
-        static const char *const names[] = {"bf16", "f16", "f32"};
-        for (int i = 0; i < 3; i++)
-            if (eq < n && n - eq - 1 == strlen(names[i]) && !strncmp(p + 2 + eq, names[i], n - eq - 1) && at + n + 2 < room)
-                at += (size_t)snprintf(out + at, room - at, "%s%.*s", at ? "," : "", (int)n, p + 1);
-        p = p[1 + n] ? p + 1 + n : NULL;
-    }
-    if (!at)
-        snprintf(out, room, "-");
-}
-
-static void take_row(Table *t, const char *target, char *line)
-{
-    char text[256], fate[32], schedule[256], types[128], kernel[100];
-    unsigned variant, nest;
-    double us, copy;
-    long n;
-    if (sscanf(line, "\"%255[^\"]\",%u,%lf,%lf,%*f,%*u,%*f,%*d,%*d,%31[^,],%u,%ld,%255[^\n]", text, &variant, &us, &copy, fate, &nest, &n, schedule) != 8 || strcmp(fate, "ok") || !strstr(schedule, " n="))
-        return;                              /* not measured, or no variant of this length's own */
-    types_in(text, types, sizeof types);
-    snprintf(kernel, sizeof kernel, "%.*s", (int)strcspn(text, ":"), text);
-    Entry e = {.n = (int32_t)n, .us = us, .copy = copy};
-    snprintf(e.key, sizeof e.key, "%s %s %u %s", target, kernel, nest, types);
-    memcpy(e.schedule, schedule, sizeof e.schedule);
-    for (uint32_t i = 0; i < t->n; i++)
-        if (!strcmp(t->e[i].key, e.key) && t->e[i].n == e.n) {
-            if (e.us / e.copy < t->e[i].us / t->e[i].copy)
-                t->e[i] = e;
-            return;
-        }
-    if (t->n < MAX_ENTRIES)
-        t->e[t->n++] = e;
-}
-
-static int by_key(const void *a, const void *b)
-{
-    const Entry *x = a, *y = b;
-    int c = strcmp(x->key, y->key);
-    return c ? c : (x->n > y->n) - (x->n < y->n);
-}
-
-static int table(const Options *o)
-{
-    Table t = {calloc(MAX_ENTRIES, sizeof(Entry)), 0};
-    Buf out = {0};
-    char line[1024];
-    int status = t.e ? EXIT_DONE : EXIT_INTERNAL;
-    for (uint32_t i = 0; i < o->nfiles && status == EXIT_DONE; i++) {
-        FILE *f = fopen(o->files[i], "r");
-        while (f && fgets(line, sizeof line, f))
-            take_row(&t, o->said_targets ? o->targets[0]->name : "sm_90a", line);
-        if (!f) {
-            fprintf(stderr, "ligerc: %s: cannot be read\n", o->files[i]);
-            status = EXIT_FILE;
-        } else {
-            fclose(f);
-        }
-    }
-    qsort(t.e, t.n, sizeof *t.e, by_key);
-    buf_puts(&out, "# Measured schedules; form: compiler/sched/sched_tuned.c. Made by `ligerc tune` from what lgr_tune measured.\n");
-    for (uint32_t i = 0; i < t.n; i++)
-        buf_printf(&out, "%s %d: %s   # %.2f us, copy %.2f us\n", t.e[i].key, (int)t.e[i].n, t.e[i].schedule, t.e[i].us, t.e[i].copy);
-    Arena *a = arena_new();
-    Diag d;
-    diag_init(&d, a);
-    if (status == EXIT_DONE && !output_file(o->output ? o->output : "-", &out, &d))
-        status = EXIT_FILE;
-    show_diagnostics(o, &d);
-    arena_free(a);
-    buf_free(&out);
-    free(t.e);
-    return status;
-}
-
 static bool ends(const char *s, const char *with)
 {
     size_t n = strlen(s), k = strlen(with);
     return n >= k && !strcmp(s + n - k, with);
 }
 
+/* Measurements of the CSV files into rows, the text of the others (tables from before) into old. */
+static int read_measured(const Options *o, Arena *a, TuneRows *rows, Buf *old)
+{
+    for (uint32_t i = 0; i < o->nfiles; i++) {
+        Buf text = {0};
+        if (!read_file(o->files[i], &text))
+            return EXIT_FILE;
+        bool csv = ends(o->files[i], ".csv"), ok = !csv || tune_rows_read(arena_strf(a, "%s", text.p), a, rows);
+        if (!csv)
+            buf_puts(old, text.p);
+        buf_free(&text);
+        if (!ok) {
+            fprintf(stderr, "ligerc: %s: its first line is not the head of lgr_tune's CSV\n", o->files[i]);
+            return EXIT_INPUT;
+        }
+    }
+    buf_put(old, "", 1);
+    return EXIT_DONE;
+}
+
+static int table(const Options *o)
+{
+    TuneRows rows = {0};
+    Buf old = {0}, out = {0};
+    Arena *a = arena_new();
+    Diag d;
+    diag_init(&d, a);
+    int status = read_measured(o, a, &rows, &old);
+    if (status == EXIT_DONE && o->loss && !tune_loss(&rows, a, &out)) {
+        fprintf(stderr, "ligerc: tune: --loss: no case of these files has both the model's choice and another measured\n");
+        status = EXIT_INPUT;
+    }
+    if (status == EXIT_DONE && !o->loss)
+        tune_table(&rows, o->said_targets ? o->targets[0]->name : NULL, old.p, a, &out);
+    if (status == EXIT_DONE && !output_file(o->output ? o->output : "-", &out, &d))
+        status = EXIT_FILE;
+    show_diagnostics(o, &d);
+    arena_free(a);
+    buf_free(&out);
+    buf_free(&old);
+    return status;
+}
+
 int cmd_tune(const Options *o)
 {
-    uint32_t csv = 0;
-    for (uint32_t i = 0; i < o->nfiles; i++)
+    uint32_t csv = 0, old = 0;
+    for (uint32_t i = 0; i < o->nfiles; i++) {
         csv += ends(o->files[i], ".csv");
-    if (!o->nfiles || (csv && csv < o->nfiles)) {
-        fprintf(stderr, "ligerc: tune: wanted specs, or the CSV files of lgr_tune\n");
+        old += ends(o->files[i], ".txt");
+    }
+    if (!o->nfiles || (csv && csv + old < o->nfiles) || (old && !csv)) {
+        fprintf(stderr, "ligerc: tune: wanted specs, or the CSV files of lgr_tune and the tables that they are put into\n");
         return EXIT_USAGE;
     }
     return csv ? table(o) : bundle(o);

@@ -189,24 +189,30 @@ static void fill_table(Options *o, struct poptOption *table)
     table[OPTION_COUNT] = (struct poptOption)POPT_TABLEEND;
 }
 
+bool read_file(const char *path, Buf *out)
+{
+    char piece[4096];
+    FILE *f = fopen(path, "rb");
+    for (size_t n; f && (n = fread(piece, 1, sizeof piece, f)) > 0;)
+        buf_put(out, piece, n);
+    bool ok = f && !ferror(f);
+    if (!ok)
+        fprintf(stderr, "ligerc: %s: cannot be read\n", path);
+    if (f)
+        fclose(f);
+    buf_put(out, "", 1);
+    return ok;
+}
+
 /* The table of --tuned; `none` is an empty one. */
 static int read_tuned(Options *o)
 {
     Buf b = {0};
-    char piece[4096];
-    FILE *f = o->tuned && strcmp(o->tuned, "none") ? fopen(o->tuned, "r") : NULL;
-    if (o->tuned && strcmp(o->tuned, "none") && !f) {
-        usage("--tuned: %s cannot be read", o->tuned);
-        return EXIT_FILE;
-    }
-    for (size_t n; f && (n = fread(piece, 1, sizeof piece, f)) > 0;)
-        buf_put(&b, piece, n);
-    if (f)
-        fclose(f);
-    if (o->tuned)
-        o->tuned_text = arena_strn(o->words, b.p ? b.p : "", b.n);
+    bool ok = !o->tuned || !strcmp(o->tuned, "none") || read_file(o->tuned, &b);
+    if (o->tuned && ok)
+        o->tuned_text = arena_strf(o->words, "%s", b.p ? b.p : "");
     buf_free(&b);
-    return EXIT_DONE;
+    return ok ? EXIT_DONE : EXIT_FILE;
 }
 
 int options_parse(int argc, char **argv, Options *o)

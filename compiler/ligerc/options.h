@@ -20,7 +20,7 @@ typedef struct Options {
     const char *fix[OPTIONS_MAX_FIX]; uint32_t nfix;      /* -D, --dtype, --option */
     const Target *targets[TARGET_COUNT]; uint32_t ntargets;
     uint32_t emits;                          /* bit set of EmitId */
-    int jobs, verbose, make_deps, ptx_only, full, defaults, fallback, candidates, help, version;
+    int jobs, verbose, make_deps, ptx_only, full, defaults, fallback, candidates, loss, help, version;
     const char *tuned_text;                  /* of --tuned; NULL: the table built in */
     bool said_targets;
     Diag *report;                            /* collects diagnostics; NULL: they are printed as they come */
@@ -62,6 +62,9 @@ PipeRequest request_of(const Options *o, const Source *s, const char **fix);
 #undef X
 int cmd_help(const Options *o);
 int cmd_version(const Options *o);
+
+/* A whole file and a NUL behind it; false with a message on stderr. */
+bool read_file(const char *path, Buf *out);
 
 /* Prints what was collected, or keeps it for the end, as asked for. */
 void show_diagnostics(const Options *o, const Diag *d);

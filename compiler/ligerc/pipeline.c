@@ -123,13 +123,41 @@ static const char *types_of(const PipeUnit *u, const SemaOp *op)
     return text ? text : "-";
 }
 
-/* Is this length's own variant among the measured ones? */
+/* Is this length's own variant among the measured ones, for launches of any size? */
 static bool is_measured(const SchedList *list, uint32_t n, const Sched *s)
 {
     for (uint32_t i = 0; i < n; i++)
-        if (s->len == LEN_EXACT && list->s[i].len == LEN_EXACT && list->s[i].n == s->n)
+        if (s->len == LEN_EXACT && list->s[i].len == LEN_EXACT && list->s[i].n == s->n && !list->s[i].least && !list->s[i].most)
             return true;
     return false;
+}
+
+static bool in_list(const SchedList *list, const Sched *s)
+{
+    for (uint32_t i = 0; i < list->n; i++)
+        if (!memcmp(&list->s[i], s, sizeof *s))
+            return true;
+    return false;
+}
+
+/* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; then the candidates. */
+static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, SchedList *list)
+{
+    SchedList all = {0}, more = {0};
+    sched_choose(f, u->target, u->arena, &all);
+    for (uint32_t i = 0; i < all.n; i++)
+        for (uint32_t k = 0; k < r->nlengths; k++) {
+            uint32_t first = 0;
+            while (first < all.n && !sched_holds(&all.s[first], u->target, r->lengths[k]))
+                first++;
+            if (first == i && !in_list(list, &all.s[i]))
+                *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
+        }
+    for (uint32_t k = 0; k < r->nlengths; k++)
+        sched_candidates(f, u->target, r->lengths[k], r->candidates, u->arena, &more);
+    for (uint32_t i = 0; i < more.n; i++)
+        if (!in_list(list, &more.s[i]))
+            *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = more.s[i];
 }
 
 /* The schedules of one nest.  One asked for by name must be legal for a kernel's only nest; of several each takes those it fits, and
@@ -148,15 +176,15 @@ static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint3
     }
     if (list->n && only && !r->general_too)
         return true;
-    for (uint32_t i = 0; i < r->nlengths && u->target->kind == TGT_GPU; i++)
-        sched_candidates(f, u->target, r->lengths[i], r->candidates, u->arena, list);
+    if (r->nlengths && (u->target->kind == TGT_GPU || (u->target->kind == TGT_HOST && r->host_too)))
+        add_candidates(u, r, f, list);
     bool told = list->n > 0;
     if (!told && r->tuned)
         sched_tuned(r->tuned, &(SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest}, f, u->target, u->arena, list);
     uint32_t measured = list->n;
     sched_choose(f, u->target, u->arena, &all);
     for (uint32_t i = told && all.n > 2 ? all.n - 2 : 0; i < all.n; i++)
-        if (told || !is_measured(list, measured, &all.s[i]))
+        if (!in_list(list, &all.s[i]) && (told || !is_measured(list, measured, &all.s[i])))
             *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
     return list->n > 0;
 }

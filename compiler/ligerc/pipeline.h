@@ -22,7 +22,8 @@ typedef struct PipeRequest {
     const char   *kernel;               /* NULL: all */
     const Sched  *scheds;               /* one or several instead of the model's choices, for every nest that it is legal for */
     uint32_t      nscheds;
-    const int32_t *lengths; uint32_t nlengths, candidates;   /* a bundle for a tuner: so many candidates for each of these row lengths */
+    const int32_t *lengths; uint32_t nlengths, candidates;   /* a bundle for a tuner: so many candidates of a GPU for each of these row lengths, the model's own choices before them */
+    bool          host_too;             /* candidates of the host as well */
     const char   *tuned;                /* table of measured schedules, or NULL: they go before the model's */
     bool          general_too;          /* behind it the model's general variants, so that any call is served */
     unsigned      want;                 /* PipeWant bits; 0: PIPE_CODE */

@@ -1,4 +1,4 @@
-/* low_cond.c: what must hold at launch for the variant just lowered: row length, alignment, unit strides. */
+/* low_cond.c: what must hold at launch for the variant just lowered: row length, size, alignment, unit strides. */
 #include "low.h"
 
 static void cond(Low *w, LowCondKind kind, uint16_t a, uint16_t b, int64_t value)
@@ -17,6 +17,15 @@ static void length_conds(Low *w)
         cond(w, LOW_C_ROWLEN_LE, 0, 0, s->align == ALIGN_SHIFT ? cap + 2 * s->vec - 1 : cap);
     if (s->align == ALIGN_VEC && !w->host && s->vec > 1 && s->len != LEN_EXACT)
         cond(w, LOW_C_ROWLEN_MULT, 0, 0, s->vec);
+}
+
+/* A variant that was found for launches of some sizes. */
+static void size_conds(Low *w)
+{
+    if (w->s->least)
+        cond(w, LOW_C_ELEMS_GE, 0, 0, (int64_t)w->s->least * 1024);
+    if (w->s->most)
+        cond(w, LOW_C_ELEMS_LE, 0, 0, (int64_t)w->s->most * 1024);
 }
 
 static void access_conds(Low *w, const RowMem *m)
@@ -46,6 +55,7 @@ static void access_conds(Low *w, const RowMem *m)
 void low_conds(Low *w)
 {
     length_conds(w);
+    size_conds(w);
     for (uint32_t i = 0; i < w->rv->nload; i++)
         access_conds(w, &w->rv->load[i]);
     for (uint32_t i = 0; i < w->rv->nstore; i++)

@@ -62,7 +62,10 @@ bool sched_parse_list(const char *text, Arena *a, SchedList *out, Buf *err);
 
 /* The model's choices for one kernel on one target: variants from most special to the one that always holds. */
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
-/* Up to `most` legal schedules for rows of exactly n elements (any alignment, where no vector divides n), the model's best first: what a tuner measures. */
+/* Whether dense rows of n elements are of those it serves; launches of what sizes is not asked. */
+bool sched_holds(const Sched *s, const Target *t, int64_t n);
+/* Up to `most` legal schedules for rows of exactly n elements (any alignment, where no vector divides n), the model's best first: what a tuner
+ * measures. The host's serve every length. */
 void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out);
 
 /* Entries of a table of measured schedules (its form: sched_tuned.c) that are legal for this nest of a kernel; table may be NULL. */

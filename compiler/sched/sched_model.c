@@ -419,10 +419,39 @@ static int by_cost(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The host's forms serve every length; which one is cheapest the model does not know. */
+static void host_candidates(Search *q, SchedList *out, uint32_t most)
+{
+    static const int8_t vecs[] = {16, 32, 8, 4}, pers[] = {2, 4, 1, 8};
+    uint32_t from = out->n;
+    for (int i = 0; i < 16; i++)
+        for (int hint = HINT_NONE; hint <= HINT_STREAM; hint++) {
+            Sched s = always(q->f, vecs[i / 4], ALIGN_VEC);
+            s.lanes = 1;
+            s.per = pers[i % 4];
+            s.hint = hint;
+            s.ctas = q->f->accs ? 32 : 0;
+            if (out->n - from < most)
+                add_if_legal(out, q, s);
+        }
+}
+
+bool sched_holds(const Sched *s, const Target *t, int64_t n)
+{
+    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per - (s->align == ALIGN_SHIFT ? s->vec - 1 : 0);
+    if (s->len == LEN_EXACT)
+        return n == s->n;
+    return (s->len != LEN_CAP || n <= cap) && (s->align != ALIGN_VEC || t->kind == TGT_HOST || n % s->vec == 0);
+}
+
 void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a, .n = n, .collect = true};
     Sched s = sched_default();
+    if (t->kind == TGT_HOST) {
+        host_candidates(&q, out, most);
+        return;
+    }
     s.vec = gpu_vec(f);
     bool exact = n % s.vec == 0;
     s.len = LEN_EXACT;
@@ -433,8 +462,11 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
     search_tiles(&q, s.align);
     if (q.nall)
         qsort(q.all, q.nall, sizeof *q.all, by_cost);
-    for (uint32_t i = 0; i < q.nall && i < most; i++)
+    for (uint32_t i = 0; i < q.nall && i < most; i++) {
+        q.all[i].s.len = LEN_EXACT;                /* tiles as well: an entry of a table is of one length */
+        q.all[i].s.n = (int32_t)n;
         add(out, a, q.all[i].s);
+    }
 }
 
 /* ---- random schedules, for the tests ---- */

@@ -2,15 +2,32 @@
  *
  * A table is text, a line an entry: `TARGET OP.KERNEL NEST TYPES N: SCHEDULE   # what was measured`.  NEST counts the kernel's par
  * nests, TYPES is what its types are bound to ("T=bf16,W=bf16", - for none), N the row length, which the schedule names too.  Lines
- * that begin with # are remarks.
+ * that begin with # are remarks.  Several entries of one length differ in the sizes of a launch that they hold for (least= and most= of
+ * the schedule): the one of the fewest sizes comes first, whatever the order of the lines; of two alike, the one that stands first.
  */
 #include "sched.h"
 
 #include <string.h>
 
+/* How many sizes it holds for, as a number to compare. */
+static int64_t sizes(const Sched *s) { return (s->most ? s->most : (int64_t)1 << 40) - s->least; }
+
+/* Before the first of its length that holds for more sizes, else behind all. */
+static void place(SchedList *out, uint32_t from, Arena *a, Sched s)
+{
+    uint32_t at = from;
+    while (at < out->n && !(out->s[at].len == s.len && out->s[at].n == s.n && sizes(&out->s[at]) > sizes(&s)))
+        at++;
+    *ARENA_PUSH(a, out->s, out->n, out->cap) = s;
+    for (uint32_t i = out->n - 1; i > at; i--)
+        out->s[i] = out->s[i - 1];
+    out->s[at] = s;
+}
+
 void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     const char *key = arena_strf(a, "%s %s %u %s ", k->target, k->kernel, (unsigned)k->nest, k->types);
+    uint32_t from = out->n;
     for (const char *p = table; p && *p; p += strcspn(p, "\n"), p += *p == '\n') {
         const char *schedule = strncmp(p, key, strlen(key)) ? NULL : strpbrk(p, ":\n");
         Sched s;
@@ -19,7 +36,7 @@ void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, cons
             continue;
         schedule++;
         if (sched_parse(arena_strn(a, schedule, strcspn(schedule, "#\n")), &s, &why) && !sched_illegal(f, &s, t))
-            *ARENA_PUSH(a, out->s, out->n, out->cap) = s;
+            place(out, from, a, s);
         buf_free(&why);
     }
 }

@@ -29,7 +29,7 @@ GpuGraph  gpu_capture_end(Gpu *g, GpuStream s);
 void      gpu_graph_free(Gpu *g, GpuGraph x);
 double    gpu_time_graph(Gpu *g, GpuGraph x, GpuStream s);   /* microseconds of one replay, by events */
 
-/* A bare cuLaunchKernelEx of a kernel with one by-value array of words, for the launch overhead's baseline. */
+/* A bare launch, by the driver alone, of a kernel with one by-value array of words, for the launch overhead's baseline. */
 typedef struct GpuKernel { void *fn; unsigned grid, block, smem; } GpuKernel;
 GpuKernel gpu_load(Gpu *g, const void *image, const char *symbol);
 void      gpu_launch(Gpu *g, GpuKernel k, void *words, GpuStream s);

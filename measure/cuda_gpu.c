@@ -1,4 +1,4 @@
-/* gpu.c: see gpu.h. */
+/* cuda_gpu.c: see gpu.h. */
 #include "gpu.h"
 
 #include <dlfcn.h>

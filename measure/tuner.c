@@ -34,6 +34,7 @@ typedef struct Child {
     const uint32_t *dead; int ndead;
     GpuGraph graph[TUNER_MAX_ROWS];
     uint32_t ready[TUNER_MAX_ROWS]; int n;
+    int64_t model;                    /* the first variant that serves; -1: none so far */
 } Child;
 
 static void say(const Child *k, const Message *m)
@@ -114,7 +115,8 @@ static void try_variant(Child *k, uint32_t v, uint32_t nest)
         return;
     say_try(k, v);
     lgr_choice ch = look(k, &k->s[0]);
-    m.row = (TunerRow){.variant = v, .nest = ch.nest, .registers = ch.registers, .spills = ch.spills, .n = ch.row_length};
+    m.row = (TunerRow){.variant = v, .nest = ch.nest, .registers = ch.registers, .spills = ch.spills, .n = ch.row_length, .instances = ch.instances, .model = v == k->model};
+    snprintf(m.row.target, sizeof m.row.target, "%s", ch.target);
     snprintf(m.row.schedule, sizeof m.row.schedule, "%s", ch.schedule);
     m.row.fate = TUNER_unheard;
     say(k, &m);
@@ -180,8 +182,10 @@ static _Noreturn void run_child(Child *k, const char *text)
     m.us = k->m.gpu ? measure_copy(&k->m, m.bytes) : measure_host_copy(&k->m, m.bytes);
     snprintf(m.machine, sizeof m.machine, "%s", k->m.gpu ? gpu_name(k->m.gpu) : "host");
     say(k, &m);
+    k->model = -1;
     for (uint32_t v = 0; v < first.variants && v < TUNER_MAX_ROWS; v++)
-        select_variant(k, v, first.nest);
+        if (select_variant(k, v, first.nest) && k->model < 0)
+            k->model = v;
     double whole = k->end > 0 ? k->end - measure_now_us() : 0, prepared = measure_now_us() + whole * 0.6;
     for (uint32_t v = 0; v < first.variants && v < TUNER_MAX_ROWS && !(whole > 0 && k->n && measure_now_us() > prepared); v++)
         try_variant(k, v, first.nest);
@@ -355,14 +359,15 @@ bool tuner_run(const Tuner *t, const char *text, TunerCase *out)
     return out->n > 0;
 }
 
-void tuner_csv_head(FILE *f) { fprintf(f, "case,variant,us,copy_us,pct_copy,bytes,err,registers,spills,fate,nest,n,schedule\n"); }
+void tuner_csv_head(FILE *f) { fprintf(f, "case,variant,us,copy_us,pct_copy,bytes,err,registers,spills,fate,nest,n,target,instances,model,schedule\n"); }
 
 void tuner_csv(FILE *f, const TunerCase *c)
 {
     for (int i = 0; i < c->n; i++) {
         const TunerRow *r = &c->row[i];
-        fprintf(f, "\"%s\",%u,%.3f,%.3f,%.2f,%llu,%.2e,%d,%d,%s,%u,%lld,%s\n", c->text, (unsigned)r->variant, r->us, c->copy, r->us > 0 ? 100 * c->copy / r->us : 0,
-                (unsigned long long)c->bytes, r->err, (int)r->registers, (int)r->spills, tuner_fate_name(r->fate), (unsigned)r->nest, (long long)r->n, r->schedule);
+        fprintf(f, "\"%s\",%u,%.3f,%.3f,%.2f,%llu,%.2e,%d,%d,%s,%u,%lld,%s,%lld,%d,%s\n", c->text, (unsigned)r->variant, r->us, c->copy, r->us > 0 ? 100 * c->copy / r->us : 0,
+                (unsigned long long)c->bytes, r->err, (int)r->registers, (int)r->spills, tuner_fate_name(r->fate), (unsigned)r->nest, (long long)r->n,
+                r->target, (long long)r->instances, r->model, r->schedule);
     }
     fflush(f);
 }

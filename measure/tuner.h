@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-enum { TUNER_MAX_ROWS = 512, TUNER_MAX_ROUNDS = 64, TUNER_MAX_DEAD = 16 };
+enum { TUNER_MAX_ROWS = 2048, TUNER_MAX_ROUNDS = 64, TUNER_MAX_DEAD = 16 };
 
 /* X(name, sentence) */
 #define TUNER_FATES(X)                                             \
@@ -36,8 +36,9 @@ typedef struct TunerRow {
     int rounds;
     double us, err;                   /* us: the median round */
     int32_t registers, spills;
-    int64_t n;                        /* row length */
-    char schedule[256];
+    int64_t n, instances;             /* row length, rows */
+    bool model;                       /* what the runtime would take: the model's own choice */
+    char target[16], schedule[256];
 } TunerRow;
 
 typedef struct TunerCase {

@@ -114,10 +114,13 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
         int64_t most = b->device != LGR_HOST_DEVICE ? (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas
                      : ctx->backend ? (int64_t)ctx->backend->processors * l->ctas : l->ctas;
         most = most / l->cluster ? most / l->cluster : 1;
-        return groups < most ? groups : most;
+        if (groups <= most)
+            return groups;
+        most -= most % l->multiple;
+        return most ? most : l->multiple;
     }
     case LGK_G_COLUMNS:        return ceil_div(t->row, l->per);
-    case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(t->row + l->slack, l->per2);
+    case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(t->row, l->per2);
     default:                   return groups;
     }
 }

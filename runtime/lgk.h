@@ -121,7 +121,7 @@ typedef struct LgkLaunch {
     LgkStr   symbol;
     uint32_t entry;                /* host: offset of the function in its code */
     uint32_t grid;
-    int32_t  per, per2, ctas, slack;   /* slack: added to the row length of LGK_G_GROUPS_COLUMNS */
+    int32_t  per, per2, ctas, multiple;    /* multiple, of LGK_G_PERSISTENT: of the number of blocks, where they take more than a group each */
     uint32_t threads, shared, cluster, pdl;
     LgkRange words;
 } LgkLaunch;

@@ -56,6 +56,7 @@ typedef struct Low {
     LirVal  active;                   /* bool, 0 when always */
     LirVal  coord[ROW_MAX_COORDS];    /* i64 */
     LirVal  head, body;               /* i32, of rows that begin anywhere: the first and the end of the elements taken in vectors; 0 elsewhere */
+    bool    head_fixed;               /* all rows of a block begin alike, so that its sums stay in their columns */
     LirVal  edge_at, edge_in;         /* i32 place in the row of the element that is this lane's edge; bool: it has one */
     LirVal *scalar;                   /* by TirVal */
     LirVal *row_base;                 /* by position in load, store, acc lists: i64 address of this lane's vector 0 */
@@ -112,6 +113,8 @@ LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
 static inline bool low_has_edges(const Low *w) { return w->s->align == ALIGN_SHIFT; }
 const RowMem *low_first_stream(const Low *w);  /* all others begin where it does, modulo a vector */
 void   low_edge_set(Low *w);                   /* of the instance just set */
+void   low_edge_fix(Low *w);                   /* before the loop over instances: for all of them */
+LirVal low_edge_load(Low *w, uint32_t load, LirVal inside);    /* of the instance just set, where bool `inside` holds, else zero */
 void   low_edge_begin(Low *w);                 /* the edge is the current vector, */
 void   low_edge_end(Low *w);                   /* vector 0 is again */
 LirVal low_edge_step(Low *w);                  /* i32 elements from this lane's vector 0 to its edge */

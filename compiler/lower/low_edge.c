@@ -4,6 +4,9 @@
  * elements before it, and the vec .. 2*vec-1 behind it, are taken one by one, an element a lane: its edge, vector number `per`.
  * So much is left behind the body that what all rows share, a weight that begins aligned, may be read in whole aligned units around
  * any vector of the body (LIR_F_WINDOW).
+ *
+ * Sums over rows stay in a lane's registers where all rows of a block begin alike, then: instances of one axis, and a number of blocks that
+ * is a multiple of the vector.
  */
 #include "low.h"
 
@@ -61,3 +64,20 @@ void low_edge_end(Low *w)
 }
 
 LirVal low_edge_step(Low *w) { return lir_op2(w->fn, LIR_SUB, w->edge_at, low_lane_first(w)); }
+
+/* The first instance of this block stands for all. */
+void low_edge_fix(Low *w)
+{
+    low_set_instance(w, w->block, false);
+    w->head_fixed = true;
+}
+
+LirVal low_edge_load(Low *w, uint32_t load, LirVal inside)
+{
+    const RowMem *m = &w->rv->load[load];
+    low_edge_begin(w);
+    LirVal guard = low_and(w, inside, w->rv->guard[m->op] ? low_guard(w, m->op) : 0);
+    LirVal v = low_load_vec(w, low_base(w, &w->tir->ops[m->op], m), m, w->tir->tensors[m->tensor].dt, guard);
+    low_edge_end(w);
+    return v;
+}

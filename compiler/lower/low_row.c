@@ -61,7 +61,7 @@ void low_set_instance(Low *w, LirVal g, bool may_be_outside)
         g = lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, w->ninst, low_ci(w, 1)));
     }
     decode_coords(w, g);
-    if (low_has_edges(w))
+    if (low_has_edges(w) && !w->head_fixed)
         low_edge_set(w);
 }
 
@@ -407,8 +407,8 @@ enum { MAX_AHEAD = 8, MAX_SCALARS = 8 };
 
 typedef struct Ahead {
     int    distance;                        /* row groups between fetch and use */
-    TirVal load[MAX_SCALARS]; uint32_t n;   /* scalar loads fetched ahead */
-    LirVal var[MAX_SCALARS][MAX_AHEAD];     /* var[i][j]: value for the instance j turns on */
+    TirVal load[MAX_SCALARS + ROW_MAX_MEM]; uint32_t n, scalars;    /* fetched ahead: scalar loads, then row loads of which the edge is */
+    LirVal var[MAX_SCALARS + ROW_MAX_MEM][MAX_AHEAD];               /* var[i][j]: value for the instance j turns on */
 } Ahead;
 
 static bool plain_place(const Low *w, const TirOp *o)
@@ -421,7 +421,7 @@ static bool plain_place(const Low *w, const TirOp *o)
     return true;
 }
 
-static void find_scalars_ahead(Low *w, Ahead *h)
+static void find_ahead(Low *w, Ahead *h)
 {
     *h = (Ahead){.distance = w->s->stages > 1 ? w->s->stages - 1 : 1};
     for (TirVal v = 1; v < w->tir->nops && !w->host; v++) {
@@ -430,15 +430,34 @@ static void find_scalars_ahead(Low *w, Ahead *h)
         if (scalar && plain_place(w, o) && h->n < MAX_SCALARS)
             h->load[h->n++] = v;
     }
+    h->scalars = h->n;
+    for (uint32_t i = 0; i < w->rv->nload && low_has_edges(w) && w->s->async == ASYNC_CP; i++)
+        if (w->rv->load[i].inst)
+            h->load[h->n++] = i;
 }
 
-/* Sets the instance at base (or the last one, past the end) and starts its copies into stage `slot`; 0: no copies. */
-static void fetch(Low *w, LirVal base, LirVal end, LirVal slot)
+/* Value i of those fetched ahead, of the instance just set, where that is inside. */
+static LirVal fetch_value(Low *w, const Ahead *h, uint32_t i, LirVal inside)
+{
+    return i < h->scalars ? low_scalar(w, h->load[i]) : low_edge_load(w, h->load[i], inside);
+}
+
+static void have_value(Low *w, const Ahead *h, uint32_t i, LirVal v)
+{
+    if (i < h->scalars)
+        w->scalar[h->load[i]] = v;
+    else
+        w->kept[h->load[i] * LOW_MAX_PER + (uint32_t)w->s->per] = v;
+}
+
+/* Sets the instance at base (or the last one, past the end) and starts its copies into stage `slot`; 0: no copies.  Returns whether it is one. */
+static LirVal fetch(Low *w, LirVal base, LirVal end, LirVal slot)
 {
     LirVal g = group_instance(w, base), inside = lir_op2(w->fn, LIR_LT, g, end);
     low_set_instance(w, lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1))), false);
     if (slot)
         low_async_issue(w, inside, slot);
+    return inside;
 }
 
 static void fetch_first(Low *w, Ahead *h, LirVal first, LirVal end, LirVal step)
@@ -447,25 +466,25 @@ static void fetch_first(Low *w, Ahead *h, LirVal first, LirVal end, LirVal step)
         if (w->s->async != ASYNC_CP && !h->n)
             continue;
         LirVal base = lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, i)));
-        fetch(w, base, end, w->s->async == ASYNC_CP ? low_ci(w, (int64_t)i * w->async_stage) : 0);
+        LirVal inside = fetch(w, base, end, w->s->async == ASYNC_CP ? low_ci(w, (int64_t)i * w->async_stage) : 0);
         for (uint32_t j = 0; j < h->n; j++)
-            h->var[j][i] = lir_op1(w->fn, LIR_VAR, low_scalar(w, h->load[j]));
+            h->var[j][i] = lir_op1(w->fn, LIR_VAR, fetch_value(w, h, j, inside));
     }
 }
 
 /* Fetches the row group `distance` turns on, then makes `base` the current instance with its scalars at hand. */
 static void fetch_next(Low *w, Ahead *h, LirVal base, LirVal end, LirVal step, LirVal slot)
 {
-    LirVal next[MAX_SCALARS];
+    LirVal next[MAX_SCALARS + ROW_MAX_MEM], inside = 0;
     if (slot || h->n)
-        fetch(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance))), end, slot);
+        inside = fetch(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance))), end, slot);
     for (uint32_t j = 0; j < h->n; j++)
-        next[j] = low_scalar(w, h->load[j]);
+        next[j] = fetch_value(w, h, j, inside);
     if (slot)
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->stages - 1});
     low_set_instance(w, group_instance(w, base), w->s->rows > 1);
     for (uint32_t j = 0; j < h->n; j++) {
-        w->scalar[h->load[j]] = lir_op1(w->fn, LIR_GET, h->var[j][0]);
+        have_value(w, h, j, lir_op1(w->fn, LIR_GET, h->var[j][0]));
         for (int i = 0; i + 1 < h->distance; i++)
             lir_set(w->fn, h->var[j][i], lir_op1(w->fn, LIR_GET, h->var[j][i + 1]));
         lir_set(w->fn, h->var[j][h->distance - 1], next[j]);
@@ -485,7 +504,7 @@ static void persistent(Low *w)
     LirVal first, end, step, slot = 0;
     Ahead h;
     walk(w, &first, &end, &step);
-    find_scalars_ahead(w, &h);
+    find_ahead(w, &h);
     LirVal var = lir_op1(w->fn, LIR_VAR, first);
     if (async)
         slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
@@ -574,6 +593,8 @@ static void body(Low *w)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
     w->joined = w->s->grid == GRID_PERSISTENT;
     start(w);
+    if (low_has_edges(w) && w->rv->nacc)
+        low_edge_fix(w);
     if (w->s->wkeep != WKEEP_LOAD && w->s->grid == GRID_PERSISTENT)
         low_wkeep_fill(w);
     low_acc_begin(w);
@@ -594,7 +615,8 @@ static void describe(Low *w)
     const Sched *s = w->s;
     LowLaunch *l = &k->launch[k->nlaunch++];
     *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1};
+                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1,
+                     .multiple = w->head_fixed ? s->vec : 1};
     for (uint32_t i = 0; i < w->rv->npars; i++)
         k->inst_ext[k->ninst++] = w->tir->pars[w->rv->first_par + i].ext;
     for (uint32_t i = 0; i < w->rv->npromoted; i++)

@@ -231,7 +231,7 @@ static LgkWord word_of(const PackWriter *w, const LirWord *l)
 
 static void put_launch(PackWriter *w, const LowLaunch *l, uint32_t entry)
 {
-    LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .ctas = l->ctas, .slack = l->slack,
+    LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .ctas = l->ctas, .multiple = l->multiple,
                    .threads = l->fn->threads, .shared = l->fn->smem, .cluster = l->fn->cluster, .pdl = l->fn->pdl,
                    .words = {w->n_WORDS, l->fn->nwords}};
     for (uint32_t i = 0; i < l->fn->nwords; i++)

@@ -37,7 +37,7 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "n is not a multiple of the vector";
     if (s->most && s->least > s->most)
         return "no launch has least elements or more and most or fewer";
-    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || (s->align == ALIGN_SHIFT && s->async == ASYNC_NONE) || s->wkeep != WKEEP_LOAD))
+    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->wkeep != WKEEP_LOAD))
         return "unroll wants rows kept in shared memory by one-shot blocks, in vectors, in a number of turns";
     if (s->split && ((f->reductions && !f->parts) || f->accs || s->grid != GRID_ONESHOT || s->rows > 1 || s->len == LEN_CAP || s->unroll || s->async != ASYNC_NONE))
         return "split wants a kernel whose row results need no reductions, one block a tile, plain loads, and any or exact length";
@@ -57,8 +57,10 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
             return "align=shift wants streams of one element size, on a GPU";
         if (s->lanes * s->cluster < 3 * s->vec - 1)
             return "align=shift wants a lane for each element before and behind a row's vectors";
-        if (s->wkeep == WKEEP_SMEM || (s->wkeep == WKEEP_REG && s->grid != GRID_ONESHOT) || s->acc == ACC_MEM || f->accs || (s->async != ASYNC_NONE && !s->unroll) || (s->len == LEN_ANY && !s->split))
-            return "align=shift holds no sums, operands in one-shot blocks only, and asynchronous slots in a loop only";
+        if (s->acc == ACC_MEM || (f->accs && (s->rows > 1 || f->axes > 1)))
+            return "align=shift sums over rows in registers, of one row group a block and instances of one axis";
+        if ((s->wkeep != WKEEP_LOAD && s->grid != GRID_ONESHOT && !f->accs) || (s->len == LEN_ANY && !s->split))
+            return "align=shift keeps operands where all rows of a block begin alike, and a loop over the row only in shared memory";
     }
     if (f->apart && s->align == ALIGN_SHIFT)
         return "rows picked by different indices need not begin alike";
@@ -133,7 +135,7 @@ uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
         bytes += vectors / (uint32_t)s->rows * 4u * (uint32_t)f->shared_loads;
     if (s->keep == KEEP_SMEM && s->async != ASYNC_CP)
         bytes += vectors * (uint32_t)f->row_bytes_in;
-    uint32_t fold = f->accs && s->rows > 1 ? vectors * 4u : 0;
+    uint32_t fold = f->accs && s->align == ALIGN_SHIFT ? (vectors + 4u * (uint32_t)s->vec) * 4u + 512u : f->accs && s->rows > 1 ? vectors * 4u : 0;
     return bytes > fold ? bytes : fold;
 }
 

@@ -438,7 +438,7 @@ static void host_candidates(Search *q, SchedList *out, uint32_t most)
 
 bool sched_holds(const Sched *s, const Target *t, int64_t n)
 {
-    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per - (s->align == ALIGN_SHIFT ? s->vec - 1 : 0);
+    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per + (s->align == ALIGN_SHIFT ? 2 * s->vec - 1 : 0);
     if (s->len == LEN_EXACT)
         return n == s->n;
     return (s->len != LEN_CAP || n <= cap) && (s->align != ALIGN_VEC || t->kind == TGT_HOST || n % s->vec == 0);

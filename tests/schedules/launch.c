@@ -85,9 +85,9 @@ static int64_t blocks(const Call *c, const LowLaunch *l)
     int64_t n = extent(c, c->low->row_ext), g = up(instances(c), l->per), most = (int64_t)c->target->mps * l->ctas;
     switch (l->grid) {
     case LOW_G_GROUPS:     return g;
-    case LOW_G_PERSISTENT: return g < most ? g : most;
+    case LOW_G_PERSISTENT: return g <= most ? g : most < l->multiple ? l->multiple : most - most % l->multiple;
     case LOW_G_COLUMNS:    return up(n, l->per);
-    default:               return g * up(n + l->slack, l->per2);
+    default:               return g * up(n, l->per2);
     }
 }
 

@@ -176,21 +176,33 @@ static void load_vector(Low *w, const uint8_t *need, LirVal *loaded)
             loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
 }
 
-static void load_edge(Low *w, const uint8_t *need, LirVal *loaded)
+/* Where nothing is reduced any more, lanes without an edge sit out. */
+static bool edge_apart(const Low *w, int p, uint32_t n) { return p == w->rv->last_phase && !n && !w->rv->nacc; }
+
+static void load_edge(Low *w, int p, uint32_t n, const uint8_t *need)
 {
     if (!low_has_edges(w))
         return;
     low_edge_begin(w);
-    load_vector(w, need, loaded);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i] && (w->rv->load[i].inst || !edge_apart(w, p, n)))
+            low_kept_load(w, i);
     low_edge_end(w);
 }
 
-static void edge_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, const uint8_t *need)
+static void edge_vector(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded)
 {
     if (!low_has_edges(w))
         return;
     low_edge_begin(w);
+    if (edge_apart(w, p, n)) {
+        low_mark(w, LIR_IF, w->edge_in);
+        w->mask = (Mask){MASK_FULL, 0, 0, 0};
+    }
+    load_vector(w, need, loaded);
     one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+    if (edge_apart(w, p, n))
+        low_mark(w, LIR_END, 0);
     low_edge_end(w);
 }
 
@@ -200,7 +212,7 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
     bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
-    load_edge(w, need, loaded);
+    load_edge(w, p, n, need);
     for (w->k = 0; w->k < w->s->per && !arriving; w->k++) {
         low_mask(w);
         load_vector(w, need, loaded);
@@ -213,7 +225,7 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         }
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
-    edge_vector(w, p, r, n, loaded, need);
+    edge_vector(w, p, r, n, need, loaded);
     if (p == 0 && fill_late(w) && p < w->rv->last_phase)
         low_wkeep_fill(w);
     w->k = 0;
@@ -302,7 +314,7 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         low_red_open(w, &r[i]);
     }
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
-    load_edge(w, need, loaded);
+    load_edge(w, p, n, need);
     if (part) {
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 1});
         smem_turns(w, p, r, n, need, 0, part);
@@ -310,7 +322,7 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     if (arriving)
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
     smem_turns(w, p, r, n, need, part, w->s->per);
-    edge_vector(w, p, r, n, loaded, need);
+    edge_vector(w, p, r, n, need, loaded);
 }
 
 static void phase(Low *w, int p)

@@ -46,6 +46,7 @@ static bool holds(const Bound *b, const Part *t, const LgkCond *c)
     case LGK_C_INST_LE:     return t->instances <= c->value;
     case LGK_C_ELEMS_GE:    return t->instances * t->row >= c->value;
     case LGK_C_ELEMS_LE:    return t->instances * t->row <= c->value;
+    case LGK_C_NEARER:      return v->shape[c->b] > 1 && v->stride[c->b] < v->stride[c->value];
     default:                return false;
     }
 }
@@ -53,8 +54,10 @@ static bool holds(const Bound *b, const Part *t, const LgkCond *c)
 static bool serves(const Bound *b, const Part *t, const Pack *p, const LgkVariant *v)
 {
     const LgkCond *c = &p->t_CONDS[v->conds.first];
+    if (v->covers > 1 && !t->instances)
+        return false;
     for (uint32_t i = 0; i < v->conds.count; i++)
-        if (!holds(b, t, &c[i]))
+        if (!holds(b, t + c[i].nest, &c[i]))
             return false;
     return true;
 }
@@ -131,6 +134,9 @@ static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
     for (uint32_t i = 0; i < t->variant->launches.count; i++) {
         const LgkLaunch *l = &p->t_LAUNCHES[t->variant->launches.first + i];
         int64_t n = blocks_of(ctx, b, t, l) * l->cluster;
+        t->own = i ? t->own : (uint32_t)n;
+        for (uint32_t k = 1; k < t->variant->covers; k++)
+            n += blocks_of(ctx, b, t + k, l);
         if (n > INT32_MAX)
             return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "more than 2^31 blocks", "%s", "fewer");
         t->blocks[i] = (uint32_t)n;
@@ -144,7 +150,7 @@ static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
     return LGR_OK;
 }
 
-static lgr_status choose_part(lgr_context *ctx, const lgr_call *call, Bound *b, uint32_t nest)
+static lgr_status measure_part(lgr_context *ctx, Bound *b, uint32_t nest)
 {
     const Pack *p = b->kernel->pack;
     Part *t = &b->part[nest];
@@ -155,13 +161,33 @@ static lgr_status choose_part(lgr_context *ctx, const lgr_call *call, Bound *b, 
         return lgr__fail(LGR_ERROR_SHAPE, b->kernel, "", "an extent that does not divide", "%s", "dims that the kernel's slices divide");
     if (t->instances >= INT32_MAX || t->row >= INT32_MAX)
         return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "2^31 rows, or rows of 2^31 elements", "%s", "fewer");
+    t->led = false;
+    return LGR_OK;
+}
+
+static void lead(Part *t, const LgkVariant *v, uint32_t nth)
+{
+    t->variant = v;
+    t->nth = nth;
+    t->led = true;
+    t->blocks[0] = 0;
+}
+
+static lgr_status choose_part(lgr_context *ctx, const lgr_call *call, Bound *b, uint32_t nest)
+{
+    const Pack *p = b->kernel->pack;
+    Part *t = &b->part[nest];
     for (uint32_t i = 0; i < t->set->variants.count; i++) {
         const LgkVariant *v = &p->t_VARIANTS[t->set->variants.first + i];
         if (call->variant && call->nest == nest && i + 1 != call->variant)
             continue;
+        if (call->variant && call->nest > nest && call->nest < nest + v->covers)     /* a variant of a nest that this one would lead */
+            continue;
         if (serves(b, t, p, v)) {
             t->variant = v;
             t->nth = i;
+            for (uint32_t k = 1; k < v->covers; k++)
+                lead(&t[k], v, i);
             return size_up(ctx, b, t);
         }
     }
@@ -203,7 +229,9 @@ lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b)
     b->workspace = b->scratch;
     b->nparts = b->inst->nests;
     for (uint32_t i = 0; s == LGR_OK && i < b->nparts; i++)
-        s = choose_part(ctx, call, b, i);
+        s = measure_part(ctx, b, i);
+    for (uint32_t i = 0; s == LGR_OK && i < b->nparts; i++)
+        s = b->part[i].led ? LGR_OK : choose_part(ctx, call, b, i);
     return s;
 }
 
@@ -236,10 +264,11 @@ void lgr__fill_words(const Bound *b, const Part *t, const lgr_call *call, const 
         case LGK_W_STRIDE: words[i] = b->view[w[i].a].present ? (uint64_t)b->view[w[i].a].stride[w[i].b] : 0; break;
         case LGK_W_SCALAR: words[i] = scalar_bits(b, call, w[i].a); break;
         case LGK_W_WORK:   words[i] = work + b->scratch; break;
-        case LGK_W_INST:   words[i] = (uint64_t)t->instances; break;
-        case LGK_W_PAREXT: words[i] = (uint64_t)t->par[w[i].a]; break;
-        case LGK_W_PARDIV: words[i] = lgk_divider((uint64_t)t->par[w[i].a]); break;
-        case LGK_W_ROWLEN: words[i] = (uint64_t)t->row; break;
+        case LGK_W_INST:   words[i] = (uint64_t)t[w[i].nest].instances; break;
+        case LGK_W_PAREXT: words[i] = (uint64_t)t[w[i].nest].par[w[i].a]; break;
+        case LGK_W_PARDIV: words[i] = lgk_divider((uint64_t)t[w[i].nest].par[w[i].a]); break;
+        case LGK_W_ROWLEN: words[i] = (uint64_t)t[w[i].nest].row; break;
+        case LGK_W_OWN:    words[i] = t->own; break;
         case LGK_W_OPTION: words[i] = b->option[w[i].a]; break;
         default:           words[i] = t->blocks[w[i].a]; break;
         }

@@ -201,7 +201,7 @@ static lgr_status run_bound(lgr_context *ctx, const lgr_call *call, const Bound 
     if ((s = check_workspace(call, b)) || (s = make_ready(ctx, call, b)))
         return s;
     for (uint32_t p = 0; s == LGR_OK && p < b->nparts; p++)
-        for (uint32_t i = 0; s == LGR_OK && b->part[p].instances && i < b->part[p].variant->launches.count; i++)
+        for (uint32_t i = 0; s == LGR_OK && b->part[p].instances && !b->part[p].led && i < b->part[p].variant->launches.count; i++)
             s = run_one(ctx, call, b, &b->part[p], i);
     return s;
 }
@@ -275,6 +275,7 @@ lgr_status lgr_explain(lgr_context *ctx, const lgr_call *call, lgr_choice *out)
         return s;
     const Pack *p = b.kernel->pack;
     const Part *t = &b.part[call->variant ? call->nest % b.nparts : heaviest(&b)];
+    t -= t->led;
     lgr_choice c = {.size = out->size, .target = lgr__str(p, t->set->target), .schedule = lgr__str(p, t->variant->schedule),
                     .symbol = lgr__str(p, t->variant->symbol), .variant = t->nth, .variants = t->set->variants.count,
                     .launches = t->variant->launches.count, .registers = t->variant->registers, .spills = t->variant->spills,

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define LGK_MAGIC "LGRPACK\1"
-enum { LGK_VERSION = 5, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
+enum { LGK_VERSION = 6, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
        LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = 4, LGK_MAX_INST = 8, LGK_MAX_NESTS = 8 };
 
 /* X(enum, record type) */
@@ -96,13 +96,15 @@ typedef struct LgkVariant {
     uint32_t code;
     int32_t  work_bytes, registers, spills;   /* work_bytes: of workspace, for each block of launch 0 */
     uint32_t work_by_column;       /* 1: and for each element of the row */
+    uint32_t covers;               /* nests that its launch works for, this one first: the grid is the sum of theirs */
 } LgkVariant;
 
 /* Condition, grid, word and pdl kinds are those of compiler/lower/lower.h and compiler/lir/lir.h; compiler/pack asserts it. */
 enum { LGK_C_ROWLEN_EQ, LGK_C_ROWLEN_LE, LGK_C_ROWLEN_MULT, LGK_C_ALIGNED, LGK_C_CONGRUENT, LGK_C_UNIT, LGK_C_INST_GE, LGK_C_INST_LE,
-       LGK_C_ELEMS_GE, LGK_C_ELEMS_LE, LGK_C_COUNT };
+       LGK_C_ELEMS_GE, LGK_C_ELEMS_LE, LGK_C_NEARER, LGK_C_COUNT };
 enum { LGK_G_GROUPS, LGK_G_PERSISTENT, LGK_G_COLUMNS, LGK_G_GROUPS_COLUMNS, LGK_G_COUNT };
 enum { LGK_W_DIM, LGK_W_PTR, LGK_W_STRIDE, LGK_W_SCALAR, LGK_W_WORK, LGK_W_INST, LGK_W_PAREXT, LGK_W_ROWLEN, LGK_W_BLOCKS,
+       LGK_W_OWN /* of the blocks of launch 0, this nest's own */,
        LGK_W_PARDIV /* lgk_divider() of the extent of par a */, LGK_W_OPTION /* the call's choice of option a */, LGK_W_COUNT };
 
 /* m + s * 2^32 such that n / d = (2n * m >> 32) >> s for 0 <= n < 2^31, 1 <= d < 2^31: s = ceil(log2 d), m = ceil(2^(31 + s) / d) < 2^32;
@@ -115,7 +117,7 @@ static inline uint64_t lgk_divider(uint64_t d)
     return d ? (((uint64_t)1 << (31 + s)) + d - 1) / d | s << 32 : 0;
 }
 
-typedef struct LgkCond { uint32_t kind, a, b, pad; int64_t value; } LgkCond;
+typedef struct LgkCond { uint32_t kind, a, b, nest; int64_t value; } LgkCond;       /* nest: 0, or 1 for the next one, where the variant covers it */
 enum { LGK_PDL_NONE, LGK_PDL_AFTER, LGK_PDL_BESIDE, LGK_PDL_COUNT };
 typedef struct LgkLaunch {
     LgkStr   symbol;
@@ -125,7 +127,7 @@ typedef struct LgkLaunch {
     uint32_t threads, shared, cluster, pdl;
     LgkRange words;
 } LgkLaunch;
-typedef struct LgkWord { uint16_t kind, a, b, pad; } LgkWord;
+typedef struct LgkWord { uint16_t kind, a, b, nest; } LgkWord;
 
 typedef enum LgkCodeKind { LGK_CODE_CUBIN = 1, LGK_CODE_PTX, LGK_CODE_HOST, LGK_CODE_SIM } LgkCodeKind;
 typedef struct LgkCode { uint64_t offset, size, digest[2]; uint32_t kind, pad; } LgkCode;   /* offset from the file's start, 16-byte aligned; zeros up to the next multiple of 16 */

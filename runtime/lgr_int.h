@@ -66,6 +66,8 @@ typedef struct Part {
     int64_t instances, row;
     int64_t par[LGK_MAX_INST];
     uint32_t blocks[LGK_MAX_LAUNCHES];
+    uint32_t own;                          /* of the blocks of launch 0, those of this nest */
+    bool led;                              /* the launch of the nest before works for this one too */
 } Part;
 
 /* What picks the instance: element types (0: no tensor tells), options, tensors given. */

@@ -91,6 +91,20 @@ static bool kernel_ok(const Pack *p, const LgkKernel *k)
     return ok;
 }
 
+/* What a variant of one nest says of the next needs one that covers it. */
+static bool nests_ok(const Pack *p, const LgkVariant *v, uint32_t nest, uint32_t nests)
+{
+    bool ok = v->covers >= 1 && v->covers <= 2 && nest + v->covers <= nests;
+    for (uint32_t i = 0; ok && i < v->conds.count; i++)
+        ok = p->t_CONDS[v->conds.first + i].nest < v->covers;
+    for (uint32_t i = 0; ok && i < v->launches.count; i++) {
+        const LgkLaunch *l = &p->t_LAUNCHES[v->launches.first + i];
+        for (uint32_t j = 0; ok && j < l->words.count; j++)
+            ok = p->t_WORDS[l->words.first + j].nest < v->covers;
+    }
+    return ok && (v->covers == 1 || (v->launches.count == 1 && !v->work_bytes));
+}
+
 static bool word_ok(const Pack *p, const LgkKernel *k, const LgkWord *w, uint32_t nth)
 {
     const LgkTensor *t = &p->t_TENSORS[k->tensors.first];
@@ -126,6 +140,7 @@ static bool cond_ok(const Pack *p, const LgkKernel *k, const LgkCond *c)
     case LGK_C_ROWLEN_MULT: return c->value > 0;
     case LGK_C_ALIGNED:
     case LGK_C_UNIT:        return c->a < k->tensors.count + k->scratch && c->b < t[c->a].rank && (power_of_two(c->value) || c->kind == LGK_C_UNIT);
+    case LGK_C_NEARER:      return c->a < k->tensors.count + k->scratch && c->b < t[c->a].rank && c->value >= 0 && c->value < t[c->a].rank;
     case LGK_C_CONGRUENT:   return c->a < k->tensors.count + k->scratch && c->b < k->tensors.count + k->scratch && power_of_two(c->value & 0xffff) &&
                                    (c->value >> 16 & 0xff) < t[c->a].rank && (c->value >> 24 & 0xff) < t[c->b].rank;
     default:                return c->kind < LGK_C_COUNT;
@@ -166,7 +181,8 @@ static bool instance_ok(const Pack *p, const LgkKernel *k, const LgkInstance *n)
         const LgkSet *s = &p->t_SETS[n->sets.first + i];
         ok = is_str(p, s->target) && in(p, LGK_T_VARIANTS, s->variants) && s->nest < n->nests;
         for (uint32_t j = 0; ok && j < s->variants.count; j++)
-            ok = variant_ok(p, k, &p->t_VARIANTS[s->variants.first + j]) && code_ok(p, s, &p->t_VARIANTS[s->variants.first + j]);
+            ok = variant_ok(p, k, &p->t_VARIANTS[s->variants.first + j]) && nests_ok(p, &p->t_VARIANTS[s->variants.first + j], s->nest, n->nests) &&
+                 code_ok(p, s, &p->t_VARIANTS[s->variants.first + j]);
     }
     return ok;
 }

@@ -65,7 +65,7 @@ static json_t *scalar(const PackView *v, const LgkScalar *s)
 static json_t *condition(const PackView *v, const LgkKernel *k, const LgkVariant *x, const LgkCond *c)
 {
     Buf b = {0};
-    bool two = c->kind == LGK_C_CONGRUENT, one = two || c->kind == LGK_C_ALIGNED || c->kind == LGK_C_UNIT;
+    bool two = c->kind == LGK_C_CONGRUENT, one = two || c->kind == LGK_C_ALIGNED || c->kind == LGK_C_UNIT || c->kind == LGK_C_NEARER;
     pack_put_cond(v, k, x, c, &b);
     json_t *tensors = json_array();
     if (one)
@@ -88,8 +88,8 @@ static json_t *variant(const PackView *v, const LgkKernel *k, const LgkVariant *
         json_array_append_new(conds, condition(v, k, x, &v->t_CONDS[x->conds.first + i]));
     for (uint32_t i = 0; i < x->launches.count; i++)
         json_array_append_new(launches, launch(v, &v->t_LAUNCHES[x->launches.first + i]));
-    return json_pack("{so so so so so so si sb so so si}", "schedule", named(v, x->schedule), "symbol", named(v, x->symbol), "conditions", conds, "launches", launches, "instances",
-                     extents(v, k, x->inst.first, x->inst.count), "row", extent(v, k, x->row), "workspace", x->work_bytes, "by_column", (int)x->work_by_column, "registers",
+    return json_pack("{so so so so so so si sb si so so si}", "schedule", named(v, x->schedule), "symbol", named(v, x->symbol), "conditions", conds, "launches", launches, "instances",
+                     extents(v, k, x->inst.first, x->inst.count), "row", extent(v, k, x->row), "workspace", x->work_bytes, "by_column", (int)x->work_by_column, "covers", (int)x->covers, "registers",
                      x->registers < 0 ? json_null() : json_integer(x->registers), "spills", x->spills < 0 ? json_null() : json_integer(x->spills), "code", (int)x->code);
 }
 

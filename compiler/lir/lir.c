@@ -40,7 +40,7 @@ LirVal lir_add(LirFn *fn, LirOp op)
 uint32_t lir_word_index(LirFn *fn, LirWord w)
 {
     for (uint32_t i = 0; i < fn->nwords; i++)
-        if (fn->words[i].kind == w.kind && fn->words[i].a == w.a && fn->words[i].b == w.b)
+        if (fn->words[i].kind == w.kind && fn->words[i].nest == w.nest && fn->words[i].a == w.a && fn->words[i].b == w.b)
             return i;
     *ARENA_PUSH(fn->arena, fn->words, fn->nwords, fn->capwords) = w;
     return fn->nwords - 1;

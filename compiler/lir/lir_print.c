@@ -4,7 +4,7 @@
  */
 #include "lir.h"
 
-static const char *const word_names[] = {"dim", "ptr", "stride", "scalar", "work", "instances", "par", "rowlen", "blocks", "pardiv"};
+static const char *const word_names[] = {"dim", "ptr", "stride", "scalar", "work", "instances", "par", "rowlen", "blocks", "own", "pardiv"};
 
 static void print_head(Buf *b, const LirFn *fn)
 {
@@ -21,6 +21,8 @@ static void print_head(Buf *b, const LirFn *fn)
             buf_printf(b, " %u", w->a);
         if (w->kind == LIR_W_STRIDE)
             buf_printf(b, ".%u", w->b);
+        if (w->nest)
+            buf_puts(b, " of the next nest");
         buf_puts(b, "\n");
     }
 }

@@ -47,6 +47,7 @@ typedef struct Low {
     LirVal at;                        /* i32 lane among all lanes of the row, those of the cluster's other blocks included */
     int    lanes;                     /* of a row: the schedule's lanes times the blocks of a cluster */
     LirVal block, blocks;             /* i32 number of the block, or cluster of blocks, and of all */
+    LirVal other;                     /* bool: this block works for the next nest; 0 where the launch is not shared */
     bool   parts;                     /* this launch leaves its tiles' reductions, and all scalar results, to a second one */
     bool   joined;                    /* the cluster's blocks are known to have started */
     LirVal rowlen;                    /* i32 row length: a constant for len=exact */
@@ -88,6 +89,11 @@ typedef struct Low {
 
 /* Is the row walked in a loop, so that running reductions are variables? */
 static inline bool low_loops(const Low *w) { return (w->s->len == LEN_ANY && !w->s->split) || w->s->unroll; }
+
+/* low_word.c: parameter words; of two nests in one launch, those of the nest that the block works for */
+void     low_share(Low *w);                     /* which nest that is, where the launch is shared; w->block counts within it */
+LirVal   low_word(Low *w, DType dt, LirWord word);
+uint16_t low_twin(const Low *w, uint16_t tensor);      /* the tensor that takes its place in the next nest */
 
 /* low_value.c: values */
 LirVal low_scalar(Low *w, TirVal v);

@@ -15,7 +15,7 @@ static LirVal partial_row(Low *w, LirVal row, uint32_t acc)
     LirVal n = lir_cast(w->fn, DT_I64, w->rowlen);
     LirVal at = lir_op2(w->fn, LIR_ADD, low_mul_i64(w, row, w->rv->nacc), lir_ci(w->fn, DT_I64, acc));
     at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_MUL, at, n), lir_ci(w->fn, DT_I64, 4));
-    return lir_op2(w->fn, LIR_ADD, lir_word(w->fn, DT_I64, (LirWord){LIR_W_WORK, 0, 0}), at);
+    return lir_op2(w->fn, LIR_ADD, low_word(w, DT_I64, (LirWord){LIR_W_WORK, 0, 0}), at);
 }
 
 static void set_acc_bases(Low *w)
@@ -205,7 +205,7 @@ void low_acc_end(Low *w)
 
 static LirVal partial_rows(Low *w)
 {
-    LirVal n = lir_word(w->fn, DT_I32, (LirWord){LIR_W_BLOCKS, 0, 0});
+    LirVal n = low_word(w, DT_I32, (LirWord){LIR_W_BLOCKS, 0, 0});
     return w->s->acc == ACC_MEM ? lir_op2(w->fn, LIR_MUL, n, low_ci(w, w->s->rows)) : n;
 }
 
@@ -220,7 +220,7 @@ static LirVal out_addr(Low *w, uint32_t acc, LirVal col)
     at.s = &any;
     LirVal base = low_base(&at, o, m);
     LirVal e = low_mul_i64(w, col, (int64_t)m->step * dt_bytes(w->tir->tensors[m->tensor].dt));
-    LirVal st = lir_word(w->fn, DT_I64, (LirWord){LIR_W_STRIDE, m->tensor, (uint16_t)m->row_dim});
+    LirVal st = low_word(w, DT_I64, (LirWord){LIR_W_STRIDE, m->tensor, (uint16_t)m->row_dim});
     return lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, e, st));
 }
 
@@ -336,7 +336,7 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
     w.active = w.turn = 0;
     w.k = 0;
-    w.rowlen = w.s->len == LEN_EXACT ? low_ci(&w, w.s->n) : lir_word(w.fn, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
+    w.rowlen = w.s->len == LEN_EXACT ? low_ci(&w, w.s->n) : low_word(&w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
     w.tid = w.host ? low_ci(&w, 0) : lir_add(w.fn, (LirOp){.op = LIR_TID, .dt = DT_I32, .lanes = 1, .ref = -1});
     w.lane = low_ci(&w, 0);
     LirVal block = lir_add(w.fn, (LirOp){.op = LIR_CTAID, .dt = DT_I32, .lanes = 1, .ref = -1});

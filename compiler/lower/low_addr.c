@@ -15,7 +15,7 @@ LirVal low_mul_i64(Low *w, LirVal v, int64_t by)
 
 static LirVal stride(Low *w, uint16_t tensor, uint16_t dim)
 {
-    return lir_word(w->fn, DT_I64, (LirWord){LIR_W_STRIDE, tensor, dim});
+    return low_word(w, DT_I64, (LirWord){LIR_W_STRIDE, tensor, dim});
 }
 
 /* First element of this lane's vector 0, in elements of the row. */
@@ -97,7 +97,7 @@ LirVal low_base(Low *w, const TirOp *o, const RowMem *m)
             e = lir_op2(w->fn, LIR_MUL, lir_cast(w->fn, DT_I64, e), stride(w, o->ref, (uint16_t)i));
         at = at ? lir_op2(w->fn, LIR_ADD, at, lir_cast(w->fn, DT_I64, e)) : lir_cast(w->fn, DT_I64, e);
     }
-    LirVal base = lir_word(w->fn, DT_I64, (LirWord){LIR_W_PTR, o->ref, 0});
+    LirVal base = low_word(w, DT_I64, (LirWord){LIR_W_PTR, o->ref, 0});
     if (at)
         base = lir_op2(w->fn, LIR_ADD, base, low_mul_i64(w, at, bytes));
     if (m && w->s->align != ALIGN_SCALAR)

@@ -4,7 +4,7 @@
 static void cond(Low *w, LowCondKind kind, uint16_t a, uint16_t b, int64_t value)
 {
     LowKernel *k = w->out;
-    *ARENA_PUSH(w->a, k->conds, k->nconds, k->capconds) = (LowCond){(uint8_t)kind, a, b, value};
+    *ARENA_PUSH(w->a, k->conds, k->nconds, k->capconds) = (LowCond){(uint8_t)kind, 0, a, b, value};
 }
 
 static void length_conds(Low *w)
@@ -52,6 +52,21 @@ static void access_conds(Low *w, const RowMem *m)
         cond(w, LOW_C_UNIT, m->tensor, (uint16_t)m->row_dim, 0);
 }
 
+/* The next nest, which shares the launch, wants what this one wants; sizes are told of this one alone. */
+static void twin_conds(Low *w)
+{
+    LowKernel *k = w->out;
+    for (uint32_t i = 0, n = k->nconds; i < n; i++) {
+        LowCond c = k->conds[i];
+        bool of_tensor = c.kind == LOW_C_ALIGNED || c.kind == LOW_C_CONGRUENT || c.kind == LOW_C_UNIT || c.kind == LOW_C_NEARER;
+        c.nest = 1;
+        c.a = of_tensor ? low_twin(w, c.a) : c.a;
+        c.b = c.kind == LOW_C_CONGRUENT ? low_twin(w, c.b) : c.b;
+        if (c.kind != LOW_C_ELEMS_GE && c.kind != LOW_C_ELEMS_LE)
+            *ARENA_PUSH(w->a, k->conds, k->nconds, k->capconds) = c;
+    }
+}
+
 void low_conds(Low *w)
 {
     length_conds(w);
@@ -62,4 +77,8 @@ void low_conds(Low *w)
         access_conds(w, &w->rv->store[i]);
     if (w->s->hint == HINT_STREAM && w->host)
         cond(w, LOW_C_ELEMS_GE, 0, 0, 1 << 21);   /* non-temporal stores pay once the rows leave the caches */
+    if (w->s->inner)
+        cond(w, LOW_C_NEARER, w->rv->store[0].tensor, (uint16_t)row_view_dim(w->rv, (uint32_t)w->s->inner - 1), row_view_dim(w->rv, w->rv->npars - 1));
+    if (w->s->join)
+        twin_conds(w);
 }

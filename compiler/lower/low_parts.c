@@ -27,7 +27,7 @@ uint32_t low_part_words(Low *w)
 /* i64 address of the words of tile `part` (i32; tiles of all instances counted through). */
 static LirVal part_at(Low *w, LirVal part)
 {
-    return lir_op2(w->fn, LIR_ADD, lir_word(w->fn, DT_I64, (LirWord){LIR_W_WORK, 0, 0}), low_mul_i64(w, part, 4 * (int64_t)low_part_words(w)));
+    return lir_op2(w->fn, LIR_ADD, low_word(w, DT_I64, (LirWord){LIR_W_WORK, 0, 0}), low_mul_i64(w, part, 4 * (int64_t)low_part_words(w)));
 }
 
 void low_parts_store(Low *w, const Red *r, const Partial *t, uint32_t n)
@@ -98,8 +98,8 @@ static LirFn *open_second(Low *w, const Low *first, const char *symbol)
     w->grp = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, WARP));
     w->lanes = WARP;
     w->block = lir_add(w->fn, (LirOp){.op = LIR_CTAID, .dt = DT_I32, .lanes = 1, .ref = -1});
-    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : lir_word(w->fn, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
-    w->ninst = lir_word(w->fn, DT_I32, (LirWord){LIR_W_INST, 0, 0});
+    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : low_word(w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
+    w->ninst = low_word(w, DT_I32, (LirWord){LIR_W_INST, 0, 0});
     return w->fn;
 }
 

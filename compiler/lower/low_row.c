@@ -8,7 +8,7 @@
 #include <string.h>
 
 static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
-static LirVal word32(Low *w, LirWordKind k, uint16_t a) { return lir_word(w->fn, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
+static LirVal word32(Low *w, LirWordKind k, uint16_t a) { return low_word(w, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
 void low_mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }
 
 /* ---- instances ---- */
@@ -23,23 +23,36 @@ static LirVal widen(Low *w, LirVal v) { return low_half(w, lir_cast(w->fn, DT_I6
 /* n over the extent of par i without a division: m and s of word PARDIV are such that it is (2n * m >> 32) >> s. */
 static LirVal over_par(Low *w, LirVal n, uint32_t i)
 {
-    LirVal word = lir_word(w->fn, DT_I64, (LirWord){LIR_W_PARDIV, (uint16_t)i, 0});
+    LirVal word = low_word(w, DT_I64, (LirWord){LIR_W_PARDIV, (uint16_t)i, 0});
     LirVal s = lir_op2(w->fn, LIR_AND, high_half(w, word), lir_ci(w->fn, DT_I64, 31));
     LirVal product = lir_op2(w->fn, LIR_MUL, widen(w, lir_op2(w->fn, LIR_ADD, n, n)), low_half(w, word));
     return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, high_half(w, product), s));
+}
+
+/* Coordinates from the one that neighbouring instances differ in on. */
+static void coord_order(const Low *w, uint32_t n, uint32_t *order)
+{
+    uint32_t first = w->s->inner ? (uint32_t)w->s->inner - 1 : n - 1, k = 0;
+    order[k++] = first;
+    for (uint32_t i = n; i-- > 0;)
+        if (i != first)
+            order[k++] = i;
 }
 
 static void decode_coords(Low *w, LirVal g)
 {
     uint32_t n = w->rv->npars + w->rv->npromoted;
     LirVal rest = g;
-    for (uint32_t i = n; i-- > 1;) {
+    uint32_t order[ROW_MAX_COORDS];
+    coord_order(w, n, order);
+    for (uint32_t k = 0; k + 1 < n; k++) {
+        uint32_t i = order[k];
         LirVal q = over_par(w, rest, i);
         LirVal r = lir_op2(w->fn, LIR_SUB, rest, lir_op2(w->fn, LIR_MUL, q, word32(w, LIR_W_PAREXT, (uint16_t)i)));
         w->coord[i] = widen(w, r);
         rest = q;
     }
-    w->coord[0] = widen(w, rest);
+    w->coord[order[n - 1]] = widen(w, rest);
 }
 
 static void forget_instance(Low *w)
@@ -579,6 +592,7 @@ static void begin(Low *w, const char *symbol)
         w->block = lir_op2(w->fn, LIR_DIV, w->block, low_ci(w, s->cluster));
         w->blocks = lir_op2(w->fn, LIR_DIV, w->blocks, low_ci(w, s->cluster));
     }
+    low_share(w);
     w->parts = s->split && low_part_words(w);
     w->rowlen = s->len == LEN_EXACT ? low_ci(w, s->n) : word32(w, LIR_W_ROWLEN, 0);
     w->ninst = word32(w, LIR_W_INST, 0);
@@ -634,6 +648,7 @@ static void describe(Low *w)
     for (uint32_t i = 0; i < w->rv->npromoted; i++)
         k->inst_ext[k->ninst++] = w->tir->axes[w->rv->promoted[i]].ext;
     k->row_ext = row_view_ext(w->rv);
+    k->covers = s->join ? 2 : 1;
     k->work_by_column = !w->parts;
     k->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
 }

@@ -57,7 +57,7 @@ static LirVal extent(Low *w, const TirExt *e)
     for (uint32_t i = 0; i < TIR_MAX_DIMS; i++) {
         if (!e->k[i])
             continue;
-        LirVal dim = lir_word(w->fn, DT_I64, (LirWord){LIR_W_DIM, (uint16_t)i, 0});
+        LirVal dim = low_word(w, DT_I64, (LirWord){LIR_W_DIM, (uint16_t)i, 0});
         sum = lir_op2(w->fn, LIR_ADD, sum, lir_op2(w->fn, LIR_MUL, dim, lir_ci(w->fn, DT_I64, e->k[i])));
     }
     return e->den == 1 ? sum : lir_op2(w->fn, LIR_DIV, sum, lir_ci(w->fn, DT_I64, e->den));
@@ -104,7 +104,7 @@ static LirVal emit_scalar(Low *w, TirVal v)
         return lse_minus(w, o);
     switch (o->op) {
     case TIR_CONST:  return constant(w, o);
-    case TIR_PARAM:  return lir_word(w->fn, o->dt, (LirWord){LIR_W_SCALAR, o->ref, 0});
+    case TIR_PARAM:  return low_word(w, o->dt, (LirWord){LIR_W_SCALAR, o->ref, 0});
     case TIR_EXTENT: return lir_cast(w->fn, o->dt, extent(w, o->ext));
     case TIR_COORD:
     case TIR_IOTA:   return lir_cast(w->fn, o->dt, coordinate(w, o));

@@ -18,9 +18,10 @@ typedef enum LowCondKind {
     LOW_C_INST_GE,        /* at least value instances */
     LOW_C_INST_LE,        /* at most value instances */
     LOW_C_ELEMS_GE,       /* instances * row length >= value */
-    LOW_C_ELEMS_LE        /* instances * row length <= value */
+    LOW_C_ELEMS_LE,       /* instances * row length <= value */
+    LOW_C_NEARER          /* tensor a: places that differ in dimension b lie nearer than those that differ in dimension `value` */
 } LowCondKind;
-typedef struct LowCond { uint8_t kind; uint16_t a, b; int64_t value; } LowCond;
+typedef struct LowCond { uint8_t kind, nest; uint16_t a, b; int64_t value; } LowCond;     /* nest: 0 this one, 1 the next */
 
 typedef enum LowGridKind {
     LOW_G_GROUPS,         /* ceil(instances / per) blocks */
@@ -40,6 +41,7 @@ typedef struct LowLaunch {
 typedef struct LowKernel {
     LowCond  *conds; uint32_t nconds, capconds;
     LowLaunch launch[4]; uint32_t nlaunch;
+    uint32_t  covers;          /* nests that launch 0 works for: its grid is the sum of theirs */
     /* instance extents (pars, then promoted tile axes; INST is their product, PAREXT counts through them) and the row's */
     TirExt    inst_ext[8]; uint32_t ninst;
     TirExt    row_ext;

@@ -114,6 +114,7 @@ static void put_variant(const Manifest *m, const LgkKernel *k, const LgkVariant 
         buf_puts(m->out, i ? "; then " : "");
         put_launch(m, &m->v.t_LAUNCHES[x->launches.first + i]);
     }
+    buf_puts(m->out, x->covers > 1 ? "; for the next nest too" : "");
     if (x->work_bytes)
         buf_printf(m->out, "; %d bytes of workspace a block%s", x->work_bytes, x->work_by_column ? " and column" : "");
     if (!m->plan)

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-_Static_assert((int)LGK_C_ELEMS_LE == (int)LOW_C_ELEMS_LE && (int)LGK_C_ALIGNED == (int)LOW_C_ALIGNED && (int)LGK_C_UNIT == (int)LOW_C_UNIT, "condition kinds");
+_Static_assert((int)LGK_C_NEARER == (int)LOW_C_NEARER && (int)LGK_C_ALIGNED == (int)LOW_C_ALIGNED && (int)LGK_C_UNIT == (int)LOW_C_UNIT, "condition kinds");
 _Static_assert((int)LGK_G_GROUPS_COLUMNS == (int)LOW_G_GROUPS_COLUMNS && (int)LGK_G_COLUMNS == (int)LOW_G_COLUMNS, "grid kinds");
 _Static_assert((int)LGK_W_BLOCKS == (int)LIR_W_BLOCKS && (int)LGK_W_WORK == (int)LIR_W_WORK && (int)LGK_W_PARDIV == (int)LIR_W_PARDIV, "word kinds");
 _Static_assert((int)LGK_PDL_NONE == (int)LIR_PDL_NONE && (int)LGK_PDL_AFTER == (int)LIR_PDL_AFTER && (int)LGK_PDL_BESIDE == (int)LIR_PDL_BESIDE, "starts");
@@ -226,7 +226,7 @@ static LgkWord word_of(const PackWriter *w, const LirWord *l)
     uint32_t own = LAST(w, KERNELS)->scalars.count;
     if (l->kind == LIR_W_SCALAR && l->a >= own)
         return (LgkWord){LGK_W_OPTION, (uint16_t)w->open[l->a - own], 0, 0};
-    return (LgkWord){l->kind, l->a, l->b, 0};
+    return (LgkWord){l->kind, l->a, l->b, l->nest};
 }
 
 static void put_launch(PackWriter *w, const LowLaunch *l, uint32_t entry)
@@ -246,13 +246,13 @@ void pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t co
     buf_put(&text, "", 1);
     LgkVariant v = {.schedule = put_str(w, text.p), .symbol = put_str(w, k->launch[0].fn->name), .conds = {w->n_CONDS, k->nconds},
                     .launches = {w->n_LAUNCHES, k->nlaunch}, .inst = {w->n_EXTENTS, k->ninst}, .code = code,
-                    .work_bytes = k->work_bytes, .work_by_column = k->work_by_column, .registers = registers, .spills = spills};
+                    .work_bytes = k->work_bytes, .work_by_column = k->work_by_column, .covers = k->covers, .registers = registers, .spills = spills};
     buf_free(&text);
     for (uint32_t i = 0; i < k->ninst; i++)
         put_extent(w, k->inst_ext[i]);
     v.row = put_extent(w, k->row_ext);
     for (uint32_t i = 0; i < k->nconds; i++)
-        *PUSH(w, CONDS) = (LgkCond){k->conds[i].kind, k->conds[i].a, k->conds[i].b, 0, k->conds[i].value};
+        *PUSH(w, CONDS) = (LgkCond){k->conds[i].kind, k->conds[i].a, k->conds[i].b, k->conds[i].nest, k->conds[i].value};
     for (uint32_t i = 0; i < k->nlaunch; i++)
         put_launch(w, &k->launch[i], entry ? entry[i] : 0);
     *PUSH(w, VARIANTS) = v;

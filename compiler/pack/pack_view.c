@@ -55,7 +55,7 @@ const char *pack_view_cond(uint32_t kind)
 {
     static const char *const names[] = {[LGK_C_ROWLEN_EQ] = "row_equal", [LGK_C_ROWLEN_LE] = "row_most", [LGK_C_ROWLEN_MULT] = "row_multiple", [LGK_C_ALIGNED] = "aligned",
                                         [LGK_C_CONGRUENT] = "congruent", [LGK_C_UNIT] = "unit_stride", [LGK_C_INST_GE] = "instances_least", [LGK_C_INST_LE] = "instances_most",
-                                        [LGK_C_ELEMS_GE] = "elements_least", [LGK_C_ELEMS_LE] = "elements_most"};
+                                        [LGK_C_ELEMS_GE] = "elements_least", [LGK_C_ELEMS_LE] = "elements_most", [LGK_C_NEARER] = "nearer"};
     _Static_assert(sizeof names / sizeof *names == LGK_C_COUNT, "a name for each condition");
     return kind < LGK_C_COUNT ? names[kind] : "?";
 }
@@ -160,7 +160,7 @@ static const char *tensor_name(const PackView *v, const LgkKernel *k, uint32_t i
 void pack_put_cond(const PackView *v, const LgkKernel *k, const LgkVariant *x, const LgkCond *c, Buf *out)
 {
     long long n = (long long)c->value;
-    bool of_tensor = c->kind == LGK_C_ALIGNED || c->kind == LGK_C_CONGRUENT || c->kind == LGK_C_UNIT;
+    bool of_tensor = c->kind == LGK_C_ALIGNED || c->kind == LGK_C_CONGRUENT || c->kind == LGK_C_UNIT || c->kind == LGK_C_NEARER;
     if (of_tensor)
         pack_put_plain(out, tensor_name(v, k, c->a));
     else if (c->kind == LGK_C_ROWLEN_EQ || c->kind == LGK_C_ROWLEN_LE || c->kind == LGK_C_ROWLEN_MULT)
@@ -176,6 +176,7 @@ void pack_put_cond(const PackView *v, const LgkKernel *k, const LgkVariant *x, c
     case LGK_C_INST_LE:     buf_printf(out, "instances <= %lld", n); break;
     case LGK_C_ELEMS_GE:    buf_printf(out, "elements >= %lld", n); break;
     case LGK_C_ELEMS_LE:    buf_printf(out, "elements <= %lld", n); break;
+    case LGK_C_NEARER:      buf_printf(out, ".stride[%u] < stride[%lld]", (unsigned)c->b, n); break;
     default:                buf_printf(out, "condition %u", (unsigned)c->kind); break;
     }
 }

@@ -264,3 +264,14 @@ RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
     note_last_phase(rv);
     return rv;
 }
+
+int row_view_dim(const RowView *rv, uint32_t i)
+{
+    const TirOp *o = rv->nstore ? &rv->fn->ops[rv->store[0].op] : NULL;
+    for (int d = 0; o && d < o->nix; d++) {
+        const TirIndex *x = &rv->fn->ix[o->ix + (uint32_t)d];
+        if (x->kind == TIR_IX_SCALAR && rv->fn->ops[x->val].op == TIR_COORD && rv->fn->ops[x->val].ref == rv->first_par + i)
+            return d;
+    }
+    return -1;
+}

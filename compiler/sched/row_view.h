@@ -38,6 +38,8 @@ typedef struct RowView {
 
 /* NULL with a DIAG_LIMIT naming what has no row form. */
 RowView *row_view(const TirFn *fn, Arena *a, Diag *d);
+/* The dimension of the first row store's tensor that par i, counted within the nest, indexes plainly; -1: none. */
+int row_view_dim(const RowView *rv, uint32_t i);
 /* Extent of the row axis. */
 TirExt row_view_ext(const RowView *rv);
 

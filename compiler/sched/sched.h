@@ -48,6 +48,8 @@ typedef struct SchedFacts {
     int      reductions;      /* words exchanged between warps: one a reduction, two for logsumexp, one for a scalar picked from a row written in place */
     bool     wide_scalars;    /* one of them has 64 bits */
     bool     several;         /* one of a kernel's nests: their launches may overlap */
+    bool     twin;            /* the next nest does the same with other tensors, and may run at one time with this one */
+    int      inner;           /* a par coordinate, counted from 1, that tensors may have nearer in memory than the last one; 0: none */
 } SchedFacts;
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d);   /* false with a DIAG_LIMIT when no row form exists */
 

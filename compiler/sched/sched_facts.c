@@ -79,6 +79,13 @@ static bool has_parts(const RowView *rv, const SchedFacts *f)
     return ok;
 }
 
+/* The coordinate before the last, where it and the last index rows plainly. */
+static int inner_coordinate(const RowView *rv)
+{
+    int i = (int)rv->npars - 1;
+    return i > 0 && !rv->npromoted && row_view_dim(rv, (uint32_t)i - 1) >= 0 && row_view_dim(rv, (uint32_t)i) >= 0 ? i : 0;
+}
+
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
 {
     Arena *a = arena_new();
@@ -88,6 +95,8 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         out->scalars = rv->row_axis == UINT32_MAX;
         out->phases = rv->last_phase + 1;
         out->several = fn->place != TIR_WHOLE;
+        out->twin = fn->twin != NULL;
+        out->inner = inner_coordinate(rv);
         count_memory(rv, out);
         note_places(fn, out, rv->load, rv->nload);
         note_places(fn, out, rv->store, rv->nstore);

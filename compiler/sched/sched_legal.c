@@ -106,6 +106,10 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "more warps than the sim runs at once";
     if (s->cluster > 8)
         return "clusters of more than 8 blocks are not portable";
+    if (s->inner && (s->inner != f->inner || t->kind == TGT_HOST))
+        return "no such coordinate to walk along";
+    if (s->join && (!f->twin || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->cluster > 1 || (s->split && f->reductions)))
+        return "join wants a next nest that does the same, and one-shot blocks in one launch";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";
     return NULL;

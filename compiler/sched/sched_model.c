@@ -76,7 +76,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     int64_t turn = (int64_t)s->lanes * s->cluster * s->vec;
     spoil += 0.15 * ((double)ceil_div(n, turn) * (double)turn / (double)n - 1);
     spoil += s->cluster > 1 ? 0.03 + 0.001 * s->cluster + 0.0015 * warps : 0;
-    spoil += s->rows > 1 ? 0.002 : 0;
+    spoil += s->rows > 1 ? (!waits && threads > 128 ? 0.03 : 0.002) : 0;
     spoil += threads * s->per <= 128 ? 0.02 : 0;
     if (s->align == ALIGN_SHIFT && waits)                          /* ends and operands put in place cost registers and instructions */
         spoil += (s->per > 2 ? 0.04 * (s->per - 2) : 0) + (s->wkeep == WKEEP_REG ? 0 : 0.04);
@@ -167,7 +167,7 @@ static void consider(Search *q, const Sched *s)
 
 static void consider_oneshot(Search *q, Sched s)
 {
-    for (s.rows = 1; s.rows <= 32; s.rows *= 2) {
+    for (s.rows = 1; s.rows <= 64; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
         s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || s.rows * s.lanes * s.per > 128);      /* shorter blocks lose by it */
@@ -329,6 +329,9 @@ static const int32_t exact_lengths[] = {256, 512, 1024, 2048, 2560, 3072, 3584, 
                                         151936, 262144};
 static const int32_t capacities[] = {64, 128, 256, 512, 1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 40960, 51200, 65536, 81920, 98304, 131072, 163840,
                                      196608, 262144};
+/* Halves of heads and whole heads, where a kernel walks several coordinates. */
+static const int16_t short_lengths[] = {32, 40, 48, 64, 96, 128};
+enum { NSHORT = sizeof short_lengths / sizeof *short_lengths };
 enum { NEXACT = sizeof exact_lengths / sizeof *exact_lengths, NCAP = sizeof capacities / sizeof *capacities };
 
 static void add_if_legal(SchedList *out, Search *q, Sched s)
@@ -376,6 +379,8 @@ static Sched scalars(void)
 static void choose_gpu(Search *q, SchedList *out)
 {
     bool elementwise = !q->f->reductions && !q->f->accs;
+    for (int i = 0; i < NSHORT && elementwise && q->f->inner; i++)
+        add_length(out, q, LEN_EXACT, ALIGN_VEC, short_lengths[i]);
     for (int i = 0; i < NEXACT && !elementwise; i++)
         add_length(out, q, LEN_EXACT, ALIGN_VEC, exact_lengths[i]);
     for (int i = 0; i < NCAP; i++)
@@ -402,6 +407,23 @@ static void choose_host(Search *q, SchedList *out)
     }
 }
 
+/* Forms that hold for fewer calls go first: one launch for two nests, and a walk along the coordinate that lies nearer in memory.
+ * The forms for any row length stay as they are. */
+static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, SchedList *list)
+{
+    SchedList all = {0};
+    for (int form = 3; form >= 0; form--)
+        for (uint32_t i = 0; i < list->n; i++) {
+            Sched s = list->s[i];
+            s.join = form >> 1;
+            s.inner = form & 1 ? f->inner : 0;
+            bool special = s.len != LEN_ANY && (!(form & 1) || f->inner);
+            if (!form || (special && !sched_illegal(f, &s, t)))
+                add(&all, a, s);
+        }
+    *list = all;
+}
+
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a};
@@ -411,6 +433,7 @@ void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out
         add(out, a, scalars());
     else
         choose_gpu(&q, out);
+    share_and_turn(f, t, a, out);
 }
 
 static int by_cost(const void *a, const void *b)

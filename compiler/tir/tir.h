@@ -100,6 +100,7 @@ typedef struct TirFn {
     TirOp     *ops;     uint32_t nops, capops;
     Span sp;
     uint8_t  place;                /* TirPlace */
+    const uint16_t *twin;          /* of a nest: NULL, or the next one runs beside it and does the same, with tensor twin[t] in t's place */
 } TirFn;
 
 /* ---- building (operands must exist; the result's axes and dtype are inferred unless given) ---- */
@@ -118,7 +119,7 @@ TirVal   tir_store(TirFn *fn, TirOpcode store_or_acc, uint32_t tensor, const Tir
 
 /* ---- nests: the par nests of a kernel, in order ---- */
 uint32_t tir_nests(const TirFn *fn);
-TirFn   *tir_nest(const TirFn *fn, uint32_t nth, Arena *a);            /* the nth nest alone, its place set; tensors, dims, scalars and axes are the whole's */
+TirFn   *tir_nest(const TirFn *fn, uint32_t nth, Arena *a);            /* the nth nest alone, its place and twin set; tensors, dims, scalars and axes are the whole's */
 
 /* ---- extents ---- */
 TirExt  tir_ext_const(int64_t c);

@@ -64,7 +64,7 @@ static TirPlace place_of(const TirFn *fn, uint32_t nth, TirVal at, TirVal end)
     return tir_nests(fn) > 1 ? TIR_AFTER : TIR_WHOLE;
 }
 
-TirFn *tir_nest(const TirFn *fn, uint32_t nth, Arena *a)
+static TirFn *copy_nest(const TirFn *fn, uint32_t nth, Arena *a)
 {
     TirFn *to = ARENA_NEW(a, TirFn);
     *to = *fn;
@@ -86,5 +86,53 @@ TirFn *tir_nest(const TirFn *fn, uint32_t nth, Arena *a)
         }
         v = end - 1;
     }
+    return to;
+}
+
+/* ---- twins ---- */
+
+static bool same_tensor(const TirFn *fn, uint32_t one, uint32_t other)
+{
+    const TirTensor *x = &fn->tensors[one], *y = &fn->tensors[other];
+    return x->dt == y->dt && x->rank == y->rank && x->absent == y->absent;
+}
+
+/* Ops of two nests that do the same; of tensors, `twin` keeps who stands for whom. */
+static bool same_op(const TirFn *one, const TirOp *x, const TirFn *other, const TirOp *y, uint16_t *twin)
+{
+    if (x->op != y->op || x->dt != y->dt || x->nax != y->nax || x->nix != y->nix || memcmp(x->ax, y->ax, sizeof *x->ax * x->nax) ||
+        memcmp(x->a, y->a, sizeof x->a) || x->imm.i != y->imm.i || (x->ext == NULL) != (y->ext == NULL) || (x->ext && memcmp(x->ext, y->ext, sizeof *x->ext)))
+        return false;
+    for (uint32_t i = 0; i < x->nix; i++) {
+        const TirIndex *p = &one->ix[x->ix + i], *q = &other->ix[y->ix + i];
+        if (p->kind != q->kind || p->axis != q->axis || p->step != q->step || p->val != q->val)
+            return false;
+    }
+    if (x->op == TIR_PAR)
+        return x->ref2 == y->ref2;
+    if (x->op == TIR_COORD)
+        return x->ref - one->ops[1].ref == y->ref - other->ops[1].ref;
+    if (!is_access(x))
+        return x->ref == y->ref && x->ref2 == y->ref2;
+    if (twin[x->ref] == UINT16_MAX && same_tensor(one, x->ref, y->ref))
+        twin[x->ref] = y->ref;
+    return twin[x->ref] == y->ref;
+}
+
+static const uint16_t *twins(const TirFn *one, const TirFn *other, Arena *a)
+{
+    uint16_t *twin = ARENA_ARRAY(a, uint16_t, one->ntensors + 1);
+    memset(twin, 0xff, sizeof *twin * one->ntensors);
+    bool same = other->place == TIR_BESIDE && one->nops == other->nops;
+    for (TirVal v = 1; same && v < one->nops; v++)
+        same = same_op(one, &one->ops[v], other, &other->ops[v], twin);
+    return same ? twin : NULL;
+}
+
+TirFn *tir_nest(const TirFn *fn, uint32_t nth, Arena *a)
+{
+    TirFn *to = copy_nest(fn, nth, a);
+    if (nth + 1 < tir_nests(fn))
+        to->twin = twins(to, copy_nest(fn, nth + 1, a), a);
     return to;
 }

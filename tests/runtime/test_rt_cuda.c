@@ -112,6 +112,49 @@ static void beside(void **state)
     free(t.bytes);
 }
 
+/* One launch works for two nests: its grid is the sum of theirs; a tuner that asks for a form of the second nest gets two. */
+static void joined(void **state)
+{
+    (void)state;
+    ToyCall c;
+    const lgr_kernel *k;
+    Toy t = toy_pack();
+    LgkInstance *n = table(t, LGK_T_INSTANCES);
+    LgkSet *s = table(t, LGK_T_SETS);
+    LgkVariant *v = table(t, LGK_T_VARIANTS);
+    LgkRange apart = s[2].variants;
+    n->nests = 2;
+    s[2] = s[1];
+    s[2].nest = 1;
+    s[2].variants = apart;
+    v[s[1].variants.first + 1].covers = 2;
+    toy_seal(t);
+    lgr_context *ctx = begin(t, &c, &k);
+    lgr_choice choice = {.size = sizeof choice};
+    c.t[TOY_X].data = memory + 4;
+    assert_int_equal(lgr_explain(ctx, &c.call, &choice), LGR_OK);
+    assert_string_equal(choice.schedule, "any");
+    uint32_t both = choice.blocks[0];
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_int_equal(fake.launches, 1);
+    c.call.variant = c.call.nest = 1;
+    assert_int_equal(lgr_explain(ctx, &c.call, &choice), LGR_ERROR_NO_VARIANT);      /* the first nest has no form of its own for this call */
+    c.call.variant = c.call.nest = 0;
+    c.t[TOY_X].data = memory;
+    assert_int_equal(lgr_explain(ctx, &c.call, &choice), LGR_OK);
+    assert_string_equal(choice.schedule, "persistent");
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_int_equal(fake.launches, 4);
+    assert_int_equal(both, 2 * ((uint32_t)choice.instances + 3) / 4);
+    lgr_context_destroy(ctx);
+    v[s[2].variants.first].covers = 2;                           /* a third nest, which there is not */
+    toy_seal(t);
+    assert_int_equal(lgr_context_create(NULL, &ctx), LGR_OK);
+    assert_int_equal(lgr_pack_open_memory(ctx, t.bytes, t.size), LGR_ERROR_PACK);
+    lgr_context_destroy(ctx);
+    free(t.bytes);
+}
+
 /* Division by a product is exact where instances are counted. */
 static void dividers(void **state)
 {
@@ -287,7 +330,7 @@ static void open_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(launches), cmocka_unit_test(contexts), cmocka_unit_test(capture), cmocka_unit_test(each_call_fails),
-                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside),
+                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside), cmocka_unit_test(joined),
                                        cmocka_unit_test(dividers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,7 +81,7 @@ static void launch(Toys *t, const char *symbol, uint32_t grid, int per, int ctas
 static LgkVariant *variant(Toys *t, const char *schedule, uint32_t code)
 {
     LgkVariant *v = &t->variants[t->nvariants++];
-    *v = (LgkVariant){.schedule = str(t, schedule), .conds = {t->nconds, 0}, .launches = {t->nlaunches, 0}, .inst = {t->nextents, 1}, .code = code};
+    *v = (LgkVariant){.schedule = str(t, schedule), .conds = {t->nconds, 0}, .launches = {t->nlaunches, 0}, .inst = {t->nextents, 1}, .code = code, .covers = 1};
     extent(t, 1, 0, 1);
     v->row = extent(t, 0, 1, 1);
     return v;

@@ -64,6 +64,7 @@ static bool holds(const Call *c, const LowCond *k)
     case LOW_C_INST_GE:     return g >= k->value;
     case LOW_C_INST_LE:     return g <= k->value;
     case LOW_C_ELEMS_GE:    return g * n >= k->value;
+    case LOW_C_NEARER:      return c->tensor[k->a].shape[k->b] > 1 && c->tensor[k->a].stride[k->b] < c->tensor[k->a].stride[k->value];
     default:                return g * n <= k->value;
     }
 }

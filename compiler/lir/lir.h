@@ -30,9 +30,7 @@ enum {
     LIR_F_STREAM  = 2,   /* load, store: used once (evict first; on the host a non-temporal store) */
     LIR_F_KEEP    = 4,   /* load: likely to be used again (evict last) */
     LIR_F_UNIFORM = 8,   /* IF: all threads of the block agree */
-    LIR_F_EXACT   = 16,  /* arithmetic: not to be contracted, reassociated or approximated */
-    LIR_F_WINDOW  = 32   /* ldg, ldgp of n = 2**k bytes at a multiple of an element: every aligned unit of u = min(16, n) bytes from the one the address
-                          * lies in, n/u + 1 of them, may be read */
+    LIR_F_EXACT   = 16   /* arithmetic: not to be contracted, reassociated or approximated */
 };
 
 typedef struct LirOp {

@@ -164,17 +164,11 @@ static void atomic_add(Ll *l, const LirOp *o)
     LLVMPositionBuilderAtEnd(l->b, join);
 }
 
-static LlVal load(Ll *l, const LirOp *o, LLVMValueRef pred)
-{
-    bool window = o->flags & LIR_F_WINDOW && l->hooks->window;
-    return window ? l->hooks->window(l, o, pred) : ll_load(l, o, LL_GLOBAL, pred);
-}
-
 static LlVal memory(Ll *l, const LirOp *o)
 {
     switch (o->op) {
-    case LIR_LDG:  return load(l, o, NULL);
-    case LIR_LDGP: return load(l, o, scalar(l, o, 1));
+    case LIR_LDG:  return ll_load(l, o, LL_GLOBAL, NULL);
+    case LIR_LDGP: return ll_load(l, o, LL_GLOBAL, scalar(l, o, 1));
     case LIR_LDS:  return ll_load(l, o, LL_SHARED, NULL);
     case LIR_STG:  ll_store(l, o, LL_GLOBAL, ll_arg(l, o, 1), NULL); break;
     case LIR_STGP: ll_store(l, o, LL_GLOBAL, ll_arg(l, o, 1), scalar(l, o, 2)); break;

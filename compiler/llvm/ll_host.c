@@ -320,6 +320,6 @@ static LlVal narrow(Ll *l, DType dt, LlVal v)
 
 const LlHooks ll_host_hooks = {
     .parts = false, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = load, .store = store,
-    .window = NULL, .load_run = load_run, .store_masked = store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
+    .load_run = load_run, .store_masked = store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
     .narrow = narrow, .widen = widen,
 };

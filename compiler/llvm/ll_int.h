@@ -42,7 +42,6 @@ typedef struct LlHooks {
     LLVMValueRef (*word_addr)(Ll *l, int64_t word);
     LLVMValueRef (*load)(Ll *l, const LlAccess *m);                /* unit, or vector of k units; zeros where pred is false */
     void (*store)(Ll *l, const LlAccess *m, LLVMValueRef v);
-    LlVal (*window)(Ll *l, const LirOp *o, LLVMValueRef pred);      /* LDG, LDGP with LIR_F_WINDOW */
     void (*load_run)(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out);   /* LDGMs that do not depend on each other */
     void (*store_masked)(Ll *l, const LirOp *o);                   /* STGM */
     void (*sync)(Ll *l, const LirOp *o);                           /* CPA .. PDLGO but shuffles */
@@ -158,6 +157,9 @@ void  ll_store_forked(Ll *l, const LirOp *o, void (*part)(Ll *l, const LirOp *o)
 LLVMTypeRef ll_mem_type(Ll *l, DType dt, unsigned lanes);        /* type in memory */
 LlVal ll_from_mem(Ll *l, DType dt, unsigned lanes, LLVMValueRef v);
 LLVMValueRef ll_to_mem(Ll *l, LlVal v);
+
+/* ll_slide.c */
+LlVal ll_slide(Ll *l, const LirOp *o);
 
 /* ll_emit.c */
 void ll_emit_fn(Ll *l, const LirFn *fn);

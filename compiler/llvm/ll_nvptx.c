@@ -321,6 +321,6 @@ static LlVal narrow(Ll *l, DType dt, LlVal v)
 
 const LlHooks ll_nvptx_hooks = {
     .parts = true, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = ll_nvptx_load, .store = ll_nvptx_store,
-    .window = ll_nvptx_window, .load_run = ll_nvptx_load_run, .store_masked = ll_nvptx_store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
+    .load_run = ll_nvptx_load_run, .store_masked = ll_nvptx_store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
     .narrow = narrow, .widen = widen, .fast = ll_nvptx_fast, .exact = ll_nvptx_exact,
 };

@@ -73,6 +73,7 @@ typedef struct Low {
     Mask    mask;
     LirVal *row;                      /* by TirVal, for vector k in this phase */
     LirVal *kept;                     /* [load * per + k]: packed row values */
+    LirVal *ahead;                    /* [load * per + k]: variables: operands of the next turn of a loop over a row in shared memory, as read */
 
     LirVal *acc;                      /* [acc * per + k]: variables (acc=reg) */
     LirVal  acc_base[ROW_MAX_MEM];    /* i64 address of this lane's vector 0 in the block's partial row */
@@ -111,8 +112,10 @@ LirVal low_position(Low *w);                   /* of vector k */
 LirVal low_base(Low *w, const TirOp *o, const RowMem *m);   /* i64 address of this lane's vector 0, or of the scalar */
 LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes);
 LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard);
+LirVal low_load_raw(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard);   /* what of it is read, */
+LirVal low_settle(Low *w, const RowMem *m, LirVal raw);                              /* and its vector */
 void   low_store_vec(Low *w, LirVal base, const RowMem *m, LirVal v, LirVal guard);
-int    low_align(const Low *w, const RowMem *m, int bytes);
+int    low_align(const Low *w, int bytes);
 LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
 
 /* low_edge.c: rows that begin anywhere */
@@ -127,6 +130,10 @@ LirVal low_edge_step(Low *w);                  /* i32 elements from this lane's 
 
 /* low_load.c: where rows come from and where they stay */
 void   low_plan_smem(Low *w);
+/* Are operands fetched before they are used: once for the block's rows or the one row; or for a turn of the loop over it? */
+static inline bool low_fills(const Low *w) { return w->s->wkeep != WKEEP_LOAD && !w->s->unroll; }
+static inline bool low_turns_ahead(const Low *w) { return w->s->wkeep != WKEEP_LOAD && w->s->unroll; }
+void   low_ahead_load(Low *w, uint32_t load, LirVal more);     /* of vector k of the turn, where bool `more` holds */
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
 int    low_first_part(const Low *w);           /* vectors of a row in the first of two groups of copies */

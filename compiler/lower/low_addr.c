@@ -120,15 +120,13 @@ LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes)
 }
 
 /* Alignment that the variant's conditions promise for a vector of this tensor. */
-int low_align(const Low *w, const RowMem *m, int bytes)
+int low_align(const Low *w, int bytes)
 {
     int whole = w->s->vec * bytes;
     if (w->s->align == ALIGN_SCALAR || w->edge)
         return bytes;
     if (w->host)
         return w->s->hint == HINT_STREAM ? (whole < 64 ? whole : 64) : bytes;
-    if (w->s->align == ALIGN_SHIFT && !m->inst)
-        return bytes;
     return whole < 16 ? whole : 16;
 }
 
@@ -139,14 +137,24 @@ static uint8_t load_flags(const Low *w, const RowMem *m)
     return 0;
 }
 
-LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard)
+/* What all rows share, and each meets at another element: the elements of an aligned unit, 0 elsewhere. */
+static int window(const Low *w, const RowMem *m, int bytes)
 {
-    int bytes = dt_bytes(dt);
+    int whole = w->s->vec * bytes < 16 ? w->s->vec * bytes : 16;
+    return w->s->align == ALIGN_SHIFT && !m->inst && w->vec > 1 ? whole / bytes : 0;
+}
+
+/* i32 elements by which the vector begins behind its unit's boundary. */
+static LirVal window_at(Low *w, int unit) { return lir_op2(w->fn, LIR_AND, w->head, low_ci(w, unit - 1)); }
+
+LirVal low_load_raw(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard)
+{
+    int bytes = dt_bytes(dt), unit = window(w, m, bytes);
     LirVal addr = low_vec_addr(w, base, m, bytes), zero = low_ci(w, 0);
-    LirOp o = {.op = LIR_LDG, .dt = dt, .lanes = (uint8_t)w->vec, .ref = (int16_t)m->tensor, .flags = load_flags(w, m),
-               .a = {addr}, .imm.i = low_align(w, m, bytes), .sp = w->tir->ops[m->op].sp};
-    if (w->s->align == ALIGN_SHIFT && !m->inst && w->vec > 1)      /* an operand that rows meet at any of its elements */
-        o.flags |= LIR_F_WINDOW;
+    if (unit)
+        addr = lir_op2(w->fn, LIR_SUB, addr, low_mul_i64(w, window_at(w, unit), bytes));
+    LirOp o = {.op = LIR_LDG, .dt = dt, .lanes = (uint8_t)(w->vec + unit), .ref = (int16_t)m->tensor, .flags = load_flags(w, m),
+               .a = {addr}, .imm.i = unit ? unit * bytes : low_align(w, bytes), .sp = w->tir->ops[m->op].sp};
     if (w->mask.kind == MASK_PART) {
         o.op = LIR_LDGM;
         o.a[1] = w->mask.lo;
@@ -158,6 +166,20 @@ LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard
     return lir_add(w->fn, o);
 }
 
+LirVal low_settle(Low *w, const RowMem *m, LirVal raw)
+{
+    DType dt = lir_dt(w->fn, raw);
+    int unit = window(w, m, dt_bytes(dt));
+    if (!unit)
+        return raw;
+    return lir_add(w->fn, (LirOp){.op = LIR_SLIDE, .dt = dt, .lanes = (uint8_t)w->vec, .ref = -1, .a = {raw, window_at(w, unit)}, .sp = w->tir->ops[m->op].sp});
+}
+
+LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard)
+{
+    return low_settle(w, m, low_load_raw(w, base, m, dt, guard));
+}
+
 void low_store_vec(Low *w, LirVal base, const RowMem *m, LirVal v, LirVal guard)
 {
     DType dt = lir_dt(w->fn, v);
@@ -165,7 +187,7 @@ void low_store_vec(Low *w, LirVal base, const RowMem *m, LirVal v, LirVal guard)
     LirVal addr = low_vec_addr(w, base, m, bytes), zero = low_ci(w, 0);
     v = lir_splat(w->fn, v, w->vec);
     LirOp o = {.op = LIR_STG, .ref = (int16_t)m->tensor, .flags = w->s->hint == HINT_STREAM ? LIR_F_STREAM : 0,
-               .a = {addr, v}, .imm.i = low_align(w, m, bytes), .sp = w->tir->ops[m->op].sp};
+               .a = {addr, v}, .imm.i = low_align(w, bytes), .sp = w->tir->ops[m->op].sp};
     if (w->mask.kind == MASK_PART) {
         o.op = LIR_STGM;
         o.a[2] = w->mask.lo;

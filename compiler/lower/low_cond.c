@@ -33,7 +33,7 @@ static void access_conds(Low *w, const RowMem *m)
     int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
     if (w->s->align == ALIGN_SCALAR)
         return;
-    int align = low_align(w, m, bytes);
+    int align = low_align(w, bytes);
     if (w->s->align == ALIGN_SHIFT) {
         const RowMem *first = low_first_stream(w);
         int unit = w->s->vec * bytes < 16 ? w->s->vec * bytes : 16;

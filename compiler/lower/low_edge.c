@@ -3,7 +3,7 @@
  * The row's body, elements head <= i < body, are whole vectors that lie aligned in memory and are taken as any row's.  The fewer than `vec`
  * elements before it, and the vec .. 2*vec-1 behind it, are taken one by one, an element a lane: its edge, vector number `per`.
  * So much is left behind the body that what all rows share, a weight that begins aligned, may be read in whole aligned units around
- * any vector of the body (LIR_F_WINDOW).
+ * any vector of the body (LIR_SLIDE).
  *
  * Sums over rows stay in a lane's registers where all rows of a block begin alike, then: instances of one axis, and a number of blocks that
  * is a multiple of the vector.

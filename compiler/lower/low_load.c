@@ -14,7 +14,7 @@ static uint32_t vec_bytes(const Low *w, uint32_t load) { return (uint32_t)(w->s-
 
 /* Where a load's vectors are; a row's edge is in a register, where it is kept. */
 static bool is_async(const Low *w, uint32_t load) { return w->s->async == ASYNC_CP && w->rv->load[load].inst; }
-static bool is_operand(const Low *w, uint32_t load) { return !w->rv->load[load].inst && w->s->wkeep != WKEEP_LOAD; }
+static bool is_operand(const Low *w, uint32_t load) { return !w->rv->load[load].inst && low_fills(w); }
 
 /* Byte offset of load's area among the loads for which `in` holds. */
 static uint32_t area(const Low *w, uint32_t load, bool (*in)(const Low *, uint32_t), uint32_t threads)
@@ -131,6 +131,18 @@ static LirVal from_memory(Low *w, uint32_t load)
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }
 
+void low_ahead_load(Low *w, uint32_t load, LirVal more)
+{
+    const RowMem *m = &w->rv->load[load];
+    LirVal *var = &w->ahead[load * LOW_MAX_PER + (uint32_t)w->k];
+    low_mask(w);
+    LirVal v = low_load_raw(w, base_of(w, load), m, load_dt(w, load), more);
+    if (*var)
+        lir_set(w->fn, *var, v);
+    else
+        *var = lir_op1(w->fn, LIR_VAR, v);
+}
+
 /* Kept operands are fetched once per block, before the loop over instances, or the one instance. */
 void low_wkeep_fill(Low *w)
 {
@@ -181,6 +193,8 @@ LirVal low_kept_load(Low *w, uint32_t load)
         return operand(w, load);
     if (w->s->keep == KEEP_REG && unrolled && m->inst && *kept)   /* long rows stay packed: unpacked twice, not held wide */
         return w->s->per >= 8 && w->s->vec > 1 && !w->host ? lir_op1(w->fn, LIR_OPAQUE, *kept) : *kept;
+    if (!m->inst && low_turns_ahead(w) && *kept)
+        return *kept;
     if (is_async(w, load)) {
         LirVal v = lds(w, load, async_addr(w, load, w->slot));
         *kept = v;

@@ -61,7 +61,7 @@ static void forget_instance(Low *w)
     memset(w->row_base, 0, sizeof *w->row_base * ROW_MAX_MEM * 2);
     memset(w->red_value, 0, sizeof *w->red_value * w->tir->nops);
     for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (w->rv->load[i].inst || w->s->wkeep != WKEEP_REG)
+        if (w->rv->load[i].inst || w->s->wkeep != WKEEP_REG || w->s->unroll)
             memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
 }
 
@@ -170,7 +170,7 @@ static bool fill_late(Low *w)
 {
     Red r[LOW_MAX_RED];
     uint8_t need[ROW_MAX_MEM] = {0}, *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
-    if (w->s->wkeep == WKEEP_LOAD || w->s->align != ALIGN_SHIFT || !w->rv->last_phase)
+    if (!low_fills(w) || w->s->align != ALIGN_SHIFT || !w->rv->last_phase)
         return false;
     uint32_t n = low_reductions(w, 0, r);
     for (uint32_t i = 0; i < n; i++)
@@ -293,6 +293,45 @@ static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         r[i] = total[i];
 }
 
+/* ---- operands a turn ahead, in the last walk over a row in shared memory: the first come while the row's lanes wait for each other ---- */
+
+static void ahead_loads(Low *w, const uint8_t *need, LirVal more)
+{
+    for (w->k = 0; w->k < w->s->unroll; w->k++)
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            if (need[i] && !w->rv->load[i].inst)
+                low_ahead_load(w, i, more);
+    w->k = 0;
+}
+
+static void first_ahead(Low *w)
+{
+    uint8_t need[ROW_MAX_MEM] = {0};
+    loads_of_phase(w, w->rv->last_phase, NULL, 0, need);
+    memset(w->ahead, 0, sizeof *w->ahead * ROW_MAX_MEM * LOW_MAX_PER);
+    ahead_loads(w, need, 0);
+}
+
+/* Puts what is there for this turn into now[], and fetches the next. */
+static void turn_ahead(Low *w, const uint8_t *need, LirVal *now, int to)
+{
+    for (uint32_t i = 0; i < ROW_MAX_MEM * LOW_MAX_PER; i++)
+        now[i] = w->ahead[i] ? lir_op1(w->fn, LIR_GET, w->ahead[i]) : 0;
+    LirVal turn = w->turn, next = lir_op2(w->fn, LIR_ADD, w->turn_k, low_ci(w, w->s->unroll));
+    w->turn = lir_op2(w->fn, LIR_MUL, next, low_ci(w, (int64_t)w->lanes * w->s->vec));
+    ahead_loads(w, need, lir_op2(w->fn, LIR_LT, next, low_ci(w, to)));
+    w->turn = turn;
+}
+
+static void have_ahead(Low *w, const LirVal *now, bool have)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++) {
+        uint32_t at = i * LOW_MAX_PER + (uint32_t)w->k;
+        if (now[at])
+            w->kept[at] = have ? low_settle(w, &w->rv->load[i], now[at]) : 0;
+    }
+}
+
 /* Turns from..to over a row in shared memory.  A lane past the row's end sits out, so that nothing else is masked. */
 static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, int from, int to)
 {
@@ -301,14 +340,19 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM), var = lir_op1(w->fn, LIR_VAR, low_ci(w, from));
     w->turn_k = low_loop_begin(w, var, low_ci(w, to));
     w->turn = lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)w->lanes * w->s->vec));
+    LirVal *now = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
+    if (low_turns_ahead(w) && p == w->rv->last_phase)
+        turn_ahead(w, need, now, to);
     for (w->k = 0; w->k < w->s->unroll; w->k++) {
         low_mask(w);
         Mask m = w->mask;
         if (m.kind != MASK_FULL)
             low_mark(w, LIR_IF, m.in);
         w->mask = (Mask){MASK_FULL, 0, 0, 0};
+        have_ahead(w, now, true);
         load_vector(w, need, loaded);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+        have_ahead(w, now, false);
         if (m.kind != MASK_FULL)
             low_mark(w, LIR_END, 0);
     }
@@ -335,6 +379,8 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     if (arriving)
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
     smem_turns(w, p, r, n, need, part, w->s->per);
+    if (low_turns_ahead(w) && p + 1 == w->rv->last_phase)
+        first_ahead(w);
     edge_vector(w, p, r, n, need, loaded);
 }
 
@@ -400,7 +446,7 @@ static void oneshot(Low *w)
     if (w->s->rows > 1)
         g = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp);
     low_set_instance(w, g, w->s->rows > 1);
-    if (w->s->wkeep != WKEEP_LOAD && !fill_late(w))
+    if (low_fills(w) && !fill_late(w))
         low_wkeep_fill(w);
     if (w->s->async == ASYNC_CP) {
         w->slot = low_ci(w, 0);
@@ -578,6 +624,7 @@ static void begin(Low *w, const char *symbol)
     w->red_rest = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
     w->kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
+    w->ahead = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
     low_plan_smem(w);
     w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
     w->lane = s->rows > 1 ? lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, s->lanes)) : w->tid;

@@ -37,7 +37,7 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "n is not a multiple of the vector";
     if (s->most && s->least > s->most)
         return "no launch has least elements or more and most or fewer";
-    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->wkeep != WKEEP_LOAD))
+    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->wkeep == WKEEP_SMEM || (s->wkeep == WKEEP_REG && f->phases < 2)))
         return "unroll wants rows kept in shared memory by one-shot blocks, in vectors, in a number of turns";
     if (s->split && ((f->reductions && !f->parts) || f->accs || s->grid != GRID_ONESHOT || s->rows > 1 || s->len == LEN_CAP || s->unroll || s->async != ASYNC_NONE))
         return "split wants a kernel whose row results need no reductions, one block a tile, plain loads, and any or exact length";
@@ -120,7 +120,7 @@ static int registers(const SchedFacts *f, const Sched *s)
 {
     int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
     int sums = s->acc == ACC_REG ? f->accs * s->per * s->vec : 0;
-    int operands = s->wkeep == WKEEP_REG ? s->per * s->vec * f->shared_loads / 2 : 0;
+    int operands = s->wkeep == WKEEP_REG ? (s->unroll ? 2 * s->unroll : s->per) * s->vec * f->shared_loads / 2 : 0;
     /* with sums, the operands of the last phase stay wide across the barrier */
     int wide = f->accs && s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * (f->row_loads + (s->wkeep == WKEEP_REG)) : 0;
     if (f->accs && s->keep == KEEP_SMEM)

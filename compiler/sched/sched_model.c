@@ -527,7 +527,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
         s.async = s.keep == KEEP_SMEM && (t->features & TGT_F_CPASYNC) ? pick(seed, 2) : 0;
         s.unroll = s.keep == KEEP_SMEM ? s.per % 2 ? 1 : 1 + pick(seed, 2) : 0;
     }
-    s.wkeep = s.grid == GRID_PERSISTENT ? pick(seed, 3) : 0;
+    s.wkeep = pick(seed, s.grid == GRID_PERSISTENT ? 3 : 2);
     s.split = (f->parts || !f->reductions) && !f->accs ? pick(seed, 2) : 0;
     s.hint = pick(seed, 2);
     s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;

@@ -120,13 +120,6 @@ static uint8_t *place(Sim *s, const Step *st, uint32_t t, Part p, bool write)
     return sim_global_at(s, st, t, addr + (uint64_t)p.lo * st->bytes, (p.hi - p.lo) * st->bytes, write);
 }
 
-/* What a window may read has to be there, and nobody may be writing it. */
-static bool window_is_there(Sim *s, const Step *st, uint32_t t)
-{
-    uint64_t n = (uint64_t)st->lanes * st->bytes, unit = n < 16 ? n : 16, addr = ((const uint64_t *)st->a[0])[t];
-    return sim_global_at(s, st, t, addr & ~(unit - 1), (uint32_t)(n + unit), false) != NULL;
-}
-
 static void run_load(Sim *s, Step *st)
 {
     size_t row = (size_t)st->lanes * st->bytes;
@@ -136,7 +129,7 @@ static void run_load(Sim *s, Step *st)
         char *d = (char *)st->d + t * row;
         if (p.lo || p.hi < st->lanes)
             memset(d, 0, row);
-        if (p.hi <= p.lo || (st->o->flags & LIR_F_WINDOW && !window_is_there(s, st, t)))
+        if (p.hi <= p.lo)
             continue;
         const uint8_t *from = place(s, st, t, p, false);
         if (from)

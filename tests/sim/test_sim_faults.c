@@ -183,12 +183,6 @@ static void bounds(void **state)
     begin(&c);
     case_op(&c, (LirOp){.op = LIR_STG, .ref = -1, .a = {case_at(&c, 1, op2(&c, LIR_SUB, c.tid, 1), 4), c.tid}, .imm.i = 4});
     expect(&c, 1, "thread 0: writes 4 bytes");
-    for (int past = 0; past < 2; past++) {         /* a window's units, not its elements alone */
-        begin(&c);
-        LirVal at = case_at(&c, 0, op2(&c, LIR_ADD, c.tid, THREADS * 3 - 7 + 4 * past), 4);
-        case_op(&c, (LirOp){.op = LIR_LDG, .dt = DT_I32, .lanes = 4, .flags = LIR_F_WINDOW, .ref = -1, .a = {at}, .imm.i = 4});
-        expect(&c, 1, past ? "thread 63: reads 32 bytes" : NULL);
-    }
     begin(&c);
     sts(&c, op2(&c, LIR_ADD, c.tid, 512 - 63), c.tid);
     expect(&c, 1, "thread 63: writes 4 bytes at shared offset 2048 of 2048");

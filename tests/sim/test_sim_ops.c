@@ -378,26 +378,22 @@ static void masked_memory(void **state)
     case_end(&c);
 }
 
-/* A vector at any element: its bytes, whatever else may be read around them. */
-static void window(void **state)
+static void slide(void **state)
 {
     (void)state;
-    int32_t in[N], out[N];
+    int32_t in[2 * N], out[N];
     SimCase c;
     case_begin(&c, THREADS, 0);
-    for (int i = 0; i < N; i++)
-        in[i] = i, out[i] = -1;
+    for (int i = 0; i < 2 * N; i++)
+        in[i] = i;
     case_buffer(&c, in, sizeof in);
     case_buffer(&c, out, sizeof out);
-    LirVal from = lir_op2(c.fn, LIR_ADD, lir_op2(c.fn, LIR_REM, c.tid, case_i32(&c, THREADS - 2)), case_i32(&c, 1));
-    LirVal in_row = lir_op2(c.fn, LIR_NE, c.tid, case_i32(&c, 5));
-    LirVal v = case_op(&c, (LirOp){.op = LIR_LDGP, .dt = DT_I32, .lanes = LANES, .flags = LIR_F_WINDOW, .ref = -1, .a = {case_at(&c, 0, from, 12), in_row}, .imm.i = 4});
-    case_op(&c, (LirOp){.op = LIR_STG, .ref = -1, .a = {case_at(&c, 1, c.tid, 16), v}, .imm.i = 16});
+    LirVal v = case_op(&c, (LirOp){.op = LIR_LDG, .dt = DT_I32, .lanes = 2 * LANES, .ref = -1, .a = {case_at(&c, 0, c.tid, 8 * LANES)}, .imm.i = 16});
+    LirVal r = case_op(&c, (LirOp){.op = LIR_SLIDE, .dt = DT_I32, .lanes = LANES, .ref = -1, .a = {v, lir_op2(c.fn, LIR_REM, c.tid, case_i32(&c, LANES))}});
+    case_op(&c, (LirOp){.op = LIR_STG, .ref = -1, .a = {case_at(&c, 1, c.tid, 4 * LANES), r}, .imm.i = 16});
     assert_true(case_run(&c, 1));
-    for (int i = 0; i < N; i++) {
-        int t = i / LANES, e = i % LANES;
-        assert_int_equal(out[i], t == 5 ? 0 : (t % (THREADS - 2) + 1) * 3 + e);
-    }
+    for (int i = 0; i < N; i++)
+        assert_int_equal(out[i], i / LANES * 2 * LANES + i / LANES % LANES + i % LANES);
     case_end(&c);
 }
 
@@ -405,7 +401,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elementwise), cmocka_unit_test(casts), cmocka_unit_test(vectors), cmocka_unit_test(regions),
-        cmocka_unit_test(shuffles), cmocka_unit_test(masked_memory), cmocka_unit_test(window),
+        cmocka_unit_test(shuffles), cmocka_unit_test(masked_memory), cmocka_unit_test(slide),
     };
     return cmocka_run_group_tests_name("sim_ops", tests, NULL, NULL);
 }

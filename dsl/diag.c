@@ -63,6 +63,14 @@ void diag_note(Diag *d, Span sp, const char *fmt, ...)
     *p = note;
 }
 
+void diag_take(Diag *d, const Diag *from)
+{
+    for (uint32_t i = 0; i < from->n && d->n < DIAG_MAX_ITEMS; i++)
+        *ARENA_PUSH(d->arena, d->items, d->n, d->cap) = from->items[i];
+    d->dropped |= from->dropped;
+    d->nerrors += from->nerrors;
+}
+
 static uint32_t characters(const char *p, size_t n)
 {
     uint32_t count = 0;

@@ -38,6 +38,7 @@ void     diag_init(Diag *d, Arena *a);
 uint32_t diag_add_file(Diag *d, const char *name, const char *text, size_t size);  /* text is kept, not copied */
 void     diag_report(Diag *d, DiagClass cls, DiagCode code, Span sp, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void     diag_note(Diag *d, Span sp, const char *fmt, ...) __attribute__((format(printf, 3, 4)));  /* to the last item */
+void     diag_take(Diag *d, const Diag *from);             /* its items behind d's; texts stay where they are */
 void     diag_line_col(const Diag *d, Span sp, uint32_t *line, uint32_t *col);      /* 1-based */
 void     diag_render_text(const Diag *d, Buf *out, bool color);
 void     diag_render_json(const Diag *d, Buf *out);          /* one array; also what carries no place */

@@ -8,12 +8,23 @@
 #define LGR_BENCH_CASE_H
 #include "measure.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 typedef struct BenchRow { char text[256], schedule[256], target[16]; size_t bytes, workspace; double us, copy, err; int registers, spills; bool wrong; } BenchRow;
 
 /* r->wrong: the outputs differ, a message is on stderr, and nothing was timed. */
 void bench_case(Measure *m, const Case *c, BenchRow *r);
+
+/* Cases one after another in a process of their own, as tuner.h has candidates: a case that ends it is told and passed over. */
+typedef struct BenchRun {
+    const void *pack, *with; size_t pack_size, with_size;     /* with: a pack with the copy op, or NULL */
+    bool host;                                                /* CPU tensors, else the first GPU */
+    const volatile sig_atomic_t *stop;                        /* set by a handler of the caller's; may be NULL */
+    void (*row)(void *self, int nth, const BenchRow *r); void *self;      /* r NULL: the case could not be timed, a message is on stderr */
+} BenchRun;
+/* 0, or how a process ended before its first case: 2 no such case, 6 no GPU. */
+int bench_run(const BenchRun *b, const char *const *cases, int n);
 
 typedef enum BenchForm { BENCH_TEXT, BENCH_CSV, BENCH_JSON } BenchForm;
 void bench_head(FILE *f, BenchForm form);

@@ -2,6 +2,7 @@
 #include "measure.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,13 @@ double measure_now_us(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+}
+
+void measure_plain_signals(void)
+{
+    static const int all[] = {SIGINT, SIGILL, SIGFPE, SIGSEGV, SIGBUS, SIGABRT, SIGTERM};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        signal(all[i], SIG_DFL);
 }
 
 static int cmp(const void *a, const void *b) { return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b); }
@@ -32,7 +40,7 @@ void measure_die(const char *what)
 
 /* ---- cases ---- */
 
-static const char *value_of(const Case *c, const char *name)
+const char *measure_value(const Case *c, const char *name)
 {
     for (int i = 0; i < c->n; i++)
         if (!strcmp(c->name[i], name))
@@ -42,7 +50,7 @@ static const char *value_of(const Case *c, const char *name)
 
 int64_t measure_dim(const Case *c, const char *name)
 {
-    const char *v = value_of(c, name);
+    const char *v = measure_value(c, name);
     return v ? atoll(v) : -1;
 }
 
@@ -76,7 +84,7 @@ bool measure_parse(Measure *m, const char *text, Case *c)
 }
 
 /* An extent's text, "M", "2*F", "D/2", "(M+1)/2", at the case's sizes: sums of products, over a number. */
-static int64_t extent_of(const Case *c, const char *text)
+int64_t measure_extent(const Case *c, const char *text)
 {
     int64_t sum = 0, sign = 1, den = 1;
     const char *p = text + (*text == '(');
@@ -124,6 +132,12 @@ static int64_t smallest_dim(const Case *c)
     return least;
 }
 
+int64_t measure_below(const Case *c)
+{
+    int64_t below = measure_dim(c, "below");
+    return below > 0 ? below : smallest_dim(c);
+}
+
 Case measure_small(const Case *c)
 {
     Case s = *c;
@@ -131,7 +145,7 @@ Case measure_small(const Case *c)
     for (int i = 0; i < s.n; i++)
         if (s.name[i][0] >= 'A' && s.name[i][0] <= 'Z' && atoll(s.value[i]) > 0)
             elems *= (double)atoll(s.value[i]);
-    if (!value_of(&s, "below") && s.n < MEASURE_MAX_NAMES) {     /* the same range of integers */
+    if (!measure_value(&s, "below") && s.n < MEASURE_MAX_NAMES) {     /* the same range of integers */
         strcpy(s.name[s.n], "below");
         snprintf(s.value[s.n++], sizeof s.value[0], "%lld", (long long)smallest_dim(c));
     }
@@ -160,9 +174,9 @@ static DLDataType dtype_named(const char *t)
     return (DLDataType){kDLBfloat, 16, 1};
 }
 
-static DLDataType dtype_of(const Case *c, const char *type)
+DLDataType measure_dtype(const Case *c, const char *type)
 {
-    const char *bound = value_of(c, type);
+    const char *bound = measure_value(c, type);
     return dtype_named(bound ? bound : type);
 }
 
@@ -247,7 +261,7 @@ static void clear(Measure *m, const Set *s, uint32_t i)
 /* Strides of a tensor whose axes lie in the order that the case names; NULL where it names none of as many axes. */
 static int64_t *strides_of(const Case *c, Set *s, uint32_t i, int rank)
 {
-    const char *order = value_of(c, "order");
+    const char *order = measure_value(c, "order");
     int64_t step = 1;
     if (!order || (int)strlen(order) != rank)
         return NULL;
@@ -270,16 +284,15 @@ static void make_tensor(Measure *m, const Case *c, Set *s, uint32_t i)
     char text[64];
     for (int d = 0; d < info.rank; d++) {
         lgr_kernel_extent(c->k, i, (uint32_t)d, text, sizeof text);
-        n *= (size_t)(s->shape[i][d] = extent_of(c, text));
+        n *= (size_t)(s->shape[i][d] = measure_extent(c, text));
     }
-    DLDataType t = dtype_of(c, info.type);
-    int64_t below = measure_dim(c, "below") > 0 ? measure_dim(c, "below") : smallest_dim(c);
+    DLDataType t = measure_dtype(c, info.type);
     s->bytes[i] = n * t.bits / 8;
     s->t[i] = (DLTensor){.data = take(m, s->device, s->bytes[i]), .device = {s->device ? kDLCUDA : kDLCPU, 0}, .ndim = info.rank, .dtype = t, .shape = s->shape[i],
                          .strides = strides_of(c, s, i, info.rank)};
     s->arg[i] = &s->t[i];
     if (!info.is_out)
-        fill(m, s->device, s->t[i].data, s->bytes[i], t, info.rank == 1 && t.bits == 32 && strlen(info.type) > 1, below, i);
+        fill(m, s->device, s->t[i].data, s->bytes[i], t, info.rank == 1 && t.bits == 32 && strlen(info.type) > 1, measure_below(c), i);
     else
         clear(m, s, i);
 }
@@ -308,7 +321,7 @@ static void set_options(const Case *c, Set *s)
 {
     for (uint32_t i = 0; i < lgr_kernel_options(c->k); i++) {
         uint32_t choices, def;
-        const char *want = value_of(c, lgr_kernel_option(c->k, i, &choices, &def));
+        const char *want = measure_value(c, lgr_kernel_option(c->k, i, &choices, &def));
         s->options[i] = (int32_t)def;
         for (uint32_t j = 0; want && j < choices; j++)
             if (!strcmp(lgr_kernel_option_choice(c->k, i, j), want))
@@ -375,7 +388,7 @@ size_t measure_bytes(const Case *c, const Set *s)
 
 /* ---- checking ---- */
 
-static double value(const void *p, DLDataType t, size_t i)
+double measure_element(const void *p, DLDataType t, size_t i)
 {
     uint32_t u;
     float f;
@@ -395,15 +408,48 @@ static double value(const void *p, DLDataType t, size_t i)
         return (double)f;
     }
     int e = h >> 10 & 31;
-    double v = e == 31 ? NAN : e ? ldexp(1 + (h & 1023) / 1024.0, e - 15) : ldexp(h & 1023, -24);
+    double v = e == 31 ? (h & 1023 ? NAN : INFINITY) : e ? ldexp(1 + (h & 1023) / 1024.0, e - 15) : ldexp(h & 1023, -24);
     return h & 0x8000 ? -v : v;
+}
+
+static uint16_t half_bits(double v)
+{
+    uint16_t sign = signbit(v) ? 0x8000 : 0;
+    int e;
+    double a = fabs(v), m = frexp(a, &e);
+    if (isnan(v))
+        return 0x7e00;
+    if (a < ldexp(1, -14))
+        return sign | (uint16_t)nearbyint(ldexp(a, 24));
+    double bits = ldexp(e + 14, 10) + nearbyint((m * 2 - 1) * 1024);
+    return sign | (uint16_t)(bits > 0x7c00 ? 0x7c00 : bits);
+}
+
+static uint16_t brain_bits(double v)
+{
+    float f = (float)v;
+    uint32_t u;
+    memcpy(&u, &f, 4);
+    return (uint16_t)(isnan(v) ? 0x7fc0 : (u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
+void measure_encode(void *p, DLDataType t, size_t i, double v)
+{
+    float f = (float)v;
+    int64_t whole = t.code == kDLFloat || t.code == kDLBfloat ? 0 : (int64_t)v;
+    if (t.code == kDLFloat && t.bits == 32)
+        memcpy((char *)p + 4 * i, &f, 4);
+    else if (t.code == kDLFloat || t.code == kDLBfloat)
+        ((uint16_t *)p)[i] = t.code == kDLBfloat ? brain_bits(v) : half_bits(v);
+    else
+        memcpy((char *)p + i * t.bits / 8, &whole, t.bits / 8);
 }
 
 static double relative(const void *got, const void *want, DLDataType t, size_t n)
 {
     double d = 0, s = 0;
     for (size_t i = 0; i < n; i++) {
-        double a = value(got, t, i), w = value(want, t, i);
+        double a = measure_element(got, t, i), w = measure_element(want, t, i);
         d += (a - w) * (a - w);
         s += w * w;
     }
@@ -432,8 +478,8 @@ double measure_compare(Measure *m, const Case *c, const Set *dev, const Set *hos
         if (r > worst || isnan(r)) {
             worst = r;
             m->worst = lgr_kernel_tensor(c->k, i).name;
-            m->got = value(got, host->t[i].dtype, 0);
-            m->want = value(host->t[i].data, host->t[i].dtype, 0);
+            m->got = measure_element(got, host->t[i].dtype, 0);
+            m->want = measure_element(host->t[i].data, host->t[i].dtype, 0);
         }
         free(got);
     }

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-enum { MEASURE_MAX_TENSORS = 32, MEASURE_MAX_NAMES = 24, MEASURE_MAX_SETS = 16, MEASURE_ROUNDS = 11 };
+enum { MEASURE_MAX_TENSORS = 32, MEASURE_MAX_NAMES = 32, MEASURE_MAX_SETS = 16, MEASURE_ROUNDS = 11 };
 
 typedef struct Case {
     char text[256], op[48], kernel[48];
@@ -47,7 +47,13 @@ typedef struct Measure {
 void   measure_die(const char *what);                                   /* with the library's last error; exit 1 */
 /* False with a message on stderr when the text is no case of an open pack's kernel. */
 bool   measure_parse(Measure *m, const char *text, Case *c);
-int64_t measure_dim(const Case *c, const char *name);                   /* -1 when the case does not name it */
+const char *measure_value(const Case *c, const char *name);             /* NULL when the case does not name it */
+int64_t measure_dim(const Case *c, const char *name);                   /* -1 likewise */
+int64_t measure_extent(const Case *c, const char *text);                /* of an extent's text ("2*F") at the case's sizes */
+int64_t measure_below(const Case *c);                                   /* integer inputs are less than this */
+DLDataType measure_dtype(const Case *c, const char *type);              /* of a type of the spec, or of a dtype's own name */
+double measure_element(const void *p, DLDataType t, size_t i);
+void   measure_encode(void *p, DLDataType t, size_t i, double v);       /* rounded to nearest */
 /* Tensors of the case with random inputs; outputs are filled with NaN patterns. */
 void   measure_set(Measure *m, bool device, const Case *c, Set *s);
 void   measure_free(Measure *m, Set *s);
@@ -72,6 +78,8 @@ double measure_copy(Measure *m, size_t bytes);
 /* The same on the host: one launch; the copy op (f32, as many threads), 0 when the pack has none. */
 double measure_host_launch(Measure *m, Set *s);
 double measure_host_copy(Measure *m, size_t bytes);
+/* In a process of its own: signals end it, whatever handlers the caller had. */
+void   measure_plain_signals(void);
 double measure_now_us(void);
 double measure_median(double *v, int n);
 #endif

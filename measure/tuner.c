@@ -95,17 +95,22 @@ static bool select_variant(Child *k, uint32_t v, uint32_t nest)
     return serves;
 }
 
-static TunerFate check(Child *k, double *err)
+static TunerFate check(Child *k, double *err, char *why, size_t room)
 {
     measure_clear(&k->m, &k->c, &k->probe);
     if (k->m.gpu)
         gpu_sync(k->m.gpu, NULL);           /* the fills are in the default stream, the launch is not */
-    if (lgr_prepare(k->m.ctx, &k->s[0].call) != LGR_OK || lgr_launch(k->m.ctx, &k->probe.call) != LGR_OK)
+    if (lgr_prepare(k->m.ctx, &k->s[0].call) != LGR_OK || lgr_launch(k->m.ctx, &k->probe.call) != LGR_OK) {
+        lgr_last_error_text(why, room);
         return TUNER_launch;
+    }
     if (k->m.gpu)
         gpu_sync(k->m.gpu, k->m.stream);
     *err = measure_compare(&k->m, &k->small, &k->probe, &k->host);
-    return *err < 6e-3 ? TUNER_unheard : TUNER_wrong;
+    if (*err < 6e-3)
+        return TUNER_unheard;
+    snprintf(why, room, "%s: relative error %.2e; its first element is %g, wanted %g", k->m.worst, *err, k->m.got, k->m.want);
+    return TUNER_wrong;
 }
 
 static void try_variant(Child *k, uint32_t v, uint32_t nest)
@@ -120,7 +125,7 @@ static void try_variant(Child *k, uint32_t v, uint32_t nest)
     snprintf(m.row.schedule, sizeof m.row.schedule, "%s", ch.schedule);
     m.row.fate = TUNER_unheard;
     say(k, &m);
-    m.row.fate = check(k, &m.row.err);
+    m.row.fate = check(k, &m.row.err, m.row.why, sizeof m.row.why);
     say(k, &m);
     if (m.row.fate != TUNER_unheard)
         return;
@@ -286,10 +291,13 @@ static int hear(Follow *f, int fd, Message *m)
     return 1;
 }
 
-static void blame(Follow *f, TunerFate fate)
+/* status: of waitpid. */
+static void blame(Follow *f, TunerFate fate, int status)
 {
     TunerRow *r = row_of(f->out, (uint32_t)f->trying);
     r->fate = fate;
+    if (fate == TUNER_crash)
+        snprintf(r->why, sizeof r->why, WIFSIGNALED(status) ? "signal %d" : "exit %d", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     r->us = 0;
     f->ntime[f->trying] = 0;
     f->dead[f->ndead++] = (uint32_t)f->trying;
@@ -306,7 +314,7 @@ static pid_t start(Follow *f, const char *text, int *fd)
     if (!pid) {
         Child *k = calloc(1, sizeof *k);
         close(p[0]);
-        signal(SIGINT, SIG_DFL);
+        measure_plain_signals();
         if (!k)
             _exit(3);
         k->t = f->t, k->pipe = p[1], k->end = f->end, k->dead = f->dead, k->ndead = f->ndead;
@@ -336,9 +344,11 @@ static bool follow(Follow *f, const char *text)
     close(fd);
     waitpid(pid, &status, 0);
     f->out->cut |= got == -2 || stopped(f);
+    if (f->trying < 0 && !f->out->cut && !f->done)
+        f->out->refused = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     if (f->done || f->out->cut || f->trying < 0)
         return false;
-    blame(f, got == -1 ? TUNER_hang : TUNER_crash);
+    blame(f, got == -1 ? TUNER_hang : TUNER_crash, status);
     return f->ndead < TUNER_MAX_DEAD && !(f->end > 0 && measure_now_us() > f->end);
 }
 

@@ -38,7 +38,7 @@ typedef struct TunerRow {
     int32_t registers, spills;
     int64_t n, instances;             /* row length, rows */
     bool model;                       /* what the runtime would take: the model's own choice */
-    char target[16], schedule[256];
+    char target[16], schedule[256], why[160];       /* why: what went wrong */
 } TunerRow;
 
 typedef struct TunerCase {
@@ -49,6 +49,7 @@ typedef struct TunerCase {
     TunerRow row[TUNER_MAX_ROWS]; int n;
     int best;                         /* row, -1 none */
     bool cut;                         /* the budget ended, or `stop` was set */
+    int refused;                      /* how the process ended that could not even begin: 2 no such case, 6 no GPU, -1 by a signal */
 } TunerCase;
 
 typedef struct Tuner {
@@ -62,6 +63,9 @@ typedef struct Tuner {
 
 /* False when nothing could be measured at all; a message is on stderr. */
 bool tuner_run(const Tuner *t, const char *text, TunerCase *out);
+/* The page of a tuning: how it was made, a roof of bytes a second, for each case its candidates and failures. Needs nothing beside it. */
+typedef struct TunerPage { const char *title, *command; const TunerCase *const *cases; int n; } TunerPage;
+void tuner_html(FILE *f, const TunerPage *p);
 /* Rows as CSV, whose columns tuner_csv_head() names. */
 void tuner_csv_head(FILE *f);
 void tuner_csv(FILE *f, const TunerCase *c);

@@ -170,3 +170,29 @@ void lgr__cache_put(lgr_context *ctx, const void *ptx, size_t n, int sm, const v
     }
     close(dir);
 }
+
+int64_t lgr__cache_walk(lgr_context *ctx, char *path, size_t room, bool remove, void (*each)(void *self, const char *name, uint64_t bytes, int64_t when), void *self)
+{
+    int64_t n = 0;
+    if (!path_of(ctx, path, room))
+        return -1;
+    int dir = open_dir(ctx), again = dir < 0 ? -1 : openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = again < 0 ? NULL : fdopendir(again);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        struct stat st;
+        if (strlen(e->d_name) < 32 || strspn(e->d_name, "0123456789abcdef") < 32 || fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
+            continue;
+        if (remove && unlinkat(dir, e->d_name, 0))
+            continue;
+        n += !e->d_name[32];
+        if (!e->d_name[32] && each)
+            each(self, e->d_name, (uint64_t)st.st_size, (int64_t)st.st_mtime);
+    }
+    if (d)
+        closedir(d);
+    else if (again >= 0)
+        close(again);
+    if (dir >= 0)
+        close(dir);
+    return d ? n : -1;
+}

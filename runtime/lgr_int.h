@@ -140,6 +140,8 @@ void       lgr__jit_close(lgr_context *ctx);
 
 /* ---- cache.c: a piece of code by what it was made from and a number for the kind ---- */
 bool lgr__cache_get(lgr_context *ctx, const void *ptx, size_t n, int sm, void **code, size_t *size);   /* *code is the caller's */
+/* Looks at every entry, and removes them if so asked; path gets the folder. How many there are, -1 when there is no such folder of this user's. */
+int64_t lgr__cache_walk(lgr_context *ctx, char *path, size_t room, bool remove, void (*each)(void *self, const char *name, uint64_t bytes, int64_t when), void *self);
 void lgr__cache_put(lgr_context *ctx, const void *ptx, size_t n, int sm, const void *code, size_t size);
 
 lgr_status lgr__host_load(lgr_context *ctx, const Pack *p, const LgkCode *code, void **module);

@@ -5,6 +5,7 @@
 #ifndef LGR_CHECK_H
 #define LGR_CHECK_H
 #include "check_rule.h"
+#include "gpu.h"
 #include "liger.h"
 #include "pipeline.h"
 
@@ -18,17 +19,20 @@ typedef struct CheckCase {
     const SemaCheck *of;              /* whose `below` clauses bound integer inputs */
     CheckLayout layout;
     uint64_t    seed;
+    bool        extra;                /* of sizes that the spec does not name: the kernel may not have them */
 } CheckCase;
 
 typedef struct CheckOutcome {
     bool   ok;
     double max_err, eager_err;        /* of the worst output, absolute */
+    bool   skipped;                   /* the sizes are no sizes of this kernel: nothing was run */
+    bool   fatal;                     /* the GPU is lost to this process */
     char   what[256];                 /* why not */
 } CheckOutcome;
 
 /* One launch of unit u (its target decides the context's backend) on one case. fwd: the forward kernel under the same binding when
- * inputs of u are its outputs, else NULL. */
-void check_case(lgr_context *ctx, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out);
+ * inputs of u are its outputs, else NULL. gpu: where a GPU's target is run, else NULL. */
+void check_case(lgr_context *ctx, Gpu *gpu, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out);
 
 /* <dy, J v> = <d_in, v> for random v: the derivative of fwd by dual numbers against bwd, both in double. Relative difference. */
 double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, const CheckCase *c, Diag *d);

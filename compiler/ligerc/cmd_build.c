@@ -154,6 +154,7 @@ static int build_op(Build *b, Source *s, PipeResult *res, bool last)
     r.scheds = b->scheds.s;
     r.nscheds = b->scheds.n;
     r.want = b->want;
+    r.checked_only = b->o->checked;
     if (!pipe_run(&r, s->arena, &s->diag, res))
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res->n; i++) {

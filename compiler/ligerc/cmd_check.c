@@ -1,7 +1,8 @@
 /* cmd_check.c: `ligerc check`: every binding of every kernel of the specs, on the cases of their check blocks.
  *
- * The full product of sizes, inputs, parameters and layouts is large: each binding takes `cases` of it, drawn so that every size, input,
- * parameter value and layout comes up in turn; --full runs twenty times as many and lifts the cap on elements.
+ * The full product of sizes, inputs, parameters and layouts is large: each binding takes some cases of it, drawn so that every size, input,
+ * parameter value and layout comes up in turn.  --full takes more, and as many again in which one size is none that the spec names: 0, 1, odd,
+ * long rows; sizes that the kernel cannot have are passed over.
  */
 #include "check.h"
 #include "options.h"
@@ -16,7 +17,17 @@
 
 enum { FAULT_TEXT = 512 };
 
-typedef struct Tally { uint64_t run, failed, gradients; double worst_gradient; } Tally;
+typedef struct Tally { uint64_t run, failed, gradients; double worst_gradient; bool lost; } Tally;
+
+/* One unit on its target: a context with its pack; what the sim found; the GPU, NULL elsewhere. */
+typedef struct Check { const Options *o; const SemaOp *op; const PipeUnit *u; lgr_context *ctx; Gpu *gpu; char fault[FAULT_TEXT]; Tally *t; Arena *a; } Check;
+
+/* How much of each block: cases of the spec's sizes, and with others; elements at most. */
+typedef struct Amount { uint64_t cases, extra, elements; } Amount;
+static const Amount amounts[2][3] = {          /* plain, full; by TargetKind: host, sim, GPU */
+    {{20, 0, 300000}, {10, 0, 300000}, {20, 0, 300000}},
+    {{60, 60, 1200000}, {20, 20, 600000}, {100, 150, 2400000}},
+};
 
 static lgr_status sim_launch(void *self, const void *code, size_t size, uint32_t nth, const LgkLaunch *l, uint32_t blocks, const uint64_t *words,
                              uint32_t nwords, const lgr__range *ranges, uint32_t nranges)
@@ -81,52 +92,116 @@ static const SemaDeriv *deriv_of(const SemaCheck *k, uint32_t kernel)
     return NULL;
 }
 
-static void report(const SemaOp *op, const PipeUnit *u, const CheckCase *c, const char *what, Arena *a)
+/* ---- sizes that the spec does not name ---- */
+
+static const int32_t row_sizes[] = {0, 1, 2, 3, 31, 33, 127, 255, 257, 1000, 1023, 4095, 4097, 5000, 8191, 16385, 32768, 50257, 65536, 65537, 131072, 262144};
+static const int32_t other_sizes[] = {0, 1, 2, 3, 5, 7, 17, 33, 100, 257, 1025};
+enum { LONG_ROW = 16000 };
+
+static bool in_rows(const PipeUnit *u, uint32_t d)
+{
+    for (uint32_t i = 0; i < u->n; i++)
+        if (u->variants[i].low && u->variants[i].low->row_ext.k[d])
+            return true;
+    return false;
+}
+
+/* The least that the block has of a dim, 0 aside. */
+static int64_t least_of(const SemaValues *v)
+{
+    int64_t least = 0;
+    for (uint32_t i = 0; i < v->n; i++)
+        if (v->v[i] >= 1 && (!least || v->v[i] < (double)least))
+            least = (int64_t)v->v[i];
+    return least ? least : 1;
+}
+
+/* Integers below the size of an empty dim there are none. */
+static bool has_integers(const PipeUnit *u, const CheckCase *c)
+{
+    for (uint32_t b = 0; b < c->of->nbelow; b++)
+        for (uint32_t d = 0; c->of->below[b].dim && d < u->fn->ndims; d++)
+            if (!strcmp(c->of->below[b].dim, u->fn->dims[d].name) && !c->dims[d])
+                return false;
+    return true;
+}
+
+static bool draw_extra(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, uint64_t i, uint64_t cap, CheckCase *c)
+{
+    const SemaKernel *sk = &op->kernels[u->kernel];
+    uint32_t at = (uint32_t)(i % sk->ndims);
+    uint64_t nth = i / sk->ndims, elems = 1;
+    bool row = in_rows(u, at);
+    const int32_t *sizes = row ? row_sizes : other_sizes;
+    uint64_t n = row ? sizeof row_sizes / sizeof *row_sizes : sizeof other_sizes / sizeof *other_sizes;
+    draw_case(op, k, u, i, cap, c);
+    c->extra = true;
+    c->dims[at] = nth < n ? sizes[nth] : 1 + (int64_t)(check_uniform(i, nth) * (row ? 6000 : 40));
+    for (uint32_t d = 0; d < sk->ndims; d++)
+        if (d != at && c->dims[at] >= LONG_ROW)
+            c->dims[d] = least_of(&k->dim[sk->dims[d]]);
+    for (uint32_t d = 0; d < sk->ndims; d++)
+        elems *= c->dims[d] ? (uint64_t)c->dims[d] : 1;
+    return elems <= cap && has_integers(u, c);
+}
+
+/* ---- running them ---- */
+
+static void report(const Check *x, const PipeUnit *u, const CheckCase *c, const char *what)
 {
     static const char *const layouts[] = {"dense", "offset", "pitch", "strided", "in place"};
-    fprintf(stderr, "FAILED %s.%s [%s] on %s,", op->name, op->kernels[u->kernel].name, sema_binding_text(op, (int)u->kernel, &u->binding, a), u->target->name);
-    for (uint32_t d = 0; d < op->kernels[u->kernel].ndims; d++)
+    const SemaKernel *k = &x->op->kernels[u->kernel];
+    fprintf(stderr, "FAILED %s.%s [%s] on %s,", x->op->name, k->name, sema_binding_text(x->op, (int)u->kernel, &u->binding, x->a), u->target->name);
+    for (uint32_t d = 0; d < k->ndims; d++)
         fprintf(stderr, " %s=%lld", u->fn->dims[d].name, (long long)c->dims[d]);
     fprintf(stderr, ", %s, %s, case %llu: %s\n", sema_input_name(c->input), layouts[c->layout], (unsigned long long)c->seed - 1, what);
 }
 
-static void check_derivative(const SemaOp *op, const PipeUnit *u, const TirFn *fwd, const SemaDeriv *dv, CheckCase c, Tally *t, Arena *a)
+static void check_derivative(Check *x, const PipeUnit *u, const TirFn *fwd, const SemaDeriv *dv, CheckCase c)
 {
     Diag d;
-    diag_init(&d, a);
+    diag_init(&d, x->a);
     c.input = SEMA_INPUT_NORMAL;
     double rel = check_gradient(fwd, u->fn, dv, &c, &d);
-    t->gradients++;
-    if (rel > t->worst_gradient)
-        t->worst_gradient = rel;
+    x->t->gradients++;
+    if (rel > x->t->worst_gradient)
+        x->t->worst_gradient = rel;
     if (!(rel <= 1e-9)) {
         char what[64];
         snprintf(what, sizeof what, "backward is not the derivative of forward: off by %.2g", rel);
-        t->failed++;
-        report(op, u, &c, what, a);
+        x->t->failed++;
+        report(x, u, &c, what);
     }
 }
 
-static void check_block(const Options *o, lgr_context *ctx, char *fault, const SemaOp *op, const PipeUnit *u, const SemaCheck *k, Tally *t, Arena *a)
+static void run_case(Check *x, const PipeUnit *u, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c)
+{
+    CheckOutcome out;
+    x->fault[0] = 0;
+    check_case(x->ctx, x->gpu, u, x->op, fwd, dv, c, &out);
+    x->t->run += !out.skipped;
+    x->t->failed += !out.ok;
+    x->t->lost |= out.fatal;
+    if (!out.ok)
+        report(x, u, c, x->fault[0] ? x->fault : out.what);
+}
+
+static void check_block(Check *x, const PipeUnit *u, const SemaCheck *k)
 {
     const SemaDeriv *dv = deriv_of(k, u->kernel);
-    TirFn *fwd = dv ? sema_kernel(op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
-    bool sim = u->target->kind == TGT_SIM;
-    uint64_t cases = (sim ? 10 : 20) * (o->full ? 20u : 1u), cap = 300000 * (o->full ? 100u : 1u);
-    for (uint64_t i = 0; i < cases; i++) {
-        CheckCase c;
-        CheckOutcome out;
-        if (!draw_case(op, k, u, i, cap, &c))
+    TirFn *fwd = dv ? sema_kernel(x->op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
+    Amount m = amounts[x->o->full != 0][u->target->kind];
+    CheckCase c;
+    for (uint64_t i = 0; i < m.cases && !x->t->lost; i++) {
+        if (!draw_case(x->op, k, u, i, m.elements, &c))
             continue;
-        fault[0] = 0;
-        check_case(ctx, u, op, fwd, dv, &c, &out);
-        t->run++;
-        t->failed += !out.ok;
-        if (!out.ok)
-            report(op, u, &c, fault[0] ? fault : out.what, a);
-        if (dv && !sim && i < 4)
-            check_derivative(op, u, fwd, dv, c, t, a);
+        run_case(x, u, fwd, dv, &c);
+        if (dv && u->target->kind != TGT_SIM && i < 4)
+            check_derivative(x, u, fwd, dv, c);
     }
+    for (uint64_t i = 0; i < m.extra && !x->t->lost; i++)
+        if (x->op->kernels[u->kernel].ndims && draw_extra(x->op, k, u, i, m.elements, &c))
+            run_case(x, u, fwd, dv, &c);
 }
 
 static uint32_t open_options(const SemaOp *op, const PipeUnit *u)
@@ -139,46 +214,45 @@ static uint32_t open_options(const SemaOp *op, const PipeUnit *u)
 }
 
 /* A unit with open options is held against the oracle of every choice of them. */
-static bool check_choices(const Options *o, lgr_context *ctx, char *fault, const SemaOp *op, const PipeUnit *u, Tally *t, Arena *a)
+static bool check_choices(Check *x)
 {
-    PipeUnit one = *u;
-    uint32_t open = open_options(op, u);
+    const SemaOp *op = x->op;
+    PipeUnit one = *x->u;
+    uint32_t open = open_options(op, x->u);
     sema_binding_close(op, open, &one.binding, true);
     do {
-        if (open && !(one.fn = sema_kernel(op, u->kernel, &one.binding, a, &one.diag)))
+        if (open && !(one.fn = sema_kernel(op, one.kernel, &one.binding, x->a, &one.diag)))
             return false;
         for (uint32_t k = 0; k < op->nchecks; k++)
-            if (sema_check_covers(op, &op->checks[k], u->kernel, &one.binding))
-                check_block(o, ctx, fault, op, &one, &op->checks[k], t, a);
+            if (sema_check_covers(op, &op->checks[k], one.kernel, &one.binding))
+                check_block(x, &one, &op->checks[k]);
     } while (sema_binding_close(op, open, &one.binding, false));
     return true;
 }
 
-static bool check_unit(const Options *o, const Source *s, const PipeRequest *r, PipeResult *one, Tally *t)
+static bool check_unit(const Options *o, Gpu *gpu, const Source *s, const PipeRequest *r, PipeResult *one, Tally *t)
 {
-    char fault[FAULT_TEXT] = "";   /* the sim writes here what it found */
     Buf pack = {0};
-    Arena *a = arena_new();
-    PackWriter *w = pack_new(a);
-    lgr_context *ctx = NULL;
-    const PipeUnit *u = &one->units[0];
+    Check x = {.o = o, .op = s->op, .u = &one->units[0], .t = t, .a = arena_new()};
     uint64_t before = t->run, failed = t->failed;
+    PackWriter *w = pack_new(x.a);
     pipe_pack(r, one, w);
     pack_finish(w, &pack);
-    bool ok = lgr_context_create(NULL, &ctx) == LGR_OK && lgr_pack_open_memory(ctx, pack.p, pack.n) == LGR_OK;
-    if (ok && u->target->kind == TGT_SIM)
-        lgr__set_backend(ctx, &sim_backend, fault);
-    ok = ok && check_choices(o, ctx, fault, s->op, u, t, a);
+    x.gpu = x.u->target->kind == TGT_GPU ? gpu : NULL;
+    bool ok = lgr_context_create(NULL, &x.ctx) == LGR_OK && lgr_pack_open_memory(x.ctx, pack.p, pack.n) == LGR_OK;
+    if (ok && x.u->target->kind == TGT_SIM)
+        lgr__set_backend(x.ctx, &sim_backend, x.fault);
+    ok = ok && check_choices(&x);
     if (o->verbose)
-        fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", s->op->name, s->op->kernels[u->kernel].name,
-                sema_binding_text(s->op, (int)u->kernel, &u->binding, a), u->target->name, (unsigned long long)(t->run - before), (unsigned long long)(t->failed - failed));
-    lgr_context_destroy(ctx);
+        fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", s->op->name, s->op->kernels[x.u->kernel].name,
+                sema_binding_text(s->op, (int)x.u->kernel, &x.u->binding, x.a), x.u->target->name, (unsigned long long)(t->run - before), (unsigned long long)(t->failed - failed));
+    lgr_context_destroy(x.ctx);
     buf_free(&pack);
-    arena_free(a);
+    arena_free(x.a);
     return ok;
 }
 
-static int check_source(const Options *o, Source *s)
+static int check_source(const Options *o, Gpu *gpu, Source *s)
 {
     const char *fix[OPTIONS_MAX_FIX];
     PipeRequest r = request_of(o, s, fix);
@@ -199,9 +273,9 @@ static int check_source(const Options *o, Source *s)
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res.n; i++)
         show_diagnostics(o, &res.units[i].diag);
-    for (uint32_t i = 0; i < res.n && !res.failed; i++) {
+    for (uint32_t i = 0; i < res.n && !res.failed && !t.lost; i++) {
         PipeResult one = {.units = &res.units[i], .n = 1};
-        if (!check_unit(o, s, &r, &one, &t))
+        if (!check_unit(o, gpu, s, &r, &one, &t))
             res.failed = true;
     }
     printf("%s: %u units, %llu cases, %llu gradients (worst %.1e), %llu failed\n", s->op->name, (unsigned)res.n, (unsigned long long)t.run,
@@ -211,8 +285,23 @@ static int check_source(const Options *o, Source *s)
     return bad ? EXIT_INPUT : t.failed || !t.run ? EXIT_CHECK : EXIT_DONE;
 }
 
+/* The GPU, where one of the targets is of one. */
+static int find_gpu(const Options *o, Gpu **gpu)
+{
+    const char *why;
+    bool wanted = false;
+    *gpu = NULL;
+    for (uint32_t i = 0; i < o->ntargets; i++)
+        wanted |= o->targets[i]->kind == TGT_GPU;
+    if (!wanted || (*gpu = gpu_open(&why)))
+        return EXIT_DONE;
+    fprintf(stderr, "ligerc: check: no GPU: %s\n", why);
+    return EXIT_DEVICE;
+}
+
 int cmd_check(const Options *o)
 {
+    Gpu *gpu;
     Options both = *o;
     if (!o->said_targets) {
         both.targets[0] = target_get(TARGET_HOST);
@@ -223,9 +312,9 @@ int cmd_check(const Options *o)
         return EXIT_USAGE;
     Source src[OPTIONS_MAX_FILES];
     int worst = request_open(o, src);
-    bool open = worst == EXIT_DONE;
+    bool open = worst == EXIT_DONE && (worst = find_gpu(&both, &gpu)) == EXIT_DONE;
     for (uint32_t i = 0; open && i < o->nfiles; i++) {
-        int status = check_source(&both, &src[i]);
+        int status = check_source(&both, gpu, &src[i]);
         show_diagnostics(o, &src[i].diag);
         worst = status > worst ? status : worst;
     }

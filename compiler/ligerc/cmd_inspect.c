@@ -78,8 +78,10 @@ int cmd_inspect(const Options *o)
     if (!a)
         return EXIT_INTERNAL;
     diag_init(&d, a);
+    if (!strcmp(o->format, "csv"))
+        worst = EXIT_USAGE, diag_report(&d, DIAG_ERROR, LG_NONE, (Span){0}, "--format=csv: a pack is shown as text or json");
     buf_puts(&out, json && many ? "[\n" : "");
-    for (uint32_t i = 0, n = 0; i < o->nfiles; i++) {
+    for (uint32_t i = 0, n = 0; i < o->nfiles && worst != EXIT_USAGE; i++) {
         buf_puts(&out, n && json ? ",\n" : n ? "\n" : "");
         int status = inspect_file(o, o->files[i], &out, &d);
         n += status == EXIT_DONE;

@@ -10,22 +10,6 @@
 uint32_t ligerc_format(void) { return LGK_VERSION; }
 void ligerc_free(void *pack) { free(pack); }
 
-/* The best that runs on an sm_<n>: code for exactly this chip, else of the nearest older one that later chips run as well. */
-static const Target *target_for(const char *name)
-{
-    const Target *t = target_find(name), *best = NULL;
-    int sm = 0, used = 0;
-    if (t || sscanf(name, "sm_%3d%n", &sm, &used) != 1 || name[used])
-        return t && t->kind != TGT_SIM ? t : NULL;
-    for (int i = 0; i < TARGET_COUNT; i++) {
-        t = target_get((TargetId)i);
-        bool only = t->name[strlen(t->name) - 1] == 'a';
-        if (t->kind == TGT_GPU && (t->sm == sm || (t->sm < sm && !only)) && (!best || t->sm > best->sm))
-            best = t;
-    }
-    return best;
-}
-
 /* The first error in one line; false when there is none. */
 static bool tell(const Diag *d, char *out, size_t room)
 {
@@ -107,7 +91,7 @@ int ligerc_compile(const ligerc_request *q, void **pack, size_t *size, char *fir
         return refuse(LIGERC_ARGUMENT, first, room, "wanted a request with its size, a spec, and places for the pack");
     *pack = NULL;
     *size = 0;
-    const Target *t = q->target ? target_for(q->target) : NULL;
+    const Target *t = q->target ? target_for_chip(q->target) : NULL;
     if (q->target && !t)
         return refuse(LIGERC_UNSUPPORTED, first, room, "no such target");
     int code = open_and_compile(q, t, &out, first, room);

@@ -215,15 +215,30 @@ static int read_tuned(Options *o)
     return ok ? EXIT_DONE : EXIT_FILE;
 }
 
+/* Words that a shell would take apart are quoted. */
+static const char *line_of(int argc, char **argv, Arena *a)
+{
+    const char *line = "";
+    for (int i = 0; i < argc; i++) {
+        bool plain = *argv[i] && !argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%")];
+        line = plain ? arena_strf(a, "%s%s%s", line, i ? " " : "", argv[i]) : arena_strf(a, "%s%s'", line, i ? " " : "");
+        for (const char *p = argv[i]; !plain && *p; p++)
+            line = *p == '\'' ? arena_strf(a, "%s'\\''", line) : arena_strf(a, "%s%c", line, *p);
+        line = plain ? line : arena_strf(a, "%s'", line);
+    }
+    return line;
+}
+
 int options_parse(int argc, char **argv, Options *o)
 {
     struct poptOption table[OPTION_COUNT + 1];
     uint64_t given = 0;
     int status = EXIT_DONE;
-    *o = (Options){.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN), .diagnostics = "text", .format = "text", .color = "auto"};
+    *o = (Options){.jobs = (int)sysconf(_SC_NPROCESSORS_ONLN), .diagnostics = "text", .format = "text", .effort = "quick", .color = "auto"};
     o->words = arena_new();
     if (!o->words)
         return usage("memory ran out");
+    o->line = line_of(argc, argv, o->words);
     fill_table(o, table);
     poptContext c = poptGetContext("ligerc", argc, (const char **)argv, table, 0);
     for (int code; status == EXIT_DONE && (code = poptGetNextOpt(c)) != -1;) {

@@ -14,13 +14,14 @@ enum { OPTIONS_MAX_FIX = 64, OPTIONS_MAX_FILES = 256 };
 
 typedef struct Options {
     Arena *words;                            /* holds what the command line said */
+    const char *line;                        /* all of it, to be given to a shell again */
     const char *command;                     /* a name of command.def */
     const char *files[OPTIONS_MAX_FILES]; uint32_t nfiles;
-    const char *output, *kernel, *schedule, *diagnostics, *format, *color, *depfile, *lengths, *tuned;
+    const char *output, *kernel, *schedule, *diagnostics, *format, *color, *depfile, *lengths, *shapes, *budget, *effort, *html, *tuned;
     const char *fix[OPTIONS_MAX_FIX]; uint32_t nfix;      /* -D, --dtype, --option */
     const Target *targets[TARGET_COUNT]; uint32_t ntargets;
     uint32_t emits;                          /* bit set of EmitId */
-    int jobs, verbose, make_deps, ptx_only, full, defaults, fallback, candidates, loss, help, version;
+    int jobs, verbose, make_deps, ptx_only, full, defaults, fallback, checked, candidates, loss, help, version;
     const char *tuned_text;                  /* of --tuned; NULL: the table built in */
     bool said_targets;
     Diag *report;                            /* collects diagnostics; NULL: they are printed as they come */

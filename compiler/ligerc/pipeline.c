@@ -1,4 +1,4 @@
-/* pipeline.c: see pipeline.h. compile_variant() is the whole way of one kernel, a line a stage. */
+/* pipeline.c: see pipeline.h. plan_unit() and compile_variant() are the whole way of one kernel, a line a stage. */
 #include "pipeline.h"
 
 #include <pthread.h>
@@ -14,9 +14,9 @@ static double now_ms(void)
 }
 
 /* A symbol is the op, the kernel and the variant's number: unique within its module, readable in a profile. */
-static const char *symbol_of(const PipeUnit *u, const SemaOp *op, uint32_t nth)
+static const char *symbol_of(const PipeUnit *u, const SemaOp *op, uint32_t nth, Arena *a)
 {
-    return arena_strf(u->arena, "lgr_%s_%s_v%u", op->name, op->kernels[u->kernel].name, (unsigned)nth);
+    return arena_strf(a, "lgr_%s_%s_v%u", op->name, op->kernels[u->kernel].name, (unsigned)nth);
 }
 
 static unsigned wants(const PipeRequest *r, unsigned bits) { return (r->want ? r->want : PIPE_CODE) & bits; }
@@ -79,21 +79,18 @@ static void free_variant(PipeVariant *v)
     buf_free(&v->object);
 }
 
-static bool compile_variant(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32_t nest, const Sched *s, LlSession *ll)
+static bool compile_variant(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
 {
     LirFn *fns[4];
-    PipeVariant *v = ARENA_PUSH(u->arena, u->variants, u->n, u->cap);
-    v->nest = nest;
-    v->sched = *s;
     if (!wants(r, AFTER_SCHEDULE))
         return true;
-    v->low = low_run(fn, s, u->target, symbol_of(u, r->op, u->n - 1), u->arena, &u->diag);
+    v->low = low_run(v->fn, &v->sched, u->target, symbol_of(u, r->op, (uint32_t)(v - u->variants), a), a, &v->diag);
     for (uint32_t i = 0; v->low && i < v->low->nlaunch; i++) {
         fns[i] = v->low->launch[i].fn;
-        if (!lir_verify(fns[i], &u->diag))
+        if (!lir_verify(fns[i], &v->diag))
             return false;
     }
-    return v->low && (!wants(r, AFTER_LOWERED) || emit(v, fns, u, r, ll, &u->diag));
+    return v->low && (!wants(r, AFTER_LOWERED) || emit(v, fns, u, r, ll, &v->diag));
 }
 
 /* What ptxas says of the variant's i-th launch; NULL when it was not asked. */
@@ -111,6 +108,27 @@ static bool spills(const PipeVariant *v)
         if (v->info[k].spill_stores)
             return true;
     return false;
+}
+
+/* Of each nest the last two always stay, so that one serves. */
+static bool may_go(const PipeUnit *u, const PipeVariant *v) { return v + 2 < u->variants + u->n && v[2].nest == v->nest; }
+
+/* In place of a form that must be there and spills: the lightest step down that does not, or the last one. */
+static bool compile_lighter(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
+{
+    SchedFacts f;
+    bool ok = sched_facts(v->fn, &f, &v->diag);
+    while (ok && spills(v) && sched_lighter(&f, u->target, &v->sched)) {
+        free_variant(v);
+        ok = compile_variant(u, v, r, a, ll);
+    }
+    return ok;
+}
+
+static bool compile_kept(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
+{
+    bool ok = compile_variant(u, v, r, a, ll);
+    return ok && !r->nscheds && !may_go(u, v) && spills(v) ? compile_lighter(u, v, r, a, ll) : ok;
 }
 
 /* "T=bf16,W=bf16": what the kernel's types are bound to, as tables of measured schedules have it. */
@@ -140,10 +158,11 @@ static bool in_list(const SchedList *list, const Sched *s)
     return false;
 }
 
-/* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; then the candidates. */
+/* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; then the candidates,
+ * the best of every length before the next best. */
 static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, SchedList *list)
 {
-    SchedList all = {0}, more = {0};
+    SchedList all = {0}, *more = ARENA_ARRAY(u->arena, SchedList, r->nlengths);
     sched_choose(f, u->target, u->arena, &all);
     for (uint32_t i = 0; i < all.n; i++)
         for (uint32_t k = 0; k < r->nlengths; k++) {
@@ -154,10 +173,11 @@ static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *
                 *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
         }
     for (uint32_t k = 0; k < r->nlengths; k++)
-        sched_candidates(f, u->target, r->lengths[k], r->candidates, u->arena, &more);
-    for (uint32_t i = 0; i < more.n; i++)
-        if (!in_list(list, &more.s[i]))
-            *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = more.s[i];
+        sched_candidates(f, u->target, r->lengths[k], r->candidates, u->arena, &more[k]);
+    for (uint32_t i = 0; i < r->candidates; i++)
+        for (uint32_t k = 0; k < r->nlengths; k++)
+            if (i < more[k].n && !in_list(list, &more[k].s[i]))
+                *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = more[k].s[i];
 }
 
 /* The schedules of one nest.  One asked for by name must be legal for a kernel's only nest; of several each takes those it fits, and
@@ -189,22 +209,21 @@ static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint3
     return list->n > 0;
 }
 
-static bool compile_nest(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32_t nest, LlSession *ll)
+static bool plan_nest(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32_t nest)
 {
     SchedFacts f;
     SchedList list = {0};
     if (!sched_facts(fn, &f, &u->diag) || !choose(u, r, &f, nest, fn == u->fn, &list))
         return false;
     for (uint32_t i = 0; i < list.n; i++) {
-        if (!compile_variant(u, r, fn, nest, &list.s[i], ll))
-            return false;
-        if (!r->nscheds && i + 2 < list.n && spills(&u->variants[u->n - 1]))   /* the next one that holds serves; the last two always stay */
-            free_variant(&u->variants[--u->n]);
+        PipeVariant *v = ARENA_PUSH(u->arena, u->variants, u->n, u->cap);
+        *v = (PipeVariant){.nest = nest, .fn = fn, .sched = list.s[i]};
     }
     return true;
 }
 
-static bool compile_unit(PipeUnit *u, const PipeRequest *r, LlSession *ll)
+/* The typed kernel and its variants, which are compiled later. */
+static bool plan_unit(PipeUnit *u, const PipeRequest *r)
 {
     u->fn = sema_kernel(r->op, u->kernel, &u->binding, u->arena, &u->diag);
     if (!u->fn || !tir_verify(u->fn, &u->diag))
@@ -217,44 +236,114 @@ static bool compile_unit(PipeUnit *u, const PipeRequest *r, LlSession *ll)
         return false;
     }
     for (uint32_t i = 0; i < nests; i++)
-        if (!compile_nest(u, r, nests == 1 ? u->fn : tir_nest(u->fn, i, u->arena), i, ll))
+        if (!plan_nest(u, r, nests == 1 ? u->fn : tir_nest(u->fn, i, u->arena), i))
             return false;
     return true;
 }
 
-/* ---- units side by side ---- */
+static bool too_late(const PipeRequest *r) { return (r->until_ms > 0 && now_ms() > r->until_ms) || (r->stop && *r->stop); }
 
-typedef struct Work { const PipeRequest *r; PipeResult *res; _Atomic uint32_t next; } Work;
+/* What became of its variants: their diagnostics, and those left out that spill, the next one that holds serves, or were no longer compiled. */
+static void settle_unit(PipeUnit *u, const PipeRequest *r)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < u->n; i++) {
+        PipeVariant *v = &u->variants[i];
+        diag_take(&u->diag, &v->diag);
+        u->failed |= v->failed;
+        u->ms += v->ms;
+        if (v->late || (!r->nscheds && may_go(u, v) && spills(v)))
+            free_variant(v);
+        else
+            u->variants[n++] = *v;
+    }
+    u->n = n;
+}
 
-static void *work(void *arg)
+/* ---- side by side ---- */
+
+typedef struct Job { PipeUnit *u; PipeVariant *v; } Job;
+typedef struct Work { const PipeRequest *r; PipeResult *res; Job *jobs; uint32_t njobs; _Atomic uint32_t next, narenas; } Work;
+
+static void *plan_some(void *arg)
 {
     Work *w = arg;
-    LlSession *ll = wants(w->r, AFTER_LOWERED) ? ll_open() : NULL;
     for (uint32_t i; (i = atomic_fetch_add(&w->next, 1)) < w->res->n;) {
         PipeUnit *u = &w->res->units[i];
         jmp_buf oom;
         double t0 = now_ms();
         arena_on_oom(u->arena, &oom);
-        u->failed = setjmp(oom) || !compile_unit(u, w->r, ll);
+        u->failed = setjmp(oom) || !plan_unit(u, w->r);
         u->ms = now_ms() - t0;
+        arena_on_oom(u->arena, NULL);
+    }
+    return NULL;
+}
+
+static void *compile_some(void *arg)
+{
+    Work *w = arg;
+    Arena *a = w->res->arena[atomic_fetch_add(&w->narenas, 1)];
+    LlSession *ll = wants(w->r, AFTER_LOWERED) ? ll_open() : NULL;
+    for (uint32_t i; (i = atomic_fetch_add(&w->next, 1)) < w->njobs;) {
+        PipeVariant *v = w->jobs[i].v;
+        jmp_buf oom;
+        double t0 = now_ms();
+        diag_init(&v->diag, a);
+        v->late = may_go(w->jobs[i].u, v) && too_late(w->r);
+        if (v->late)
+            continue;
+        arena_on_oom(a, &oom);
+        v->failed = setjmp(oom) || !compile_kept(w->jobs[i].u, v, w->r, a, ll);
+        v->ms = now_ms() - t0;
+        arena_on_oom(a, NULL);
     }
     if (ll)
         ll_close(ll);
     return NULL;
 }
 
-static void run_units(const PipeRequest *r, PipeResult *res)
+static void side_by_side(Work *w, uint32_t things, void *(*some)(void *))
 {
-    Work w = {r, res, 0};
-    pthread_t thread[64];
-    int n = 0, want = r->jobs > 64 ? 64 : r->jobs;
-    while (n + 1 < want && (uint32_t)n + 1 < res->n && !pthread_create(&thread[n], NULL, work, &w))
+    pthread_t thread[PIPE_MAX_JOBS];
+    int n = 0, want = w->r->jobs > PIPE_MAX_JOBS ? PIPE_MAX_JOBS : w->r->jobs;
+    w->next = 0;
+    while (n + 1 < want && (uint32_t)n + 1 < things && !pthread_create(&thread[n], NULL, some, w))
         n++;
-    work(&w);
+    some(w);
     while (n > 0)
         pthread_join(thread[--n], NULL);
-    for (uint32_t i = 0; i < res->n; i++)
+}
+
+/* Every variant of units that were planned whole, and an arena for each thread. */
+static bool list_jobs(Work *w, Arena *a)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < w->res->n; i++)
+        n += w->res->units[i].failed ? 0 : w->res->units[i].n;
+    w->jobs = ARENA_ARRAY(a, Job, n + 1);
+    for (uint32_t i = 0; i < w->res->n; i++)
+        for (uint32_t k = 0; k < w->res->units[i].n && !w->res->units[i].failed; k++)
+            w->jobs[w->njobs++] = (Job){&w->res->units[i], &w->res->units[i].variants[k]};
+    for (; w->res->narenas < PIPE_MAX_JOBS && w->res->narenas < (uint32_t)(w->r->jobs > 1 ? w->r->jobs : 1); w->res->narenas++)
+        if (!(w->res->arena[w->res->narenas] = arena_new()))
+            return false;
+    return true;
+}
+
+static bool run_units(const PipeRequest *r, Arena *a, PipeResult *res)
+{
+    Work w = {.r = r, .res = res};
+    side_by_side(&w, res->n, plan_some);
+    if (!list_jobs(&w, a))
+        return false;
+    side_by_side(&w, w.njobs, compile_some);
+    for (uint32_t i = 0; i < res->n; i++) {
+        if (!res->units[i].failed)
+            settle_unit(&res->units[i], r);
         res->failed |= res->units[i].failed;
+    }
+    return true;
 }
 
 /* Does b, with these options open, agree with every name=value asked for? A value of what the kernel does not name rules nothing out. */
@@ -344,8 +433,7 @@ bool pipe_run(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
     }
     if (!list_units(r, a, d, out))
         return false;
-    run_units(r, out);
-    return true;
+    return run_units(r, a, out);
 }
 
 void pipe_free(PipeResult *r)
@@ -355,6 +443,8 @@ void pipe_free(PipeResult *r)
             free_variant(&r->units[i].variants[j]);
         arena_free(r->units[i].arena);
     }
+    for (uint32_t i = 0; i < r->narenas; i++)
+        arena_free(r->arena[i]);
     *r = (PipeResult){0};
 }
 

@@ -1,13 +1,15 @@
 /* pipeline.h: from an opened spec to compiled units: one unit is one kernel under one binding on one target.
  *
- * A unit's variants are compiled one after another; units run side by side on `jobs` threads, each with its own arena and LLVM
- * session.  Results are in the order of the request whatever the number of jobs.
+ * Units are planned side by side on `jobs` threads, then all their variants are compiled side by side, each thread with its own arena
+ * and LLVM session.  Results are in the order of the request whatever the number of jobs.
  */
 #ifndef LGR_PIPELINE_H
 #define LGR_PIPELINE_H
 #include "ll.h"
 #include "lower.h"
 #include "pack.h"
+
+#include <signal.h>
 
 /* What to make of a unit: the work stops after the last stage that is asked for. PTX is of GPU targets only, an object of the host only. */
 typedef enum PipeWant { PIPE_TILE_IR = 1, PIPE_SCHEDULE = 2, PIPE_LOWERED = 4, PIPE_LLVM = 8, PIPE_PTX = 16, PIPE_OBJECT = 32, PIPE_CODE = 64 } PipeWant;
@@ -25,6 +27,8 @@ typedef struct PipeRequest {
     const int32_t *lengths; uint32_t nlengths, candidates;   /* a bundle for a tuner: so many candidates of a GPU for each of these row lengths, the model's own choices before them */
     bool          host_too;             /* candidates of the host as well */
     const char   *tuned;                /* table of measured schedules, or NULL: they go before the model's */
+    double        until_ms;             /* candidates are no longer compiled after this (CLOCK_MONOTONIC), or when *stop is set; 0, NULL: never so */
+    const volatile sig_atomic_t *stop;
     bool          general_too;          /* behind it the model's general variants, so that any call is served */
     unsigned      want;                 /* PipeWant bits; 0: PIPE_CODE */
     int           jobs;
@@ -35,6 +39,7 @@ typedef struct PipeRequest {
 
 typedef struct PipeVariant {
     uint32_t   nest;                    /* of the kernel's par nests, which are compiled each by itself */
+    const TirFn *fn;                    /* that nest */
     Sched      sched;
     LowKernel *low;                     /* NULL before that stage */
     LgkCodeKind kind;                   /* of code; 0 without PIPE_CODE */
@@ -42,6 +47,9 @@ typedef struct PipeVariant {
     Buf        llvm, ptx, object;       /* where wanted */
     uint32_t   entry[4];
     LlAsmInfo  info[4]; uint32_t ninfo;
+    Diag       diag;                    /* its items end up in the unit's */
+    double     ms;
+    bool       failed, late;            /* late: not compiled, there was no time */
 } PipeVariant;
 
 typedef struct PipeUnit {
@@ -52,11 +60,16 @@ typedef struct PipeUnit {
     Diag    diag;                       /* of this unit; its spans are in the source's files */
     TirFn  *fn;
     PipeVariant *variants; uint32_t n, cap;
-    double  ms;
+    double  ms;                         /* of all threads */
     bool    failed;
 } PipeUnit;
 
-typedef struct PipeResult { PipeUnit *units; uint32_t n, cap; bool failed; } PipeResult;
+enum { PIPE_MAX_JOBS = 64 };
+typedef struct PipeResult {
+    PipeUnit *units; uint32_t n, cap;
+    bool   failed;
+    Arena *arena[PIPE_MAX_JOBS]; uint32_t narenas;      /* what the threads made of variants */
+} PipeResult;
 
 /* False with a diagnostic when the request itself is wrong (an unknown name in fix or kernel). */
 bool pipe_run(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out);
@@ -70,5 +83,6 @@ void pipe_pack(const PipeRequest *r, const PipeResult *res, PackWriter *w);
 bool pipe_pack_kernels(const PipeRequest *r, Arena *a, Diag *d, PackWriter *w);
 
 extern const char tuned_table[];        /* generated/tuned.txt */
+extern const char copy_spec[];          /* tools/bench/copy.tile */
 
 #endif

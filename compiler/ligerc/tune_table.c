@@ -14,12 +14,13 @@
 #define SLACK 0.005
 enum { MAX_POINTS = 64, MAX_SCHEDULES = 1024 };
 
-typedef struct Item { const char *key; const TuneRow *r; } Item;
+/* n: the row length; 0 on the host, whose forms serve every length. */
+typedef struct Item { const char *key; const TuneRow *r; int64_t n; } Item;
 
 typedef struct Group {
     const char *key;                               /* "sm_90a rms_norm.forward 0 T=bf16,W=bf16" */
     int64_t n;
-    const char *point[MAX_POINTS]; int64_t instances[MAX_POINTS]; double copy[MAX_POINTS], best[MAX_POINTS]; uint32_t npoints;
+    const char *point[MAX_POINTS]; int64_t instances[MAX_POINTS], elements[MAX_POINTS]; double copy[MAX_POINTS], best[MAX_POINTS]; uint32_t npoints;
     const char *schedule[MAX_SCHEDULES]; bool own[MAX_SCHEDULES]; uint32_t nschedules;
     double (*us)[MAX_POINTS];                      /* by schedule; 0: not measured */
 } Group;
@@ -45,14 +46,19 @@ static const char *key_of(const TuneRow *r, const char *target, Arena *a)
     return arena_strf(a, "%s %.*s %u %s", target, (int)strcspn(r->text, ":"), r->text, (unsigned)r->nest, types_in(r->text, a));
 }
 
+static int64_t elements_of(const TuneRow *r) { return r->instances * r->n; }
+
+/* "sm_90a rms_norm.forward 0 T=bf16,W=bf16 8192:" */
+static const char *head_of(const char *key, int64_t n, Arena *a) { return n ? arena_strf(a, "%s %lld:", key, (long long)n) : arena_strf(a, "%s any:", key); }
+
 static int by_place(const void *a, const void *b)
 {
     const Item *x = a, *y = b;
     int c = strcmp(x->key, y->key);
     if (!c)
-        c = (x->r->n > y->r->n) - (x->r->n < y->r->n);
+        c = (x->n > y->n) - (x->n < y->n);
     if (!c)
-        c = (x->r->instances > y->r->instances) - (x->r->instances < y->r->instances);
+        c = (elements_of(x->r) > elements_of(y->r)) - (elements_of(x->r) < elements_of(y->r));
     return c ? c : strcmp(x->r->text, y->r->text);
 }
 
@@ -64,6 +70,7 @@ static uint32_t point_of(Group *g, const TuneRow *r)
     if (i == g->npoints && i < MAX_POINTS) {
         g->point[i] = r->text;
         g->instances[i] = r->instances;
+        g->elements[i] = elements_of(r);
         g->npoints++;
     }
     return i;
@@ -87,7 +94,7 @@ static uint32_t schedule_of(Group *g, const TuneRow *r, Arena *a)
         i++;
     if (i == g->nschedules && i < MAX_SCHEDULES) {
         g->schedule[i] = text;
-        g->own[i] = s.len == LEN_EXACT && s.n == g->n;
+        g->own[i] = g->n ? s.len == LEN_EXACT && s.n == g->n : s.len == LEN_ANY;
         g->nschedules++;
     }
     return i;
@@ -151,7 +158,7 @@ static bool one_serves(const Group *g, uint32_t from, uint32_t to)
 static uint32_t bucket_end(const Group *g, uint32_t from)
 {
     uint32_t to = from + 1;
-    while (to < g->npoints && (g->instances[to] == g->instances[to - 1] || one_serves(g, from, to + 1)))
+    while (to < g->npoints && (g->elements[to] == g->elements[to - 1] || one_serves(g, from, to + 1)))
         to++;
     return to;
 }
@@ -159,7 +166,7 @@ static uint32_t bucket_end(const Group *g, uint32_t from)
 /* In units of 1024 elements, between the points on both sides of `at`. */
 static int32_t boundary(const Group *g, uint32_t at)
 {
-    double k = sqrt((double)g->instances[at - 1] * (double)g->instances[at]) * (double)g->n / 1024;
+    double k = sqrt((double)g->elements[at - 1] * (double)g->elements[at]) / 1024;
     return k < 1 ? 1 : k > 1 << 30 ? 1 << 30 : (int32_t)k;
 }
 
@@ -169,13 +176,13 @@ static void put_measured(const Group *g, uint32_t s, uint32_t from, uint32_t to,
     for (uint32_t p = from; p < to; p++, sep = "; ") {
         buf_puts(out, sep);
         if (to - from > 1 && g->instances[p])
-            buf_printf(out, "%lld rows ", (long long)g->instances[p]);
+            buf_printf(out, "%lld x %lld ", (long long)g->instances[p], (long long)(g->elements[p] / g->instances[p]));
         buf_printf(out, "%.2f us, copy %.2f us", g->us[s][p], g->copy[p]);
     }
     buf_puts(out, "\n");
 }
 
-static void put_group(const Group *g, Buf *out)
+static void put_group(const Group *g, Arena *a, Buf *out)
 {
     int32_t least = 0;
     for (uint32_t from = 0, to; from < g->npoints; from = to) {
@@ -186,7 +193,7 @@ static void put_group(const Group *g, Buf *out)
         Buf none = {0};
         if (pick == MAX_SCHEDULES || !g->own[pick] || !sched_parse(g->schedule[pick], &s, &none)) {
             if (pick != MAX_SCHEDULES)
-                buf_printf(out, "# %s %lld: the best serves other lengths too, and is left to the model: %s", g->key, (long long)g->n, g->schedule[pick]);
+                buf_printf(out, "# %s the best serves other lengths too, and is left to the model: %s", head_of(g->key, g->n, a), g->schedule[pick]);
             if (pick != MAX_SCHEDULES)
                 put_measured(g, pick, from, to, out);
             least = most ? most + 1 : 0;
@@ -194,7 +201,7 @@ static void put_group(const Group *g, Buf *out)
         }
         s.least = least;
         s.most = most;
-        buf_printf(out, "%s %lld: ", g->key, (long long)g->n);
+        buf_printf(out, "%s ", head_of(g->key, g->n, a));
         sched_print(out, &s);
         put_measured(g, pick, from, to, out);
         least = 0;
@@ -206,7 +213,7 @@ static void put_group(const Group *g, Buf *out)
 static bool has_group(const Item *it, uint32_t n, const char *line, Arena *a)
 {
     for (uint32_t i = 0; i < n; i++) {
-        const char *head = arena_strf(a, "%s %lld:", it[i].key, (long long)it[i].r->n);
+        const char *head = head_of(it[i].key, it[i].n, a);
         if (!strncmp(line, head, strlen(head)) || (line[0] == '#' && line[1] == ' ' && !strncmp(line + 2, head, strlen(head))))
             return true;
     }
@@ -260,11 +267,11 @@ static uint32_t group(const Item *it, uint32_t n, uint32_t at, Arena *a, Buf *ou
     Group *g = ARENA_NEW(a, Group);
     uint32_t i = at;
     g->key = it[at].key;
-    g->n = it[at].r->n;
+    g->n = it[at].n;
     g->us = arena_alloc(a, sizeof *g->us * MAX_SCHEDULES);
-    for (; i < n && !strcmp(it[i].key, g->key) && it[i].r->n == g->n; i++)
+    for (; i < n && !strcmp(it[i].key, g->key) && it[i].n == g->n; i++)
         take(g, it[i].r, a);
-    put_group(g, out);
+    put_group(g, a, out);
     return i;
 }
 
@@ -275,8 +282,10 @@ void tune_table(const TuneRows *rows, const char *target, const char *old, Arena
     Buf fresh = {0};
     uint32_t n = 0;
     for (uint32_t i = 0; i < rows->n; i++)
-        if (measured(&rows->r[i]))
-            it[n++] = (Item){key_of(&rows->r[i], target, a), &rows->r[i]};
+        if (measured(&rows->r[i])) {
+            const char *key = key_of(&rows->r[i], target, a);
+            it[n++] = (Item){key, &rows->r[i], strncmp(key, "host ", 5) ? rows->r[i].n : 0};
+        }
     qsort(it, n, sizeof *it, by_place);
     for (uint32_t i = 0; i < n;)
         i = group(it, n, i, a, &fresh);

@@ -19,6 +19,9 @@ typedef struct LlOptions {
     const Diag *places;          /* whose files the spans are in, for line tables; NULL: the Diag of the call */
 } LlOptions;
 
+/* "22.1.0", and the processor that code for the host is made for, "znver4". */
+void ll_describe(char *version, char *cpu, size_t n);
+
 /* PTX for the functions of one module (one spec kernel's launches). NUL-terminated text appended to out. */
 bool ll_emit_ptx(LlSession *s, LirFn *const *fns, uint32_t n, const Target *t, const LlOptions *o, Buf *out, Diag *d);
 /* LLVM IR text, for --emit=llvm. */

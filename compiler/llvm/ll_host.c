@@ -249,8 +249,20 @@ static void copy_now(Ll *l, const LirOp *o)
     close_gate(l, &g);
 }
 
+/* Into the second-level cache. */
+static void prefetch(Ll *l, const LirOp *o)
+{
+    LLVMValueRef p = LLVMBuildIntToPtr(l->b, ll_arg(l, o, 0).p[0], l->ty.ptr, "");
+    LLVMTypeRef over = l->ty.ptr;
+    unsigned id = LLVMLookupIntrinsicID("llvm.prefetch", 13);
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(l->mod, id, &over, 1), args[] = {p, ll_i32(l, 0), ll_i32(l, 2), ll_i32(l, 1)};
+    LLVMBuildCall2(l->b, LLVMGlobalGetValueType(f), f, args, 4, "");
+}
+
 static void sync_op(Ll *l, const LirOp *o)
 {
+    if (o->op == LIR_PREFETCH)
+        prefetch(l, o);
     if (o->op == LIR_CPA)
         copy_now(l, o);
 }
@@ -318,8 +330,42 @@ static LlVal narrow(Ll *l, DType dt, LlVal v)
     return r;
 }
 
+/* ---- AVX-512 ---- */
+
+static LLVMValueRef of_sixteen(Ll *l, const char *name, LLVMValueRef *args, unsigned n)
+{
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(l->mod, LLVMLookupIntrinsicID(name, strlen(name)), NULL, 0);
+    return LLVMBuildCall2(l->b, LLVMGlobalGetValueType(f), f, args, n, "");
+}
+
+static bool sixteen(const Ll *l, LLVMValueRef x)
+{
+    LLVMTypeRef t = LLVMTypeOf(x);
+    return has(l, "+avx512f") && LLVMGetTypeKind(t) == LLVMVectorTypeKind && LLVMGetVectorSize(t) == 16;
+}
+
+static LLVMValueRef all_lanes(Ll *l) { return LLVMConstInt(l->ty.i16, 0xffff, 0); }
+
+static LLVMValueRef scale(Ll *l, LLVMValueRef x, LLVMValueRef n)
+{
+    LLVMValueRef args[] = {x, n, x, all_lanes(l), ll_i32(l, 4)};
+    return sixteen(l, x) ? of_sixteen(l, "llvm.x86.avx512.mask.scalef.ps.512", args, 5) : NULL;
+}
+
+/* The unit's reciprocal is good to 2**-14; Newton's step doubles the bits, and what the quotient misses is put right. */
+static LLVMValueRef ratio(Ll *l, LLVMValueRef a, LLVMValueRef b)
+{
+    if (!sixteen(l, b))
+        return NULL;
+    LLVMValueRef args[] = {b, b, all_lanes(l)}, minus = LLVMBuildFNeg(l->b, b, "");
+    LLVMValueRef r = of_sixteen(l, "llvm.x86.avx512.rcp14.ps.512", args, 3);
+    r = ll_fma(l, r, ll_fma(l, minus, r, ll_fc(l, b, 1.0)), r);
+    LLVMValueRef q = ll_fmul(l, a, r);
+    return ll_fma(l, ll_fma(l, minus, q, a), r, q);
+}
+
 const LlHooks ll_host_hooks = {
     .parts = false, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = load, .store = store,
     .load_run = load_run, .store_masked = store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
-    .narrow = narrow, .widen = widen,
+    .narrow = narrow, .widen = widen, .scale = scale, .ratio = ratio,
 };

@@ -53,6 +53,8 @@ typedef struct LlHooks {
     LLVMValueRef (*fast)(Ll *l, LirOpcode op, LLVMValueRef a, LLVMValueRef b);
     /* forms within 2 units in the last place over the whole range; NULL, or NULL results: the general form */
     LLVMValueRef (*exact)(Ll *l, LirOpcode op, LLVMValueRef x);
+    LLVMValueRef (*scale)(Ll *l, LLVMValueRef x, LLVMValueRef n);     /* x * 2**n, n a whole f32, rounded once; may be NULL or give NULL */
+    LLVMValueRef (*ratio)(Ll *l, LLVMValueRef a, LLVMValueRef b);     /* a / b within one unit, for b from 1 to 4; likewise */
 } LlHooks;
 
 struct Ll {

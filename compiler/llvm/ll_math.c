@@ -41,6 +41,18 @@ LLVMValueRef ll_scale2(Ll *l, LLVMValueRef x, LLVMValueRef n)
     return ll_fmul(l, ll_fmul(l, x, power_of_2(l, a)), power_of_2(l, b));
 }
 
+static LLVMValueRef scaled(Ll *l, LLVMValueRef x, LLVMValueRef n, LLVMValueRef as_int)
+{
+    LLVMValueRef r = l->hooks->scale ? l->hooks->scale(l, x, n) : NULL;
+    return r ? r : ll_scale2(l, x, as_int);
+}
+
+static LLVMValueRef ratio(Ll *l, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMValueRef r = l->hooks->ratio ? l->hooks->ratio(l, a, b) : NULL;
+    return r ? r : ll_fdiv(l, a, b);
+}
+
 static LLVMValueRef clamp(Ll *l, LLVMValueRef x, double lo, double hi)
 {
     LLVMValueRef a = ll_fc(l, x, lo), b = ll_fc(l, x, hi);
@@ -73,14 +85,14 @@ static LLVMValueRef exp_general(Ll *l, LLVMValueRef x)
     LLVMValueRef i, n = ll_round_int(l, ll_fmul(l, x, ll_fc(l, x, LOG2E)), &i);
     LLVMValueRef r = ll_fma(l, n, ll_fc(l, x, -LN2_HI), x);
     r = ll_fma(l, n, ll_fc(l, x, -LN2_LO), r);
-    return ll_scale2(l, exp_frac(l, r), i);
+    return scaled(l, exp_frac(l, r), n, i);
 }
 
 static LLVMValueRef exp2_general(Ll *l, LLVMValueRef x)
 {
     x = clamp(l, x, -216.0, 190.0);
     LLVMValueRef i, n = ll_round_int(l, x, &i);
-    return ll_scale2(l, ll_exp2_frac(l, ll_fsub(l, x, n)), i);
+    return scaled(l, ll_exp2_frac(l, ll_fsub(l, x, n)), n, i);
 }
 
 /* Denormals are scaled up first; for x <= 0, infinity and NaN the result is replaced afterwards. */
@@ -170,7 +182,7 @@ static LLVMValueRef sigmoid_general(Ll *l, LLVMValueRef x)
     LLVMValueRef one = ll_fc(l, x, 1.0), neg = LLVMBuildFNeg(l->b, ll_intr1(l, "llvm.fabs", x), "");
     LLVMValueRef e = exp_general(l, neg);
     LLVMValueRef top = ll_sel(l, ll_fcmp(l, LLVMRealOLT, x, ll_fc(l, x, 0.0)), e, one);
-    return ll_fdiv(l, top, ll_fadd(l, one, e));
+    return ratio(l, top, ll_fadd(l, one, e));
 }
 
 /* |x| < 1: x + x*E(z): 2**-29; else 1 - e**-G(|x|), G fitted to -log(erfc): 2**-30 of erf; 1 from 4 on */

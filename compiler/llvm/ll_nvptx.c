@@ -246,6 +246,7 @@ static void sync_op(Ll *l, const LirOp *o)
     case LIR_BAR:      call1(l, "llvm.nvvm.barrier.cta.sync.aligned.all", 0); break;
     case LIR_BARN:     named_barrier(l, o); break;
     case LIR_WARPSYNC: call1(l, "llvm.nvvm.bar.warp.sync", -1); break;
+    case LIR_PREFETCH: break;
     default:           dependent(l, o); break;
     }
 }

@@ -45,6 +45,16 @@ static void init_llvm(void)
     LLVMInstallFatalErrorHandler(on_fatal);
 }
 
+void ll_describe(char *version, char *cpu, size_t n)
+{
+    unsigned major, minor, patch;
+    char *name = LLVMGetHostCPUName();
+    LLVMGetVersion(&major, &minor, &patch);
+    snprintf(version, n, "%u.%u.%u", major, minor, patch);
+    snprintf(cpu, n, "%s", name);
+    LLVMDisposeMessage(name);
+}
+
 LlSession *ll_open(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

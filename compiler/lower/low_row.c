@@ -144,6 +144,25 @@ static void loads_of_phase(Low *w, int p, const Red *r, uint32_t n, uint8_t *nee
         mark_loads(w, w->tir->ops[w->rv->acc[i].op].a[0], seen, need);
 }
 
+/* The same vector of the next instance, where that lies one stride on: a processor's own prefetching stops at the row's end, and while a
+ * row is walked a second time nothing else is on its way. */
+static void ask_for_next(Low *w, const uint8_t *need)
+{
+    uint32_t last = w->rv->first_par + w->rv->npars - 1;
+    for (uint32_t i = 0; i < w->rv->nload; i++) {
+        const RowMem *m = &w->rv->load[i];
+        const TirOp *o = &w->tir->ops[m->op];
+        int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
+        for (uint32_t d = 0; d < o->nix && need[i] && m->inst; d++) {
+            const TirIndex *x = &w->tir->ix[o->ix + d];
+            if (x->kind != TIR_IX_SCALAR || w->tir->ops[x->val].op != TIR_COORD || w->tir->ops[x->val].ref != last)
+                continue;
+            LirVal pitch = lir_op2(w->fn, LIR_MUL, low_word(w, DT_I64, (LirWord){LIR_W_STRIDE, m->tensor, (uint16_t)d, 0}), lir_ci(w->fn, DT_I64, bytes));
+            low_mark(w, LIR_PREFETCH, lir_op2(w->fn, LIR_ADD, low_vec_addr(w, w->row_base[i], m, bytes), pitch));
+        }
+    }
+}
+
 static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, const uint8_t *need)
 {
     memset(w->row, 0, sizeof *w->row * w->tir->nops);
@@ -154,6 +173,8 @@ static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, 
         low_red_update(w, &r[i]);
     if (p != w->rv->last_phase)
         return;
+    if (w->host && w->s->hint == HINT_STREAM)
+        ask_for_next(w, need);
     for (uint32_t i = 0; i < w->rv->nacc; i++)
         low_acc_update(w, i);
     for (uint32_t i = 0; i < w->rv->nstore; i++) {

@@ -71,6 +71,9 @@ bool sched_holds(const Sched *s, const Target *t, int64_t n);
  * measures. The host's serve every length. */
 void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out);
 
+/* A step towards a form without spills that serves every call that s serves; false when there is none. */
+bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s);
+
 /* Entries of a table of measured schedules (its form: sched_tuned.c) that are legal for this nest of a kernel; table may be NULL. */
 typedef struct SchedKey { const char *target, *kernel, *types; uint32_t nest; } SchedKey;
 void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, const Target *t, Arena *a, SchedList *out);

@@ -170,7 +170,7 @@ static void consider_oneshot(Search *q, Sched s)
     for (s.rows = 1; s.rows <= 64; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
-        s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || s.rows * s.lanes * s.per > 128);      /* shorter blocks lose by it */
+        s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || !q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
         s.ctas = s.per >= 16 ? 2 : 0;
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
@@ -247,11 +247,16 @@ static void search_lanes(Search *q, Sched s)
 {
     int64_t n = in_vectors(q->n, &s), least = s.align == ALIGN_SHIFT ? 3 * s.vec - 1 : 1;
     for (s.per = 1; s.per <= 16; s.per++) {
+<<<<<<< HEAD
         int64_t lanes = ceil_div(n, (int64_t)s.vec * s.per);
         lanes = lanes < least ? least : lanes;
         if (lanes <= 32 && !q->f->reductions && !q->f->accs)
             s.lanes = (int32_t)lanes;
         else if (lanes <= 32)
+=======
+        int64_t lanes = ceil_div(q->n + slack, (int64_t)s.vec * s.per);
+        if (lanes <= 32)
+>>>>>>> main
             for (s.lanes = 1; s.lanes < lanes; s.lanes *= 2) {}
         else
             s.lanes = (int32_t)round_up(lanes, 32);
@@ -490,6 +495,20 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
         q.all[i].s.n = (int32_t)n;
         add(out, a, q.all[i].s);
     }
+}
+
+/* An allocator left free may spill a few bytes to fit one block more: it is told first how few are enough, and then given less to hold. */
+bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s)
+{
+    Sched less = *s;
+    if (s->ctas != 1)
+        less.ctas = s->ctas ? s->ctas / 2 : 2;
+    else
+        less.per = s->len == LEN_ANY ? s->per / 2 : 0;
+    if (less.per < 1 || sched_illegal(f, &less, t))
+        return false;
+    *s = less;
+    return true;
 }
 
 /* ---- random schedules, for the tests ---- */

@@ -1,7 +1,7 @@
 /* sched_tuned.c: tables of measured schedules.
  *
  * A table is text, a line an entry: `TARGET OP.KERNEL NEST TYPES N: SCHEDULE   # what was measured`.  NEST counts the kernel's par
- * nests, TYPES is what its types are bound to ("T=bf16,W=bf16", - for none), N the row length, which the schedule names too.  Lines
+ * nests, TYPES is what its types are bound to ("T=bf16,W=bf16", - for none), N the row length, which the schedule names too; `any` on the host.  Lines
  * that begin with # are remarks.  Several entries of one length differ in the sizes of a launch that they hold for (least= and most= of
  * the schedule): the one of the fewest sizes comes first, whatever the order of the lines; of two alike, the one that stands first.
  */

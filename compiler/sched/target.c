@@ -1,6 +1,7 @@
 /* target.c: the rows of target.def as a table. */
 #include "target.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const Target targets[] = {
@@ -18,4 +19,19 @@ const Target *target_find(const char *name)
         if (!strcmp(targets[i].name, name))
             return &targets[i];
     return NULL;
+}
+
+const Target *target_for_chip(const char *name)
+{
+    const Target *t = target_find(name), *best = NULL;
+    int sm = 0, used = 0;
+    if (t || sscanf(name, "sm_%3d%n", &sm, &used) != 1 || name[used])
+        return t && t->kind != TGT_SIM ? t : NULL;
+    for (int i = 0; i < TARGET_COUNT; i++) {
+        t = target_get((TargetId)i);
+        bool only = t->name[strlen(t->name) - 1] == 'a';
+        if (t->kind == TGT_GPU && (t->sm == sm || (t->sm < sm && !only)) && (!best || t->sm > best->sm))
+            best = t;
+    }
+    return best;
 }

@@ -21,4 +21,6 @@ typedef enum TargetId {
 
 const Target *target_get(TargetId id);
 const Target *target_find(const char *name);   /* NULL when unknown */
+/* The best that runs on an sm_<n>: code for exactly this chip, else of the nearest older one that later chips run as well. NULL: none, or no GPU or host. */
+const Target *target_for_chip(const char *name);
 #endif

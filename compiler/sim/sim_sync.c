@@ -115,7 +115,7 @@ static void run_warpsync(Sim *s, Step *st)
     s->bars++;                                /* coarse: global accesses are told apart by the launch's barriers, not by warps */
 }
 
-static void run_launch(Sim *s, Step *st) { (void)s; (void)st; }   /* launches run one after another here */
+static void run_nothing(Sim *s, Step *st) { (void)s; (void)st; }   /* hints; launches run one after another here */
 
 bool sim_plan_sync(Sim *s, Step *st)
 {
@@ -127,8 +127,9 @@ bool sim_plan_sync(Sim *s, Step *st)
     case LIR_AWAIT:    st->run = run_await; return true;
     case LIR_BARN:     st->run = run_named; return true;
     case LIR_WARPSYNC: st->run = run_warpsync; return true;
+    case LIR_PREFETCH:
     case LIR_PDLWAIT:
-    case LIR_PDLGO:    st->run = run_launch; return true;
+    case LIR_PDLGO:    st->run = run_nothing; return true;
     default:           return false;
     }
 }

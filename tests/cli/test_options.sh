@@ -43,11 +43,12 @@ offers() {   # offers WANTED COMMAND-LINE...
 }
 cd "$tmp" && mkdir empty && cd empty && touch a.tile b.lgk || exit 1
 offers "build" ligerc bui
-offers "check completions" ligerc c
-offers "a.tile b.lgk build check completions explain inspect manual ops targets tune" ligerc ""
+offers "cache check completions" ligerc c
+offers "a.tile b.lgk bench build cache check completions doctor explain inspect manual new ops targets tune" ligerc ""
 offers "a.tile b.lgk" ligerc build ""
 offers "b.lgk" ligerc inspect b
 offers "bash zsh" ligerc completions ""
+offers "clear list size" ligerc cache ""
 offers "sm_80 sm_86 sm_89" ligerc build -t sm_8
 offers "sm_80,host,sim" ligerc build -t sm_80,host,si
 offers "sim" ligerc build --target = si
@@ -110,7 +111,7 @@ for o in options:
         need(f"zsh: {c} -{letter}", letter == "0" or mine == bool(re.search(rf"^        '\*?-{letter}[+\[]", block, re.M)))
         # and the parser: files that are not there give exit 3, so that nothing long runs
         value = {"<file>": "x", "<targets>": "sm_80", "<emits>": "plan"}.get(values, values.split()[0] if values else {"N": "1", "NAME=VALUE": "T=f32", "TEXT": "lanes=128"}.get(argument, "x"))
-        rest = {"targets": [], "manual": [], "explain": ["LG0002"], "completions": ["bash"]}.get(c, ["/nowhere/x"])
+        rest = {"targets": [], "manual": [], "explain": ["LG0002"], "completions": ["bash"], "doctor": [], "cache": ["size"]}.get(c, ["/nowhere/x"])
         line = [ligerc, c] + ([flag] if argument == "NULL" else [flag, value] if dashes == "1" else [f"{flag}={value}"]) + (["-MD"] if name == "MF" and c == "build" else []) + rest
         r = subprocess.run(line, capture_output=True, text=True)
         want = 0 if name in ("help", "version") else 2 if not mine else 3 if rest == ["/nowhere/x"] else 0
@@ -133,7 +134,7 @@ P
 # what the parser refuses
 swi=$root/specs/swiglu.tile
 refused 2 "no command or file biuld; did you mean build?" "$ligerc" biuld "$swi"
-refused 2 "--format=yaml: wanted one of: text json" "$ligerc" inspect --format=yaml x.lgk
+refused 2 "--format=yaml: wanted one of: text json csv" "$ligerc" inspect --format=yaml x.lgk
 refused 2 "--diagnostics=xml: wanted one of: text json sarif" "$ligerc" build --diagnostics=xml "$swi"
 refused 2 "--color=maybe: wanted one of: auto always never" "$ligerc" build --color=maybe "$swi"
 refused 2 "--jobs=0: wanted at least 1" "$ligerc" build -j 0 "$swi"

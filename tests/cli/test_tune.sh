@@ -24,7 +24,7 @@ $key len=exact lanes=512 per=2 n=8192 pdl=1" ] || fault "buckets: $(cat "$tmp/tw
 # within half a percent of the best at both sizes: one entry, for every size
 { echo "$head"; row 4096 1 35.1 ok 0 "$wide"; row 4096 0 35.0 ok 1 "$narrow"; row 32768 0 262.5 ok 1 "$narrow"; row 32768 1 262.0 ok 0 "$wide"; } >"$tmp/one.csv"
 expect 0 "$ligerc" tune "$tmp/one.csv" -o -
-grep -qF "$key len=exact lanes=512 per=2 n=8192 pdl=1   # 4096 rows 35.00 us, copy 30.00 us; 32768 rows 262.50 us, copy 30.00 us" "$tmp/out" || fault "one bucket: $(cat "$tmp/out")"
+grep -qF "$key len=exact lanes=512 per=2 n=8192 pdl=1   # 4096 x 8192 35.00 us, copy 30.00 us; 32768 x 8192 262.50 us, copy 30.00 us" "$tmp/out" || fault "one bucket: $(cat "$tmp/out")"
 [ "$(grep -vc '^#' "$tmp/out")" = 1 ] || fault "more than one entry"
 
 # a variant of other lengths too is left to the model: an entry would be taken for those as well
@@ -37,7 +37,7 @@ grep -qF "$key len=exact lanes=160 per=7 n=8192 least=92682 pdl=1" "$tmp/out" ||
 { echo "# Measured schedules"; echo "$key len=exact lanes=1024 n=8192"; echo "sm_90a rms_norm.forward 0 T=bf16,W=bf16 512: len=exact rows=4 lanes=32 per=2 n=512 pdl=1   # kept"; } >"$tmp/old.txt"
 expect 0 "$ligerc" tune "$tmp/old.txt" "$tmp/two.csv" -o "$tmp/new.txt"
 [ "$(cut -d' ' -f5 "$tmp/new.txt" | tail -n +2 | tr -d '\n')" = "512:8192:8192:" ] || fault "earlier entries: $(cat "$tmp/new.txt")"
-refused 2 "wanted specs, or the CSV files of lgr_tune and the tables" "$ligerc" tune "$tmp/old.txt"
+refused 2 "wanted specs or a bundle, or the CSV files of lgr_tune" "$ligerc" tune "$tmp/old.txt"
 
 # files of the form before sizes were told
 { echo "case,variant,us,copy_us,pct_copy,bytes,err,registers,spills,fate,nest,n,schedule"; echo '"rms_norm.forward:M=4096,N=8192,T=bf16,W=bf16",0,36,30,90,1,1e-3,32,0,ok,0,8192,'"$wide"; } >"$tmp/before.csv"

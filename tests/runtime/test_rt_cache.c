@@ -1,5 +1,6 @@
 /* The cache of code that the driver assembled: a hit saves the assembly; a damaged, foreign or linked entry is a miss that is
- * made again; the limit holds; several writers do not harm one another. */
+ * made again; the limit holds; several writers do not harm one another.
+ * usage: test_runtime_cache [KILLS]: how many writers are killed, 80 by default */
 #include "toy_pack.h"
 
 #include <dirent.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 static char memory[8 << 20] __attribute__((aligned(256)));
+static int kills = 80;
 
 /* Prepares the sm_80 PTX once in a fresh context; how often the driver assembled. */
 static int prepare(const char *dir, uint64_t limit)
@@ -143,7 +145,7 @@ static void writers(void **state)
     (void)state;
     char dir[] = "/tmp/lgr_cache_XXXXXX", path[512];
     assert_non_null(mkdtemp(dir));
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < kills / 8; round++) {
         pid_t child[8];
         for (int i = 0; i < 8; i++)
             if (!(child[i] = fork()))
@@ -152,7 +154,7 @@ static void writers(void **state)
                     if (entries(dir, path))
                         unlink(path);
                 }
-        usleep(5000);
+        usleep(2000 + 997 * round % 6000);
         for (int i = 0; i < 8; i++) {
             kill(child[i], SIGKILL);
             waitpid(child[i], NULL, 0);
@@ -163,8 +165,9 @@ static void writers(void **state)
     remove_dir(dir);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    kills = argc > 1 ? atoi(argv[1]) : kills;
     const struct CMUnitTest tests[] = {cmocka_unit_test(hits_and_damage), cmocka_unit_test(not_ours), cmocka_unit_test(limit), cmocka_unit_test(writers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -247,16 +247,9 @@ static void search_lanes(Search *q, Sched s)
 {
     int64_t n = in_vectors(q->n, &s), least = s.align == ALIGN_SHIFT ? 3 * s.vec - 1 : 1;
     for (s.per = 1; s.per <= 16; s.per++) {
-<<<<<<< HEAD
         int64_t lanes = ceil_div(n, (int64_t)s.vec * s.per);
         lanes = lanes < least ? least : lanes;
-        if (lanes <= 32 && !q->f->reductions && !q->f->accs)
-            s.lanes = (int32_t)lanes;
-        else if (lanes <= 32)
-=======
-        int64_t lanes = ceil_div(q->n + slack, (int64_t)s.vec * s.per);
         if (lanes <= 32)
->>>>>>> main
             for (s.lanes = 1; s.lanes < lanes; s.lanes *= 2) {}
         else
             s.lanes = (int32_t)round_up(lanes, 32);

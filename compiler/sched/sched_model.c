@@ -118,6 +118,8 @@ static double persistent_cost(const SchedFacts *f, const Sched *s, const Target 
     spoil += 0.004 * (s->rows - 1) + 0.004 * s->per + (s->lanes > 256 ? 0.0006 * (s->lanes / 32 - 8) : 0);
     spoil += s->wkeep == WKEEP_LOAD ? 0.08 : s->wkeep == WKEEP_SMEM ? 0.015 : 0;
     spoil += s->keep == KEEP_SMEM ? 0.006 : 0;
+    int blocks = t->mps * ctas, idle = s->align == ALIGN_SHIFT && f->accs ? blocks % s->vec : 0;      /* all rows of a block begin alike */
+    spoil += (double)idle / blocks;
     double turns = (double)rows / ((double)t->mps * groups);
     if (turns > 1)
         spoil += 0.5 * (ceil(turns) / turns - 1);
@@ -185,7 +187,7 @@ static void consider_persistent(Search *q, Sched s)
     s.grid = GRID_PERSISTENT;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
     for (s.rows = 1; s.rows <= 8; s.rows *= 2)
-        for (s.ctas = 1; s.ctas <= 2; s.ctas++)
+        for (s.ctas = 1; s.ctas <= (s.align == ALIGN_SHIFT ? 16 : 2); s.ctas *= 2)    /* rows that begin anywhere are one a block */
             for (s.stages = 1; s.stages <= 3; s.stages++) {
                 s.async = s.stages > 1 ? ASYNC_CP : ASYNC_NONE;
                 for (s.wkeep = WKEEP_LOAD; s.wkeep <= WKEEP_SMEM; s.wkeep++)
@@ -388,7 +390,7 @@ static void choose_gpu(Search *q, SchedList *out)
         add_tiles(out, q, ALIGN_VEC);
         add_tiles(out, q, ALIGN_SHIFT);
     }
-    for (int i = 0; i < NCAP && !q->f->accs; i++)
+    for (int i = 0; i < NCAP; i++)
         add_length(out, q, LEN_CAP, ALIGN_SHIFT, capacities[i]);
     add_if_legal(out, q, always(q->f, gpu_vec(q->f), ALIGN_VEC));
     add_if_legal(out, q, always(q->f, 1, ALIGN_SCALAR));

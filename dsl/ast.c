@@ -148,6 +148,12 @@ AstNode *ast_binary(Parse *px, Token op, AstNode *a, AstNode *b)
     return n;
 }
 
+AstNode *ast_range(Parse *px, Token open, AstNode *lo, AstNode *hi, Token close)
+{
+    int outside = (open.kind == TOK_LP) | (close.kind == TOK_RP) << 1;
+    return ast_to(ast_mode(ast_node(px, AST_RANGE, open, lo, hi, NULL), outside), close);
+}
+
 AstNode *ast_slice(Parse *px, Token colon, AstNode *lo, AstNode *hi, AstNode *step)
 {
     return ast_node(px, AST_SLICE, colon, lo, hi, step);

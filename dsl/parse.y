@@ -59,7 +59,9 @@ decl(N) ::= CHECK(K) LC clauses(L) RC. { N = ast_with(px, ast_node(px, AST_CHECK
 decl(N) ::= CHECK(K) names(F) LC clauses(L) RC. { N = ast_with(px, ast_node(px, AST_CHECK, K, 0, 0, 0), L, F); }
 decl(N) ::= error RESYNC. { N = 0; }
 
-param(N) ::= PARAM(K) IDENT(I) COLON IDENT(T) default(D). { N = ast_typed(px, ast_named(px, AST_PARAM, K, I, D, 0), T); }
+param(N) ::= PARAM(K) IDENT(I) COLON IDENT(T) default(D) range(R). { N = ast_typed(px, ast_named(px, AST_PARAM, K, I, D, R), T); }
+range(N) ::= . { N = 0; }
+range(N) ::= IN LB|LP(L) expr(A) COMMA expr(B) RB|RP(U). { N = ast_range(px, L, A, B, U); }
 default(N) ::= . { N = 0; }
 default(N) ::= ASSIGN expr(E). { N = E; }
 

@@ -34,6 +34,7 @@ AstNode *ast_to(AstNode *n, Token last);                                      /*
 AstNode *ast_number(Parse *px, Token t);
 AstNode *ast_unary(Parse *px, Token op, AstNode *a);
 AstNode *ast_binary(Parse *px, Token op, AstNode *a, AstNode *b);
+AstNode *ast_range(Parse *px, Token open, AstNode *lo, AstNode *hi, Token close);
 AstNode *ast_slice(Parse *px, Token colon, AstNode *lo, AstNode *hi, AstNode *step);
 
 /* Parser feedback */

@@ -70,9 +70,9 @@ typedef enum lgr_cross_entropy_with_entropy {
 typedef struct lgr_cross_entropy_forward_args {
     const lgr_kernel *kernel;
     int64_t ignore_index; /* -100 unless set */
-    double label_smoothing; /* 0 unless set */
-    double lse_square_scale; /* 0 unless set */
-    double softcap; /* 30 unless set */
+    double label_smoothing; /* 0 unless set; in [0, 1] */
+    double lse_square_scale; /* 0 unless set; in [0, inf) */
+    double softcap; /* 30 unless set; in (0, inf) */
     double scale; /* 1 unless set */
     lgr_cross_entropy_reduction reduction; /* mean unless set */
     lgr_cross_entropy_gradient gradient; /* true unless set */

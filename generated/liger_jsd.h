@@ -6,12 +6,6 @@
 extern "C" {
 #endif
 
-typedef enum lgr_jsd_kind {
-    LGR_JSD_KIND_MIXTURE = 0,
-    LGR_JSD_KIND_FORWARD_KL = 1,
-    LGR_JSD_KIND_REVERSE_KL = 2
-} lgr_jsd_kind;
-
 typedef enum lgr_jsd_labelled {
     LGR_JSD_LABELLED_FALSE = 0,
     LGR_JSD_LABELLED_TRUE = 1
@@ -24,9 +18,8 @@ typedef enum lgr_jsd_gradient {
 
 typedef struct lgr_jsd_forward_args {
     const lgr_kernel *kernel;
-    double beta; /* 0.5 unless set */
+    double beta; /* 0.5 unless set; in [0, 1] */
     int64_t ignore_index; /* -100 unless set */
-    lgr_jsd_kind kind; /* mixture unless set */
     lgr_jsd_labelled labelled; /* false unless set */
     lgr_jsd_gradient gradient; /* true unless set */
 } lgr_jsd_forward_args;
@@ -36,7 +29,6 @@ static inline lgr_status lgr_jsd_forward_init(lgr_context *ctx, lgr_jsd_forward_
 {
     args->beta = 0.5;
     args->ignore_index = -100;
-    args->kind = (lgr_jsd_kind)0;
     args->labelled = (lgr_jsd_labelled)0;
     args->gradient = (lgr_jsd_gradient)1;
     return lgr_kernel_find(ctx, "jsd", "forward", &args->kernel);
@@ -54,7 +46,7 @@ static inline lgr_status lgr_jsd_forward(lgr_context *lgr_ctx, const lgr_jsd_for
 {
     const DLTensor *lgr_tensors[6];
     lgr_scalar lgr_scalars[3];
-    int32_t lgr_options[4];
+    int32_t lgr_options[3];
     lgr_call lgr_c;
     lgr_tensors[0] = x;
     lgr_tensors[1] = y;
@@ -63,9 +55,8 @@ static inline lgr_status lgr_jsd_forward(lgr_context *lgr_ctx, const lgr_jsd_for
     lgr_tensors[4] = dx;
     lgr_scalars[0].f = lgr_a->beta;
     lgr_scalars[1].i = lgr_a->ignore_index;
-    lgr_options[0] = (int32_t)lgr_a->kind;
-    lgr_options[1] = (int32_t)lgr_a->labelled;
-    lgr_options[2] = (int32_t)lgr_a->gradient;
+    lgr_options[0] = (int32_t)lgr_a->labelled;
+    lgr_options[1] = (int32_t)lgr_a->gradient;
     lgr_c.size = sizeof lgr_c;
     lgr_c.kernel = lgr_a->kernel;
     lgr_c.tensors = lgr_tensors;
@@ -74,7 +65,7 @@ static inline lgr_status lgr_jsd_forward(lgr_context *lgr_ctx, const lgr_jsd_for
     lgr_c.scalars = lgr_scalars;
     lgr_c.nscalars = 2;
     lgr_c.options = lgr_options;
-    lgr_c.noptions = 3;
+    lgr_c.noptions = 2;
     lgr_c.stream = lgr_stream;
     lgr_c.workspace = lgr_workspace;
     lgr_c.workspace_size = lgr_workspace_bytes;
@@ -86,7 +77,7 @@ static inline lgr_status lgr_jsd_forward_workspace(lgr_context *lgr_ctx, const l
 {
     const DLTensor *lgr_tensors[6];
     lgr_scalar lgr_scalars[3];
-    int32_t lgr_options[4];
+    int32_t lgr_options[3];
     lgr_call lgr_c;
     lgr_tensors[0] = x;
     lgr_tensors[1] = y;
@@ -95,9 +86,8 @@ static inline lgr_status lgr_jsd_forward_workspace(lgr_context *lgr_ctx, const l
     lgr_tensors[4] = dx;
     lgr_scalars[0].f = lgr_a->beta;
     lgr_scalars[1].i = lgr_a->ignore_index;
-    lgr_options[0] = (int32_t)lgr_a->kind;
-    lgr_options[1] = (int32_t)lgr_a->labelled;
-    lgr_options[2] = (int32_t)lgr_a->gradient;
+    lgr_options[0] = (int32_t)lgr_a->labelled;
+    lgr_options[1] = (int32_t)lgr_a->gradient;
     lgr_c.size = sizeof lgr_c;
     lgr_c.kernel = lgr_a->kernel;
     lgr_c.tensors = lgr_tensors;
@@ -106,7 +96,7 @@ static inline lgr_status lgr_jsd_forward_workspace(lgr_context *lgr_ctx, const l
     lgr_c.scalars = lgr_scalars;
     lgr_c.nscalars = 2;
     lgr_c.options = lgr_options;
-    lgr_c.noptions = 3;
+    lgr_c.noptions = 2;
     lgr_c.stream = NULL;
     lgr_c.workspace = NULL;
     lgr_c.workspace_size = 0;
@@ -118,7 +108,7 @@ static inline lgr_status lgr_jsd_forward_prepare(lgr_context *lgr_ctx, const lgr
 {
     const DLTensor *lgr_tensors[6];
     lgr_scalar lgr_scalars[3];
-    int32_t lgr_options[4];
+    int32_t lgr_options[3];
     lgr_call lgr_c;
     lgr_tensors[0] = x;
     lgr_tensors[1] = y;
@@ -127,9 +117,8 @@ static inline lgr_status lgr_jsd_forward_prepare(lgr_context *lgr_ctx, const lgr
     lgr_tensors[4] = dx;
     lgr_scalars[0].f = lgr_a->beta;
     lgr_scalars[1].i = lgr_a->ignore_index;
-    lgr_options[0] = (int32_t)lgr_a->kind;
-    lgr_options[1] = (int32_t)lgr_a->labelled;
-    lgr_options[2] = (int32_t)lgr_a->gradient;
+    lgr_options[0] = (int32_t)lgr_a->labelled;
+    lgr_options[1] = (int32_t)lgr_a->gradient;
     lgr_c.size = sizeof lgr_c;
     lgr_c.kernel = lgr_a->kernel;
     lgr_c.tensors = lgr_tensors;
@@ -138,7 +127,7 @@ static inline lgr_status lgr_jsd_forward_prepare(lgr_context *lgr_ctx, const lgr
     lgr_c.scalars = lgr_scalars;
     lgr_c.nscalars = 2;
     lgr_c.options = lgr_options;
-    lgr_c.noptions = 3;
+    lgr_c.noptions = 2;
     lgr_c.stream = NULL;
     lgr_c.workspace = NULL;
     lgr_c.workspace_size = 0;

@@ -18,7 +18,7 @@ typedef enum lgr_layer_norm_bias {
 
 typedef struct lgr_layer_norm_forward_args {
     const lgr_kernel *kernel;
-    double eps; /* 9.9999997473787516e-06 unless set */
+    double eps; /* 9.9999997473787516e-06 unless set; in (0, inf) */
     lgr_layer_norm_weight weight; /* true unless set */
     lgr_layer_norm_bias bias; /* true unless set */
 } lgr_layer_norm_forward_args;

@@ -19,7 +19,7 @@ typedef enum lgr_rms_norm_casting {
 
 typedef struct lgr_rms_norm_forward_args {
     const lgr_kernel *kernel;
-    double eps; /* 9.9999999747524271e-07 unless set */
+    double eps; /* 9.9999999747524271e-07 unless set; in (0, inf) */
     double offset; /* 0 unless set */
     lgr_rms_norm_affine affine; /* true unless set */
     lgr_rms_norm_casting casting; /* llama unless set */

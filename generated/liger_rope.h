@@ -37,15 +37,15 @@ static inline lgr_status lgr_rope_forward_init(lgr_context *ctx, lgr_rope_forwar
     return lgr_kernel_find(ctx, "rope", "forward", &args->kernel);
 }
 
-/* rope.forward: y1 = x1 cos - x2 sin, y2 = x2 cos + x1 sin; the left half of cos and sin is read
- *   in    q        T[B, H, S, D]
- *   in    k        T[B, K, S, D]; NULL where the options leave it out
+/* rope.forward: y1 = x1 cos - x2 sin, y2 = x2 cos + x1 sin; the left half of cos and sin is read; what is not turned is copied
+ *   in    q        T[B, H, S, D+P]
+ *   in    k        T[B, K, S, D+P]; NULL where the options leave it out
  *   in    cos_t    C[S, D]; NULL where the options leave it out
  *   in    sin_t    C[S, D]; NULL where the options leave it out
  *   in    cos_b    C[B, S, D]; NULL where the options leave it out
  *   in    sin_b    C[B, S, D]; NULL where the options leave it out
- *   out   oq       T[B, H, S, D]; may lie over q
- *   out   ok       T[B, K, S, D]; NULL where the options leave it out; may lie over k
+ *   out   oq       T[B, H, S, D+P]; may lie over q
+ *   out   ok       T[B, K, S, D+P]; NULL where the options leave it out; may lie over k
  *   T is one of f32, f16, bf16
  *   C is one of f32, f16, bf16
  */
@@ -164,14 +164,14 @@ static inline lgr_status lgr_rope_backward_init(lgr_context *ctx, lgr_rope_backw
 }
 
 /* rope.backward: the same turn the other way: dx1 = dy1 cos + dy2 sin, dx2 = dy2 cos - dy1 sin
- *   in    doq      T[B, H, S, D]
- *   in    dok      T[B, K, S, D]; NULL where the options leave it out
+ *   in    doq      T[B, H, S, D+P]
+ *   in    dok      T[B, K, S, D+P]; NULL where the options leave it out
  *   in    cos_t    C[S, D]; NULL where the options leave it out
  *   in    sin_t    C[S, D]; NULL where the options leave it out
  *   in    cos_b    C[B, S, D]; NULL where the options leave it out
  *   in    sin_b    C[B, S, D]; NULL where the options leave it out
- *   out   dq       T[B, H, S, D]; may lie over doq
- *   out   dk       T[B, K, S, D]; NULL where the options leave it out; may lie over dok
+ *   out   dq       T[B, H, S, D+P]; may lie over doq
+ *   out   dk       T[B, K, S, D+P]; NULL where the options leave it out; may lie over dok
  *   T is one of f32, f16, bf16
  *   C is one of f32, f16, bf16
  */

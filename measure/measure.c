@@ -83,7 +83,8 @@ bool measure_parse(Measure *m, const char *text, Case *c)
     return true;
 }
 
-/* An extent's text, "M", "2*F", "D/2", "(M+1)/2", at the case's sizes: sums of products, over a number. */
+/* An extent's text, "M", "2*F", "D/2", "(M+1)/2", at the case's sizes: sums of products, over a number. A size that the case does not name is 0
+ * beside another, as P in "D+P", and missing alone. */
 int64_t measure_extent(const Case *c, const char *text)
 {
     int64_t sum = 0, sign = 1, den = 1;
@@ -97,11 +98,11 @@ int64_t measure_extent(const Case *c, const char *text)
                 term *= strtoll(p, (char **)&p, 10);
             } else if (sscanf(p, "%31[A-Za-z0-9_]%n", name, &used) == 1) {
                 int64_t d = measure_dim(c, name);
-                if (d < 0) {
+                if (d < 0 && !strchr(text, '+')) {
                     fprintf(stderr, "%s: no size for %s\n", c->text, name);
                     exit(2);
                 }
-                term *= d;
+                term *= d < 0 ? 0 : d;
                 p += used;
             }
             if (*p != '*')
@@ -138,25 +139,50 @@ int64_t measure_below(const Case *c)
     return below > 0 ? below : smallest_dim(c);
 }
 
+/* Of the largest tensor. */
+static double elements(const Case *c)
+{
+    double most = 0;
+    char text[64];
+    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++) {
+        double n = 1;
+        for (int d = 0; d < lgr_kernel_tensor(c->k, i).rank; d++) {
+            lgr_kernel_extent(c->k, i, (uint32_t)d, text, sizeof text);
+            n *= (double)measure_extent(c, text);
+        }
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* Does it stand in the last extent of a tensor of several? */
+static bool is_row_dim(const Case *c, const char *name)
+{
+    char text[64];
+    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++) {
+        int rank = lgr_kernel_tensor(c->k, i).rank;
+        if (rank < 2)
+            continue;
+        lgr_kernel_extent(c->k, i, (uint32_t)rank - 1, text, sizeof text);
+        if (strstr(text, name))
+            return true;
+    }
+    return false;
+}
+
 Case measure_small(const Case *c)
 {
     Case s = *c;
-    double elems = 1;
-    for (int i = 0; i < s.n; i++)
-        if (s.name[i][0] >= 'A' && s.name[i][0] <= 'Z' && atoll(s.value[i]) > 0)
-            elems *= (double)atoll(s.value[i]);
     if (!measure_value(&s, "below") && s.n < MEASURE_MAX_NAMES) {     /* the same range of integers */
         strcpy(s.name[s.n], "below");
         snprintf(s.value[s.n++], sizeof s.value[0], "%lld", (long long)smallest_dim(c));
     }
-    for (int i = 0; i < s.n && elems > 24e6; i++) {            /* outer dims are named first */
+    for (int i = 0; i < s.n && elements(&s) > 24e6; i++) {      /* outer dims are named first */
         int64_t v = atoll(s.value[i]);
-        if (s.name[i][0] < 'A' || s.name[i][0] > 'Z' || v <= 1 || (s.name[i][1] == 0 && strchr("VN", s.name[i][0])))
+        if (s.name[i][0] < 'A' || s.name[i][0] > 'Z' || v <= 1 || is_row_dim(c, s.name[i]))
             continue;
-        int64_t to = (int64_t)((double)v * 24e6 / elems);
-        to = to < 1 ? 1 : to;
-        elems *= (double)to / (double)v;
-        snprintf(s.value[i], sizeof s.value[i], "%lld", (long long)to);
+        int64_t to = (int64_t)((double)v * 24e6 / elements(&s));
+        snprintf(s.value[i], sizeof s.value[i], "%lld", (long long)(to < 1 ? 1 : to));
     }
     return s;
 }

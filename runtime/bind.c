@@ -449,7 +449,7 @@ static bool interleaved(const View *a, const View *b, uint64_t alo, uint64_t blo
     return off >= wa && off <= pitch - wb;
 }
 
-static bool same_place(const View *a, const View *b)
+bool lgr__same_place(const View *a, const View *b)
 {
     if (a->base != b->base || a->rank != b->rank || a->bytes != b->bytes)
         return false;
@@ -487,7 +487,7 @@ static lgr_status check_out(const lgr_kernel *k, const Bound *b, uint32_t i, con
     for (uint32_t j = 0; j < k->k->tensors.count; j++) {
         if (j == i || !b->view[j].present || lo[j] >= hi[i] || lo[i] >= hi[j] || is_empty(&b->view[j]))
             continue;
-        if ((tensor(k, i)->over == (int32_t)j && same_place(v, &b->view[j])) || interleaved(v, &b->view[j], lo[i], lo[j]))
+        if ((tensor(k, i)->over == (int32_t)j && lgr__same_place(v, &b->view[j])) || interleaved(v, &b->view[j], lo[i], lo[j]))
             continue;
         return lgr__fail(LGR_ERROR_ALIAS, k, tensor_name(k, i), "memory of another tensor", "no overlap with %s%s", tensor_name(k, j),
                          tensor(k, i)->over == (int32_t)j ? ", or the very same address and strides" : "");
@@ -519,14 +519,57 @@ static lgr_status check_outs(const lgr_kernel *k, const Bound *b)
     return s;
 }
 
+/* ---- scalars ---- */
+
+void lgr__range_text(const LgkScalar *s, char *buf, size_t n)
+{
+    buf[0] = 0;
+    if (s->range & LGK_RANGE_GIVEN)
+        snprintf(buf, n, "%c%.9g, %.9g%c", s->range & LGK_RANGE_LO_OPEN ? '(' : '[', s->lo, s->hi, s->range & LGK_RANGE_HI_OPEN ? ')' : ']');
+    else if (s->dtype == LGK_I32)
+        snprintf(buf, n, "[%d, %d]", INT32_MIN, INT32_MAX);
+}
+
+/* As the kernel gets it. Not a number is above no bound and below none. */
+static bool real_within(const LgkScalar *s, double v)
+{
+    return (s->range & LGK_RANGE_LO_OPEN ? v > s->lo : v >= s->lo) && (s->range & LGK_RANGE_HI_OPEN ? v < s->hi : v <= s->hi);
+}
+
+/* Bounds are whole numbers of at most 2^53, or infinite; doubles that large do not tell all integers apart, so that an end is compared by itself. */
+static bool whole_within(const LgkScalar *s, int64_t v)
+{
+    bool above = s->lo < -0x1p62 || (s->lo < 0x1p62 && (s->range & LGK_RANGE_LO_OPEN ? v > (int64_t)s->lo : v >= (int64_t)s->lo));
+    return above && (s->hi > 0x1p62 || (s->hi > -0x1p62 && (s->range & LGK_RANGE_HI_OPEN ? v < (int64_t)s->hi : v <= (int64_t)s->hi)));
+}
+
+static lgr_status check_scalar(const lgr_kernel *k, const LgkScalar *s, lgr_scalar given)
+{
+    bool real = s->dtype >= LGK_F16, bounded = s->range & LGK_RANGE_GIVEN;
+    double v = s->dtype == LGK_F32 ? (double)(float)given.f : given.f;
+    char found[40], wanted[64];
+    if (real ? !bounded || real_within(s, v) : (!bounded || whole_within(s, given.i)) && (s->dtype != LGK_I32 || given.i == (int32_t)given.i))
+        return LGR_OK;
+    if (!real)
+        snprintf(found, sizeof found, "%lld", (long long)given.i);
+    else if (v != v)
+        snprintf(found, sizeof found, "nan");
+    else
+        snprintf(found, sizeof found, "%.9g", v);
+    lgr__range_text(s, wanted, sizeof wanted);
+    return lgr__fail(LGR_ERROR_RANGE, k, lgr__str(k->pack, s->name), found, "a value in %s", wanted);
+}
+
 static lgr_status check_scalars(const lgr_kernel *k, const lgr_call *call)
 {
-    for (uint32_t i = 0; !call->scalars && i < k->k->scalars.count; i++) {
-        const LgkScalar *s = &k->pack->t_SCALARS[k->k->scalars.first + i];
-        if (!s->has_default)
-            return lgr__fail(LGR_ERROR_ARGUMENT, k, lgr__str(k->pack, s->name), "no scalars", "%s", "a value: it has no default");
-    }
-    return LGR_OK;
+    const LgkScalar *s = &k->pack->t_SCALARS[k->k->scalars.first];
+    lgr_status st = LGR_OK;
+    for (uint32_t i = 0; st == LGR_OK && i < k->k->scalars.count; i++)
+        if (call->scalars)
+            st = check_scalar(k, &s[i], call->scalars[i]);
+        else if (!s[i].has_default)
+            st = lgr__fail(LGR_ERROR_ARGUMENT, k, lgr__str(k->pack, s[i].name), "no scalars", "%s", "a value: it has no default");
+    return st;
 }
 
 lgr_status lgr__bind_key(const lgr_kernel *k, const lgr_call *call, Key *key, int *device)

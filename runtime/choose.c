@@ -1,6 +1,7 @@
 /* choose.c: which variant serves a bound call: the first whose conditions hold. Grids, workspace and parameter words follow. */
 #include "lgr_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* `to` is a power of two: opening the pack saw to it. */
@@ -103,7 +104,7 @@ static bool measure(const Bound *b, Part *t, const Pack *p, const LgkVariant *v)
         if (__builtin_mul_overflow(t->instances, t->par[i], &t->instances))
             t->instances = INT64_MAX;
     }
-    return lgr__extent(&p->t_EXTENTS[v->row], ndims, b->dims, &t->row);
+    return lgr__extent(&p->t_EXTENTS[v->row], ndims, b->dims, &t->row) && lgr__extent(&p->t_EXTENTS[v->places], ndims, b->dims, &t->places);
 }
 
 /* Of numbers under 2^31: 32-bit division is several times faster. */
@@ -116,21 +117,34 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
     case LGK_G_PERSISTENT: {
         int64_t most = b->device != LGR_HOST_DEVICE ? (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas
                      : ctx->backend ? (int64_t)ctx->backend->processors * l->ctas : l->ctas;
-        most = most / l->cluster ? most / l->cluster : 1;
+        most /= l->cluster;
+        most -= l->cluster > 2 ? (most + 10) / 11 : 0;      /* the processors of a GPC are no multiple: on 132 there run 66 clusters of 2, 30 of 4, 15 of 8 */
+        most = most > 0 ? most : 1;
         if (groups <= most)
             return groups;
-        most -= most % l->multiple;
-        return most ? most : l->multiple;
+        return most < l->multiple ? l->multiple : most - most % l->multiple;
     }
     case LGK_G_COLUMNS:        return ceil_div(t->row, l->per);
     case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(t->row, l->per2);
+    case LGK_G_GROUPS_PLACES:  return groups + ceil_div(t->places, l->per2);
+    case LGK_G_PLACES_COLUMNS: return ceil_div(t->places, l->per) * ceil_div(t->row, l->per2);
     default:                   return groups;
     }
+}
+
+/* Of the launch's part, rounded up; false when that is too large a number. */
+static bool work_of(const Part *t, const LgkLaunch *l, uint32_t blocks, size_t *bytes)
+{
+    if (__builtin_mul_overflow((size_t)blocks * (l->work_by_column ? (size_t)t->row : 1), (size_t)l->work_bytes, bytes) || *bytes > SIZE_MAX / 16)
+        return false;
+    *bytes = (*bytes + 255) & ~(size_t)255;
+    return true;
 }
 
 static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
 {
     const Pack *p = b->kernel->pack;
+    size_t bytes, all = 0;
     for (uint32_t i = 0; i < t->variant->launches.count; i++) {
         const LgkLaunch *l = &p->t_LAUNCHES[t->variant->launches.first + i];
         int64_t n = blocks_of(ctx, b, t, l) * l->cluster;
@@ -140,14 +154,53 @@ static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
         if (n > INT32_MAX)
             return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "more than 2^31 blocks", "%s", "fewer");
         t->blocks[i] = (uint32_t)n;
+        t->work[i] = all;
+        if (!work_of(t, l, t->blocks[i] / l->cluster, &bytes))
+            return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "workspace", "more than 2^60 bytes", "%s", "fewer");
+        all += bytes;
     }
-    size_t bytes;
-    if (__builtin_mul_overflow((size_t)t->blocks[0] * (t->variant->work_by_column ? (size_t)t->row : 1), (size_t)t->variant->work_bytes, &bytes) || bytes > SIZE_MAX / 2 - 255)
-        return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "workspace", "more than 2^63 bytes", "%s", "fewer");
-    bytes = (bytes + 255) & ~(size_t)255;
-    if (b->workspace < b->scratch + bytes)
-        b->workspace = b->scratch + bytes;
+    if (b->workspace < b->scratch + all)
+        b->workspace = b->scratch + all;
     return LGR_OK;
+}
+
+/* Which tensor tells a dim of e: one whose extent names no other dim before one that does. */
+static bool teller(const Bound *b, const LgkExtent *e, uint32_t *tensor, uint32_t *dim)
+{
+    const LgkKernel *k = b->kernel->k;
+    for (int alone = 1; alone >= 0; alone--)
+        for (uint32_t i = 0; i < k->tensors.count; i++)
+            for (uint32_t d = 0; b->view[i].present && d < (uint32_t)b->view[i].rank; d++) {
+                const LgkExtent *x = &b->kernel->pack->t_EXTENTS[b->kernel->pack->t_TENSORS[k->tensors.first + i].extents + d];
+                bool shares = false, others = false;
+                for (uint32_t n = 0; n < k->dims.count; n++) {
+                    shares |= x->k[n] && e->k[n];
+                    others |= x->k[n] && !e->k[n];
+                }
+                if (shares && !(others && alone)) {
+                    *tensor = i;
+                    *dim = d;
+                    return true;
+                }
+            }
+    return false;
+}
+
+static lgr_status no_whole(const Bound *b, const LgkVariant *v)
+{
+    const Pack *p = b->kernel->pack;
+    const LgkExtent *e = &p->t_EXTENTS[v->row];
+    uint32_t i = 0, d = 0;
+    int64_t x;
+    char found[64] = "an extent that does not divide", text[64];
+    for (uint32_t n = 0; n < v->inst.count; n++)
+        if (!lgr__extent(&p->t_EXTENTS[v->inst.first + n], b->kernel->k->dims.count, b->dims, &x))
+            e = &p->t_EXTENTS[v->inst.first + n];
+    bool told = teller(b, e, &i, &d);
+    if (told)
+        snprintf(found, sizeof found, "shape[%u] is %lld", (unsigned)d, (long long)b->view[i].shape[d]);
+    lgr__extent_text(b->kernel, e, text, sizeof text);
+    return lgr__fail(LGR_ERROR_SHAPE, b->kernel, told ? lgr__str(p, p->t_TENSORS[b->kernel->k->tensors.first + i].name) : "", found, "a whole number %s", text);
 }
 
 static lgr_status measure_part(lgr_context *ctx, Bound *b, uint32_t nest)
@@ -158,8 +211,10 @@ static lgr_status measure_part(lgr_context *ctx, Bound *b, uint32_t nest)
     if (!t->set || !t->set->variants.count)
         return lgr__fail(LGR_ERROR_NO_TARGET, b->kernel, "", b->device == LGR_HOST_DEVICE ? "the CPU" : "this CUDA device", "%s", "a target that the pack holds");
     if (!measure(b, t, p, &p->t_VARIANTS[t->set->variants.first]))
-        return lgr__fail(LGR_ERROR_SHAPE, b->kernel, "", "an extent that does not divide", "%s", "dims that the kernel's slices divide");
-    if (t->instances >= INT32_MAX || t->row >= INT32_MAX)
+        return no_whole(b, &p->t_VARIANTS[t->set->variants.first]);
+    if ((t->set->idle & LGK_IDLE_EMPTY_ROW && !t->row) || (t->set->idle & LGK_IDLE_IN_PLACE && lgr__same_place(&b->view[t->set->out], &b->view[t->set->in])))
+        t->instances = 0;
+    if (t->instances >= INT32_MAX || t->row >= INT32_MAX || t->places >= INT32_MAX - 1)
         return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "2^31 rows, or rows of 2^31 elements", "%s", "fewer");
     t->led = false;
     return LGR_OK;
@@ -263,7 +318,7 @@ void lgr__fill_words(const Bound *b, const Part *t, const lgr_call *call, const 
         case LGK_W_PTR:    words[i] = b->view[w[i].a].present ? b->view[w[i].a].base + (w[i].a >= ncaller ? work : 0) : 0; break;
         case LGK_W_STRIDE: words[i] = b->view[w[i].a].present ? (uint64_t)b->view[w[i].a].stride[w[i].b] : 0; break;
         case LGK_W_SCALAR: words[i] = scalar_bits(b, call, w[i].a); break;
-        case LGK_W_WORK:   words[i] = work + b->scratch; break;
+        case LGK_W_WORK:   words[i] = work + b->scratch + t->work[w[i].a]; break;
         case LGK_W_INST:   words[i] = (uint64_t)t[w[i].nest].instances; break;
         case LGK_W_PAREXT: words[i] = (uint64_t)t[w[i].nest].par[w[i].a]; break;
         case LGK_W_PARDIV: words[i] = lgk_divider((uint64_t)t[w[i].nest].par[w[i].a]); break;

@@ -139,6 +139,12 @@ const char *lgr_kernel_scalar(const lgr_kernel *k, uint32_t i, double *def)
     return lgr__str(k->pack, s->name);
 }
 
+void lgr_kernel_scalar_range(const lgr_kernel *k, uint32_t i, char *buf, size_t n)
+{
+    if (n)
+        lgr__range_text(&k->pack->t_SCALARS[k->k->scalars.first + i], buf, n);
+}
+
 const char *lgr_kernel_option(const lgr_kernel *k, uint32_t i, uint32_t *choices, uint32_t *def)
 {
     const LgkOption *o = &k->pack->t_OPTIONS[k->k->options.first + i];

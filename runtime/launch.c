@@ -95,35 +95,37 @@ static lgr_status check_workspace(const lgr_call *call, const Bound *b)
     return lgr__fail(LGR_ERROR_WORKSPACE, b->kernel, "workspace", call->workspace ? "too small or misaligned" : "NULL", "%zu bytes, 256-byte aligned", b->workspace);
 }
 
-static lgr_status zero_row(lgr_context *ctx, const lgr_call *call, const Bound *b, uint64_t at, const View *v)
+/* n pieces of `bytes`, `pitch` apart. */
+static lgr_status zero_pieces(lgr_context *ctx, const lgr_call *call, const Bound *b, uint64_t at, uint64_t bytes, int64_t pitch, int64_t n)
 {
-    uint64_t bytes = (uint64_t)v->bytes;
-    int64_t n = v->rank ? v->shape[v->rank - 1] : 1, step = v->rank ? v->stride[v->rank - 1] * v->bytes : v->bytes;
-    if (n > 1 && step < 0) {
-        at += (uint64_t)((n - 1) * step);
-        step = -step;
+    if (n > 1 && pitch < 0) {
+        at += (uint64_t)((n - 1) * pitch);
+        pitch = -pitch;
     }
     if (b->device != LGR_HOST_DEVICE)
-        return lgr__cuda_zero(ctx, at, bytes, n > 1 ? (uint64_t)step : bytes, (uint64_t)n, call->stream);
+        return lgr__cuda_zero(ctx, at, bytes, n > 1 ? (uint64_t)pitch : bytes, (uint64_t)n, call->stream);
     for (int64_t i = 0; i < n; i++)
-        memset((char *)(uintptr_t)at + i * step, 0, bytes);
+        memset((char *)(uintptr_t)at + i * pitch, 0, bytes);
     return LGR_OK;
 }
 
-/* Row by row, an odometer over the dimensions before the last. */
+/* What is dense is one piece; pieces along the dimension before that at once; an odometer over the rest. */
 static lgr_status zero_tensor(lgr_context *ctx, const lgr_call *call, const Bound *b, const View *v)
 {
-    int64_t at[LGK_MAX_RANK] = {0};
+    int64_t at[LGK_MAX_RANK] = {0}, bytes = v->bytes;
+    int across = v->rank - 1;
     lgr_status s = LGR_OK;
     for (int d = 0; d < v->rank; d++)
         if (!v->shape[d])
             return LGR_OK;
+    for (; across >= 0 && (v->shape[across] == 1 || v->stride[across] * v->bytes == bytes); across--)
+        bytes *= v->shape[across];
     for (int d = 0; s == LGR_OK && d >= 0;) {
         int64_t offset = 0;
-        for (int i = 0; i < v->rank - 1; i++)
+        for (int i = 0; i < across; i++)
             offset += at[i] * v->stride[i];
-        s = zero_row(ctx, call, b, v->base + (uint64_t)(offset * v->bytes), v);
-        for (d = v->rank - 2; d >= 0 && ++at[d] == v->shape[d]; d--)
+        s = zero_pieces(ctx, call, b, v->base + (uint64_t)(offset * v->bytes), (uint64_t)bytes, across < 0 ? 0 : v->stride[across] * v->bytes, across < 0 ? 1 : v->shape[across]);
+        for (d = across - 1; d >= 0 && ++at[d] == v->shape[d]; d--)
             at[d] = 0;
     }
     return s;
@@ -164,7 +166,8 @@ static bool starts_early(const Bound *b, const Part *t, const LgkLaunch *l)
     bool behind = false, apart = true;
     for (const Part *p = b->part; p <= t; p++) {
         behind |= p < t && p->instances && p->blocks[0];
-        apart &= !p->variant->work_bytes;
+        for (uint32_t i = 0; i < p->variant->launches.count; i++)
+            apart &= !b->kernel->pack->t_LAUNCHES[launch_index(p, i)].work_bytes;
     }
     return behind && apart;
 }

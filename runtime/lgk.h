@@ -73,7 +73,8 @@ typedef struct LgkTensor {
     uint32_t extents;              /* first of `rank` EXTENTS */
 } LgkTensor;
 typedef struct LgkExtent { int64_t c, den, k[LGK_MAX_DIMS]; } LgkExtent;       /* (c + sum k*dim) / den */
-typedef struct LgkScalar { LgkStr name; uint32_t dtype, has_default, pad; double def; } LgkScalar;
+enum { LGK_RANGE_GIVEN = 1, LGK_RANGE_LO_OPEN = 2, LGK_RANGE_HI_OPEN = 4, LGK_RANGE_ALL = 7 };
+typedef struct LgkScalar { LgkStr name; uint32_t dtype, has_default, range; double def, lo, hi; } LgkScalar;   /* range: bits; values from lo to hi, of integers exact */
 
 enum { LGK_OPEN = 0xff };          /* an instance's option: any choice, which its code is told */
 typedef struct LgkInstance {
@@ -86,23 +87,25 @@ typedef struct LgkSet {            /* the variants of one nest of an instance on
     LgkStr   target;
     uint32_t kind;                 /* LgkCodeKind */
     uint32_t sm, arch_specific;    /* 90 and 1 for sm_90a */
-    uint32_t nest, pad;
+    uint32_t nest, idle;           /* idle: bits: when the nest has nothing to do */
+    uint32_t out, in;              /* tensors of LGK_IDLE_IN_PLACE */
     LgkRange variants;
 } LgkSet;
+enum { LGK_IDLE_EMPTY_ROW = 1 /* the row is empty */, LGK_IDLE_IN_PLACE = 2 /* out is in */, LGK_IDLE_ALL = 3 };
 typedef struct LgkVariant {
     LgkStr   schedule, symbol;
     LgkRange conds, launches, inst;   /* inst: EXTENTS whose product is the number of instances */
     uint32_t row;                  /* EXTENTS: row length */
     uint32_t code;
-    int32_t  work_bytes, registers, spills;   /* work_bytes: of workspace, for each block of launch 0 */
-    uint32_t work_by_column;       /* 1: and for each element of the row */
+    int32_t  registers, spills;
+    uint32_t places;               /* EXTENTS: rows that a sum through an index may name, where a launch counts them */
     uint32_t covers;               /* nests that its launch works for, this one first: the grid is the sum of theirs */
 } LgkVariant;
 
 /* Condition, grid, word and pdl kinds are those of compiler/lower/lower.h and compiler/lir/lir.h; compiler/pack asserts it. */
 enum { LGK_C_ROWLEN_EQ, LGK_C_ROWLEN_LE, LGK_C_ROWLEN_MULT, LGK_C_ALIGNED, LGK_C_CONGRUENT, LGK_C_UNIT, LGK_C_INST_GE, LGK_C_INST_LE,
        LGK_C_ELEMS_GE, LGK_C_ELEMS_LE, LGK_C_NEARER, LGK_C_COUNT };
-enum { LGK_G_GROUPS, LGK_G_PERSISTENT, LGK_G_COLUMNS, LGK_G_GROUPS_COLUMNS, LGK_G_COUNT };
+enum { LGK_G_GROUPS, LGK_G_PERSISTENT, LGK_G_COLUMNS, LGK_G_GROUPS_COLUMNS, LGK_G_GROUPS_PLACES, LGK_G_PLACES_COLUMNS, LGK_G_COUNT };
 enum { LGK_W_DIM, LGK_W_PTR, LGK_W_STRIDE, LGK_W_SCALAR, LGK_W_WORK, LGK_W_INST, LGK_W_PAREXT, LGK_W_ROWLEN, LGK_W_BLOCKS,
        LGK_W_OWN /* of the blocks of launch 0, this nest's own */,
        LGK_W_PARDIV /* lgk_divider() of the extent of par a */, LGK_W_OPTION /* the call's choice of option a */, LGK_W_COUNT };
@@ -124,6 +127,8 @@ typedef struct LgkLaunch {
     uint32_t entry;                /* host: offset of the function in its code */
     uint32_t grid;
     int32_t  per, per2, ctas, multiple;    /* multiple, of LGK_G_PERSISTENT: of the number of blocks, where they take more than a group each */
+    int32_t  work_bytes;           /* of workspace, for each of its blocks, or clusters of blocks */
+    uint32_t work_by_column;       /* 1: and for each element of the row */
     uint32_t threads, shared, cluster, pdl;
     LgkRange words;
 } LgkLaunch;

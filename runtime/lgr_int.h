@@ -63,9 +63,10 @@ typedef struct Part {
     const LgkSet *set;
     const LgkVariant *variant;
     uint32_t nth;                          /* of the set's variants */
-    int64_t instances, row;
+    int64_t instances, row, places;        /* places: rows that a sum through an index may name */
     int64_t par[LGK_MAX_INST];
     uint32_t blocks[LGK_MAX_LAUNCHES];
+    size_t work[LGK_MAX_LAUNCHES];         /* where each launch's part of the workspace begins, behind the scratch tensors */
     uint32_t own;                          /* of the blocks of launch 0, those of this nest */
     bool led;                              /* the launch of the nest before works for this one too */
 } Part;
@@ -108,9 +109,11 @@ const char *lgr__str(const Pack *p, LgkStr s);
 lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b);     /* instance, dims, views */
 lgr_status lgr__bind_key(const lgr_kernel *k, const lgr_call *call, Key *key, int *device);
 const char *lgr__dtype_name(uint32_t dt);
+void lgr__range_text(const LgkScalar *s, char *buf, size_t n);
 lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b);   /* set, variant, grids, workspace */
 bool lgr__has_target(lgr_context *ctx, int device, const Pack *p, const LgkInstance *n);   /* code of every nest for the device, which is open */
 bool lgr__extent(const LgkExtent *e, uint32_t ndims, const int64_t *dims, int64_t *out);
+bool lgr__same_place(const View *a, const View *b);     /* one memory, element for element */
 bool lgr__span(const View *v, uint64_t *lo, uint64_t *hi);
 void lgr__extent_text(const lgr_kernel *k, const LgkExtent *e, char *buf, size_t n);
 int   lgr__dtype_bytes(uint32_t dt);                   /* LGK element types */

@@ -53,7 +53,8 @@ extern "C" {
     X(LGR_ERROR_NO_DRIVER, 19, "no CUDA driver, or one that is too old")                         \
     X(LGR_ERROR_DRIVER, 20, "a call of the CUDA driver failed")                                  \
     X(LGR_ERROR_LIMIT, 21, "larger than the runtime serves")                                     \
-    X(LGR_ERROR_COMPILER, 22, "the compiler is not there, or refused the kernel")
+    X(LGR_ERROR_COMPILER, 22, "the compiler is not there, or refused the kernel")                \
+    X(LGR_ERROR_RANGE, 23, "a scalar is outside the range that the kernel takes")
 
 typedef enum lgr_status {
 #define LGR_STATUS_ENUM(name, number, doc) name = number,
@@ -115,6 +116,9 @@ LGR_API uint32_t lgr_kernel_tensors(const lgr_kernel *k);
 LGR_API lgr_tensor_info lgr_kernel_tensor(const lgr_kernel *k, uint32_t i);    /* over: index of the input it may lie over, or -1; type: "f32" or the type parameter's name */
 LGR_API uint32_t lgr_kernel_scalars(const lgr_kernel *k);
 LGR_API const char *lgr_kernel_scalar(const lgr_kernel *k, uint32_t i, double *default_value);
+/* The values that a scalar may have, as its declaration writes them: "[0, 1]", "(0, inf)", an end in round brackets left out; "" when there is no
+ * bound. NaN is outside every range. buf gets at most n bytes. */
+LGR_API void lgr_kernel_scalar_range(const lgr_kernel *k, uint32_t i, char *buf, size_t n);
 LGR_API uint32_t lgr_kernel_options(const lgr_kernel *k);
 LGR_API const char *lgr_kernel_option(const lgr_kernel *k, uint32_t i, uint32_t *choices, uint32_t *default_choice);
 LGR_API const char *lgr_kernel_option_choice(const lgr_kernel *k, uint32_t i, uint32_t choice);

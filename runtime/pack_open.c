@@ -87,7 +87,7 @@ static bool kernel_ok(const Pack *p, const LgkKernel *k)
         ok = tensor_ok(p, k, t) && (t->mode == LGK_SCRATCH) == (i >= k->tensors.count);
     }
     for (uint32_t i = 0; ok && i < k->scalars.count; i++)
-        ok = is_str(p, p->t_SCALARS[k->scalars.first + i].name);
+        ok = is_str(p, p->t_SCALARS[k->scalars.first + i].name) && p->t_SCALARS[k->scalars.first + i].range <= LGK_RANGE_ALL;
     return ok;
 }
 
@@ -102,7 +102,7 @@ static bool nests_ok(const Pack *p, const LgkVariant *v, uint32_t nest, uint32_t
         for (uint32_t j = 0; ok && j < l->words.count; j++)
             ok = p->t_WORDS[l->words.first + j].nest < v->covers;
     }
-    return ok && (v->covers == 1 || (v->launches.count == 1 && !v->work_bytes));
+    return ok && (v->covers == 1 || (v->launches.count == 1 && !p->t_LAUNCHES[v->launches.first].work_bytes));
 }
 
 static bool word_ok(const Pack *p, const LgkKernel *k, const LgkWord *w, uint32_t nth)
@@ -115,6 +115,7 @@ static bool word_ok(const Pack *p, const LgkKernel *k, const LgkWord *w, uint32_
     case LGK_W_SCALAR: return w->a < k->scalars.count;
     case LGK_W_PARDIV:
     case LGK_W_PAREXT: return w->a < LGK_MAX_INST;
+    case LGK_W_WORK:   return w->a <= nth;
     case LGK_W_BLOCKS: return w->a < nth;
     case LGK_W_OPTION: return w->a < k->options.count;
     default:           return w->kind < LGK_W_COUNT;
@@ -125,7 +126,8 @@ static bool launch_ok(const Pack *p, const LgkKernel *k, const LgkLaunch *l, uin
 {
     bool ok = is_str(p, l->symbol) && l->grid < LGK_G_COUNT && l->per >= 1 && l->ctas >= 0 && l->threads >= 1 && l->threads <= 1024 &&
               in(p, LGK_T_WORDS, l->words) && l->words.count <= LGK_MAX_WORDS && l->cluster >= 1 && l->cluster <= 16 && l->pdl < LGK_PDL_COUNT;
-    ok = ok && (l->grid != LGK_G_GROUPS_COLUMNS || l->per2 >= 1) && (l->grid != LGK_G_PERSISTENT || (l->ctas >= 1 && l->multiple >= 1));
+    bool two = l->grid == LGK_G_GROUPS_COLUMNS || l->grid == LGK_G_GROUPS_PLACES || l->grid == LGK_G_PLACES_COLUMNS;
+    ok = ok && l->work_bytes >= 0 && (!two || l->per2 >= 1) && (l->grid != LGK_G_PERSISTENT || (l->ctas >= 1 && l->multiple >= 1));
     for (uint32_t i = 0; ok && i < l->words.count; i++)
         ok = word_ok(p, k, &p->t_WORDS[l->words.first + i], nth);
     return ok;
@@ -163,10 +165,10 @@ static bool variant_ok(const Pack *p, const LgkKernel *k, const LgkVariant *v)
 {
     bool ok = is_str(p, v->schedule) && is_str(p, v->symbol) && in(p, LGK_T_CONDS, v->conds) && in(p, LGK_T_LAUNCHES, v->launches) &&
               v->launches.count >= 1 && v->launches.count <= LGK_MAX_LAUNCHES && in(p, LGK_T_EXTENTS, v->inst) && v->inst.count <= LGK_MAX_INST &&
-              v->code < count(p, LGK_T_CODES) && v->work_bytes >= 0;
+              v->code < count(p, LGK_T_CODES);
     for (uint32_t i = 0; ok && i < v->inst.count; i++)
         ok = extent_ok(p, v->inst.first + i, k->dims.count);
-    ok = ok && extent_ok(p, v->row, k->dims.count);
+    ok = ok && extent_ok(p, v->row, k->dims.count) && extent_ok(p, v->places, k->dims.count);
     for (uint32_t i = 0; ok && i < v->conds.count; i++)
         ok = cond_ok(p, k, &p->t_CONDS[v->conds.first + i]);
     for (uint32_t i = 0; ok && i < v->launches.count; i++)
@@ -179,7 +181,8 @@ static bool instance_ok(const Pack *p, const LgkKernel *k, const LgkInstance *n)
     bool ok = in(p, LGK_T_SETS, n->sets) && n->nests <= LGK_MAX_NESTS;
     for (uint32_t i = 0; ok && i < n->sets.count; i++) {
         const LgkSet *s = &p->t_SETS[n->sets.first + i];
-        ok = is_str(p, s->target) && in(p, LGK_T_VARIANTS, s->variants) && s->nest < n->nests;
+        ok = is_str(p, s->target) && in(p, LGK_T_VARIANTS, s->variants) && s->nest < n->nests && s->idle <= LGK_IDLE_ALL &&
+             s->out < k->tensors.count + k->scratch && s->in < k->tensors.count + k->scratch;
         for (uint32_t j = 0; ok && j < s->variants.count; j++)
             ok = variant_ok(p, k, &p->t_VARIANTS[s->variants.first + j]) && nests_ok(p, &p->t_VARIANTS[s->variants.first + j], s->nest, n->nests) &&
                  code_ok(p, s, &p->t_VARIANTS[s->variants.first + j]);

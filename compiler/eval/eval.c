@@ -38,8 +38,8 @@ static bool eager(const Eval *e) { return e->mode == EVAL_EAGER || e->mode == EV
 static double rounded(const Eval *e, double v, DType t)
 {
     if (e->mode == EVAL_JITTER && dt_is_float(t)) {
-        uint64_t x = ++*e->tick * 0x9e3779b97f4a7c15u;
-        return eval_round_to(v, t, (x ^ x >> 32) & 1);
+        eval_jitter(&v, 1, t, e->tick);
+        return v;
     }
     return eager(e) || !dt_is_float(t) ? eval_round(v, t) : v;
 }
@@ -71,31 +71,61 @@ static int64_t offset_of(const Eval *e, const TirOp *o, int64_t flat, const int6
     return at;
 }
 
+/* What one elementwise op does to a run of n elements: operand i steps by step[i], the result by 1. */
+typedef struct Elems { const double *x[3], *t[3]; int64_t step[3], n; double *out, *slope; } Elems;
+
+static void compute(const TirOp *o, bool real, const Elems *m)
+{
+    bool cmp = tir_op_kind(o->op) == TIR_K_CMP;
+    const double *x = m->x[0], *y = m->x[1], *z = m->x[2];
+    int64_t sx = m->step[0], sy = m->step[1], sz = m->step[2];
+    for (int64_t k = 0; cmp && k < m->n; k++)
+        m->out[k] = eval_compare(o->op, x[k * sx], y[k * sy]);
+    for (int64_t k = 0; !cmp && real && k < m->n; k++)
+        m->out[k] = eval_elem(o->op, x[k * sx], y[k * sy], z[k * sz]);
+    for (int64_t k = 0; !cmp && !real && k < m->n; k++)
+        m->out[k] = (double)eval_wrap(eval_int(o->op, (int64_t)x[k * sx], (int64_t)y[k * sy], (int64_t)z[k * sz]), o->dt);
+    for (int64_t k = 0; m->slope && real && !cmp && k < m->n; k++) {
+        double at[3] = {x[k * sx], y[k * sy], z[k * sz]}, along[3] = {m->t[0][k * sx], m->t[1][k * sy], m->t[2][k * sz]};
+        m->slope[k] = eval_slope(o->op, at, along, m->out[k]);
+    }
+}
+
+static void round_run(const Eval *e, DType t, double *v, int64_t n)
+{
+    bool jitter = e->mode == EVAL_JITTER && dt_is_float(t);
+    if (jitter)
+        eval_jitter(v, n, t, e->tick);
+    for (int64_t k = 0; !jitter && (eager(e) || !dt_is_float(t)) && k < n; k++)
+        v[k] = eval_round(v[k], t);
+}
+
+/* Along the innermost axis of the result operands have one step; the others are counted through. */
 static void elementwise(Eval *e, TirVal v)
 {
+    static const double none[1];
     const TirOp *o = &e->fn->ops[v];
     int n = tir_op_nargs(o->op);
-    int64_t stride[3][TIR_MAX_AXES];
-    bool real = is_float_op(e, o), cmp = tir_op_kind(o->op) == TIR_K_CMP;
+    int64_t stride[3][TIR_MAX_AXES] = {{0}};
+    bool real = is_float_op(e, o) || o->dt == DT_BOOL;
     EvalValue r = fresh(e, o);
-    for (int i = 0; i < n; i++)
+    Elems m = {.n = o->nax ? e->axis[o->ax[o->nax - 1]] : 1};
+    for (int i = 0; i < n; i++) {
         operand_strides(e, o, o->a[i], stride[i]);
-    for (int64_t k = 0; k < r.n; k++) {
-        double x[3] = {0}, t[3] = {0}, dv = 0;
-        for (int i = 0; i < n; i++) {
-            int64_t at = o->nax == 0 ? 0 : o->nax == 1 ? k * stride[i][0] : offset_of(e, o, k, stride[i]);
-            x[i] = e->val[o->a[i]].v[at];
-            t[i] = r.t ? e->val[o->a[i]].t[at] : 0;
-        }
-        if (cmp)
-            r.v[k] = eval_compare(o->op, x[0], x[1]);
-        else if (real || o->dt == DT_BOOL)
-            r.v[k] = rounded(e, eval_elem(o->op, x[0], x[1], x[2], t[0], t[1], t[2], &dv), o->dt);
-        else
-            r.v[k] = (double)eval_int(o->op, (int64_t)x[0], (int64_t)x[1], (int64_t)x[2]);
-        if (r.t)
-            r.t[k] = dv;
+        m.step[i] = o->nax ? stride[i][o->nax - 1] : 0;
     }
+    for (int64_t at = 0; at < r.n; at += m.n) {
+        for (int i = 0; i < 3; i++) {
+            int64_t from = i < n && o->nax > 1 ? offset_of(e, o, at, stride[i]) : 0;
+            m.x[i] = i < n ? e->val[o->a[i]].v + from : none;
+            m.t[i] = i < n && r.t ? e->val[o->a[i]].t + from : none;
+        }
+        m.out = r.v + at;
+        m.slope = r.t ? r.t + at : NULL;
+        compute(o, real, &m);
+    }
+    if (real && tir_op_kind(o->op) != TIR_K_CMP)
+        round_run(e, o->dt, r.v, r.n);
     e->val[v] = r;
 }
 
@@ -105,11 +135,14 @@ static void cast(Eval *e, TirVal v)
     const EvalValue *x = &e->val[o->a[0]];
     EvalValue r = fresh(e, o);
     bool both = dt_is_float(o->dt) && dt_is_float(e->fn->ops[o->a[0]].dt);
-    for (int64_t k = 0; k < r.n; k++) {
-        r.v[k] = both && !eager(e) ? x->v[k] : dt_is_float(o->dt) ? rounded(e, x->v[k], o->dt) : eval_round(x->v[k], o->dt);
-        if (r.t)
-            r.t[k] = dt_is_float(o->dt) ? x->t[k] : 0;
-    }
+    bool whole = dt_is_int(o->dt) && dt_is_int(e->fn->ops[o->a[0]].dt);
+    memcpy(r.v, x->v, sizeof *r.v * (size_t)r.n);
+    for (int64_t k = 0; whole && k < r.n; k++)
+        r.v[k] = (double)eval_wrap((int64_t)r.v[k], o->dt);
+    if (!whole && (!both || eager(e)))
+        round_run(e, o->dt, r.v, r.n);
+    if (r.t && dt_is_float(o->dt))
+        memcpy(r.t, x->t, sizeof *r.t * (size_t)r.n);
     e->val[v] = r;
 }
 
@@ -138,7 +171,7 @@ static double line_sum(const Eval *e, const Line *l, DType dt, double *dv)
         s = t;
         *dv += l->t ? l->t[i * l->step] : 0;
     }
-    return !dt_is_float(dt) ? eval_round(s, dt) : eager(e) ? eager_sum(l, dt, e->mode == EVAL_EAGER ? 8 : 4 << e->args->seed % 3) : s;
+    return !dt_is_float(dt) ? (double)eval_wrap((int64_t)s, dt) : eager(e) ? eager_sum(l, dt, e->mode == EVAL_EAGER ? 8 : 4 << e->args->seed % 3) : s;
 }
 
 static int64_t line_best(const Line *l, bool largest)
@@ -181,7 +214,7 @@ static double reduce_line(const Eval *e, const TirOp *o, const Line *l, double *
     default:
         at = line_best(l, o->op == TIR_RMAX);
         *dv = at >= 0 && l->t ? l->t[at * l->step] : 0;
-        return at >= 0 ? l->v[at * l->step] : o->op == TIR_RMAX ? -INFINITY : INFINITY;
+        return at >= 0 ? l->v[at * l->step] : eval_round(o->op == TIR_RMAX ? -INFINITY : INFINITY, o->dt);     /* of integers the least and largest there are */
     }
 }
 
@@ -245,18 +278,39 @@ static int64_t place_size(const Eval *e, const TirOp *o)
     return n;
 }
 
+/* Elements of a place that follow one another `step` apart: along its innermost slice, if nothing but numbers stands behind that. */
+static int64_t run_length(const Eval *e, const TirOp *o, int64_t *step)
+{
+    for (int i = o->nix - 1; i >= 0; i--) {
+        const TirIndex *x = &e->fn->ix[o->ix + (uint32_t)i];
+        *step = x->kind == TIR_IX_SLICE ? (x->step ? x->step : 1) * e->args->tensors[o->ref].stride[i] : 0;
+        if (x->kind != TIR_IX_SCALAR)
+            return x->kind == TIR_IX_SLICE ? e->axis[x->axis] : 1;
+    }
+    *step = 0;
+    return 1;
+}
+
+/* The first place of a run of n that begins at element `flat`; -1 when one end is outside the tensor. */
+static int64_t run_at(Eval *e, const TirOp *o, int64_t flat, int64_t n)
+{
+    return n > 1 && place(e, o, flat + n - 1) < 0 ? -1 : place(e, o, flat);
+}
+
 static void load(Eval *e, TirVal v)
 {
     const TirOp *o = &e->fn->ops[v];
     const EvalTensor *t = &e->args->tensors[o->ref];
     EvalValue r = fresh(e, o);
-    for (int64_t k = 0; k < r.n && !e->failed; k++) {
-        int64_t at = place(e, o, k);
+    int64_t step, n = run_length(e, o, &step);
+    for (int64_t k = 0; k < r.n && !e->failed; k += n) {
+        int64_t at = run_at(e, o, k, n);
         if (at < 0)
             return;
-        r.v[k] = t->v[at];
-        if (r.t)
-            r.t[k] = t->tangent ? t->tangent[at] : 0;
+        for (int64_t j = 0; j < n; j++)
+            r.v[k + j] = t->v[at + j * step];
+        for (int64_t j = 0; r.t && t->tangent && j < n; j++)
+            r.t[k + j] = t->tangent[at + j * step];
     }
     e->val[v] = r;
 }
@@ -271,25 +325,31 @@ static void add_to(Eval *e, const TirOp *o, int64_t at, double x)
     t->v[at] = s;
 }
 
-static void store(Eval *e, const TirOp *o)
+static void put(Eval *e, const TirOp *o, int64_t at, const EvalValue *x, int64_t from)
 {
     EvalTensor *t = &e->args->tensors[o->ref];
+    bool slope = t->tangent && x->t;
+    if (o->op == TIR_ACC) {
+        add_to(e, o, at, x->v[from]);
+        if (slope)
+            t->tangent[at] += x->t[from];
+        return;
+    }
+    t->v[at] = rounded(e, x->v[from], e->fn->tensors[o->ref].dt);
+    if (slope)
+        t->tangent[at] = x->t[from];
+}
+
+static void store(Eval *e, const TirOp *o)
+{
     const EvalValue *x = &e->val[o->a[0]];
-    int64_t n = place_size(e, o);
-    DType dt = e->fn->tensors[o->ref].dt;
-    for (int64_t k = 0; k < n; k++) {
-        int64_t at = place(e, o, k), from = x->n == n ? k : x->n == 1 ? 0 : k % x->n;
+    int64_t all = place_size(e, o), step, n = run_length(e, o, &step);
+    for (int64_t k = 0; k < all; k += n) {
+        int64_t at = run_at(e, o, k, n);
         if (at < 0)
             return;
-        if (o->op == TIR_ACC) {
-            add_to(e, o, at, x->v[from]);
-            if (t->tangent && x->t)
-                t->tangent[at] += x->t[from];
-        } else {
-            t->v[at] = rounded(e, x->v[from], dt);
-            if (t->tangent && x->t)
-                t->tangent[at] = x->t[from];
-        }
+        for (int64_t j = 0; j < n; j++)
+            put(e, o, at + j * step, x, x->n == all ? k + j : x->n == 1 ? 0 : (k + j) % x->n);
     }
 }
 
@@ -387,8 +447,11 @@ static TirVal run_nest(Eval *e, TirVal par)
 static int64_t tensor_span(const EvalTensor *t, int rank)
 {
     int64_t n = 1;
-    for (int i = 0; i < rank; i++)
-        n = t->shape[i] ? n + (t->shape[i] - 1) * t->stride[i] : 0;
+    for (int i = 0; i < rank; i++) {
+        if (!t->shape[i])
+            return 0;
+        n += (t->shape[i] - 1) * t->stride[i];
+    }
     return n;
 }
 

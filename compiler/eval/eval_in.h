@@ -20,10 +20,15 @@ typedef struct Eval {
     bool      failed;
 } Eval;
 
-/* eval_op.c: one elementwise op on doubles; da, db, dc are tangents, *dv the result's. */
-double eval_elem(TirOpcode op, double a, double b, double c, double da, double db, double dc, double *dv);
+/* eval_op.c: one elementwise op on doubles, and its derivative along tangents t at operands x; r is its value there. */
+double eval_elem(TirOpcode op, double a, double b, double c);
+double eval_slope(TirOpcode op, const double *x, const double *t, double r);
 /* eval_op.c: integer op, exact. */
 int64_t eval_int(TirOpcode op, int64_t a, int64_t b, int64_t c);
+/* eval_round.c: rounds each of n values of the float type t up or down at random; *tick counts them. */
+void eval_jitter(double *v, int64_t n, DType t, uint64_t *tick);
+/* eval_round.c: integers are counted modulo two to their bits. */
+int64_t eval_wrap(int64_t v, DType t);
 bool eval_compare(TirOpcode op, double a, double b);
 
 #endif

@@ -1,4 +1,4 @@
-/* eval_op.c: the elementwise ops on doubles with their derivatives (forward mode). */
+/* eval_op.c: the elementwise ops on doubles and their derivatives (forward mode). */
 #include "eval_in.h"
 
 #include <math.h>
@@ -7,25 +7,24 @@ static double nan_max(double a, double b) { return isnan(a) || isnan(b) ? NAN : 
 static double nan_min(double a, double b) { return isnan(a) || isnan(b) ? NAN : a < b ? a : b; }
 static double sigmoid(double a) { return 1 / (1 + exp(-a)); }
 
-static double unary(TirOpcode op, double a, double da, double *dv)
+static double unary(TirOpcode op, double a)
 {
-    double r;
     switch (op) {
-    case TIR_NEG:     *dv = -da; return -a;
-    case TIR_ABS:     *dv = a < 0 ? -da : da; return fabs(a);
-    case TIR_EXP:     r = exp(a); *dv = r * da; return r;
-    case TIR_EXP2:    r = exp2(a); *dv = r * M_LN2 * da; return r;
-    case TIR_LOG:     *dv = da / a; return log(a);
-    case TIR_LOG2:    *dv = da / (a * M_LN2); return log2(a);
-    case TIR_LOG1P:   *dv = da / (1 + a); return log1p(a);
-    case TIR_SQRT:    r = sqrt(a); *dv = da / (2 * r); return r;
-    case TIR_RSQRT:   r = 1 / sqrt(a); *dv = -0.5 * r / a * da; return r;
-    case TIR_RCP:     *dv = -da / (a * a); return 1 / a;
-    case TIR_TANH:    r = tanh(a); *dv = (1 - r * r) * da; return r;
-    case TIR_SIGMOID: r = sigmoid(a); *dv = r * (1 - r) * da; return r;
-    case TIR_ERF:     *dv = 2 / sqrt(M_PI) * exp(-a * a) * da; return erf(a);
-    case TIR_SIN:     *dv = cos(a) * da; return sin(a);
-    case TIR_COS:     *dv = -sin(a) * da; return cos(a);
+    case TIR_NEG:     return -a;
+    case TIR_ABS:     return fabs(a);
+    case TIR_EXP:     return exp(a);
+    case TIR_EXP2:    return exp2(a);
+    case TIR_LOG:     return log(a);
+    case TIR_LOG2:    return log2(a);
+    case TIR_LOG1P:   return log1p(a);
+    case TIR_SQRT:    return sqrt(a);
+    case TIR_RSQRT:   return 1 / sqrt(a);
+    case TIR_RCP:     return 1 / a;
+    case TIR_TANH:    return tanh(a);
+    case TIR_SIGMOID: return sigmoid(a);
+    case TIR_ERF:     return erf(a);
+    case TIR_SIN:     return sin(a);
+    case TIR_COS:     return cos(a);
     case TIR_FLOOR:   return floor(a);
     case TIR_CEIL:    return ceil(a);
     case TIR_ROUND:   return rint(a);
@@ -34,25 +33,63 @@ static double unary(TirOpcode op, double a, double da, double *dv)
     }
 }
 
-double eval_elem(TirOpcode op, double a, double b, double c, double da, double db, double dc, double *dv)
+double eval_elem(TirOpcode op, double a, double b, double c)
 {
-    double r;
-    *dv = 0;
     switch (op) {
-    case TIR_ADD:    *dv = da + db; return a + b;
-    case TIR_SUB:    *dv = da - db; return a - b;
-    case TIR_MUL:    *dv = da * b + a * db; return a * b;
-    case TIR_DIV:    *dv = (da - a / b * db) / b; return a / b;
-    case TIR_REM:    *dv = da; return fmod(a, b);
-    case TIR_MIN:    *dv = a <= b ? da : db; return nan_min(a, b);
-    case TIR_MAX:    *dv = a >= b ? da : db; return nan_max(a, b);
-    case TIR_POW:    r = pow(a, b); *dv = b * pow(a, b - 1) * da + (db != 0 ? r * log(a) * db : 0); return r;
-    case TIR_SELECT: *dv = a != 0 ? db : dc; return a != 0 ? b : c;
-    case TIR_FMA:    *dv = da * b + a * db + dc; return fma(a, b, c);
+    case TIR_ADD:    return a + b;
+    case TIR_SUB:    return a - b;
+    case TIR_MUL:    return a * b;
+    case TIR_DIV:    return a / b;
+    case TIR_REM:    return fmod(a, b);
+    case TIR_MIN:    return nan_min(a, b);
+    case TIR_MAX:    return nan_max(a, b);
+    case TIR_POW:    return pow(a, b);
+    case TIR_SELECT: return a != 0 ? b : c;
+    case TIR_FMA:    return fma(a, b, c);
     case TIR_AND:    return a != 0 && b != 0;
     case TIR_OR:     return a != 0 || b != 0;
     case TIR_XOR:    return (a != 0) != (b != 0);
-    default:         return unary(op, a, da, dv);
+    default:         return unary(op, a);
+    }
+}
+
+static double unary_slope(TirOpcode op, double a, double da, double r)
+{
+    switch (op) {
+    case TIR_NEG:     return -da;
+    case TIR_ABS:     return a < 0 ? -da : da;
+    case TIR_EXP:     return r * da;
+    case TIR_EXP2:    return r * M_LN2 * da;
+    case TIR_LOG:     return da / a;
+    case TIR_LOG2:    return da / (a * M_LN2);
+    case TIR_LOG1P:   return da / (1 + a);
+    case TIR_SQRT:    return da / (2 * r);
+    case TIR_RSQRT:   return -0.5 * r / a * da;
+    case TIR_RCP:     return -da / (a * a);
+    case TIR_TANH:    return (1 - r * r) * da;
+    case TIR_SIGMOID: return r * (1 - r) * da;
+    case TIR_ERF:     return 2 / sqrt(M_PI) * exp(-a * a) * da;
+    case TIR_SIN:     return cos(a) * da;
+    case TIR_COS:     return -sin(a) * da;
+    default:          return 0;
+    }
+}
+
+double eval_slope(TirOpcode op, const double *x, const double *t, double r)
+{
+    double a = x[0], b = x[1], da = t[0], db = t[1], dc = t[2];
+    switch (op) {
+    case TIR_ADD:    return da + db;
+    case TIR_SUB:    return da - db;
+    case TIR_MUL:    return da * b + a * db;
+    case TIR_DIV:    return (da - a / b * db) / b;
+    case TIR_REM:    return da;
+    case TIR_MIN:    return a <= b ? da : db;
+    case TIR_MAX:    return a >= b ? da : db;
+    case TIR_POW:    return b * pow(a, b - 1) * da + (db != 0 ? r * log(a) * db : 0);
+    case TIR_SELECT: return a != 0 ? db : dc;
+    case TIR_FMA:    return da * b + a * db + dc;
+    default:         return unary_slope(op, a, da, r);
     }
 }
 

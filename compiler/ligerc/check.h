@@ -14,7 +14,7 @@ typedef enum CheckLayout { LAYOUT_DENSE, LAYOUT_OFFSET, LAYOUT_PITCH, LAYOUT_STR
 
 typedef struct CheckCase {
     int64_t     dims[TIR_MAX_DIMS];
-    double      scalars[SEMA_MAX_PARAMS];
+    double      scalars[SEMA_MAX_PARAMS], forward[SEMA_MAX_PARAMS];   /* of the kernel; of the forward kernel whose gradient it is */
     SemaInput   input;
     const SemaCheck *of;              /* whose `below` clauses bound integer inputs */
     CheckLayout layout;
@@ -30,9 +30,12 @@ typedef struct CheckOutcome {
     char   what[256];                 /* why not */
 } CheckOutcome;
 
-/* One launch of unit u (its target decides the context's backend) on one case. fwd: the forward kernel under the same binding when
- * inputs of u are its outputs, else NULL. gpu: where a GPU's target is run, else NULL. */
-void check_case(lgr_context *ctx, Gpu *gpu, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out);
+/* Where a case is launched: unit u through ctx, whose backend is that of the unit's target; gpu: where that is a GPU's, else NULL. */
+typedef struct CheckSite { lgr_context *ctx; Gpu *gpu; const PipeUnit *u; CheckOutcome out; } CheckSite;
+
+/* One case, once by the oracle and then once on each site; all sites have one kernel under one binding. fwd: the forward kernel under the same
+ * binding when inputs of it are its outputs, else NULL. `a` is reset. */
+void check_case(CheckSite *site, uint32_t nsites, const SemaOp *op, const TirFn *fn, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, Arena *a);
 
 /* <dy, J v> = <d_in, v> for random v: the derivative of fwd by dual numbers against bwd, both in double. Relative difference. */
 double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, const CheckCase *c, Diag *d);

@@ -11,7 +11,7 @@ enum { GUARD = 256, POISON = 0xa5, JITTERS = 3 };
 /* One tensor of a case: doubles for the oracle (compact) and bytes for the kernel. */
 typedef struct Slot {
     int64_t shape[TIR_MAX_RANK], compact[TIR_MAX_RANK], stride[TIR_MAX_RANK], n;
-    double *exact, *eager, *jitter[JITTERS];
+    double *exact, *eager, *jitter[JITTERS], *given;     /* given: what the caller has there, kept where the oracle writes */
     uint8_t *bytes, *before;
     size_t  size, offset;
     uint64_t device;                 /* where a GPU has the bytes */
@@ -19,7 +19,7 @@ typedef struct Slot {
     DLTensor dl;
 } Slot;
 
-typedef struct Run { const TirFn *fn; const CheckCase *c; Arena *a; Slot *slot; CheckOutcome *out; Gpu *gpu; } Run;
+typedef struct Run { const TirFn *fn; const CheckCase *c; const double *scalars; Arena *a; Slot *slot; CheckOutcome *out; Gpu *gpu; } Run;
 
 static bool say(Run *r, const char *fmt, const char *name, long long at, double got, double want)
 {
@@ -93,7 +93,7 @@ static bool run_oracle(Run *r, EvalMode mode, uint64_t seed, Diag *d)
     EvalTensor *t = ARENA_ARRAY(r->a, EvalTensor, r->fn->ntensors + 1);
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
         t[i] = eval_tensor(r, i, mode == EVAL_EAGER ? r->slot[i].eager : mode == EVAL_JITTER ? r->slot[i].jitter[seed - 1] : r->slot[i].exact);
-    EvalArgs args = {r->c->dims, t, r->c->scalars, seed};
+    EvalArgs args = {r->c->dims, t, r->scalars, seed};
     return eval_run(r->fn, mode, &args, d);
 }
 
@@ -155,7 +155,7 @@ static uint64_t salt_of(const char *name)
 /* Inputs that forward computes (saved statistics) are taken from it, rounded to their dtype. */
 static bool fill_saved(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
 {
-    Run f = {.fn = fwd, .c = r->c, .a = r->a, .out = r->out};
+    Run f = {.fn = fwd, .c = r->c, .scalars = r->c->forward, .a = r->a, .out = r->out};
     bool needed = false;
     for (uint32_t i = 0; dv && i < dv->npairs; i++)
         needed |= dv->pairs[i].kind == SEMA_PAIR_SAME && fwd->tensors[dv->pairs[i].forward].mode == TIR_OUT;
@@ -179,6 +179,18 @@ static bool fill_saved(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
     return true;
 }
 
+static void keep_given(Run *r)
+{
+    for (uint32_t i = 0; i < r->fn->ntensors; i++) {
+        Slot *s = &r->slot[i];
+        s->given = s->exact;
+        if (r->fn->tensors[i].mode != TIR_INOUT)
+            continue;
+        s->given = ARENA_ARRAY(r->a, double, s->n + 1);
+        memcpy(s->given, s->exact, sizeof *s->given * (size_t)s->n);
+    }
+}
+
 static bool make_inputs(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
 {
     if (!make_slots(r))
@@ -186,7 +198,9 @@ static bool make_inputs(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
         if (r->fn->tensors[i].mode != TIR_OUT && r->fn->tensors[i].mode != TIR_SCRATCH && !r->fn->tensors[i].absent)
             fill(r, i, salt_of(r->fn->tensors[i].name));
-    return !fwd || fill_saved(r, fwd, dv, d);
+    bool ok = !fwd || fill_saved(r, fwd, dv, d);
+    keep_given(r);
+    return ok;
 }
 
 /* ---- the kernel's side ---- */
@@ -211,7 +225,7 @@ static void make_bytes(Run *r)
         }
         lay_out(r, i);
         for (int64_t k = 0; t->mode != TIR_OUT && k < s->n; k++)
-            check_encode(s->bytes + element_at(r, i, k), t->dt, s->exact[k]);
+            check_encode(s->bytes + element_at(r, i, k), t->dt, s->given[k]);
     }
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
         if (r->slot[i].bytes && r->slot[i].lies_over < 0)
@@ -287,9 +301,9 @@ static lgr_status launch(Run *r, lgr_context *ctx, const PipeUnit *u, const Sema
         call.ntensors--;
     for (uint32_t i = 0; i < r->fn->nscalars; i++)
         if (dt_is_int(r->fn->scalars[i].dt))
-            scalars[i].i = (int64_t)r->c->scalars[i];
+            scalars[i].i = (int64_t)r->scalars[i];
         else
-            scalars[i].f = r->c->scalars[i];
+            scalars[i].f = r->scalars[i];
     for (uint32_t i = 0; i < op->noptions; i++)
         if (op->kernels[u->kernel].options >> i & 1)
             options[call.noptions++] = u->binding.option[i];
@@ -333,44 +347,53 @@ static bool compare_rest(Run *r)
 
 static void free_bytes(Run *r)
 {
-    for (uint32_t i = 0; r->slot && i < r->fn->ntensors; i++)
+    for (uint32_t i = 0; r->slot && i < r->fn->ntensors; i++) {
         if (r->slot[i].lies_over < 0)
             free(r->slot[i].bytes);
+        r->slot[i].bytes = NULL;
+        r->slot[i].device = 0;
+        r->slot[i].lies_over = -1;
+    }
 }
 
-void check_case(lgr_context *ctx, Gpu *gpu, const PipeUnit *u, const SemaOp *op, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, CheckOutcome *out)
+static void run_site(Run *r, CheckSite *site, const SemaOp *op)
+{
+    r->gpu = site->gpu;
+    make_bytes(r);
+    if (r->gpu)
+        to_device(r);
+    lgr_status s = launch(r, site->ctx, site->u, op);
+    if (s != LGR_OK) {
+        site->out.ok = false;
+        lgr_last_error_text(site->out.what, sizeof site->out.what);
+    }
+    if (r->gpu && !from_device(r))
+        s = LGR_ERROR_DRIVER;
+    for (uint32_t i = 0; s == LGR_OK && i < r->fn->ntensors; i++)
+        if (r->fn->tensors[i].mode != TIR_IN && r->fn->tensors[i].mode != TIR_SCRATCH && !r->fn->tensors[i].absent)
+            compare(r, i);
+    if (s == LGR_OK)
+        compare_rest(r);
+    free_bytes(r);
+}
+
+void check_case(CheckSite *site, uint32_t nsites, const SemaOp *op, const TirFn *fn, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, Arena *a)
 {
     Diag d;
-    Run r = {.fn = u->fn, .c = c, .a = arena_new(), .out = out, .gpu = gpu};
-    *out = (CheckOutcome){.ok = true};
-    diag_init(&d, r.a);
-    bool ready = make_inputs(&r, fwd, dv, &d);
-    if (ready)                               /* before the oracle writes into inout tensors */
-        make_bytes(&r);
-    ready = ready && run_oracle(&r, EVAL_EXACT, 0, &d) && run_oracle(&r, EVAL_EAGER, 0, &d);
+    Run r = {.fn = fn, .c = c, .scalars = c->scalars, .a = a};
+    diag_init(&d, a);
+    bool ready = make_inputs(&r, fwd, dv, &d) && run_oracle(&r, EVAL_EXACT, 0, &d) && run_oracle(&r, EVAL_EAGER, 0, &d);
     for (int j = 0; ready && j < JITTERS; j++)
         ready = run_oracle(&r, EVAL_JITTER, (uint64_t)j + 1, &d);
-    out->skipped = !ready && c->extra;
-    if (!ready && !c->extra)
-        say(&r, "the oracle refuses the case (%s, %lld, %g, %g)", d.n ? d.items[0].msg : "an extent that does not divide", 0, 0, 0);
-    if (ready) {
-        if (gpu)
-            to_device(&r);
-        lgr_status s = launch(&r, ctx, u, op);
-        if (s != LGR_OK) {
-            out->ok = false;
-            lgr_last_error_text(out->what, sizeof out->what);
-        }
-        if (gpu && !from_device(&r))
-            s = LGR_ERROR_DRIVER;
-        for (uint32_t i = 0; s == LGR_OK && i < u->fn->ntensors; i++)
-            if (u->fn->tensors[i].mode != TIR_IN && u->fn->tensors[i].mode != TIR_SCRATCH && !u->fn->tensors[i].absent)
-                compare(&r, i);
-        if (s == LGR_OK)
-            compare_rest(&r);
+    for (uint32_t i = 0; i < nsites; i++) {
+        site[i].out = (CheckOutcome){.ok = true, .skipped = !ready && c->extra};
+        r.out = &site[i].out;
+        if (ready)
+            run_site(&r, &site[i], op);
+        else if (!c->extra)
+            say(&r, "the oracle refuses the case (%s, %lld, %g, %g)", d.n ? d.items[0].msg : "an extent that does not divide", 0, 0, 0);
     }
-    free_bytes(&r);
-    arena_free(r.a);
+    arena_reset(a);
 }
 
 /* ---- gradients ---- */
@@ -383,17 +406,26 @@ static double dot(const double *a, const double *b, int64_t n)
     return s;
 }
 
-/* Forward with random tangents on its inputs; t gets its tensors. */
-static bool run_dual(Run *f, EvalTensor *t, Diag *d)
+/* Does backward give the gradient of forward's tensor i? */
+static bool is_asked(const TirFn *bwd, const SemaDeriv *dv, uint32_t i)
+{
+    for (uint32_t p = 0; p < dv->npairs; p++)
+        if (dv->pairs[p].kind == SEMA_PAIR_GRADIENT && dv->pairs[p].forward == i)
+            return !bwd->tensors[dv->pairs[p].backward].absent;
+    return false;
+}
+
+/* Forward with random tangents on the inputs whose gradients are asked for; t gets its tensors. */
+static bool run_dual(Run *f, const TirFn *bwd, const SemaDeriv *dv, EvalTensor *t, Diag *d)
 {
     const CheckCase *c = f->c;
     for (uint32_t i = 0; i < f->fn->ntensors; i++) {
         t[i] = eval_tensor(f, i, f->slot[i].exact);
         t[i].tangent = ARENA_ARRAY(f->a, double, f->slot[i].n + 1);
-        for (int64_t k = 0; f->fn->tensors[i].mode == TIR_IN && k < f->slot[i].n; k++)
+        for (int64_t k = 0; is_asked(bwd, dv, i) && k < f->slot[i].n; k++)
             t[i].tangent[k] = check_random(c->seed + 99 + i, (uint64_t)k);
     }
-    EvalArgs args = {c->dims, t, c->scalars};
+    EvalArgs args = {c->dims, t, f->scalars};
     return eval_run(f->fn, EVAL_DUAL, &args, d);
 }
 
@@ -429,10 +461,10 @@ double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, c
 {
     CheckOutcome none = {.ok = true};
     Arena *a = arena_new();
-    Run f = {.fn = fwd, .c = c, .a = a, .out = &none}, b = {.fn = bwd, .c = c, .a = a, .out = &none};
+    Run f = {.fn = fwd, .c = c, .scalars = c->forward, .a = a, .out = &none}, b = {.fn = bwd, .c = c, .scalars = c->scalars, .a = a, .out = &none};
     EvalTensor *t = ARENA_ARRAY(a, EvalTensor, fwd->ntensors + 1);
     double rel = INFINITY;
-    if (make_inputs(&f, NULL, NULL, d) && make_inputs(&b, fwd, dv, d) && run_dual(&f, t, d)) {
+    if (make_inputs(&f, NULL, NULL, d) && make_inputs(&b, fwd, dv, d) && run_dual(&f, bwd, dv, t, d)) {
         pass_saved(&f, &b, dv);
         if (run_oracle(&b, EVAL_EXACT, 0, d))
             rel = compare_sides(&f, &b, t, dv);

@@ -19,8 +19,17 @@ enum { FAULT_TEXT = 512 };
 
 typedef struct Tally { uint64_t run, failed, gradients; double worst_gradient; bool lost; } Tally;
 
-/* One unit on its target: a context with its pack; what the sim found; the GPU, NULL elsewhere. */
-typedef struct Check { const Options *o; const SemaOp *op; const PipeUnit *u; lgr_context *ctx; Gpu *gpu; char fault[FAULT_TEXT]; Tally *t; Arena *a; } Check;
+/* The units of one kernel under one binding, one a target, each with what it is launched through. */
+typedef struct Check {
+    const Options *o;
+    const SemaOp  *op;
+    CheckSite site[TARGET_COUNT]; uint32_t n;
+    char   fault[TARGET_COUNT][FAULT_TEXT];      /* the sim writes here what it found */
+    Buf    pack[TARGET_COUNT];
+    Tally  by_site[TARGET_COUNT];
+    Tally *t;
+    Arena *a, *cases;                            /* cases: reset by each */
+} Check;
 
 /* How much of each block: cases of the spec's sizes, and with others; elements at most. */
 typedef struct Amount { uint64_t cases, extra, elements; } Amount;
@@ -67,21 +76,43 @@ static SemaInput input_kind(const SemaCheck *k, uint64_t i)
     return SEMA_INPUT_NORMAL;
 }
 
-/* Case number i of a block: each list advances at its own pace, so that pairs of values meet. */
-static bool draw_case(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, uint64_t i, uint64_t cap, CheckCase *c)
+/* Which of n values the nth list has in case i: by a step of its own that meets all of them, in no rhythm with other lists. */
+static double scattered(const SemaValues *v, uint64_t i, uint32_t nth)
+{
+    double at = ((double)i + 0.5) * sqrt((double)(4 * nth + 3));       /* no square is 3 modulo 4 */
+    return pick(v, (uint64_t)((at - floor(at)) * v->n), 4);
+}
+
+/* Case number i of a block: each list advances at its own pace, so that pairs of values meet: two one inside the other, further ones scattered. */
+/* Its elements. */
+static uint64_t draw_case(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, uint64_t i, CheckCase *c)
 {
     const SemaKernel *sk = &op->kernels[u->kernel];
     uint64_t elems = 1, stretch = 1;
+    uint32_t lists = 0;
     *c = (CheckCase){.seed = i + 1, .of = k, .layout = (CheckLayout)((i + i / 5) % LAYOUT_COUNT), .input = input_kind(k, i / 2 + i / 7)};
     for (uint32_t d = sk->ndims; d-- > 0;) {
         const SemaValues *v = &k->dim[sk->dims[d]];
-        c->dims[d] = (int64_t)pick(v, i / stretch, 4);
+        c->dims[d] = (int64_t)(lists < 2 ? pick(v, i / stretch, 4) : scattered(v, i, lists));
         stretch *= v->n > 1 && v->n % 2 ? v->n : 3;
+        lists += v->n > 1;
         elems *= c->dims[d] ? (uint64_t)c->dims[d] : 1;
     }
     for (uint32_t p = 0; p < u->fn->nscalars; p++)
         c->scalars[p] = param_value(k, &sk->params[p], i / 3 + p);
-    return elems <= cap;
+    return elems;
+}
+
+/* Forward's params: those of its gradient have the same values there. */
+static void draw_forward(const SemaOp *op, const SemaCheck *k, uint32_t forward, uint32_t backward, uint64_t i, CheckCase *c)
+{
+    const SemaKernel *f = &op->kernels[forward], *b = &op->kernels[backward];
+    for (uint32_t p = 0; p < f->nparams; p++) {
+        c->forward[p] = param_value(k, &f->params[p], i / 3 + p);
+        for (uint32_t q = 0; q < b->nparams; q++)
+            if (!strcmp(f->params[p].name, b->params[q].name))
+                c->forward[p] = c->scalars[q];
+    }
 }
 
 static const SemaDeriv *deriv_of(const SemaCheck *k, uint32_t kernel)
@@ -134,7 +165,7 @@ static bool draw_extra(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, 
     bool row = in_rows(u, at);
     const int32_t *sizes = row ? row_sizes : other_sizes;
     uint64_t n = row ? sizeof row_sizes / sizeof *row_sizes : sizeof other_sizes / sizeof *other_sizes;
-    draw_case(op, k, u, i, cap, c);
+    draw_case(op, k, u, i, c);
     c->extra = true;
     c->dims[at] = nth < n ? sizes[nth] : 1 + (int64_t)(check_uniform(i, nth) * (row ? 6000 : 40));
     for (uint32_t d = 0; d < sk->ndims; d++)
@@ -174,34 +205,82 @@ static void check_derivative(Check *x, const PipeUnit *u, const TirFn *fwd, cons
     }
 }
 
-static void run_case(Check *x, const PipeUnit *u, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c)
+/* The case on these of the sites; false when the GPU was lost. */
+static bool run_case(Check *x, const uint32_t *which, uint32_t n, const PipeUnit *u, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c)
 {
-    CheckOutcome out;
-    x->fault[0] = 0;
-    check_case(x->ctx, x->gpu, u, x->op, fwd, dv, c, &out);
-    x->t->run += !out.skipped;
-    x->t->failed += !out.ok;
-    x->t->lost |= out.fatal;
-    if (!out.ok)
-        report(x, u, c, x->fault[0] ? x->fault : out.what);
+    CheckSite site[TARGET_COUNT];
+    for (uint32_t s = 0; s < n; s++) {
+        x->fault[which[s]][0] = 0;
+        site[s] = x->site[which[s]];
+    }
+    check_case(site, n, x->op, u->fn, fwd, dv, c, x->cases);
+    for (uint32_t s = 0; s < n; s++) {
+        Tally *t = &x->by_site[which[s]];
+        t->run += !site[s].out.skipped;
+        t->failed += !site[s].out.ok;
+        x->t->lost |= site[s].out.fatal;
+        if (!site[s].out.ok)
+            report(x, site[s].u, c, x->fault[which[s]][0] ? x->fault[which[s]] : site[s].out.what);
+    }
+    return !x->t->lost;
+}
+
+static Amount amount_of(const Check *x, uint32_t site) { return amounts[x->o->full != 0][x->site[site].u->target->kind]; }
+
+/* Sites that take case i of so many elements, in order; *more: there is one that takes cases up to this one. */
+static uint32_t sites_of(const Check *x, uint64_t i, uint64_t elements, uint32_t *which, bool *more)
+{
+    uint32_t n = 0;
+    *more = false;
+    for (uint32_t s = 0; s < x->n; s++) {
+        Amount m = amount_of(x, s);
+        *more |= i < m.cases;
+        if (i < m.cases && elements <= m.elements)
+            which[n++] = s;
+    }
+    return n;
+}
+
+static bool has_elements(const SemaOp *op, uint32_t kernel, const CheckCase *c)
+{
+    for (uint32_t d = 0; d < op->kernels[kernel].ndims; d++)
+        if (!c->dims[d])
+            return false;
+    return true;
+}
+
+static void check_named(Check *x, const PipeUnit *u, const SemaCheck *k, const TirFn *fwd, const SemaDeriv *dv)
+{
+    uint32_t which[TARGET_COUNT], n, slopes = 0;
+    CheckCase c;
+    bool more = true;
+    for (uint64_t i = 0; more; i++) {
+        n = sites_of(x, i, draw_case(x->op, k, u, i, &c), which, &more);
+        if (dv)
+            draw_forward(x->op, k, dv->forward, u->kernel, i, &c);
+        if (n && !run_case(x, which, n, u, fwd, dv, &c))
+            return;
+        if (n && dv && x->site[which[0]].u->target->kind != TGT_SIM && slopes < 4 && has_elements(x->op, u->kernel, &c)) {
+            check_derivative(x, u, fwd, dv, c);
+            slopes++;
+        }
+    }
 }
 
 static void check_block(Check *x, const PipeUnit *u, const SemaCheck *k)
 {
     const SemaDeriv *dv = deriv_of(k, u->kernel);
     TirFn *fwd = dv ? sema_kernel(x->op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
-    Amount m = amounts[x->o->full != 0][u->target->kind];
     CheckCase c;
-    for (uint64_t i = 0; i < m.cases && !x->t->lost; i++) {
-        if (!draw_case(x->op, k, u, i, m.elements, &c))
-            continue;
-        run_case(x, u, fwd, dv, &c);
-        if (dv && u->target->kind != TGT_SIM && i < 4)
-            check_derivative(x, u, fwd, dv, c);
-    }
-    for (uint64_t i = 0; i < m.extra && !x->t->lost; i++)
-        if (x->op->kernels[u->kernel].ndims && draw_extra(x->op, k, u, i, m.elements, &c))
-            run_case(x, u, fwd, dv, &c);
+    check_named(x, u, k, fwd, dv);
+    for (uint32_t s = 0; s < x->n; s++)
+        for (uint64_t i = 0; i < amount_of(x, s).extra && !x->t->lost; i++) {
+            if (!x->op->kernels[u->kernel].ndims || !draw_extra(x->op, k, x->site[s].u, i, amount_of(x, s).elements, &c))
+                continue;
+            if (dv)
+                draw_forward(x->op, k, dv->forward, u->kernel, i, &c);
+            run_case(x, &s, 1, u, fwd, dv, &c);
+        }
 }
 
 static uint32_t open_options(const SemaOp *op, const PipeUnit *u)
@@ -213,43 +292,81 @@ static uint32_t open_options(const SemaOp *op, const PipeUnit *u)
     return open;
 }
 
-/* A unit with open options is held against the oracle of every choice of them. */
+/* Units with open options are held against the oracle of every choice of them. */
 static bool check_choices(Check *x)
 {
-    const SemaOp *op = x->op;
-    PipeUnit one = *x->u;
-    uint32_t open = open_options(op, x->u);
-    sema_binding_close(op, open, &one.binding, true);
+    PipeUnit one[TARGET_COUNT];
+    uint32_t open = open_options(x->op, x->site[0].u);
+    for (uint32_t s = 0; s < x->n; s++) {
+        one[s] = *x->site[s].u;
+        x->site[s].u = &one[s];
+    }
+    sema_binding_close(x->op, open, &one[0].binding, true);
     do {
-        if (open && !(one.fn = sema_kernel(op, one.kernel, &one.binding, x->a, &one.diag)))
+        if (open && !(one[0].fn = sema_kernel(x->op, one[0].kernel, &one[0].binding, x->a, &one[0].diag)))
             return false;
-        for (uint32_t k = 0; k < op->nchecks; k++)
-            if (sema_check_covers(op, &op->checks[k], one.kernel, &one.binding))
-                check_block(x, &one, &op->checks[k]);
-    } while (sema_binding_close(op, open, &one.binding, false));
+        for (uint32_t s = 1; s < x->n; s++)
+            one[s].binding = one[0].binding;
+        for (uint32_t k = 0; k < x->op->nchecks; k++)
+            if (sema_check_covers(x->op, &x->op->checks[k], one[0].kernel, &one[0].binding))
+                check_block(x, &one[0], &x->op->checks[k]);
+    } while (sema_binding_close(x->op, open, &one[0].binding, false));
     return true;
 }
 
-static bool check_unit(const Options *o, Gpu *gpu, const Source *s, const PipeRequest *r, PipeResult *one, Tally *t)
+static bool open_site(Check *x, const PipeRequest *r, PipeUnit *u, Gpu *gpu)
 {
-    Buf pack = {0};
-    Check x = {.o = o, .op = s->op, .u = &one->units[0], .t = t, .a = arena_new()};
-    uint64_t before = t->run, failed = t->failed;
-    PackWriter *w = pack_new(x.a);
-    pipe_pack(r, one, w);
-    pack_finish(w, &pack);
-    x.gpu = x.u->target->kind == TGT_GPU ? gpu : NULL;
-    bool ok = lgr_context_create(NULL, &x.ctx) == LGR_OK && lgr_pack_open_memory(x.ctx, pack.p, pack.n) == LGR_OK;
-    if (ok && x.u->target->kind == TGT_SIM)
-        lgr__set_backend(x.ctx, &sim_backend, x.fault);
+    PipeResult one = {.units = u, .n = 1};
+    PackWriter *w = pack_new(x->a);
+    CheckSite *s = &x->site[x->n];
+    Buf *pack = &x->pack[x->n];
+    s->u = u;
+    s->gpu = u->target->kind == TGT_GPU ? gpu : NULL;
+    pipe_pack(r, &one, w);
+    pack_finish(w, pack);
+    bool ok = lgr_context_create(NULL, &s->ctx) == LGR_OK && lgr_pack_open_memory(s->ctx, pack->p, pack->n) == LGR_OK;
+    if (ok && u->target->kind == TGT_SIM)
+        lgr__set_backend(s->ctx, &sim_backend, x->fault[x->n]);
+    x->n++;
+    return ok;
+}
+
+static void close_sites(Check *x, const PipeUnit *units)
+{
+    for (uint32_t i = 0; i < x->n; i++) {
+        const Tally *t = &x->by_site[i];
+        x->t->run += t->run;
+        x->t->failed += t->failed;
+        if (x->o->verbose)
+            fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", x->op->name, x->op->kernels[units->kernel].name,
+                    sema_binding_text(x->op, (int)units->kernel, &units->binding, x->a), units[i].target->name, (unsigned long long)t->run, (unsigned long long)t->failed);
+        lgr_context_destroy(x->site[i].ctx);
+        buf_free(&x->pack[i]);
+    }
+}
+
+/* n units of one kernel and binding. */
+static bool check_units(const Options *o, Gpu *gpu, const Source *src, const PipeRequest *r, PipeUnit *units, uint32_t n, Tally *t)
+{
+    Check x = {.o = o, .op = src->op, .t = t, .a = arena_new(), .cases = arena_new()};
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < n; i++)
+        ok = open_site(&x, r, &units[i], gpu);
     ok = ok && check_choices(&x);
-    if (o->verbose)
-        fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", s->op->name, s->op->kernels[x.u->kernel].name,
-                sema_binding_text(s->op, (int)x.u->kernel, &x.u->binding, x.a), x.u->target->name, (unsigned long long)(t->run - before), (unsigned long long)(t->failed - failed));
-    lgr_context_destroy(x.ctx);
-    buf_free(&pack);
+    close_sites(&x, units);
+    arena_free(x.cases);
     arena_free(x.a);
     return ok;
+}
+
+/* Units from the i-th on that have its kernel and binding: targets stand together. */
+static uint32_t alike(const PipeResult *res, uint32_t i)
+{
+    uint32_t n = 1;
+    while (i + n < res->n && n < TARGET_COUNT && res->units[i + n].kernel == res->units[i].kernel &&
+           !memcmp(&res->units[i + n].binding, &res->units[i].binding, sizeof res->units[i].binding))
+        n++;
+    return n;
 }
 
 static int check_source(const Options *o, Gpu *gpu, Source *s)
@@ -273,9 +390,9 @@ static int check_source(const Options *o, Gpu *gpu, Source *s)
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res.n; i++)
         show_diagnostics(o, &res.units[i].diag);
-    for (uint32_t i = 0; i < res.n && !res.failed && !t.lost; i++) {
-        PipeResult one = {.units = &res.units[i], .n = 1};
-        if (!check_unit(o, gpu, s, &r, &one, &t))
+    for (uint32_t i = 0, n; i < res.n && !res.failed && !t.lost; i += n) {
+        n = alike(&res, i);
+        if (!check_units(o, gpu, s, &r, &res.units[i], n, &t))
             res.failed = true;
     }
     printf("%s: %u units, %llu cases, %llu gradients (worst %.1e), %llu failed\n", s->op->name, (unsigned)res.n, (unsigned long long)t.run,

@@ -59,7 +59,11 @@ static json_t *tensor(const PackView *v, const LgkKernel *k, const LgkTensor *t)
 
 static json_t *scalar(const PackView *v, const LgkScalar *s)
 {
-    return json_pack("{so ss so}", "name", named(v, s->name), "type", pack_view_bound(s->dtype), "default", s->has_default ? json_real(s->def) : json_null());
+    Buf range = {0};
+    if (s->range)
+        pack_put_range(s, &range);
+    return json_pack("{so ss so so}", "name", named(v, s->name), "type", pack_view_bound(s->dtype), "default", s->has_default ? json_real(s->def) : json_null(),
+                     "range", s->range ? taken(&range) : json_null());
 }
 
 static json_t *condition(const PackView *v, const LgkKernel *k, const LgkVariant *x, const LgkCond *c)
@@ -77,7 +81,8 @@ static json_t *condition(const PackView *v, const LgkKernel *k, const LgkVariant
 
 static json_t *launch(const PackView *v, const LgkLaunch *l)
 {
-    return json_pack("{so ss si si si si si si si sb si}", "symbol", named(v, l->symbol), "grid", pack_view_grid(l->grid), "per", l->per, "per2", l->per2, "multiple", l->multiple, "ctas", l->ctas, "threads",
+    return json_pack("{so ss si si si si si sb si si si sb si}", "symbol", named(v, l->symbol), "grid", pack_view_grid(l->grid), "per", l->per, "per2", l->per2, "multiple", l->multiple, "ctas", l->ctas, "workspace", l->work_bytes, "by_column",
+                     (int)l->work_by_column, "threads",
                      (int)l->threads, "shared", (int)l->shared, "cluster", (int)l->cluster, "pdl", (int)l->pdl, "words", (int)l->words.count);
 }
 
@@ -88,8 +93,8 @@ static json_t *variant(const PackView *v, const LgkKernel *k, const LgkVariant *
         json_array_append_new(conds, condition(v, k, x, &v->t_CONDS[x->conds.first + i]));
     for (uint32_t i = 0; i < x->launches.count; i++)
         json_array_append_new(launches, launch(v, &v->t_LAUNCHES[x->launches.first + i]));
-    return json_pack("{so so so so so so si sb si so so si}", "schedule", named(v, x->schedule), "symbol", named(v, x->symbol), "conditions", conds, "launches", launches, "instances",
-                     extents(v, k, x->inst.first, x->inst.count), "row", extent(v, k, x->row), "workspace", x->work_bytes, "by_column", (int)x->work_by_column, "covers", (int)x->covers, "registers",
+    return json_pack("{so so so so so so so si so so si}", "schedule", named(v, x->schedule), "symbol", named(v, x->symbol), "conditions", conds, "launches", launches, "instances",
+                     extents(v, k, x->inst.first, x->inst.count), "row", extent(v, k, x->row), "places", extent(v, k, x->places), "covers", (int)x->covers, "registers",
                      x->registers < 0 ? json_null() : json_integer(x->registers), "spills", x->spills < 0 ? json_null() : json_integer(x->spills), "code", (int)x->code);
 }
 

@@ -30,7 +30,8 @@ enum {
     LIR_F_STREAM  = 2,   /* load, store: used once (evict first; on the host a non-temporal store) */
     LIR_F_KEEP    = 4,   /* load: likely to be used again (evict last) */
     LIR_F_UNIFORM = 8,   /* IF: all threads of the block agree */
-    LIR_F_EXACT   = 16   /* arithmetic: not to be contracted, reassociated or approximated */
+    LIR_F_EXACT   = 16,  /* arithmetic: not to be contracted, reassociated or approximated */
+    LIR_F_APART   = 32   /* LOOP: warps may leave it at different turns; no barrier of the whole block inside */
 };
 
 typedef struct LirOp {
@@ -47,7 +48,7 @@ typedef enum LirWordKind {
     LIR_W_PTR,        /* address of tensor a, byte offset applied; 0 when absent */
     LIR_W_STRIDE,     /* stride of tensor a along its dimension b, in elements */
     LIR_W_SCALAR,     /* run-time scalar a: f32 bits in the low half, or i64 */
-    LIR_W_WORK,       /* address of the workspace */
+    LIR_W_WORK,       /* address of launch a's part of the workspace */
     LIR_W_INST,       /* number of instances: product of the par extents */
     LIR_W_PAREXT,     /* extent of par a */
     LIR_W_ROWLEN,     /* extent of the row axis */
@@ -57,7 +58,7 @@ typedef enum LirWordKind {
 } LirWordKind;
 typedef struct LirWord { uint8_t kind; uint16_t a, b; uint8_t nest; } LirWord;     /* nest: 0 this one, 1 the next, of par extents, INST and ROWLEN */
 
-enum { LIR_MAX_INBOX = 8 };
+enum { LIR_MAX_INBOX = 8, LIR_MAX_INBOXES = 32 };   /* those of one use, those of many */
 /* When a launch may start, seen from the kernel before it in the stream. */
 typedef enum LirPdl {
     LIR_PDL_NONE,     /* when that is done */
@@ -75,6 +76,7 @@ typedef struct LirFn {
     uint32_t cluster;         /* blocks per cluster, 1 = none */
     uint32_t inbox;           /* shared offset of inbox 0; each is 8 bytes */
     uint32_t min_ctas;        /* blocks per multiprocessor asked of the register allocator, 0 = free */
+    uint32_t max_regs;        /* of a thread, 0 = free; goes before min_ctas */
     uint32_t warp;            /* 32; 1 on the host */
     bool     precise;         /* f32 results: accurate exp, division, ... ; false: 16-bit results, fast forms serve */
     uint8_t  pdl;             /* LirPdl */

@@ -11,13 +11,15 @@ static void print_head(Buf *b, const LirFn *fn)
     buf_printf(b, "kernel %s threads=%u warp=%u smem=%u", fn->name, fn->threads, fn->warp, fn->smem);
     if (fn->cluster > 1)
         buf_printf(b, " cluster=%u", fn->cluster);
+    if (fn->max_regs)
+        buf_printf(b, " regs=%u", fn->max_regs);
     if (fn->min_ctas)
         buf_printf(b, " ctas=%u", fn->min_ctas);
     buf_printf(b, "%s%s\n", fn->precise ? " precise" : "", fn->pdl == LIR_PDL_BESIDE ? " pdl=beside" : fn->pdl ? " pdl" : "");
     for (uint32_t i = 0; i < fn->nwords; i++) {
         const LirWord *w = &fn->words[i];
         buf_printf(b, "  word %u: %s", i, word_names[w->kind]);
-        if (w->kind != LIR_W_WORK && w->kind != LIR_W_INST && w->kind != LIR_W_ROWLEN)
+        if ((w->kind != LIR_W_WORK || w->a) && w->kind != LIR_W_INST && w->kind != LIR_W_ROWLEN)
             buf_printf(b, " %u", w->a);
         if (w->kind == LIR_W_STRIDE)
             buf_printf(b, ".%u", w->b);
@@ -29,8 +31,8 @@ static void print_head(Buf *b, const LirFn *fn)
 
 static void print_flags(Buf *b, const LirOp *o)
 {
-    static const char *const name[] = {"const", "stream", "keep", "uniform", "exact"};
-    for (int i = 0; i < 5; i++)
+    static const char *const name[] = {"const", "stream", "keep", "uniform", "exact", "apart"};
+    for (int i = 0; i < 6; i++)
         if (o->flags >> i & 1)
             buf_printf(b, " %s", name[i]);
 }
@@ -53,7 +55,10 @@ static void print_imm(Buf *b, const LirOp *o)
             buf_printf(b, " tensor=%d", o->ref);
         buf_printf(b, " align=%lld", (long long)o->imm.i);
         break;
-    case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_STSC:
+    case LIR_INBOXES:
+        buf_printf(b, " %lld", (long long)o->imm.i);
+        break;
+    case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_STSC: case LIR_SEND:
         buf_printf(b, " align=%lld", (long long)o->imm.i);
         if (o->op == LIR_STSC && o->ref >= 0)
             buf_printf(b, " inbox=%d", o->ref);
@@ -64,10 +69,10 @@ static void print_imm(Buf *b, const LirOp *o)
     case LIR_AWAIT:
         buf_printf(b, " %d", o->ref);
         break;
-    case LIR_CPA:
+    case LIR_CPA: case LIR_ARM:
         buf_printf(b, " bytes=%lld", (long long)o->imm.i);
         break;
-    case LIR_BARN:
+    case LIR_BARN: case LIR_TAKE:
         buf_printf(b, " threads=%lld", (long long)o->imm.i);
         break;
     default:

@@ -31,7 +31,7 @@ static void want(Check *c, bool holds, const char *what)
 static const LirOp *arg(const Check *c, int i) { return &c->fn->ops[c->o->a[i]]; }
 static bool scalar_of(const Check *c, int i, DType dt) { return arg(c, i)->dt == dt && arg(c, i)->lanes == 1; }
 static bool power_of_two(int64_t v) { return v > 0 && !(v & (v - 1)); }
-static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_ATOM || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP || op == LIR_STSC; }
+static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_ATOM || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP || op == LIR_STSC || op == LIR_SEND; }
 
 /* ---- where an operation stands ---- */
 
@@ -62,6 +62,7 @@ static void check_barrier(Check *c)
     for (uint32_t i = 1; i <= c->depth; i++) {
         const LirOp *r = &c->fn->ops[c->open[i]];
         want(c, r->op == LIR_LOOP || r->flags & LIR_F_UNIFORM, "a barrier in a region that threads may enter apart");
+        want(c, c->o->op == LIR_BARN || c->o->op == LIR_TAKE || r->op != LIR_LOOP || !(r->flags & LIR_F_APART), "a barrier of the block in a loop that warps leave apart");
     }
 }
 
@@ -71,7 +72,7 @@ static void check_structure(Check *c)
 {
     const LirOp *top = c->depth ? &c->fn->ops[c->open[c->depth]] : NULL;
     switch (c->o->op) {
-    case LIR_BAR: case LIR_AWAIT:
+    case LIR_BAR: case LIR_AWAIT: case LIR_TAKE:
     case LIR_BARN:  check_barrier(c); break;
     case LIR_LOOP:
     case LIR_IF:    open_region(c); break;
@@ -170,6 +171,9 @@ static void check_shared(Check *c)
     if (o->op == LIR_STSC)
         want(c, arg(c, 1)->lanes == 1 && dt_bytes(arg(c, 1)->dt) == 4 && scalar_of(c, 2, DT_I32) && scalar_of(c, 3, DT_BOOL) && c->fn->cluster > 1,
              "wants 32 bits, an i32 rank and a bool, in a cluster");
+    if (o->op == LIR_SEND)
+        want(c, arg(c, 1)->lanes == 1 && dt_bytes(arg(c, 1)->dt) == 4 && scalar_of(c, 2, DT_I32) && scalar_of(c, 3, DT_I32) && c->fn->cluster > 1,
+             "wants 32 bits, an inbox and a rank, in a cluster");
     if (o->op == LIR_CPA) {
         want(c, scalar_of(c, 1, DT_I64) && scalar_of(c, 2, DT_BOOL), "wants an i64 address and a bool");
         want(c, o->imm.i == 4 || o->imm.i == 8 || o->imm.i == 16, "copies 4, 8 or 16 bytes");
@@ -177,6 +181,16 @@ static void check_shared(Check *c)
     }
     DType dt = o->op == LIR_LDS ? o->dt : arg(c, 1)->dt;
     want(c, power_of_two(o->imm.i) && o->imm.i >= dt_bytes(dt) && o->imm.i <= 128, "alignment out of range");
+}
+
+static void check_inboxes(Check *c)
+{
+    const LirOp *o = c->o;
+    want(c, c->fn->cluster > 1 && o->imm.i > 0, "wants a cluster, and a number");
+    if (o->op == LIR_INBOXES)
+        want(c, o->imm.i <= LIR_MAX_INBOXES && c->fn->inbox % 8 == 0 && c->fn->inbox + 8u * (uint32_t)o->imm.i <= c->fn->smem, "the inboxes are outside shared memory");
+    else
+        want(c, scalar_of(c, 0, DT_I32) && scalar_of(c, 1, o->op == LIR_ARM ? DT_BOOL : DT_I32), "wants the number of an inbox and when");
 }
 
 static void check_shuffle(Check *c)
@@ -205,7 +219,7 @@ static void check_types(Check *c)
         check_leaf(c); break;
     case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM: case LIR_ATOM:
         check_global(c); break;
-    case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_STSC: case LIR_CPA:
+    case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_STSC: case LIR_SEND: case LIR_CPA:
         check_shared(c); break;
     case LIR_BFLY: case LIR_BCAST:
         check_shuffle(c); break;
@@ -223,6 +237,8 @@ static void check_types(Check *c)
         want(c, c->fn->inbox % 8 == 0 && c->fn->inbox + 8u * (uint32_t)(c->o->ref + 1) <= c->fn->smem, "the inbox is outside shared memory"); break;
     case LIR_PREFETCH:
         want(c, scalar_of(c, 0, DT_I64), "wants an i64 address"); break;
+    case LIR_INBOXES: case LIR_ARM: case LIR_TAKE:
+        check_inboxes(c); break;
     case LIR_CPWAIT:
         want(c, c->o->imm.i >= 0, "a negative number of groups"); break;
     case LIR_BAR: case LIR_CPCOMMIT: case LIR_WARPSYNC: case LIR_PDLWAIT: case LIR_PDLGO: case LIR_LOOP: case LIR_ELSE: case LIR_END: case LIR_NOP:

@@ -26,7 +26,10 @@ static void kernel_attrs(Ll *l)
     const LirFn *fn = l->fn;
     snprintf(text, sizeof text, "%u,1,1", fn->threads);
     attr(l, "nvvm.reqntid", text);
-    if (fn->min_ctas) {
+    if (fn->max_regs) {
+        snprintf(text, sizeof text, "%u", fn->max_regs);
+        attr(l, "nvvm.maxnreg", text);
+    } else if (fn->min_ctas) {
         snprintf(text, sizeof text, "%u", fn->min_ctas);
         attr(l, "nvvm.minctasm", text);
     }
@@ -221,6 +224,45 @@ static void send(Ll *l, const LirOp *o)
            "@p st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.b32 [ra], $1, [rb]; }", "r,r,r,r,r,~{memory}", true, 5, args);
 }
 
+static LLVMValueRef numbered_inbox(Ll *l, LLVMValueRef n)
+{
+    return ll_shared_addr(l, LLVMBuildAdd(l->b, ll_i32(l, l->fn->inbox), LLVMBuildShl(l->b, n, ll_i32(l, 3), ""), ""));
+}
+
+static void open_inboxes(Ll *l, const LirOp *o)
+{
+    Buf text = {0}, cons = {0};
+    LLVMValueRef at = ll_shared_addr(l, ll_i32(l, l->fn->inbox));
+    buf_puts(&text, "{ .reg .pred p; .reg .b32 t; mov.u32 t, %tid.x; setp.eq.u32 p, t, 0; ");
+    for (int i = 0; i < (int)o->imm.i; i++)
+        buf_printf(&text, "@p mbarrier.init.shared::cta.b64 [$0+%d], 1; ", 8 * i);
+    buf_puts(&text, "@p fence.mbarrier_init.release.cluster; }");
+    buf_puts(&cons, "r,~{memory}");
+    ll_asm_bufs(l, l->ty.v, &text, &cons, true, 1, &at);
+}
+
+static void arm_inbox(Ll *l, const LirOp *o)
+{
+    LLVMValueRef args[] = {numbered_inbox(l, ll_arg(l, o, 0).p[0]), ll_i32(l, o->imm.i), ll_pred_word(l, ll_arg(l, o, 1).p[0])};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; setp.ne.b32 p, $2, 0; @p mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1; }", "r,r,r,~{memory}", true, 3, args);
+}
+
+static void take_inbox(Ll *l, const LirOp *o)
+{
+    LLVMValueRef args[] = {numbered_inbox(l, ll_arg(l, o, 0).p[0]), ll_arg(l, o, 1).p[0]};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; full_${:uid}: mbarrier.try_wait.parity.shared::cta.b64 p, [$0], $1; @!p bra full_${:uid}; }", "r,r,~{memory}", true, 2, args);
+}
+
+static void send_numbered(Ll *l, const LirOp *o)
+{
+    char text[256];
+    LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), LLVMBuildBitCast(l->b, ll_arg(l, o, 1).p[0], l->ty.i32, ""), ll_arg(l, o, 3).p[0],
+                           numbered_inbox(l, ll_arg(l, o, 2).p[0])};
+    snprintf(text, sizeof text, "{ .reg .pred p; .reg .b32 ra, rb; setp.lt.u32 p, $2, %u; @p mapa.shared::cluster.u32 ra, $0, $2; @p mapa.shared::cluster.u32 rb, $3, $2; "
+             "@p st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.b32 [ra], $1, [rb]; }", l->fn->cluster);
+    ll_asm(l, l->ty.v, text, "r,r,r,r,~{memory}", true, 4, args);
+}
+
 static void store_in_cluster(Ll *l, const LirOp *o)
 {
     if (o->ref >= 0) {
@@ -240,6 +282,10 @@ static void sync_op(Ll *l, const LirOp *o)
     case LIR_CLBAR:    cluster_barrier(l, o); break;
     case LIR_INBOX:    open_inbox(l, o); break;
     case LIR_AWAIT:    await_inbox(l, o); break;
+    case LIR_INBOXES:  open_inboxes(l, o); break;
+    case LIR_ARM:      arm_inbox(l, o); break;
+    case LIR_TAKE:     take_inbox(l, o); break;
+    case LIR_SEND:     send_numbered(l, o); break;
     case LIR_CPA:      copy_async(l, o); break;
     case LIR_CPCOMMIT: call0(l, "llvm.nvvm.cp.async.commit.group"); break;
     case LIR_CPWAIT:   call1(l, "llvm.nvvm.cp.async.wait.group", o->imm.i); clobber(l); break;

@@ -119,7 +119,7 @@ static LLVMTargetMachineRef machine(const char *triple, const char *cpu, const c
         LLVMDisposeMessage(err);
         return NULL;
     }
-    return LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelSmall);
+    return LLVMCreateTargetMachine(target, triple, cpu, features, !strncmp(triple, "nvptx", 5) ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelSmall);
 }
 
 LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t)

@@ -8,7 +8,7 @@
 #include "lower.h"
 #include "row_view.h"
 
-enum { LOW_MAX_PER = 65, LOW_MAX_RED = 16 };   /* 64 vectors of a row and an edge */
+enum { LOW_MAX_PER = 65, LOW_MAX_RED = 16, LOW_MAX_BARN = 15 };   /* 64 vectors of a row and an edge; named barriers of a block, besides its own */
 
 /* What part of a vector lies inside the row. */
 typedef enum { MASK_FULL, MASK_WHOLE, MASK_PART } MaskKind;
@@ -49,6 +49,7 @@ typedef struct Low {
     LirVal block, blocks;             /* i32 number of the block, or cluster of blocks, and of all */
     LirVal other;                     /* bool: this block works for the next nest; 0 where the launch is not shared */
     bool   parts;                     /* this launch leaves its tiles' reductions, and all scalar results, to a second one */
+    bool   listed;                    /* the instance is one of a list of those whose conditions hold */
     bool   joined;                    /* the cluster's blocks are known to have started */
     LirVal rowlen;                    /* i32 row length: a constant for len=exact */
     LirVal ninst;                     /* i32 */
@@ -79,10 +80,11 @@ typedef struct Low {
     LirVal  acc_base[ROW_MAX_MEM];    /* i64 address of this lane's vector 0 in the block's partial row */
 
     /* shared memory layout, in bytes */
-    bool     inboxes;                 /* a cluster's exchanges are counted in inboxes, one each, instead of met at barriers */
+    bool     inboxes;                 /* a one-shot cluster's exchanges are counted in inboxes, one each, instead of met at barriers */
     uint32_t smem, red_base, red_slot, async_base, async_stage, wkeep_base, keep_base, fold_base;
     int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
+    LirVal   turns;                   /* variable i32: exchanges so far of a persistent cluster, whose groups have two inboxes each */
     LirVal   slot;                    /* i32 byte offset of the current stage */
 } Low;
 
@@ -101,7 +103,8 @@ LirVal low_scalar(Low *w, TirVal v);
 LirVal low_row(Low *w, TirVal v);
 LirVal low_scalar_raw(Low *w, TirVal v);
 void   low_scalars_of_phase(Low *w, int p);
-LirVal low_guard(Low *w, TirVal v);            /* bool: active and every enclosing if; 0 when always */
+LirVal low_guard(Low *w, TirVal v);            /* bool: active and every enclosing if (not of a listed instance); 0 when always */
+LirVal low_extent(Low *w, TirExt e);           /* i64 */
 LirVal low_and(Low *w, LirVal a, LirVal b);    /* either may be 0 */
 LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c);
 
@@ -176,6 +179,9 @@ void   low_acc_update(Low *w, uint32_t acc);
 void   low_acc_end(Low *w);
 LirFn *low_acc_second(Low *w, const char *symbol);
 
+/* low_scatter.c: sums through an index */
+void   low_scatter(Low *w, const char *symbol);
+
 /* low_cond.c */
 void   low_conds(Low *w);                      /* what must hold at launch */
 
@@ -184,6 +190,7 @@ void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an ope
 LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while var < end; the turn's value of var */
 void   low_loop_end(Low *w, LirVal var, LirVal at, LirVal step);
 LirVal low_ci(Low *w, int64_t v);              /* i32 constant */
+void   low_forget_instance(Low *w);            /* and all that was made of it */
 void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
 uint32_t low_reductions(Low *w, int p, Red *r);                        /* those of phase p, at most LOW_MAX_RED */
 void   low_scalar_stores(Low *w);

@@ -1,11 +1,11 @@
 /* low_acc.c: sums across instances, deterministic: every block adds up its own rows in f32, in order, then a second launch adds the
  * blocks' partial rows in a fixed order and rounds once.
  *
- * Workspace: [partial row][sum][row length] f32, one partial row a block (acc=reg) or a row group (acc=mem).
+ * Workspace: [partial row][sum][row length] f32, one partial row a block, or cluster (acc=reg), or a row group (acc=mem).
  */
 #include "low.h"
 
-enum { COLS = 32, THREADS = 256, HOST_K = 4 };   /* few threads, so that they fit beside the first launch's */
+enum { COLS = 32, THREADS = 256, FOLD_AREA = THREADS / 32 * COLS * 4, FOLD_LOADS = 12, HOST_K = 4 };   /* few threads, so that they fit beside the first launch's */
 
 static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->vec, 0.0); }
 
@@ -20,10 +20,10 @@ static LirVal partial_row(Low *w, LirVal row, uint32_t acc)
 
 static void set_acc_bases(Low *w)
 {
-    LirVal block = lir_add(w->fn, (LirOp){.op = LIR_CTAID, .dt = DT_I32, .lanes = 1, .ref = -1});
+    LirVal block = w->block;
     if (w->s->acc == ACC_MEM)
         block = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, block, low_ci(w, w->s->rows)), w->grp);
-    LirVal first = lir_op2(w->fn, LIR_MUL, w->lane, low_ci(w, w->s->vec));
+    LirVal first = lir_op2(w->fn, LIR_MUL, w->at, low_ci(w, w->s->vec));
     for (uint32_t i = 0; i < w->rv->nacc; i++)
         w->acc_base[i] = lir_op2(w->fn, LIR_ADD, partial_row(w, block, i), low_mul_i64(w, first, 4));
 }
@@ -206,6 +206,8 @@ void low_acc_end(Low *w)
 static LirVal partial_rows(Low *w)
 {
     LirVal n = low_word(w, DT_I32, (LirWord){LIR_W_BLOCKS, 0, 0});
+    if (w->s->cluster > 1)
+        n = lir_op2(w->fn, LIR_DIV, n, low_ci(w, w->s->cluster));
     return w->s->acc == ACC_MEM ? lir_op2(w->fn, LIR_MUL, n, low_ci(w, w->s->rows)) : n;
 }
 
@@ -226,56 +228,66 @@ static LirVal out_addr(Low *w, uint32_t acc, LirVal col)
 
 static LirVal round_to(Low *w, uint32_t acc, LirVal v) { return lir_cast(w->fn, w->tir->tensors[w->rv->acc[acc].tensor].dt, v); }
 
-/* The GPU's second launch: a block adds COLS columns; each of its threads takes cv neighbouring columns of every rt-th row. */
+/* The GPU's second launch: a block adds COLS columns of every sum; each of its threads takes cv neighbouring columns of every rt-th row. */
 typedef struct Fold { int cv, rt, unroll; LirVal col, row, in; } Fold;
 
-/* This thread's share of sum `acc`: rows row, row+rt, .. in order. */
-static LirVal fold_rows(Low *w, uint32_t acc, const Fold *f)
+/* Every rt-th row from r0 on of sum `acc`, f->unroll of them. */
+static void fold_loads(Low *w, uint32_t acc, const Fold *f, LirVal r0, LirVal rows, LirVal *v)
 {
-    LirVal rows = partial_rows(w), sum = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, f->cv, 0.0));
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1});
-    LirVal r0 = lir_op1(w->fn, LIR_GET, var), v[32];
-    lir_add(w->fn, (LirOp){.op = LIR_WHILE, .ref = -1, .a = {lir_op2(w->fn, LIR_LT, r0, rows)}});
     for (int u = 0; u < f->unroll; u++) {
         LirVal r = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_ADD, r0, f->row), low_ci(w, u * f->rt));
         LirVal addr = lir_op2(w->fn, LIR_ADD, partial_row(w, r, acc), low_mul_i64(w, f->col, 4));
         LirVal ok = lir_op2(w->fn, LIR_AND, f->in, lir_op2(w->fn, LIR_LT, r, rows));
         v[u] = lir_add(w->fn, (LirOp){.op = LIR_LDGP, .dt = DT_F32, .lanes = (uint8_t)f->cv, .ref = -1, .a = {addr, ok}, .imm.i = 4 * f->cv});
     }
-    LirVal s = lir_op1(w->fn, LIR_GET, sum);
-    for (int u = 0; u < f->unroll; u++)
-        s = lir_op2(w->fn, LIR_ADD, s, v[u]);
-    lir_set(w->fn, sum, s);
-    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, r0, low_ci(w, f->unroll * f->rt)));
-    lir_add(w->fn, (LirOp){.op = LIR_END, .ref = -1});
-    return lir_op1(w->fn, LIR_GET, sum);
 }
 
-/* The row threads of a warp together (they hold the same columns every 32/cv lanes), then the warps through shared memory. */
+/* This thread's share of every sum: rows row, row+rt, .. in order.  Loads of all sums go out together. */
+static void fold_rows(Low *w, const Fold *f, LirVal *sum)
+{
+    LirVal rows = partial_rows(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), v[ROW_MAX_MEM][FOLD_LOADS];
+    uint32_t n = w->rv->nacc;
+    for (uint32_t i = 0; i < n; i++)
+        sum[i] = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, f->cv, 0.0));
+    low_mark(w, LIR_LOOP, 0);
+    LirVal r0 = lir_op1(w->fn, LIR_GET, var);
+    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, r0, rows));
+    for (uint32_t i = 0; i < n; i++)
+        fold_loads(w, i, f, r0, rows, v[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        LirVal s = lir_op1(w->fn, LIR_GET, sum[i]);
+        for (int u = 0; u < f->unroll; u++)
+            s = lir_op2(w->fn, LIR_ADD, s, v[i][u]);
+        lir_set(w->fn, sum[i], s);
+    }
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, r0, low_ci(w, f->unroll * f->rt)));
+    low_mark(w, LIR_END, 0);
+    for (uint32_t i = 0; i < n; i++)
+        sum[i] = lir_op1(w->fn, LIR_GET, sum[i]);
+}
+
+/* The row threads of a warp together (they hold the same columns every 32/cv lanes), then into shared memory, an area a sum. */
 static void fold_threads(Low *w, uint32_t acc, const Fold *f, LirVal sum)
 {
     LirVal lane = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31)), warp = lir_op2(w->fn, LIR_SHR, w->tid, low_ci(w, 5));
     int width = COLS / f->cv;
-    if (acc)
-        lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
     for (int i = 0; i < f->cv; i++) {
         LirVal s = f->cv == 1 ? sum : lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {sum}, .imm.i = i});
         for (int o = width; o < 32; o *= 2)
             s = lir_op2(w->fn, LIR_ADD, s, lir_add(w->fn, (LirOp){.op = LIR_BFLY, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {s}, .imm.i = o}));
         LirVal at = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, warp, low_ci(w, COLS * 4)), lir_op2(w->fn, LIR_MUL, lane, low_ci(w, 4 * f->cv)));
         lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .imm.i = 4,
-                               .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, 4 * i)), s, lir_op2(w->fn, LIR_LT, lane, low_ci(w, width))}});
+                               .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, (int64_t)acc * FOLD_AREA + 4 * i)), s, lir_op2(w->fn, LIR_LT, lane, low_ci(w, width))}});
     }
-    lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
 }
 
+/* The warps' sums together, and out. */
 static void fold_store(Low *w, uint32_t acc, LirVal first_col)
 {
     LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, COLS - 1)), low_ci(w, 4)), all = 0;
     for (int g = 0; g < THREADS / 32; g++) {
         LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1,
-                                          .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, g * COLS * 4))}, .imm.i = 4});
+                                          .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, (int64_t)acc * FOLD_AREA + g * COLS * 4))}, .imm.i = 4});
         all = all ? lir_op2(w->fn, LIR_ADD, all, v) : v;
     }
     LirVal col = lir_op2(w->fn, LIR_ADD, first_col, w->tid);
@@ -288,17 +300,21 @@ static void fold_store(Low *w, uint32_t acc, LirVal first_col)
 static void gpu_second(Low *w, LirVal block)
 {
     Fold f = {.cv = w->s->align == ALIGN_VEC && w->s->vec % 4 == 0 ? 4 : 1};
-    int width = COLS / f.cv, blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1);
+    int width = COLS / f.cv, blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster;
     LirVal first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, COLS));
     f.rt = THREADS / width;
-    f.unroll = (blocks + f.rt - 1) / f.rt > 12 ? 12 : (blocks + f.rt - 1) / f.rt;
+    f.unroll = FOLD_LOADS / (int)w->rv->nacc;
+    f.unroll = f.unroll < 1 ? 1 : (blocks + f.rt - 1) / f.rt < f.unroll ? (blocks + f.rt - 1) / f.rt : f.unroll;
     f.col = lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, width - 1)), low_ci(w, f.cv)));
     f.row = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, width));
     f.in = lir_op2(w->fn, LIR_LT, f.col, w->rowlen);
-    for (uint32_t i = 0; i < w->rv->nacc; i++) {
-        fold_threads(w, i, &f, fold_rows(w, i, &f));
+    LirVal sum[ROW_MAX_MEM];
+    fold_rows(w, &f, sum);
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        fold_threads(w, i, &f, sum[i]);
+    lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
         fold_store(w, i, first);
-    }
 }
 
 /* One thread adds vec*HOST_K columns. */
@@ -332,7 +348,7 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.fn->warp = first->fn->warp;
     w.fn->cluster = 1;
     w.fn->threads = w.host ? 1 : THREADS;
-    w.fn->smem = w.host ? 0 : THREADS / 32 * COLS * 4;
+    w.fn->smem = w.host ? 0 : FOLD_AREA * w.rv->nacc;
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
     w.active = w.turn = 0;
     w.k = 0;
@@ -342,13 +358,15 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     LirVal block = lir_add(w.fn, (LirOp){.op = LIR_CTAID, .dt = DT_I32, .lanes = 1, .ref = -1});
     int vec = w.s->align == ALIGN_SCALAR ? 1 : 16;
     w.vec = 1;
+    if (w.fn->pdl && w.tir->place == TIR_WHOLE)
+        low_mark(&w, LIR_PDLGO, 0);          /* what comes next waits for this launch, which waits for the first */
     if (w.fn->pdl)
-        lir_add(w.fn, (LirOp){.op = LIR_PDLWAIT, .ref = -1});
+        low_mark(&w, LIR_PDLWAIT, 0);
     if (w.host)
         host_second(&w, block, vec);
     else
         gpu_second(&w, block);
     LowLaunch *l = &w.out->launch[w.out->nlaunch++];
-    *l = (LowLaunch){.multiple = 1, .fn = w.fn, .grid = LOW_G_COLUMNS, .per = w.host ? vec * HOST_K : COLS};
+    *l = (LowLaunch){.fn = w.fn, .grid = LOW_G_COLUMNS, .per = w.host ? vec * HOST_K : COLS};
     return w.fn;
 }

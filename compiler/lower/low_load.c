@@ -40,7 +40,7 @@ void low_plan_smem(Low *w)
     for (TirVal v = 1; v < w->tir->nops; v++)
         if (tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE || w->rv->pick[v]) {
             reds += w->tir->ops[v].op == TIR_LSE ? 2 : 1;
-            if (dt_bytes(w->tir->ops[v].dt) == 8 && w->tir->ops[v].op != TIR_ARGMAX)
+            if (dt_bytes(w->tir->ops[w->tir->ops[v].op == TIR_ARGMAX ? w->tir->ops[v].a[0] : v].dt) == 8)
                 w->red_bytes = 8;
         }
     if ((w->s->lanes > 32 || w->s->cluster > 1) && !w->host) {
@@ -49,7 +49,8 @@ void low_plan_smem(Low *w)
     }
     w->inboxes = w->s->cluster > 1 && w->s->grid == GRID_ONESHOT && w->rv->last_phase < LIR_MAX_INBOX;
     w->fn->inbox = up(2 * w->red_slot, 8);
-    w->async_base = up(w->fn->inbox + (w->inboxes ? 8 * (uint32_t)(w->rv->last_phase + 1) : 0), 128);
+    uint32_t inboxes = w->inboxes ? (uint32_t)(w->rv->last_phase + 1) : w->s->cluster > 1 ? 2 * (uint32_t)w->s->rows : 0;
+    w->async_base = up(w->fn->inbox + 8 * inboxes, 128);
     w->async_stage = w->s->async == ASYNC_CP ? area(w, n, is_async, threads) : 0;
     w->wkeep_base = up(w->async_base + w->async_stage * (uint32_t)w->s->stages, 128);
     w->keep_base = up(w->wkeep_base + area(w, n, is_operand_smem, (uint32_t)w->s->lanes), 128);
@@ -127,7 +128,7 @@ static LirVal from_memory(Low *w, uint32_t load)
 {
     const RowMem *m = &w->rv->load[load];
     bool idle = w->active && may_be_overwritten(w, m->tensor);
-    LirVal guard = (w->rv->guard[m->op] || idle) && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
+    LirVal guard = (w->rv->guard[m->op] || idle || w->listed) && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }
 
@@ -157,7 +158,7 @@ void low_wkeep_fill(Low *w)
         for (w->k = 0; w->k < w->s->per; w->k++) {
             low_mask(w);
             LirVal v = from_memory(w, i);
-            if (w->s->wkeep == WKEEP_REG) {
+            if (w->s->wkeep != WKEEP_SMEM) {
                 v = w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC ? lir_op1(w->fn, LIR_OPAQUE, v) : v;   /* or the load sinks to its use */
                 w->kept[i * LOW_MAX_PER + (uint32_t)w->k] = v;
                 continue;
@@ -178,7 +179,7 @@ static LirVal operand(Low *w, uint32_t load)
     if (w->s->wkeep == WKEEP_SMEM)
         return lds(w, load, operand_addr(w, load));
     LirVal v = w->kept[load * LOW_MAX_PER + (uint32_t)w->k];
-    return w->s->grid == GRID_ONESHOT ? v : lir_op1(w->fn, LIR_OPAQUE, v);
+    return w->s->grid == GRID_ONESHOT || w->s->wkeep == WKEEP_WIDE ? v : lir_op1(w->fn, LIR_OPAQUE, v);
 }
 
 /* Row loads that are kept are fetched once per instance; `kept` is cleared between instances but for operands. */

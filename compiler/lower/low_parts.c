@@ -122,6 +122,6 @@ LirFn *low_parts_second(Low *first, const char *symbol)
     w.s = &whole;
     low_scalars_of_phase(&w, w.rv->last_phase + 1);
     low_scalar_stores(&w);
-    w.out->launch[w.out->nlaunch++] = (LowLaunch){.multiple = 1, .fn = w.fn, .grid = LOW_G_GROUPS, .per = WARPS, .ctas = 1};
+    w.out->launch[w.out->nlaunch++] = (LowLaunch){.fn = w.fn, .grid = LOW_G_GROUPS, .per = WARPS, .ctas = 1};
     return w.fn;
 }

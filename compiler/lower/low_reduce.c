@@ -16,7 +16,9 @@ static LirVal identity(Low *w, const Red *r, int lanes)
 {
     if (dt_is_float(r->dt))
         return lir_cf(w->fn, r->dt, lanes, r->kind == RED_SUM ? 0.0 : r->kind == RED_MIN ? INFINITY : -INFINITY);
-    int64_t lo = r->dt == DT_I64 ? INT64_MIN : INT32_MIN, hi = r->dt == DT_I64 ? INT64_MAX : INT32_MAX;
+    DType dt = r->kind == RED_SUM || w->tir->ops[r->op].op == TIR_ARGMAX ? r->dt : (DType)w->tir->ops[r->op].dt;       /* the result's, which may be narrower */
+    int64_t lo = dt == DT_I64 ? INT64_MIN : dt == DT_I32 ? INT32_MIN : dt == DT_I8 ? INT8_MIN : 0;
+    int64_t hi = dt == DT_I64 ? INT64_MAX : dt == DT_I32 ? INT32_MAX : dt == DT_I8 ? INT8_MAX : UINT8_MAX;
     return lir_splat(w->fn, lir_ci(w->fn, r->dt, r->kind == RED_SUM ? 0 : r->kind == RED_MAX ? lo : hi), lanes);
 }
 
@@ -35,11 +37,9 @@ static LirVal term(Low *w, const Red *r)
 {
     const TirOp *o = &w->tir->ops[r->op];
     LirVal x = low_row(w, o->a[0]);
-    if (o->op == TIR_ARGMAX) {
-        x = lir_dt(w->fn, x) == DT_F32 || !dt_is_float(lir_dt(w->fn, x)) ? x : lir_cast(w->fn, DT_F32, x);
-        return r->step ? first_index(w, o, x) : x;
-    }
-    return lir_cast(w->fn, r->dt, x);
+    if (o->op != TIR_ARGMAX)
+        return lir_cast(w->fn, r->dt, x);
+    return r->step ? first_index(w, o, lir_cast(w->fn, lir_dt(w->fn, w->red_value[r->op]), x)) : lir_cast(w->fn, r->dt, x);
 }
 
 /* Is v zero where the row's loads gave zeros, as they do past its ends? */
@@ -192,12 +192,23 @@ static int partials(const Low *w) { return w->s->lanes < 32 ? w->s->cluster : w-
 
 static uint32_t slot_bytes(const Low *w) { return ((uint32_t)partials(w) + 3) / 4 * 4 * (uint32_t)w->red_bytes; }
 
+/* Bit i of the number of this exchange: bit 0 tells which of the two buffers and inboxes it takes, bit 1 the parity of that use. */
+static LirVal turn_bit(Low *w, int i)
+{
+    LirVal turn = lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, w->turns), low_ci(w, w->events));
+    return lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_SHR, turn, low_ci(w, i)), low_ci(w, 1));
+}
+
+static LirVal group_inbox(Low *w) { return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, 2)), turn_bit(w, 0)); }
+
 /* Byte offset of word i of this group's partials in the current exchange buffer; all rows of a block have n words. */
 static LirVal exchange_at(Low *w, uint32_t i, uint32_t n)
 {
     uint32_t row = slot_bytes(w);
     LirVal at = lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, n * row));
     at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->red_base + i * row));
+    if (w->turns)
+        return lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, turn_bit(w, 0), low_ci(w, w->red_slot)));
     if (w->toggle) {
         LirVal q = lir_op1(w->fn, LIR_GET, w->toggle);
         q = w->events & 1 ? lir_op2(w->fn, LIR_SUB, low_ci(w, w->red_slot), q) : q;
@@ -208,11 +219,15 @@ static LirVal exchange_at(Low *w, uint32_t i, uint32_t n)
 
 static void group_barrier(Low *w)
 {
+    if (w->turns) {
+        lir_add(w->fn, (LirOp){.op = LIR_TAKE, .ref = -1, .a = {group_inbox(w), turn_bit(w, 1)}, .imm.i = w->s->lanes});
+        return;
+    }
     if (w->s->cluster > 1) {
         lir_add(w->fn, (LirOp){.op = w->inboxes ? LIR_AWAIT : LIR_CLBAR, .ref = (int16_t)(w->inboxes ? w->events : -1), .imm.i = 0});
         return;
     }
-    if (w->s->rows == 1 || w->s->rows > 15 || w->s->lanes % 32) {
+    if (w->s->rows == 1 || w->s->rows > LOW_MAX_BARN || w->s->lanes % 32) {
         lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
         return;
     }
@@ -231,7 +246,8 @@ static LirVal read_all(Low *w, const Red *r, LirVal at)
     int n = r->kind == RED_PICK ? 1 : partials(w);
     LirVal all = 0;
     for (int i = 0; i < n;) {
-        int take = n - i >= 4 && w->red_bytes == 4 ? 4 : n - i >= 2 ? 2 : 1;
+        bool dense = dt_bytes(r->dt) == w->red_bytes;
+        int take = dense && n - i >= 4 && w->red_bytes == 4 ? 4 : dense && n - i >= 2 ? 2 : 1;
         LirVal v = lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at, low_ci(w, i * w->red_bytes)), take);
         v = take > 1 ? lir_op1(w->fn, fold_op(r->kind), v) : v;
         all = all ? lir_op2(w->fn, merge_op(r->kind), all, v) : v;
@@ -272,7 +288,9 @@ static Partial read_partials(Low *w, const Red *r, uint32_t word, uint32_t n)
 static void put_partial(Low *w, LirVal at, LirVal v, DType dt)
 {
     LirVal me = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31));
-    if (w->s->cluster > 1)
+    if (w->turns)
+        lir_add(w->fn, (LirOp){.op = LIR_SEND, .ref = -1, .a = {at, v, group_inbox(w), me}, .imm.i = 4});
+    else if (w->s->cluster > 1)
         lir_add(w->fn, (LirOp){.op = LIR_STSC, .ref = (int16_t)(w->inboxes ? w->events : -1), .a = {at, v, me, lir_op2(w->fn, LIR_LT, me, low_ci(w, w->s->cluster))}, .imm.i = 4});
     else
         lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, lir_op2(w->fn, LIR_EQ, me, low_ci(w, 0))}, .imm.i = dt_bytes(dt)});
@@ -282,6 +300,8 @@ void low_inboxes(Low *w)
 {
     Red r[LOW_MAX_RED];
     int16_t at = 0;
+    if (w->s->cluster > 1 && w->s->grid == GRID_PERSISTENT)
+        lir_add(w->fn, (LirOp){.op = LIR_INBOXES, .ref = -1, .imm.i = 2 * w->s->rows});
     for (int p = 0; w->inboxes && p <= w->rv->last_phase; p++) {
         uint32_t n = low_reductions(w, p, r), all = 0;
         for (uint32_t i = 0; i < n; i++)
@@ -300,6 +320,8 @@ static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
     if (w->s->cluster > 1 && !w->joined)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = 2});
     w->joined = true;
+    if (w->turns)
+        lir_add(w->fn, (LirOp){.op = LIR_ARM, .ref = -1, .a = {group_inbox(w), lir_op2(w->fn, LIR_EQ, w->lane, low_ci(w, 0))}, .imm.i = (int64_t)all * partials(w) * 4});
     for (uint32_t i = 0; i < n; i++)
         for (uint32_t k = 0; k < low_red_words(&r[i]); k++, word++) {
             LirVal at = lir_op2(w->fn, LIR_ADD, exchange_at(w, word, all), lir_op2(w->fn, LIR_MUL, warp, low_ci(w, w->red_bytes)));

@@ -55,19 +55,19 @@ static void decode_coords(Low *w, LirVal g)
     w->coord[order[n - 1]] = widen(w, rest);
 }
 
-static void forget_instance(Low *w)
+void low_forget_instance(Low *w)
 {
     memset(w->scalar, 0, sizeof *w->scalar * w->tir->nops);
     memset(w->row_base, 0, sizeof *w->row_base * ROW_MAX_MEM * 2);
     memset(w->red_value, 0, sizeof *w->red_value * w->tir->nops);
     for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (w->rv->load[i].inst || w->s->wkeep != WKEEP_REG || w->s->unroll)
+        if (w->rv->load[i].inst || w->s->unroll || (w->s->wkeep != WKEEP_REG && w->s->wkeep != WKEEP_WIDE))
             memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
 }
 
 void low_set_instance(Low *w, LirVal g, bool may_be_outside)
 {
-    forget_instance(w);
+    low_forget_instance(w);
     w->active = 0;
     if (may_be_outside) {
         w->active = lir_op2(w->fn, LIR_LT, g, w->ninst);
@@ -80,6 +80,9 @@ void low_set_instance(Low *w, LirVal g, bool may_be_outside)
 
 /* ---- phases ---- */
 
+/* Lanes exchange 32 bits, or 64. */
+static DType reduced_in(DType dt) { return dt == DT_F16 || dt == DT_BF16 ? DT_F32 : dt_bytes(dt) < 4 ? DT_I32 : dt; }
+
 uint32_t low_reductions(Low *w, int p, Red *r)
 {
     uint32_t n = 0;
@@ -91,10 +94,9 @@ uint32_t low_reductions(Low *w, int p, Red *r)
         int step = p - (w->rv->phase[v] - (two ? 2 : 1));
         if (step < 0 || step > (two ? 1 : 0))
             continue;
-        DType dt = o->dt == DT_F16 || o->dt == DT_BF16 ? DT_F32 : o->dt;
-        DType in = w->rv->pick[v] ? o->dt : w->tir->ops[o->a[0]].dt;
-        if (o->op == TIR_ARGMAX)
-            dt = step ? DT_I32 : dt_is_float(in) ? DT_F32 : in;
+        DType dt = reduced_in(o->op == TIR_ARGMAX ? w->tir->ops[o->a[0]].dt : o->dt);
+        if (o->op == TIR_ARGMAX && step)
+            dt = DT_I32;
         RedKind kind = o->op == TIR_RMAX ? RED_MAX : o->op == TIR_RMIN ? RED_MIN : RED_SUM;
         if (two)
             kind = !step ? RED_MAX : RED_MIN;
@@ -476,12 +478,15 @@ static void oneshot(Low *w)
     instance(w);
 }
 
-/* First row group and step of this block: interleaved over blocks on a GPU, a contiguous range on the host. */
+/* Do a block's row groups meet at barriers of their own only? Then each walks by itself, as many turns as it has rows. */
+static bool walk_apart(const Low *w) { return w->s->rows > 1 && w->s->rows <= LOW_MAX_BARN && w->s->lanes % 32 == 0; }
+
+/* First instance, or row group, and step of this block: interleaved over blocks on a GPU, a contiguous range on the host. */
 static void walk(Low *w, LirVal *first, LirVal *end, LirVal *step)
 {
     LirVal block = w->block, blocks = w->blocks;
     *step = lir_op2(w->fn, LIR_MUL, blocks, low_ci(w, w->s->rows));
-    *first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, w->s->rows));
+    *first = walk_apart(w) ? lir_op2(w->fn, LIR_ADD, block, lir_op2(w->fn, LIR_MUL, w->grp, blocks)) : lir_op2(w->fn, LIR_MUL, block, low_ci(w, w->s->rows));
     *end = w->ninst;
     if (!w->host)
         return;
@@ -491,7 +496,7 @@ static void walk(Low *w, LirVal *first, LirVal *end, LirVal *step)
     *step = low_ci(w, 1);
 }
 
-static LirVal group_instance(Low *w, LirVal base) { return w->s->rows > 1 ? lir_op2(w->fn, LIR_ADD, base, w->grp) : base; }
+static LirVal group_instance(Low *w, LirVal base) { return w->s->rows > 1 && !walk_apart(w) ? lir_op2(w->fn, LIR_ADD, base, w->grp) : base; }
 
 /* ---- what a persistent block fetches ahead of use: rows by asynchronous copies, scalars of an instance in variables ---- */
 
@@ -574,7 +579,7 @@ static void fetch_next(Low *w, Ahead *h, LirVal base, LirVal end, LirVal step, L
         next[j] = fetch_value(w, h, j, inside);
     if (slot)
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->stages - 1});
-    low_set_instance(w, group_instance(w, base), w->s->rows > 1);
+    low_set_instance(w, group_instance(w, base), w->s->rows > 1 && !walk_apart(w));
     for (uint32_t j = 0; j < h->n; j++) {
         have_value(w, h, j, lir_op1(w->fn, LIR_GET, h->var[j][0]));
         for (int i = 0; i + 1 < h->distance; i++)
@@ -601,7 +606,7 @@ static void persistent(Low *w)
     if (async)
         slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     fetch_first(w, &h, first, end, step);
-    low_mark(w, LIR_LOOP, 0);
+    lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = walk_apart(w) ? LIR_F_APART : 0});
     LirVal base = lir_op1(w->fn, LIR_GET, var);
     low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
     w->events = 0;
@@ -611,7 +616,9 @@ static void persistent(Low *w)
     instance(w);
     if (async)
         lir_set(w->fn, slot, next_stage(w, w->slot, 1));
-    if (w->toggle && w->events & 1)
+    if (w->turns)
+        lir_set(w->fn, w->turns, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, w->turns), low_ci(w, w->events)));
+    else if (w->toggle && w->events & 1)
         lir_set(w->fn, w->toggle, lir_op2(w->fn, LIR_SUB, low_ci(w, w->red_slot), lir_op1(w->fn, LIR_GET, w->toggle)));
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, base, step));
     low_mark(w, LIR_END, 0);
@@ -637,6 +644,7 @@ static void begin(Low *w, const char *symbol)
     w->fn->warp = w->host ? 1 : 32;
     w->fn->cluster = (uint32_t)s->cluster;
     w->fn->min_ctas = (uint32_t)s->ctas;
+    w->fn->max_regs = (uint32_t)s->regs;
     w->fn->precise = !results_are_narrow(w->tir);
     w->fn->pdl = !s->pdl ? LIR_PDL_NONE : w->tir->place == TIR_BESIDE ? LIR_PDL_BESIDE : LIR_PDL_AFTER;
     w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
@@ -692,7 +700,9 @@ static void body(Low *w)
     if (w->s->wkeep != WKEEP_LOAD && w->s->grid == GRID_PERSISTENT)
         low_wkeep_fill(w);
     low_acc_begin(w);
-    if (w->s->grid == GRID_PERSISTENT && w->red_slot)
+    if (w->s->grid == GRID_PERSISTENT && w->s->cluster > 1)
+        w->turns = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    else if (w->s->grid == GRID_PERSISTENT && w->red_slot)
         w->toggle = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     if (w->s->grid == GRID_PERSISTENT)
         persistent(w);
@@ -703,22 +713,27 @@ static void body(Low *w)
         low_mark(w, LIR_PDLWAIT, 0);
 }
 
-static void describe(Low *w)
+/* What the instances are, and the row. */
+static void describe_sizes(Low *w)
 {
     LowKernel *k = w->out;
-    const Sched *s = w->s;
-    LowLaunch *l = &k->launch[k->nlaunch++];
-    *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1,
-                     .multiple = w->head_fixed ? s->vec : 1};
     for (uint32_t i = 0; i < w->rv->npars; i++)
         k->inst_ext[k->ninst++] = w->tir->pars[w->rv->first_par + i].ext;
     for (uint32_t i = 0; i < w->rv->npromoted; i++)
         k->inst_ext[k->ninst++] = w->tir->axes[w->rv->promoted[i]].ext;
     k->row_ext = row_view_ext(w->rv);
-    k->covers = s->join ? 2 : 1;
-    k->work_by_column = !w->parts;
-    k->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
+    k->places = row_view_places(w->rv);
+    k->covers = w->s->join ? 2 : 1;
+}
+
+static void describe(Low *w)
+{
+    const Sched *s = w->s;
+    LowLaunch *l = &w->out->launch[w->out->nlaunch++];
+    *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
+                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .multiple = w->head_fixed ? s->vec : 1};
+    l->work_by_column = !w->parts;
+    l->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
 }
 
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
@@ -729,9 +744,14 @@ LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char 
         return NULL;
     w.out = ARENA_NEW(a, LowKernel);
     begin(&w, symbol);
+    describe_sizes(&w);
+    low_conds(&w);
+    if (w.rv->scatter) {
+        low_scatter(&w, symbol);
+        return w.out;
+    }
     body(&w);
     describe(&w);
-    low_conds(&w);
     if (w.parts)
         low_parts_second(&w, arena_strf(a, "%s_1", symbol));
     if (w.rv->nacc)

@@ -43,7 +43,7 @@ LirVal low_and(Low *w, LirVal a, LirVal b)
 LirVal low_guard(Low *w, TirVal v)
 {
     LirVal all = w->active;
-    for (TirVal at = v; w->rv->guard[at]; at = w->rv->guard[at]) {
+    for (TirVal at = v; w->rv->guard[at] && !w->listed; at = w->rv->guard[at]) {
         LirVal c = low_scalar(w, w->tir->ops[w->rv->guard[at]].a[0]);
         all = low_and(w, all, w->rv->guard_else[at] ? lir_op1(w->fn, LIR_NOT, c) : c);
     }
@@ -51,16 +51,18 @@ LirVal low_guard(Low *w, TirVal v)
 }
 
 /* (c + sum k*dim) / den as i64, from the dim words. */
-static LirVal extent(Low *w, const TirExt *e)
+LirVal low_extent(Low *w, TirExt e)
 {
-    LirVal sum = lir_ci(w->fn, DT_I64, e->c);
+    if (w->s->len == LEN_EXACT && w->rv->row_axis != UINT32_MAX && tir_ext_eq(e, row_view_ext(w->rv)))
+        return lir_ci(w->fn, DT_I64, w->s->n);
+    LirVal sum = lir_ci(w->fn, DT_I64, e.c);
     for (uint32_t i = 0; i < TIR_MAX_DIMS; i++) {
-        if (!e->k[i])
+        if (!e.k[i])
             continue;
         LirVal dim = low_word(w, DT_I64, (LirWord){LIR_W_DIM, (uint16_t)i, 0});
-        sum = lir_op2(w->fn, LIR_ADD, sum, lir_op2(w->fn, LIR_MUL, dim, lir_ci(w->fn, DT_I64, e->k[i])));
+        sum = lir_op2(w->fn, LIR_ADD, sum, lir_op2(w->fn, LIR_MUL, dim, lir_ci(w->fn, DT_I64, e.k[i])));
     }
-    return e->den == 1 ? sum : lir_op2(w->fn, LIR_DIV, sum, lir_ci(w->fn, DT_I64, e->den));
+    return e.den == 1 ? sum : lir_op2(w->fn, LIR_DIV, sum, lir_ci(w->fn, DT_I64, e.den));
 }
 
 static LirVal constant(Low *w, const TirOp *o)
@@ -105,7 +107,7 @@ static LirVal emit_scalar(Low *w, TirVal v)
     switch (o->op) {
     case TIR_CONST:  return constant(w, o);
     case TIR_PARAM:  return low_word(w, o->dt, (LirWord){LIR_W_SCALAR, o->ref, 0});
-    case TIR_EXTENT: return lir_cast(w->fn, o->dt, extent(w, o->ext));
+    case TIR_EXTENT: return lir_cast(w->fn, o->dt, low_extent(w, *o->ext));
     case TIR_COORD:
     case TIR_IOTA:   return lir_cast(w->fn, o->dt, coordinate(w, o));
     case TIR_CAST:   return lir_cast(w->fn, o->dt, low_scalar(w, o->a[0]));

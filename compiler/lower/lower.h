@@ -1,4 +1,4 @@
-/* lower.h: one typed kernel under one schedule on one target becomes one or two launches of lowered IR.
+/* lower.h: one typed kernel under one schedule on one target becomes one to four launches of lowered IR.
  *
  * In: TirFn, Sched (legal).  Out: LowKernel.  Decides nothing: what the schedule does not say, does not happen.
  */
@@ -25,10 +25,12 @@ typedef struct LowCond { uint8_t kind, nest; uint16_t a, b; int64_t value; } Low
 
 typedef enum LowGridKind {
     LOW_G_GROUPS,         /* ceil(instances / per) blocks */
-    LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks; host: min(.., ctas); if that is not ceil(instances / per): a multiple
-                           * of `multiple`, the next below or `multiple` itself */
+    LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks, or clusters, as many as run at once; host: min(.., ctas); if that is
+                           * not ceil(instances / per): a multiple of `multiple`, the next below or `multiple` itself */
     LOW_G_COLUMNS,        /* ceil(row length / per) blocks (the second stage of cross-row sums) */
-    LOW_G_GROUPS_COLUMNS  /* ceil(instances / per) * ceil(row length / per2) blocks, columns fastest */
+    LOW_G_GROUPS_COLUMNS, /* ceil(instances / per) * ceil(row length / per2) blocks, columns fastest */
+    LOW_G_GROUPS_PLACES,  /* ceil(instances / per) + ceil(places / per2) blocks */
+    LOW_G_PLACES_COLUMNS  /* ceil(places / per) * ceil(row length / per2) blocks, columns fastest */
 } LowGridKind;
 
 typedef struct LowLaunch {
@@ -36,6 +38,9 @@ typedef struct LowLaunch {
     uint8_t grid;               /* LowGridKind */
     int32_t per, per2, ctas;
     int32_t multiple;           /* 1: any number of blocks */
+    /* its part of the workspace: blocks, or clusters, * work_bytes (* row length, where it is by column), rounded up to 256; the parts lie one after another */
+    int32_t work_bytes;
+    bool    work_by_column;
 } LowLaunch;
 
 typedef struct LowKernel {
@@ -45,9 +50,7 @@ typedef struct LowKernel {
     /* instance extents (pars, then promoted tile axes; INST is their product, PAREXT counts through them) and the row's */
     TirExt    inst_ext[8]; uint32_t ninst;
     TirExt    row_ext;
-    /* workspace in bytes = blocks of launch 0 * work_bytes (* row length, where it is by column), rounded up to 256 (0: none) */
-    int32_t   work_bytes;
-    bool      work_by_column;
+    TirExt    places;           /* rows that a sum through an index may name; 0: there is no such sum */
 } LowKernel;
 
 /* NULL with a DIAG_LIMIT when the kernel has no row form on this target. `symbol` names the launches (suffix _1 for the second). */

@@ -105,7 +105,10 @@ static void put_args(const Header *h, const LgkKernel *k)
     for (uint32_t i = 0; i < k->scalars.count; i++) {
         const LgkScalar *s = &h->v.t_SCALARS[k->scalars.first + i];
         buf_printf(h->out, "    %s %s;", is_real(s->dtype) ? "double" : "int64_t", text(h, s->name));
-        buf_printf(h->out, s->has_default ? " /* %.17g unless set */\n" : " /* to be set */\n", s->def);
+        buf_printf(h->out, s->has_default ? " /* %.17g unless set" : " /* to be set", s->def);
+        if (s->range)
+            buf_puts(h->out, "; in "), pack_put_range(s, h->out);
+        buf_puts(h->out, " */\n");
     }
     for (uint32_t i = 0; i < k->options.count; i++) {
         const LgkOption *o = &h->v.t_OPTIONS[k->options.first + i];

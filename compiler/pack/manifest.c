@@ -35,6 +35,8 @@ static void put_scalars(const Manifest *m, const LgkKernel *k)
         buf_printf(m->out, ": %s", pack_view_bound(s->dtype));
         if (s->has_default)
             buf_puts(m->out, " = "), pack_put_default(s, m->out);
+        if (s->range)
+            buf_puts(m->out, " in "), pack_put_range(s, m->out);
         buf_puts(m->out, "\n");
     }
 }
@@ -88,6 +90,15 @@ static void put_launch(const Manifest *m, const LgkLaunch *l)
     buf_puts(m->out, l->pdl == LGK_PDL_BESIDE ? ", runs beside the one before it" : l->pdl ? ", starts before the one before it ends" : "");
 }
 
+static void put_workspace(const Manifest *m, const LgkLaunch *l, uint32_t nth)
+{
+    if (!l->work_bytes)
+        return;
+    buf_printf(m->out, "; %d bytes of workspace a block%s", l->work_bytes, l->work_by_column ? " and column" : "");
+    if (nth)
+        buf_printf(m->out, " of launch %u", (unsigned)nth);
+}
+
 static void put_made(const Manifest *m, const LgkVariant *x)
 {
     const LgkCode *c = &m->v.t_CODES[x->code];
@@ -115,8 +126,8 @@ static void put_variant(const Manifest *m, const LgkKernel *k, const LgkVariant 
         put_launch(m, &m->v.t_LAUNCHES[x->launches.first + i]);
     }
     buf_puts(m->out, x->covers > 1 ? "; for the next nest too" : "");
-    if (x->work_bytes)
-        buf_printf(m->out, "; %d bytes of workspace a block%s", x->work_bytes, x->work_by_column ? " and column" : "");
+    for (uint32_t i = 0; i < x->launches.count; i++)
+        put_workspace(m, &m->v.t_LAUNCHES[x->launches.first + i], i);
     if (!m->plan)
         put_made(m, x);
     buf_puts(m->out, "\n");

@@ -7,7 +7,7 @@
 #include <string.h>
 
 _Static_assert((int)LGK_C_NEARER == (int)LOW_C_NEARER && (int)LGK_C_ALIGNED == (int)LOW_C_ALIGNED && (int)LGK_C_UNIT == (int)LOW_C_UNIT, "condition kinds");
-_Static_assert((int)LGK_G_GROUPS_COLUMNS == (int)LOW_G_GROUPS_COLUMNS && (int)LGK_G_COLUMNS == (int)LOW_G_COLUMNS, "grid kinds");
+_Static_assert((int)LGK_G_GROUPS_COLUMNS == (int)LOW_G_GROUPS_COLUMNS && (int)LGK_G_PLACES_COLUMNS == (int)LOW_G_PLACES_COLUMNS, "grid kinds");
 _Static_assert((int)LGK_W_BLOCKS == (int)LIR_W_BLOCKS && (int)LGK_W_WORK == (int)LIR_W_WORK && (int)LGK_W_PARDIV == (int)LIR_W_PARDIV, "word kinds");
 _Static_assert((int)LGK_PDL_NONE == (int)LIR_PDL_NONE && (int)LGK_PDL_AFTER == (int)LIR_PDL_AFTER && (int)LGK_PDL_BESIDE == (int)LIR_PDL_BESIDE, "starts");
 _Static_assert((int)LGK_BOOL == (int)DT_BOOL && (int)LGK_BF16 == (int)DT_BF16 && (int)LGK_F64 == (int)DT_F64, "element types");
@@ -26,6 +26,7 @@ struct PackWriter {
     uint32_t *slots, nslots;       /* of STRINGS by hash, offset + 1; at most half full */
     uint32_t nstrings;
     uint32_t named_options;        /* of the current kernel */
+    const TirFn *nest;             /* of the current set */
     uint32_t open[SEMA_MAX_OPTIONS], nopen;   /* of the current instance: the pack's numbers of options that are scalars of the function */
 };
 
@@ -137,6 +138,18 @@ static void put_tensors(PackWriter *w, const SemaKernel *k, const TirFn *fn, Lgk
     }
 }
 
+static void put_scalar(PackWriter *w, const SemaParam *p)
+{
+    const SemaRange *r = &p->range;
+    LgkScalar s = {.name = put_str(w, p->name), .dtype = p->dt, .has_default = p->has_default, .def = p->defval};
+    if (r->given) {
+        s.range = LGK_RANGE_GIVEN | (r->lo_open ? LGK_RANGE_LO_OPEN : 0) | (r->hi_open ? LGK_RANGE_HI_OPEN : 0);
+        s.lo = r->lo;
+        s.hi = r->hi;
+    }
+    *PUSH(w, SCALARS) = s;
+}
+
 void pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *fn, const char *source)
 {
     const SemaKernel *k = &op->kernels[kernel];
@@ -149,7 +162,7 @@ void pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *
     put_tensors(w, k, fn, &out);
     out.scalars = (LgkRange){w->n_SCALARS, k->nparams};
     for (uint32_t i = 0; i < k->nparams; i++)
-        *PUSH(w, SCALARS) = (LgkScalar){put_str(w, fn->scalars[i].name), fn->scalars[i].dt, fn->scalars[i].has_default, 0, fn->scalars[i].defval};
+        put_scalar(w, &k->params[i]);
     out.instances.first = w->n_INSTANCES;
     *PUSH(w, KERNELS) = out;
     w->named_options = k->options;
@@ -182,11 +195,14 @@ void pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn)
     LAST(w, KERNELS)->instances.count++;
 }
 
-void pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest)
+void pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest, const TirFn *fn)
 {
     LgkSet s = {.target = put_str(w, t->name), .kind = kind, .sm = t->kind == TGT_GPU ? (uint32_t)t->sm : 0,
                 .arch_specific = t->kind == TGT_GPU && t->name[strlen(t->name) - 1] == 'a', .nest = nest, .variants.first = w->n_VARIANTS};
+    if (tir_is_copy(fn, &s.out, &s.in))
+        s.idle |= LGK_IDLE_IN_PLACE;
     *PUSH(w, SETS) = s;
+    w->nest = fn;
     LgkInstance *n = LAST(w, INSTANCES);
     n->sets.count++;
     n->nests = nest >= n->nests ? nest + 1 : n->nests;
@@ -232,6 +248,7 @@ static LgkWord word_of(const PackWriter *w, const LirWord *l)
 static void put_launch(PackWriter *w, const LowLaunch *l, uint32_t entry)
 {
     LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .ctas = l->ctas, .multiple = l->multiple,
+                   .work_bytes = l->work_bytes, .work_by_column = l->work_by_column,
                    .threads = l->fn->threads, .shared = l->fn->smem, .cluster = l->fn->cluster, .pdl = l->fn->pdl,
                    .words = {w->n_WORDS, l->fn->nwords}};
     for (uint32_t i = 0; i < l->fn->nwords; i++)
@@ -246,17 +263,20 @@ void pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t co
     buf_put(&text, "", 1);
     LgkVariant v = {.schedule = put_str(w, text.p), .symbol = put_str(w, k->launch[0].fn->name), .conds = {w->n_CONDS, k->nconds},
                     .launches = {w->n_LAUNCHES, k->nlaunch}, .inst = {w->n_EXTENTS, k->ninst}, .code = code,
-                    .work_bytes = k->work_bytes, .work_by_column = k->work_by_column, .covers = k->covers, .registers = registers, .spills = spills};
+                    .covers = k->covers, .registers = registers, .spills = spills};
     buf_free(&text);
     for (uint32_t i = 0; i < k->ninst; i++)
         put_extent(w, k->inst_ext[i]);
     v.row = put_extent(w, k->row_ext);
+    v.places = put_extent(w, k->places);
     for (uint32_t i = 0; i < k->nconds; i++)
         *PUSH(w, CONDS) = (LgkCond){k->conds[i].kind, k->conds[i].a, k->conds[i].b, k->conds[i].nest, k->conds[i].value};
     for (uint32_t i = 0; i < k->nlaunch; i++)
         put_launch(w, &k->launch[i], entry ? entry[i] : 0);
     *PUSH(w, VARIANTS) = v;
     LAST(w, SETS)->variants.count++;
+    if (tir_writes_along(w->nest, k->row_ext))
+        LAST(w, SETS)->idle |= LGK_IDLE_EMPTY_ROW;
 }
 
 /* ---- layout ---- */

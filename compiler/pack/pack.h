@@ -16,7 +16,8 @@ PackWriter *pack_new(Arena *a);
 void     pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *fn, const char *source);
 /* Options that b leaves open are matched by any choice, and the call's choice is passed to the code. */
 void     pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn);
-void     pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest);
+/* fn: the nest alone, as tir_nest() gives it. */
+void     pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest, const TirFn *fn);
 uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t size);
 /* entry: host offsets by launch, or NULL. */
 void     pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t code, const uint32_t *entry, int registers, int spills);

@@ -47,7 +47,8 @@ const char *pack_view_choice(const PackView *v, const LgkOption *o, uint32_t cho
 
 const char *pack_view_grid(uint32_t grid)
 {
-    static const char *const names[] = {[LGK_G_GROUPS] = "groups", [LGK_G_PERSISTENT] = "persistent", [LGK_G_COLUMNS] = "columns", [LGK_G_GROUPS_COLUMNS] = "groups_columns"};
+    static const char *const names[] = {[LGK_G_GROUPS] = "groups", [LGK_G_PERSISTENT] = "persistent", [LGK_G_COLUMNS] = "columns", [LGK_G_GROUPS_COLUMNS] = "groups_columns",
+                                        [LGK_G_GROUPS_PLACES] = "groups_places", [LGK_G_PLACES_COLUMNS] = "places_columns"};
     return grid < LGK_G_COUNT ? names[grid] : "?";
 }
 
@@ -142,17 +143,29 @@ void pack_put_binding(const PackView *v, const LgkKernel *k, const LgkInstance *
     }
 }
 
-void pack_put_default(const LgkScalar *s, Buf *out)
+/* The shortest text that reads back as the same value. */
+static void put_real(uint32_t dtype, double v, Buf *out)
 {
     char text[40] = "";
-    bool narrow = s->dtype == LGK_F32 || s->dtype == LGK_F16 || s->dtype == LGK_BF16;
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, s->def);
+    bool narrow = dtype == LGK_F32 || dtype == LGK_F16 || dtype == LGK_BF16;
+    for (int digits = dtype >= LGK_F16 ? 1 : 17; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
         double back = strtod(text, NULL);
-        if (narrow ? (float)back == (float)s->def : back == s->def)
+        if (narrow ? (float)back == (float)v : back == v)
             break;
     }
     buf_puts(out, text);
+}
+
+void pack_put_default(const LgkScalar *s, Buf *out) { put_real(s->dtype, s->def, out); }
+
+void pack_put_range(const LgkScalar *s, Buf *out)
+{
+    buf_puts(out, s->range & LGK_RANGE_LO_OPEN ? "(" : "[");
+    put_real(s->dtype, s->lo, out);
+    buf_puts(out, ", ");
+    put_real(s->dtype, s->hi, out);
+    buf_puts(out, s->range & LGK_RANGE_HI_OPEN ? ")" : "]");
 }
 
 static const char *tensor_name(const PackView *v, const LgkKernel *k, uint32_t i) { return pack_view_str(v, v->t_TENSORS[k->tensors.first + i].name); }
@@ -185,8 +198,12 @@ static void put_count(Buf *out, int n, const char *what) { buf_printf(out, "%d %
 
 void pack_put_blocks(const LgkLaunch *l, Buf *out)
 {
-    put_count(out, l->per, l->grid == LGK_G_COLUMNS ? "column" : "instance");
-    if (l->grid == LGK_G_GROUPS_COLUMNS) {
+    put_count(out, l->per, l->grid == LGK_G_COLUMNS ? "column" : l->grid == LGK_G_PLACES_COLUMNS ? "place" : "instance");
+    if (l->grid == LGK_G_GROUPS_PLACES) {
+        buf_puts(out, " or ");
+        put_count(out, l->per2, "place");
+    }
+    if ((l->grid == LGK_G_GROUPS_COLUMNS || l->grid == LGK_G_PLACES_COLUMNS) && l->per2 < INT32_MAX) {
         buf_puts(out, " and ");
         put_count(out, l->per2, "column");
     }

@@ -30,6 +30,7 @@ void pack_put_plain(Buf *out, const char *s);                             /* pri
 void pack_put_extent(const PackView *v, const LgkKernel *k, const LgkExtent *e, Buf *out);   /* "M", "2*F", "(N+1)/2" */
 void pack_put_shape(const PackView *v, const LgkKernel *k, const LgkTensor *t, Buf *out);    /* "T[M, 2*F]" */
 void pack_put_binding(const PackView *v, const LgkKernel *k, const LgkInstance *n, Buf *out); /* "T=bf16 affine=true", as sema_binding_text */
+void pack_put_range(const LgkScalar *s, Buf *out);                        /* "[0, 1]", of a scalar that has one */
 void pack_put_default(const LgkScalar *s, Buf *out);                      /* as short as its type allows */
 void pack_put_cond(const PackView *v, const LgkKernel *k, const LgkVariant *x, const LgkCond *c, Buf *out);
 void pack_put_blocks(const LgkLaunch *l, Buf *out);

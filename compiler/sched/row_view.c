@@ -132,6 +132,33 @@ static bool overwritten(const TirFn *fn, uint16_t t)
     return false;
 }
 
+/* The place is a whole row of a matrix: what nobody names in it is zero all the same. */
+static bool is_whole_row(RowView *rv, const TirOp *o)
+{
+    const TirIndex *x = &rv->fn->ix[o->ix];
+    const TirExt *shape = rv->fn->tensors[o->ref].shape;
+    rv->place_dim = o->nix == 2 && x[0].kind == TIR_IX_SLICE;
+    return o->nix == 2 && x[rv->place_dim].kind == TIR_IX_SCALAR && x[1 - rv->place_dim].kind == TIR_IX_SLICE && x[1 - rv->place_dim].axis == rv->row_axis &&
+           tir_ext_eq(shape[1 - rv->place_dim], row_view_ext(rv));
+}
+
+/* A sum into rows that an index picks: one a nest, of tiles that nothing but their instance decides. */
+static bool note_scatter(RowView *rv, TirVal v, Diag *d)
+{
+    const TirOp *o = &rv->fn->ops[v];
+    if (!is_whole_row(rv, o))
+        return limit(d, o->sp, "a sum through indices other than one of whole rows of a matrix");
+    if (rv->scatter || rv->nstore || rv->nacc)
+        return limit(d, o->sp, "a sum through an index beside other rows that are written");
+    if (!dt_is_float((DType)rv->fn->tensors[o->ref].dt))
+        return limit(d, o->sp, "a sum of integers through an index, into an out tensor,");
+    if (rv->phase[v])
+        return limit(d, o->sp, "a sum through an index of what a reduction gives");
+    rv->scatter = v;
+    rv->is_row[v] = 1;
+    return note_mem(rv, rv->store, &rv->nstore, v, true, d);
+}
+
 static bool visit(RowView *rv, TirVal v, Diag *d)
 {
     const TirOp *o = &rv->fn->ops[v];
@@ -170,17 +197,23 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
         inst = true;
     if (o->op == TIR_ELEM)
         return limit(d, o->sp, "an element of a tile");
+    if (phase > ROW_MAX_PHASES)
+        return limit(d, o->sp, "a row walked so often, for reductions that need one another's results,");
     rv->phase[v] = phase;
     rv->is_inst[v] = inst;
     switch (o->op) {
     case TIR_LOAD:  return note_mem(rv, rv->load, &rv->nload, v, rv->is_row[v], d);
     case TIR_STORE:
         rv->is_row[v] = along_row(rv, o);
+        if (rv->is_row[v] && rv->scatter)
+            return limit(d, o->sp, "a row written beside a sum through an index");
         return note_mem(rv, rv->store, &rv->nstore, v, rv->is_row[v], d);
     case TIR_ACC:
         if (!rv->is_row[o->a[0]] && rv->fn->tensors[o->ref].mode == TIR_INOUT)
             return true;             /* an integer added to one place */
-        if (!rv->is_row[o->a[0]] || index_is_inst(rv, o))
+        if (rv->is_row[o->a[0]] && index_is_inst(rv, o))
+            return note_scatter(rv, v, d);
+        if (!rv->is_row[o->a[0]] || rv->scatter)
             return limit(d, o->sp, "a cross-row sum other than one along the whole row");
         rv->is_row[v] = 1;
         return note_mem(rv, rv->acc, &rv->nacc, v, true, d);
@@ -223,6 +256,28 @@ static bool visit_all(RowView *rv, Arena *a, Diag *d)
     return true;
 }
 
+static bool place_has(const TirFn *fn, const TirOp *o, uint32_t axis)
+{
+    for (uint32_t i = 0; i < o->nix; i++) {
+        const TirIndex *x = &fn->ix[o->ix + i];
+        if ((x->kind == TIR_IX_SLICE && x->axis == axis) || (x->kind == TIR_IX_TILE && has_axis(&fn->ops[x->val], axis)))
+            return true;
+    }
+    return false;
+}
+
+/* Every instance along a promoted axis would do again what is written without it. */
+static bool written_once(const RowView *rv, Diag *d)
+{
+    for (TirVal v = 1; v < rv->fn->nops; v++) {
+        const TirOp *o = &rv->fn->ops[v];
+        for (uint32_t i = 0; (o->op == TIR_STORE || o->op == TIR_ACC) && i < rv->npromoted; i++)
+            if (!place_has(rv->fn, o, rv->promoted[i]))
+                return limit(d, o->sp, "a nest that writes along one axis here and along another there");
+    }
+    return true;
+}
+
 /* The last phase in which the row is walked: what comes behind is left to scalars. A row written in place waits for what is picked from it. */
 static void note_last_phase(RowView *rv)
 {
@@ -244,6 +299,19 @@ static void note_summed(RowView *rv)
     }
 }
 
+static bool reduces(const TirFn *fn)
+{
+    for (TirVal v = 1; v < fn->nops; v++)
+        if (is_reduce(&fn->ops[v]))
+            return true;
+    return false;
+}
+
+TirExt row_view_places(const RowView *rv)
+{
+    return rv->scatter ? rv->fn->tensors[rv->store[0].tensor].shape[rv->place_dim] : tir_ext_const(0);
+}
+
 TirExt row_view_ext(const RowView *rv) { return rv->row_axis == UINT32_MAX ? tir_ext_const(1) : rv->fn->axes[rv->row_axis].ext; }
 
 RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
@@ -258,10 +326,12 @@ RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
     rv->phase = ARENA_ARRAY(a, int, fn->nops);
     rv->guard = ARENA_ARRAY(a, TirVal, fn->nops);
     rv->guard_else = ARENA_ARRAY(a, uint8_t, fn->nops);
-    if (!visit_all(rv, a, d))
+    if (!visit_all(rv, a, d) || !written_once(rv, d))
         return NULL;
     note_summed(rv);
     note_last_phase(rv);
+    if (rv->scatter && reduces(fn) && !limit(d, fn->ops[rv->scatter].sp, "a sum through an index beside reductions"))
+        return NULL;
     return rv;
 }
 

@@ -3,12 +3,15 @@
  * A row kernel has one par nest and one row axis; other tile axes are promoted to instance coordinates.  It is cut into
  * phases at full-row reductions: phase 0 needs no reduction's result, phase p needs those of phase p-1.  Row stores and
  * cross-row sums happen in the last phase that walks the row, so that an output may lie over an input.
+ *
+ * A sum through an index (dw[idx[i], :] += ..) is a store of its own kind: the rows that may be named are places, each owned by
+ * whoever writes it; instances only tell the places that they name and the rows that are to be added there.
  */
 #ifndef LGR_ROW_VIEW_H
 #define LGR_ROW_VIEW_H
 #include "tir.h"
 
-enum { ROW_MAX_COORDS = 8, ROW_MAX_MEM = 24 };
+enum { ROW_MAX_COORDS = 8, ROW_MAX_MEM = 24, ROW_MAX_PHASES = 16 };
 
 typedef struct RowMem {          /* one load, store or cross-row sum that runs along the row */
     TirVal  op;
@@ -31,6 +34,8 @@ typedef struct RowView {
     int     *phase;              /* per op: the phase in which its value can be had */
     TirVal  *guard;              /* per op: innermost enclosing IF op (0 none); guard_else says which side */
     uint8_t *guard_else;
+    TirVal   scatter;            /* the sum through an index, also store[0]; 0: none */
+    int      place_dim;          /* of it: the tensor dimension that the index stands in */
     int      last_phase;         /* the last one that walks the row; scalars and their stores come behind it */
     RowMem   load[ROW_MAX_MEM], store[ROW_MAX_MEM], acc[ROW_MAX_MEM];
     uint32_t nload, nstore, nacc;
@@ -42,5 +47,7 @@ RowView *row_view(const TirFn *fn, Arena *a, Diag *d);
 int row_view_dim(const RowView *rv, uint32_t i);
 /* Extent of the row axis. */
 TirExt row_view_ext(const RowView *rv);
+/* Places of the sum through an index, 0 where there is none. */
+TirExt row_view_places(const RowView *rv);
 
 #endif

@@ -14,7 +14,7 @@ typedef enum { ALIGN_VEC, ALIGN_SHIFT, ALIGN_SCALAR } SchedAlign;
 typedef enum { GRID_ONESHOT, GRID_PERSISTENT } SchedGrid;
 typedef enum { ASYNC_NONE, ASYNC_CP } SchedAsync;
 typedef enum { ACC_REG, ACC_MEM } SchedAcc;
-typedef enum { WKEEP_LOAD, WKEEP_REG, WKEEP_SMEM } SchedWkeep;
+typedef enum { WKEEP_LOAD, WKEEP_REG, WKEEP_SMEM, WKEEP_WIDE } SchedWkeep;
 typedef enum { HINT_NONE, HINT_STREAM, HINT_KEEP } SchedHint;
 
 typedef struct Sched {
@@ -43,6 +43,7 @@ typedef struct SchedFacts {
     int      shared_loads;    /* row tiles that are the same for every instance (weights) */
     int      axes;            /* along which instances are counted */
     int      accs;            /* cross-row sums along the row axis */
+    bool     scatter;         /* the kernel is a sum through an index */
     int      max_elem_bytes, min_elem_bytes;   /* of the row streams */
     int      flops, sfu;      /* per element */
     int      reductions;      /* words exchanged between warps: one a reduction, two for logsumexp, one for a scalar picked from a row written in place */

@@ -94,6 +94,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
     if (rv) {
         out->scalars = rv->row_axis == UINT32_MAX;
         out->phases = rv->last_phase + 1;
+        out->scatter = rv->scatter != 0;
         out->several = fn->place != TIR_WHOLE;
         out->twin = fn->twin != NULL;
         out->inner = inner_coordinate(rv);
@@ -106,7 +107,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         for (TirVal v = 1; v < fn->nops; v++) {
             out->reductions += rv->pick[v] ? 1 : tir_op_kind(fn->ops[v].op) != TIR_K_REDUCE ? 0 : fn->ops[v].op == TIR_LSE ? 2 : 1;
             bool exchanged = rv->pick[v] || tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
-            out->wide_scalars |= exchanged && dt_bytes(fn->ops[v].dt) == 8 && fn->ops[v].op != TIR_ARGMAX;
+            out->wide_scalars |= exchanged && dt_bytes(fn->ops[fn->ops[v].op == TIR_ARGMAX ? fn->ops[v].a[0] : v].dt) == 8;
             if (!rv->is_row[v])
                 continue;
             out->flops += tir_op_kind(fn->ops[v].op) == TIR_K_ELEM || tir_op_kind(fn->ops[v].op) == TIR_K_CAST;

@@ -1,5 +1,5 @@
 /* sched_legal.c: which schedules a target can run and the row lowering can write down. */
-#include "sched.h"
+#include "sched_scatter.h"
 
 static bool power_of_two(int v) { return v > 0 && (v & (v - 1)) == 0; }
 
@@ -57,7 +57,7 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
             return "align=shift wants streams of one element size, on a GPU";
         if (s->lanes * s->cluster < 3 * s->vec - 1)
             return "align=shift wants a lane for each element before and behind a row's vectors";
-        if (s->acc == ACC_MEM || (f->accs && (s->rows > 1 || f->axes > 1)))
+        if (s->acc == ACC_MEM || f->scatter || (f->accs && (s->rows > 1 || f->axes > 1 || s->cluster > 1)))
             return "align=shift sums over rows in registers, of one row group a block and instances of one axis";
         if ((s->wkeep != WKEEP_LOAD && s->grid != GRID_ONESHOT && !f->accs) || (s->len == LEN_ANY && !s->split))
             return "align=shift keeps operands where all rows of a block begin alike, and a loop over the row only in shared memory";
@@ -94,15 +94,17 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "no cross-row sum to keep";
     if (s->wkeep != WKEEP_LOAD && (s->len == LEN_ANY || !f->shared_loads))
         return "operands are kept by blocks whose lanes hold a whole row";
-    if (s->wkeep == WKEEP_SMEM && s->grid != GRID_PERSISTENT)
-        return "operands in shared memory want a persistent grid";
+    if ((s->wkeep == WKEEP_SMEM || s->wkeep == WKEEP_WIDE) && s->grid != GRID_PERSISTENT)
+        return "operands in shared memory, or wide, want a persistent grid";
     if (s->batch != 1)
         return "one row a barrier is what the lowering writes";
     if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
         return "the target has no clusters of blocks";
-    if (s->cluster > 1 && (s->rows > 1 || s->lanes % t->warp || s->split || f->accs || f->wide_scalars))
-        return "a cluster shares one row, in whole warps, without cross-row sums; its exchange is of 32-bit values";
-    if (t->kind == TGT_SIM && s->cluster * s->lanes > 2048)
+    if (s->cluster > 1 && (s->lanes % t->warp || s->split || f->wide_scalars || s->acc == ACC_MEM))
+        return "a cluster shares its rows in whole warps and sums across rows in registers; its exchange is of 32-bit values";
+    if (s->cluster > 1 && s->rows > (s->grid == GRID_PERSISTENT ? 15 : 1))
+        return "a one-shot cluster shares one row, a persistent one fifteen";
+    if (t->kind == TGT_SIM && s->cluster * s->rows * s->lanes > 2048)
         return "more warps than the sim runs at once";
     if (s->cluster > 8)
         return "clusters of more than 8 blocks are not portable";
@@ -120,19 +122,20 @@ static int registers(const SchedFacts *f, const Sched *s)
 {
     int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
     int sums = s->acc == ACC_REG ? f->accs * s->per * s->vec : 0;
+    int listed = f->scatter ? s->per * s->vec * (1 + f->row_bytes_in) : 0;      /* sums, and four rows on their way to them */
     int operands = s->wkeep == WKEEP_REG ? (s->unroll ? 2 * s->unroll : s->per) * s->vec * f->shared_loads / 2 : 0;
     /* with sums, the operands of the last phase stay wide across the barrier */
     int wide = f->accs && s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * (f->row_loads + (s->wkeep == WKEEP_REG)) : 0;
     if (f->accs && s->keep == KEEP_SMEM)
         wide = s->per * s->vec * 5 / 4 + 20;
-    return packed + sums + operands + wide + 3 * s->vec + 4;
+    return (f->scatter ? listed : packed) + sums + operands + wide + 3 * s->vec + 4;
 }
 
 uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
 {
     uint32_t threads = (uint32_t)(s->rows * s->lanes), vectors = threads * (uint32_t)(s->per * s->vec);
     uint32_t partials = ((uint32_t)(s->lanes + 31) / 32u * (uint32_t)s->cluster + 3u) / 4u * 4u;
-    uint32_t bytes = s->lanes > 32 || s->cluster > 1 ? 2u * (uint32_t)f->reductions * partials * (uint32_t)s->rows * (f->wide_scalars ? 8u : 4u) + 512u : 0;
+    uint32_t bytes = s->lanes > 32 || s->cluster > 1 ? 2u * (uint32_t)f->reductions * partials * (uint32_t)s->rows * (f->wide_scalars ? 8u : 4u) + 512u + (s->cluster > 1 ? 16u * (uint32_t)s->rows : 0) : 0;
     if (s->async == ASYNC_CP)
         bytes += vectors * (uint32_t)f->row_bytes_in * (uint32_t)s->stages;
     if (s->wkeep == WKEEP_SMEM)
@@ -147,13 +150,15 @@ static const char *resources_illegal(const SchedFacts *f, const Sched *s, const 
 {
     int threads = s->rows * s->lanes, ctas = s->ctas ? s->ctas : 1;
     if (t->kind == TGT_HOST)
-        return s->keep == KEEP_SMEM || s->wkeep != WKEEP_LOAD ? "the host has no shared memory" : NULL;
+        return s->keep == KEEP_SMEM || s->wkeep != WKEEP_LOAD || s->regs ? "the host has no shared memory, and registers of its own" : NULL;
     if (sched_shared_bytes(f, s) > (uint32_t)t->smem_block_kb * 1024u)
         return "more shared memory than a block may have";
     if (sched_shared_bytes(f, s) * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
         return "more shared memory than a multiprocessor has";
     int limit = t->regs_mp / (threads * ctas);
-    limit = limit > 255 ? 255 : limit;
+    if (s->regs > (limit > 255 ? 255 : limit))
+        return "more registers asked for than a lane may have";
+    limit = s->regs ? s->regs : limit > 255 ? 255 : limit;
     if (registers(f, s) > limit)
         return "more registers than a lane may have";
     return NULL;
@@ -166,5 +171,6 @@ const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t)
     why = why ? why : align_illegal(f, s, t);
     why = why ? why : async_illegal(f, s, t);
     why = why ? why : across_illegal(f, s, t);
+    why = why ? why : sched_scatter_illegal(f, s);
     return why ? why : resources_illegal(f, s, t);
 }

@@ -4,7 +4,7 @@
  * each row length worth a variant of its own, then for capacities, then forms that always hold.  The model knows bandwidth,
  * bytes in flight, the latency of a row's chain of work, blocks per multiprocessor, barrier width and waves; it knows no op.
  */
-#include "sched.h"
+#include "sched_scatter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -78,8 +78,8 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += s->cluster > 1 ? 0.03 + 0.001 * s->cluster + 0.0015 * warps : 0;
     spoil += s->rows > 1 ? (!waits && threads > 128 ? 0.03 : 0.002) : 0;
     spoil += threads * s->per <= 128 ? 0.02 : 0;
-    if (s->align == ALIGN_SHIFT && waits)                          /* ends and operands put in place cost registers and instructions */
-        spoil += (s->per > 2 ? 0.04 * (s->per - 2) : 0) + (s->wkeep == WKEEP_REG ? 0 : 0.04);
+    if (s->align == ALIGN_SHIFT && waits)                          /* what an edge costs is shared by few vectors; operands put in place cost registers */
+        spoil += (s->per < 3 ? 0.03 * (3 - s->per) : 0.01 * (s->per - 3)) + (s->wkeep == WKEEP_REG ? 0 : 0.01);
     spoil -= s->wkeep == WKEEP_REG ? 0.004 : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
     spoil += f->phases > 1 && f->sfu > 0 ? 0.02 * s->per : 0;      /* much arithmetic on wide rows */
@@ -203,6 +203,15 @@ static int64_t in_vectors(int64_t n, const Sched *s)
     return n > left ? n - left : 1;
 }
 
+/* Operands a turn ahead have not been measured yet: a tuner's to try. */
+static void consider_ahead(Search *q, Sched s)
+{
+    consider(q, &s);
+    s.wkeep = WKEEP_REG;
+    if (q->collect && q->f->shared_loads)
+        consider(q, &s);
+}
+
 /* Rows of several phases in shared memory, over one block or a cluster. */
 static void search_loops(Search *q, Sched s)
 {
@@ -221,10 +230,10 @@ static void search_loops(Search *q, Sched s)
             if (s.lanes < 128 || s.lanes > 1024)
                 continue;
             s.ctas = 0;
-            consider(q, &s);
+            consider_ahead(q, s);
             s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));   /* 32 registers a lane, so that as many blocks fit */
             if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= 32)
-                consider(q, &s);
+                consider_ahead(q, s);
         }
 }
 
@@ -427,7 +436,9 @@ static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, Sched
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a};
-    if (t->kind == TGT_HOST)
+    if (f->scatter)
+        sched_scatter_choose(f, t, a, out);
+    else if (t->kind == TGT_HOST)
         choose_host(&q, out);
     else if (f->scalars)
         add(out, a, scalars());
@@ -471,6 +482,10 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
 {
     Search q = {.f = f, .t = t, .a = a, .n = n, .collect = true};
     Sched s = sched_default();
+    if (f->scatter) {
+        sched_scatter_candidates(f, t, n, most, a, out);
+        return;
+    }
     if (t->kind == TGT_HOST) {
         host_candidates(&q, out, most);
         return;
@@ -548,12 +563,28 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     return s;
 }
 
+/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, where that is legal. */
+static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
+{
+    Sched c = s;
+    if (s.grid == GRID_PERSISTENT && pick(&seed, 3) == 0) {
+        c.cluster = 2 << pick(&seed, 3);
+        c.n *= c.cluster;
+        s = sched_illegal(f, &c, t) ? s : c;
+    }
+    c = s;
+    c.wkeep = WKEEP_WIDE;
+    return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
+}
+
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)
 {
+    if (f->scatter)
+        return sched_scatter_random(f, t, seed);
     for (int i = 0; i < 10000 && !(f->scalars && t->kind != TGT_HOST); i++) {
         Sched s = draw(f, t, seed);
         if (!sched_illegal(f, &s, t))
-            return s;
+            return vary(f, t, s, *seed);
     }
     if (f->scalars && t->kind != TGT_HOST)
         return scalars();

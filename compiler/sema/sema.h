@@ -20,7 +20,9 @@ enum { SEMA_MAX_TYPES = 8, SEMA_MAX_OPTIONS = 24, SEMA_MAX_CHOICES = 12, SEMA_MA
 
 typedef struct SemaType   { const char *name; DType choice[SEMA_MAX_CHOICES]; uint32_t n, defval; Span sp; } SemaType;
 typedef struct SemaOption { const char *name; const char *choice[SEMA_MAX_CHOICES]; uint32_t n, defval; bool is_bool; Span sp; } SemaOption;  /* bool: "false", "true" */
-typedef struct SemaParam  { const char *name; DType dt; bool has_default; double defval; Span sp; } SemaParam;
+/* Values that a param may have: from lo to hi, an end that is open left out; of integers whole numbers, or infinite. NaN is never one. */
+typedef struct SemaRange  { bool given, lo_open, hi_open; double lo, hi; } SemaRange;
+typedef struct SemaParam  { const char *name; DType dt; bool has_default; double defval; SemaRange range; Span sp; } SemaParam;
 
 typedef struct SemaTensor {
     const char *name;
@@ -102,6 +104,7 @@ bool sema_check_all(const SemaOp *op, Diag *d);
 /* Does the check name this kernel under this binding? */
 bool sema_check_covers(const SemaOp *op, const SemaCheck *k, uint32_t kernel, const SemaBinding *b);
 
+bool sema_in_range(const SemaRange *r, double v);           /* everything is in one that is not given */
 int sema_find_kernel(const SemaOp *op, const char *name);   /* -1 when there is none */
 
 /* ---- bindings ---- */

@@ -14,19 +14,25 @@ static const char *const input_names[SEMA_INPUT_COUNT] = {
 
 const char *sema_input_name(SemaInput i) { return input_names[i]; }
 
-static bool is_param(const SemaOp *op, const char *name)
+static const SemaParam *param_named(const SemaOp *op, const char *name)
 {
-    bool found = find_param(op->params, op->nparams, name) >= 0;
-    for (uint32_t k = 0; k < op->nkernels; k++) found |= find_param(op->kernels[k].params, op->kernels[k].nparams, name) >= 0;
-    return found;
+    int i = find_param(op->params, op->nparams, name);
+    if (i >= 0) return &op->params[i];
+    for (uint32_t k = 0; k < op->nkernels; k++)
+        if ((i = find_param(op->kernels[k].params, op->kernels[k].nparams, name)) >= 0) return &op->kernels[k].params[i];
+    return NULL;
 }
+
+static bool is_param(const SemaOp *op, const char *name) { return param_named(op, name) != NULL; }
 
 static void put_value(Cx *cx, SemaValues *to, double v)
 {
-    double *p = ARENA_ARRAY(cx->a, double, to->n + 1);
-    if (to->n) memcpy(p, to->v, to->n * sizeof *p);
-    p[to->n++] = v;
-    to->v = p;
+    if (!(to->n & (to->n - 1))) {              /* full: room is a power of two */
+        double *p = ARENA_ARRAY(cx->a, double, to->n ? 2 * (size_t)to->n : 1);
+        if (to->n) memcpy(p, to->v, to->n * sizeof *p);
+        to->v = p;
+    }
+    to->v[to->n++] = v;
 }
 
 static void set_dim(Cx *cx, SemaCheck *c, int dim, const AstNode *v)
@@ -64,6 +70,11 @@ static void set_param(Cx *cx, SemaCheck *c, const AstNode *name, const AstNode *
     double x;
     SemaFix *f = NULL;
     if (!sema_number(cx, v, &x)) return;
+    if (!sema_in_range(&param_named(cx->op, name->name)->range, x)) {
+        sema_error(cx, LG_CLAUSE, v->sp, "%g is outside the range of %s", x, name->name);
+        sema_note(cx, param_named(cx->op, name->name)->sp, "%s is declared here", name->name);
+        return;
+    }
     for (uint32_t i = 0; i < c->nfixes; i++)
         if (!strcmp(c->fixes[i].name, name->name)) f = &c->fixes[i];
     if (!f) *(f = ARENA_PUSH(cx->a, c->fixes, c->nfixes, c->capfixes)) = (SemaFix){ .name = name->name, .sp = name->name_sp };
@@ -162,6 +173,9 @@ static bool pair(const SemaKernel *f, const SemaTensor *t, SemaPair *p)
     return same >= 0;
 }
 
+/* Counts and flags that a kernel adds to. */
+static bool is_count(const SemaTensor *t) { return t->mode == TIR_INOUT && t->type < 0 && !dt_is_float(t->dt); }
+
 static void set_gradient(Cx *cx, SemaCheck *c, const AstNode *n)
 {
     if (strcmp(n->name, "gradient")) {
@@ -174,6 +188,7 @@ static void set_gradient(Cx *cx, SemaCheck *c, const AstNode *n)
     SemaDeriv d = { (uint32_t)f, (uint32_t)b, ARENA_ARRAY(cx->a, SemaPair, back->ntensors + 1), 0, n->sp };
     for (uint32_t t = 0; t < back->ntensors; t++) {
         SemaPair p = { .backward = t };
+        if (is_count(&back->tensors[t])) continue;
         if (pair(&cx->op->kernels[f], &back->tensors[t], &p)) d.pairs[d.npairs++] = p;
         else {
             sema_error(cx, LG_CLAUSE, n->sp, "%s of %s has no part in the gradient of %s", back->tensors[t].name, back->name, cx->op->kernels[f].name);

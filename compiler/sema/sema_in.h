@@ -25,7 +25,7 @@ typedef struct Value {
 typedef struct Local { const char *name; Value v; bool var; uint32_t region; Span sp; } Local;
 
 /* One load or store, for the rules about instances. par[i]: as Value.par for index i. */
-typedef struct Access { uint32_t tensor, nest, region; bool store; uint16_t par[TIR_MAX_RANK]; Span sp; } Access;
+typedef struct Access { uint32_t tensor, nest, region, nix; bool store; uint16_t par[TIR_MAX_RANK]; TirIndex ix[TIR_MAX_RANK]; Span sp; } Access;
 
 /* A run-time region: par, or one arm of an if; the arms of one if share `branch`. */
 typedef struct Region { uint32_t parent, branch; } Region;

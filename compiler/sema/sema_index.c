@@ -154,6 +154,8 @@ static void record(Cx *cx, const Place *p, bool store)
     Access a = p->acc;
     a.store = store;
     a.region = cx->region;
+    a.nix = p->n;
+    memcpy(a.ix, p->ix, sizeof a.ix);
     sema_record(cx, &a);
 }
 

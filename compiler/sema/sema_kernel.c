@@ -250,7 +250,7 @@ static void add_open_options(Cx *cx)
 {
     for (uint32_t i = 0; i < cx->op->noptions; i++)
         if (cx->k->options >> i & 1 && cx->b->option[i] == SEMA_OPEN)
-            add_scalar(cx, &(SemaParam){ cx->op->options[i].name, DT_I64, true, cx->op->options[i].defval, cx->op->options[i].sp });
+            add_scalar(cx, &(SemaParam){ .name = cx->op->options[i].name, .dt = DT_I64, .has_default = true, .defval = cx->op->options[i].defval, .sp = cx->op->options[i].sp });
 }
 
 TirFn *sema_kernel(const SemaOp *op, uint32_t kernel, const SemaBinding *b, Arena *a, Diag *d)

@@ -5,6 +5,7 @@
  */
 #include "sema_in.h"
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 static bool doc_is_fit(Cx *cx, const AstNode *n)
@@ -140,6 +141,34 @@ bool sema_number(Cx *cx, const AstNode *n, double *out)
     return true;
 }
 
+bool sema_in_range(const SemaRange *r, double v)
+{
+    return !r->given || ((r->lo_open ? v > r->lo : v >= r->lo) && (r->hi_open ? v < r->hi : v <= r->hi));
+}
+
+/* A number, or inf with or without a sign. */
+static bool range_bound(Cx *cx, const AstNode *n, DType dt, double *out)
+{
+    bool minus = n->kind == AST_UNARY && n->op == AO_MINUS;
+    const AstNode *k = minus ? n->a : n;
+    if (k->kind == AST_NAME && !strcmp(k->name, "inf")) *out = minus ? -INFINITY : INFINITY;
+    else if (!sema_number(cx, n, out)) return false;
+    if (dt == DT_F32) *out = round_to(DT_F32, *out);
+    if (dt == DT_F32 || isinf(*out) || (*out == floor(*out) && fabs(*out) <= 0x1p53)) return true;
+    sema_error(cx, LG_LITERAL, n->sp, "a bound of %s is a whole number, at most 2^53, or inf", dt_name(dt));
+    return false;
+}
+
+static bool open_range(Cx *cx, const AstNode *n, SemaParam *p)
+{
+    SemaRange r = { .given = true, .lo_open = n->mode & 1, .hi_open = n->mode >> 1 & 1 };
+    if (!range_bound(cx, n->a, p->dt, &r.lo) || !range_bound(cx, n->b, p->dt, &r.hi)) return false;
+    p->range = r;
+    if (r.lo < r.hi || (r.lo == r.hi && !r.lo_open && !r.hi_open)) return true;
+    sema_error(cx, LG_DECLARATION, n->sp, "no value of %s lies between these bounds", p->name);
+    return false;
+}
+
 bool sema_open_param(Cx *cx, const AstNode *n, SemaParam *out)
 {
     DType dt = element_type(cx, n->type, n->type_sp);
@@ -149,12 +178,14 @@ bool sema_open_param(Cx *cx, const AstNode *n, SemaParam *out)
         sema_error(cx, LG_DTYPE, n->type_sp, "a param is f32, i32 or i64, not %s", n->type);
         return false;
     }
+    if (n->b && !open_range(cx, n->b, out)) return false;
     if (!n->a) return true;
     out->has_default = true;
     if (!sema_number(cx, n->a, &out->defval)) return false;
     if (dt == DT_F32) out->defval = round_to(DT_F32, out->defval);
-    if (dt == DT_F32 || (n->a->kind != AST_FLOAT && !(n->a->a && n->a->a->kind == AST_FLOAT))) return true;
-    sema_error(cx, LG_LITERAL, n->a->sp, "%g does not fit %s", out->defval, dt_name(dt));
+    if (dt != DT_F32 && (n->a->kind == AST_FLOAT || (n->a->a && n->a->a->kind == AST_FLOAT))) sema_error(cx, LG_LITERAL, n->a->sp, "%g does not fit %s", out->defval, dt_name(dt));
+    else if (!sema_in_range(&out->range, out->defval)) sema_error(cx, LG_DECLARATION, n->a->sp, "the default of %s is outside its range", n->name);
+    else return true;
     return false;
 }
 

@@ -13,9 +13,51 @@ static bool same_place(Cx *cx, uint32_t a, uint32_t b)
     return a == b || cx->fn->tensors[a].over == b + 1 || cx->fn->tensors[b].over == a + 1;
 }
 
-static bool repeats(const Access *a, const Access *b)
+/* Where slice i of an access begins; false when that is no extent. */
+static bool slice_start(Cx *cx, const Access *a, uint32_t i, TirExt *start)
 {
-    return a->tensor == b->tensor && a->nest == b->nest && a->region == b->region && a->store == b->store && !memcmp(a->par, b->par, sizeof a->par);
+    const TirOp *o = &cx->fn->ops[a->ix[i].val];
+    *start = tir_ext_const(0);
+    if (a->ix[i].kind != TIR_IX_SLICE) return false;
+    if (!a->ix[i].val) return true;
+    if (o->op == TIR_EXTENT) *start = *o->ext;
+    else if (o->op == TIR_CONST) *start = tir_ext_const(o->imm.i);
+    return o->op == TIR_EXTENT || o->op == TIR_CONST;
+}
+
+static bool same_slices(Cx *cx, const Access *a, const Access *b)
+{
+    for (uint32_t i = 0; i < a->nix; i++) {
+        TirExt s = tir_ext_const(0), t = s;
+        bool one = slice_start(cx, a, i, &s), other = slice_start(cx, b, i, &t);
+        if (one != other || (one && (a->ix[i].axis != b->ix[i].axis || a->ix[i].step != b->ix[i].step || !tir_ext_eq(s, t)))) return false;
+    }
+    return true;
+}
+
+static bool repeats(Cx *cx, const Access *a, const Access *b)
+{
+    return a->tensor == b->tensor && a->nest == b->nest && a->region == b->region && a->store == b->store && !memcmp(a->par, b->par, sizeof a->par) && same_slices(cx, a, b);
+}
+
+/* The last element of slice i of a lies before the first of b's, whatever the sizes. */
+static bool ends_before(Cx *cx, const Access *a, const Access *b, uint32_t i)
+{
+    TirExt s, t, len;
+    bool ok = slice_start(cx, a, i, &s) && slice_start(cx, b, i, &t);
+    if (!ok) return false;
+    len = tir_ext_scale(cx->fn->axes[a->ix[i].axis].ext, a->ix[i].step, 1);
+    t = tir_ext_add(tir_ext_add(tir_ext_add(t, s, -1), len, -1), tir_ext_const(a->ix[i].step - 1), 1);
+    ok = t.c >= 0;
+    for (int k = 0; k < TIR_MAX_DIMS; k++) ok &= t.k[k] >= 0;
+    return ok;
+}
+
+static bool apart(Cx *cx, const Access *a, const Access *b)
+{
+    for (uint32_t i = 0; i < a->nix; i++)
+        if (ends_before(cx, a, b, i) || ends_before(cx, b, a, i)) return true;
+    return false;
 }
 
 void sema_record(Cx *cx, const Access *a)
@@ -24,7 +66,7 @@ void sema_record(Cx *cx, const Access *a)
     if (a->store) cx->written |= 1u << a->tensor;
     for (uint32_t i = n; i-- > from;) {
         const Access *b = &cx->accesses[i];
-        if (repeats(a, b)) return;
+        if (repeats(cx, a, b)) return;
         if (b->store && !a->store && same_place(cx, a->tensor, b->tensor)) break;      /* what comes after a write counts anew */
     }
     *ARENA_PUSH(cx->a, cx->accesses, cx->naccesses, cx->capaccesses) = *a;
@@ -56,7 +98,7 @@ static void check_pair(Cx *cx, uint32_t load, uint32_t store)
 {
     const Access *l = &cx->accesses[load], *s = &cx->accesses[store];
     bool over = l->tensor != s->tensor, one_nest = l->nest == s->nest;
-    if (load > store && (one_nest ? !exclusive(cx, l->region, s->region) : over)) {
+    if (load > store && (one_nest ? !exclusive(cx, l->region, s->region) : over && !apart(cx, l, s))) {
         read_after_write(cx, l, s);
         return;
     }

@@ -35,13 +35,41 @@ static void count_active(Sim *s)
         s->active += s->mask[t];
 }
 
-static void run_loop(Sim *s, Step *st) { (void)s; (void)st; }
+static void run_loop(Sim *s, Step *st)
+{
+    if (st->o->flags & LIR_F_APART)
+        memcpy(s->saved[s->depth++], s->mask, s->threads);
+}
+
 static void run_again(Sim *s, Step *st) { s->pc = st->jump + 1; }
+
+/* Whole warps leave; the loop ends with the last of them. */
+static void leave_apart(Sim *s, Step *st)
+{
+    const uint8_t *c = st->a[0];
+    for (uint32_t t = 0; t < s->threads; t++) {
+        uint32_t first = t / s->wsize * s->wsize;
+        if (s->mask[t] && sim_clean(s, st, 0, t, "the condition") && c[t] != c[first])
+            sim_fault(s, st, t, "threads of a warp leave the loop apart");
+    }
+    for (uint32_t t = 0; t < s->threads; t++)
+        s->mask[t] = s->mask[t] && c[t];
+    count_active(s);
+    if (s->active)
+        return;
+    memcpy(s->mask, s->saved[--s->depth], s->threads);
+    count_active(s);
+    s->pc = st->jump + 1;
+}
 
 static void run_while(Sim *s, Step *st)
 {
     const uint8_t *c = st->a[0];
     int go = -1;
+    if (st->jump->jump->o->flags & LIR_F_APART) {
+        leave_apart(s, st);
+        return;
+    }
     for (uint32_t t = 0; t < s->threads; t++) {
         if (!s->mask[t] || !sim_clean(s, st, 0, t, "the condition"))
             continue;
@@ -87,7 +115,7 @@ static void run_endif(Sim *s, Step *st)
 
 /* ---- the plan ---- */
 
-static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_ATOM || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP || op == LIR_STSC; }
+static bool is_store(LirOpcode op) { return op == LIR_STG || op == LIR_ATOM || op == LIR_STGP || op == LIR_STGM || op == LIR_STS || op == LIR_STSP || op == LIR_STSC || op == LIR_SEND; }
 
 static void plan_operands(Sim *s, Step *st)
 {

@@ -7,7 +7,7 @@
 #define LGR_SIM_IN_H
 #include "sim.h"
 
-enum { SIM_MAX_WARPS = 64, SIM_NO_THREAD = 0xffff, SIM_SEVERAL = 63 };
+enum { SIM_UNARMED = -1, SIM_MAX_WARPS = 64, SIM_NO_THREAD = 0xffff, SIM_SEVERAL = 63 };
 #define SIM_BLOCK  0x80000000u
 #define SIM_BLOCKS 0xffffffffu
 
@@ -67,7 +67,9 @@ struct Sim {
     uint32_t *read_at;                  /* [byte][warp]: epoch << 6 | lane, or SIM_SEVERAL */
     uint32_t clock[SIM_MAX_WARPS][SIM_MAX_WARPS];   /* clock[w][v]: the last epoch of warp v that warp w has seen; [w][w] its own */
     SimQueue *queue;
-    int64_t  expected[LIR_MAX_INBOX], came[LIR_MAX_INBOX][SIM_MAX_WARPS];   /* bytes of each inbox; came: by block of the cluster */
+    int64_t  expected[LIR_MAX_INBOX], came[LIR_MAX_INBOXES][SIM_MAX_WARPS];  /* bytes of each inbox; came: by block of the cluster */
+    int64_t  armed[LIR_MAX_INBOXES][SIM_MAX_WARPS];     /* bytes that the current use of an inbox waits for, SIM_UNARMED */
+    uint32_t uses[LIR_MAX_INBOXES][SIM_MAX_WARPS];      /* those that are over */
     uint32_t wsize;                     /* threads a warp */
 };
 

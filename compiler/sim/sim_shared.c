@@ -163,6 +163,21 @@ static void run_stsc(Sim *s, Step *st)
     }
 }
 
+static void run_send(Sim *s, Step *st)
+{
+    for (uint32_t t = 0; t < s->threads; t++) {
+        if (!s->mask[t] || !sim_clean(s, st, 2, t, "the inbox") || !sim_clean(s, st, 3, t, "the rank"))
+            continue;
+        uint32_t r = (uint32_t)((const int32_t *)st->a[3])[t], n = (uint32_t)((const int32_t *)st->a[2])[t];
+        if (n >= LIR_MAX_INBOXES)
+            sim_fault(s, st, t, "there is no inbox %u", n);
+        else if (r < s->fn->cluster) {
+            store(s, st, t, r);
+            s->came[n][r] += st->bytes;
+        }
+    }
+}
+
 /* ---- asynchronous copies ---- */
 
 static void issue(Sim *s, Step *st, uint32_t t)
@@ -235,6 +250,7 @@ bool sim_plan_shared(Sim *s, Step *st)
     case LIR_STS:
     case LIR_STSP:     st->run = run_sts; return true;
     case LIR_STSC:     st->run = run_stsc; return true;
+    case LIR_SEND:     st->run = run_send; return true;
     case LIR_CPA:      st->run = run_cpa; return true;
     case LIR_CPCOMMIT: st->run = run_commit; return true;
     case LIR_CPWAIT:   st->run = run_wait; return true;

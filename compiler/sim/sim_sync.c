@@ -62,6 +62,73 @@ static void run_await(Sim *s, Step *st)
     s->bars++;
 }
 
+static void run_inboxes(Sim *s, Step *st)
+{
+    for (int64_t n = 0; n < st->o->imm.i; n++)
+        for (uint32_t r = 0; r < s->fn->cluster; r++) {
+            s->came[n][r] = s->uses[n][r] = 0;
+            s->armed[n][r] = SIM_UNARMED;
+        }
+}
+
+/* The number of the inbox that thread t names; -1 after a fault. */
+static int32_t inbox_of(Sim *s, Step *st, uint32_t t)
+{
+    int32_t n = ((const int32_t *)st->a[0])[t];
+    if (sim_clean(s, st, 0, t, "the inbox") && n >= 0 && n < LIR_MAX_INBOXES)
+        return n;
+    sim_fault(s, st, t, "there is no inbox %d", n);
+    return -1;
+}
+
+static void run_arm(Sim *s, Step *st)
+{
+    for (uint32_t t = 0; t < s->threads; t++) {
+        if (!s->mask[t] || !sim_clean(s, st, 1, t, "the predicate") || !((const uint8_t *)st->a[1])[t])
+            continue;
+        int32_t n = inbox_of(s, st, t);
+        uint32_t r = t / s->fn->threads;
+        if (n >= 0 && s->armed[n][r] != SIM_UNARMED)
+            sim_fault(s, st, t, "inbox %d is armed twice", n);
+        else if (n >= 0)
+            s->armed[n][r] = st->o->imm.i;
+    }
+}
+
+/* Who takes from inbox n, whose use is over then: as many threads in each block, and all that was sent has come. */
+static void take_from(Sim *s, Step *st, uint32_t n, uint64_t who)
+{
+    uint32_t threads = (uint32_t)__builtin_popcountll(who) * s->wsize;
+    if (threads != (uint32_t)st->o->imm.i * s->fn->cluster)
+        sim_fault(s, st, (uint32_t)__builtin_ctzll(who) * s->wsize, "%u threads take from inbox %u, which is for %lld in each block", threads, n, (long long)st->o->imm.i);
+    join(s, who);
+    for (uint32_t r = 0; r < s->fn->cluster; r++) {
+        s->uses[n][r]++;
+        s->came[n][r] = 0;
+        s->armed[n][r] = SIM_UNARMED;
+    }
+}
+
+static void run_take(Sim *s, Step *st)
+{
+    uint64_t who[LIR_MAX_INBOXES] = {0};
+    for (uint32_t t = 0; t < s->threads; t++) {
+        int32_t n = s->mask[t] ? inbox_of(s, st, t) : -1;
+        uint32_t r = t / s->fn->threads;
+        if (n < 0 || !sim_clean(s, st, 1, t, "the parity"))
+            continue;
+        if (s->armed[n][r] == SIM_UNARMED || s->came[n][r] != s->armed[n][r])
+            sim_fault(s, st, t, "%lld of %lld bytes have come", (long long)s->came[n][r], (long long)s->armed[n][r]);
+        if (((const int32_t *)st->a[1])[t] != (int32_t)(s->uses[n][r] & 1))
+            sim_fault(s, st, t, "waits for a use of the other parity");
+        who[n] |= 1ull << t / s->wsize;
+    }
+    for (uint32_t n = 0; n < LIR_MAX_INBOXES && !s->res->faults; n++)
+        if (who[n])
+            take_from(s, st, n, who[n]);
+    s->bars++;
+}
+
 /* The warps that arrive, each whole and with one id; 0 after a fault. */
 static uint64_t arriving(Sim *s, Step *st, int32_t *id)
 {
@@ -125,6 +192,9 @@ bool sim_plan_sync(Sim *s, Step *st)
     case LIR_CLBAR:    st->run = run_clbar; return true;
     case LIR_INBOX:    st->run = run_inbox; return true;
     case LIR_AWAIT:    st->run = run_await; return true;
+    case LIR_INBOXES:  st->run = run_inboxes; return true;
+    case LIR_ARM:      st->run = run_arm; return true;
+    case LIR_TAKE:     st->run = run_take; return true;
     case LIR_BARN:     st->run = run_named; return true;
     case LIR_WARPSYNC: st->run = run_warpsync; return true;
     case LIR_PREFETCH:

@@ -121,6 +121,11 @@ TirVal   tir_store(TirFn *fn, TirOpcode store_or_acc, uint32_t tensor, const Tir
 uint32_t tir_nests(const TirFn *fn);
 TirFn   *tir_nest(const TirFn *fn, uint32_t nth, Arena *a);            /* the nth nest alone, its place and twin set; tensors, dims, scalars and axes are the whole's */
 
+/* Everything that the nest writes runs along an axis of extent `row`: there is nothing to do when that is empty. */
+bool     tir_writes_along(const TirFn *nest, TirExt row);
+/* The nest does nothing but copy an input to the same place of the output that may lie over it: there is nothing to do when it does. */
+bool     tir_is_copy(const TirFn *nest, uint32_t *out, uint32_t *in);
+
 /* ---- extents ---- */
 TirExt  tir_ext_const(int64_t c);
 TirExt  tir_ext_dim(uint32_t dim);

@@ -89,6 +89,49 @@ static TirFn *copy_nest(const TirFn *fn, uint32_t nth, Arena *a)
     return to;
 }
 
+static bool runs_along(const TirFn *fn, const TirOp *o, TirExt row)
+{
+    for (uint32_t i = 0; i < o->nix; i++)
+        if (fn->ix[o->ix + i].kind == TIR_IX_SLICE && tir_ext_eq(fn->axes[fn->ix[o->ix + i].axis].ext, row))
+            return true;
+    return false;
+}
+
+bool tir_writes_along(const TirFn *nest, TirExt row)
+{
+    for (TirVal v = 1; v < nest->nops; v++)
+        if (nest->ops[v].op == TIR_ACC || (nest->ops[v].op == TIR_STORE && !runs_along(nest, &nest->ops[v], row)))
+            return false;
+    return true;
+}
+
+static bool same_places(const TirFn *fn, const TirOp *a, const TirOp *b)
+{
+    for (uint32_t i = 0; i < a->nix; i++) {
+        const TirIndex *x = &fn->ix[a->ix + i], *y = &fn->ix[b->ix + i];
+        if (x->kind != y->kind || x->val != y->val || (x->kind == TIR_IX_SLICE && (x->axis != y->axis || x->step != y->step)))
+            return false;
+    }
+    return a->nix == b->nix;
+}
+
+bool tir_is_copy(const TirFn *nest, uint32_t *out, uint32_t *in)
+{
+    const TirOp *store = NULL;
+    for (TirVal v = 1; v < nest->nops; v++) {
+        const TirOp *o = &nest->ops[v];
+        if (o->op == TIR_IF || o->op == TIR_ACC || (o->op == TIR_STORE && store))
+            return false;
+        store = o->op == TIR_STORE ? o : store;
+    }
+    const TirOp *load = store ? &nest->ops[store->a[0]] : NULL;
+    if (!load || load->op != TIR_LOAD || nest->tensors[store->ref].over != load->ref + 1 || !same_places(nest, store, load))
+        return false;
+    *out = store->ref;
+    *in = load->ref;
+    return true;
+}
+
 /* ---- twins ---- */
 
 static bool same_tensor(const TirFn *fn, uint32_t one, uint32_t other)

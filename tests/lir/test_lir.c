@@ -138,6 +138,22 @@ static void divergent_barrier(LirFn *fn)
     op0(fn, LIR_END, 0);
 }
 
+static void barrier_apart(LirFn *fn)
+{
+    lir_add(fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = LIR_F_APART});
+    op0(fn, LIR_BAR, 0);
+    op0(fn, LIR_END, 0);
+}
+
+static void inbox_alone(LirFn *fn) { lir_add(fn, (LirOp){.op = LIR_INBOXES, .ref = -1, .imm.i = 1}); }
+
+static void inbox_outside(LirFn *fn)
+{
+    fn->cluster = 2;
+    fn->inbox = 64;
+    lir_add(fn, (LirOp){.op = LIR_INBOXES, .ref = -1, .imm.i = 32});
+}
+
 static void out_of_scope(LirFn *fn)
 {
     LirVal x = tid(fn);
@@ -157,7 +173,8 @@ static void verifier(void **state)
         {set_other, "another type"}, {no_element, "no such element"}, {no_word, "no such parameter word"}, {narrow_address, "not one i64"},
         {odd_alignment, "alignment out of range"}, {copy_size, "4, 8 or 16 bytes"}, {no_lane, "no such lane"}, {lone_while, "not directly in a loop"},
         {lone_end, "nothing is open"}, {open_loop, "never closed"}, {while_in_if, "not directly in a loop"},
-        {divergent_barrier, "threads may enter apart"}, {out_of_scope, "region that is closed"},
+        {divergent_barrier, "threads may enter apart"}, {barrier_apart, "that warps leave apart"}, {inbox_alone, "wants a cluster"},
+        {inbox_outside, "outside shared memory"}, {out_of_scope, "region that is closed"},
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         Arena *a = arena_new();

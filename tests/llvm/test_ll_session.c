@@ -51,6 +51,32 @@ static void test_fatal(void **state)
     case_free(c);
 }
 
+/* Inboxes that are armed for every use. */
+static void test_inboxes(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_inboxes");
+    Buf ptx = {0};
+    build(c);
+    c->fn->cluster = 2;
+    c->fn->max_regs = 96;
+    c->fn->min_ctas = 2;
+    c->fn->smem = 256;
+    c->fn->inbox = 128;
+    LirVal zero = lir_ci(c->fn, DT_I32, 0), rank = case_leaf(c, LIR_CTARANK);
+    case_op(c, LIR_INBOXES, 0, 0, 0, 0, 2);
+    case_op(c, LIR_CLBAR, 0, 0, 0, 0, 0);
+    case_op(c, LIR_ARM, 0, 0, zero, lir_op2(c->fn, LIR_EQ, rank, rank), 8);
+    case_mem(c, LIR_SEND, 0, 0, zero, rank, zero, rank, 4, 0);
+    case_op(c, LIR_TAKE, 0, 0, zero, zero, 32);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    case_ordered(ptx.p, ".maxnreg 96", "mbarrier.init.shared::cta.b64", "+8], 1;", "fence.mbarrier_init", "barrier.cluster.arrive.release", "mbarrier.arrive.expect_tx", "setp.lt.u32 p,",
+                 "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.b32", "mbarrier.try_wait.parity", NULL);
+    assert_int_equal(case_count(ptx.p, ".minnctapersm"), 0);
+    buf_free(&ptx);
+    case_free(c);
+}
+
 static void test_cluster(void **state)
 {
     (void)state;
@@ -213,7 +239,7 @@ static void test_ir(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fatal), cmocka_unit_test(test_cluster), cmocka_unit_test(test_threads),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fatal), cmocka_unit_test(test_cluster), cmocka_unit_test(test_inboxes), cmocka_unit_test(test_threads),
                                        cmocka_unit_test(test_two_functions), cmocka_unit_test(test_object), cmocka_unit_test(test_ir), cmocka_unit_test(test_needs_symbol),
                                        cmocka_unit_test(test_damaged_object)};
     return cmocka_run_group_tests(tests, NULL, NULL);

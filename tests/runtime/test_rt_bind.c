@@ -1,6 +1,8 @@
 /* Tensors that do not fit: the exact status, argument and text; tensors that do: the words of the launch. */
 #include "toy_pack.h"
 
+#include <math.h>
+
 static char memory[8 << 20] __attribute__((aligned(256)));
 static Toy toy;
 static lgr_context *ctx;
@@ -147,6 +149,42 @@ static void folding(void **state)
     refused(&c, LGR_ERROR_STRIDE, "x", "strides that let them fold");
 }
 
+static void out_of_range(lgr_scalar eps, lgr_scalar n, const char *argument, const char *text)
+{
+    lgr_scalar scalars[2] = {eps, n};
+    CALL(c);
+    c.call.scalars = scalars, c.call.nscalars = 2;
+    refused(&c, LGR_ERROR_RANGE, argument, text);
+}
+
+/* A scalar is held against its range as the kernel gets it. */
+static void ranges(void **state)
+{
+    (void)state;
+    const lgr_scalar half = {.f = 0.5}, one = {.i = 1};
+    lgr_scalar within[][2] = {{{.f = 1}, {.i = -5}}, {{.f = 1e-45}, {.i = 99}}, {{.f = 1 + 1e-12}, {.i = 0}}};
+    char text[32];
+    out_of_range((lgr_scalar){.f = 0}, one, "eps", "eps: 0, wanted a value in (0, 1] [LGR_ERROR_RANGE]");
+    out_of_range((lgr_scalar){.f = 1e-60}, one, "eps", "eps: 0, wanted a value in (0, 1]");
+    out_of_range((lgr_scalar){.f = -1}, one, "eps", "eps: -1, wanted a value in (0, 1]");
+    out_of_range((lgr_scalar){.f = 1.0000001}, one, "eps", "eps: 1.00000012, wanted a value in (0, 1]");
+    out_of_range((lgr_scalar){.f = (double)NAN}, one, "eps", "eps: nan, wanted a value in (0, 1]");
+    out_of_range((lgr_scalar){.f = -(double)NAN}, one, "eps", "eps: nan, wanted a value in (0, 1]");
+    out_of_range((lgr_scalar){.f = (double)INFINITY}, one, "eps", "eps: inf, wanted a value in (0, 1]");
+    out_of_range(half, (lgr_scalar){.i = 100}, "n", "n: 100, wanted a value in [-5, 100)");
+    out_of_range(half, (lgr_scalar){.i = -6}, "n", "n: -6, wanted a value in [-5, 100)");
+    out_of_range(half, (lgr_scalar){.i = INT64_MIN}, "n", "n: -9223372036854775808, wanted a value in [-5, 100)");
+    for (size_t i = 0; i < sizeof within / sizeof *within; i++) {
+        CALL(c);
+        c.call.scalars = within[i], c.call.nscalars = 2;
+        assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    }
+    lgr_kernel_scalar_range(kernel, 0, text, sizeof text);
+    assert_string_equal(text, "(0, 1]");
+    lgr_kernel_scalar_range(kernel, 1, text, sizeof text);
+    assert_string_equal(text, "[-5, 100)");
+}
+
 /* The words of a launch on the fake driver: pointers with offsets, strides, scalars, dims. */
 static void words(void **state)
 {
@@ -220,7 +258,7 @@ static void asked(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(shapes), cmocka_unit_test(types_and_options), cmocka_unit_test(overlap), cmocka_unit_test(folding),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(shapes), cmocka_unit_test(types_and_options), cmocka_unit_test(overlap), cmocka_unit_test(folding), cmocka_unit_test(ranges),
                                        cmocka_unit_test(words), cmocka_unit_test(empty), cmocka_unit_test(asked)};
     return cmocka_run_group_tests(tests, open_toy, close_toy);
 }

@@ -54,8 +54,8 @@ static void declare(Toys *t)
     t->choices[2].name = str(t, "with");
     t->choices[3].name = str(t, "without");
     t->choices[4].name = str(t, "half");
-    t->scalars[0] = (LgkScalar){str(t, "eps"), LGK_F32, 1, 0, 0.5};
-    t->scalars[1] = (LgkScalar){str(t, "n"), LGK_I64, 1, 0, 7};
+    t->scalars[0] = (LgkScalar){str(t, "eps"), LGK_F32, 1, LGK_RANGE_GIVEN | LGK_RANGE_LO_OPEN, 0.5, 0, 1};
+    t->scalars[1] = (LgkScalar){str(t, "n"), LGK_I64, 1, LGK_RANGE_GIVEN | LGK_RANGE_HI_OPEN, 7, -5, 100};
     tensor(t, TOY_X, "x", LGK_IN, 0, -1, 0), dims(t, TOY_X, 1, 0, 1), dims(t, TOY_X, 0, 1, 1);
     tensor(t, TOY_W, "w", LGK_IN, LGK_F32, -1, 0), dims(t, TOY_W, 0, 1, 1);
     tensor(t, TOY_Y, "y", LGK_OUT, 0, TOY_X, 0), dims(t, TOY_Y, 1, 0, 1), dims(t, TOY_Y, 0, 1, 1);
@@ -74,7 +74,7 @@ static void launch(Toys *t, const char *symbol, uint32_t grid, int per, int ctas
         t->words[9] = (LgkWord){LGK_W_BLOCKS, 0, 0, 0};
         t->nwords = 10;
     }
-    t->launches[t->nlaunches] = (LgkLaunch){str(t, symbol), 0, grid, per, 1, ctas, grid == LGK_G_PERSISTENT ? 3 : 1, 128, shared, 1, pdl, {0, grid == LGK_G_COLUMNS ? 10 : 9}};
+    t->launches[t->nlaunches] = (LgkLaunch){str(t, symbol), 0, grid, per, 1, ctas, grid == LGK_G_PERSISTENT ? 3 : 1, 0, 0, 128, shared, 1, pdl, {0, grid == LGK_G_COLUMNS ? 10 : 9}};
     t->nlaunches++;
 }
 
@@ -84,6 +84,7 @@ static LgkVariant *variant(Toys *t, const char *schedule, uint32_t code)
     *v = (LgkVariant){.schedule = str(t, schedule), .conds = {t->nconds, 0}, .launches = {t->nlaunches, 0}, .inst = {t->nextents, 1}, .code = code, .covers = 1};
     extent(t, 1, 0, 1);
     v->row = extent(t, 0, 1, 1);
+    v->places = v->row;
     return v;
 }
 
@@ -101,12 +102,12 @@ static void sets(Toys *t)
     v->launches.count = t->sets[t->nsets - 1].variants.count = 1;
     set(t, "sm_90a", LGK_CODE_CUBIN, 90, 1);
     v = variant(t, "persistent", 1);
-    v->work_bytes = 4;
-    v->work_by_column = 1;
     t->conds[t->nconds++] = (LgkCond){LGK_C_ALIGNED, TOY_X, 1, 0, 16};
     t->conds[t->nconds++] = (LgkCond){LGK_C_ROWLEN_MULT, 0, 0, 0, 8};
     v->conds.count = 2;
     launch(t, "toy_persistent", LGK_G_PERSISTENT, 2, 2, 60000, 1);
+    t->launches[t->nlaunches - 1].work_bytes = 4;
+    t->launches[t->nlaunches - 1].work_by_column = 1;
     launch(t, "toy_persistent_1", LGK_G_COLUMNS, 32, 0, 0, 0);
     v->launches.count = 2;
     v = variant(t, "any", 1);

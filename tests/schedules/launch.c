@@ -83,12 +83,14 @@ static int64_t up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 static int64_t blocks(const Call *c, const LowLaunch *l)
 {
-    int64_t n = extent(c, c->low->row_ext), g = up(instances(c), l->per), most = (int64_t)c->target->mps * l->ctas;
+    int64_t n = extent(c, c->low->row_ext), g = up(instances(c), l->per), most = (int64_t)c->target->mps * l->ctas / l->fn->cluster;
     switch (l->grid) {
     case LOW_G_GROUPS:     return g;
     case LOW_G_PERSISTENT: return g <= most ? g : most < l->multiple ? l->multiple : most - most % l->multiple;
     case LOW_G_COLUMNS:    return up(n, l->per);
-    default:               return g * up(n, l->per2);
+    case LOW_G_GROUPS_PLACES:  return g + up(extent(c, c->low->places), l->per2);
+    case LOW_G_PLACES_COLUMNS: return up(extent(c, c->low->places), l->per) * up(n, l->per2);
+    default:                   return g * up(n, l->per2);
     }
 }
 
@@ -100,6 +102,18 @@ static uint64_t scalar_bits(const Call *c, uint32_t i)
     return dt_is_float(c->tir->scalars[i].dt) ? u : (uint64_t)(int64_t)c->scalar[i];
 }
 
+/* Bytes of the workspace before launch i's part. */
+static uint64_t work_before(const Call *c, uint32_t i)
+{
+    uint64_t at = 0;
+    for (uint32_t k = 0; k < i; k++) {
+        const LowLaunch *l = &c->low->launch[k];
+        uint64_t bytes = (uint64_t)(blocks(c, l) * (l->work_by_column ? extent(c, c->low->row_ext) : 1) * l->work_bytes);
+        at += (bytes + 255) & ~(uint64_t)255;
+    }
+    return at;
+}
+
 static uint64_t word(const Call *c, const LirWord *w, uint64_t work)
 {
     switch (w->kind) {
@@ -107,12 +121,12 @@ static uint64_t word(const Call *c, const LirWord *w, uint64_t work)
     case LIR_W_PTR:    return address(c, w->a);
     case LIR_W_STRIDE: return (uint64_t)c->tensor[w->a].stride[w->b];
     case LIR_W_SCALAR: return scalar_bits(c, w->a);
-    case LIR_W_WORK:   return work;
+    case LIR_W_WORK:   return work + work_before(c, w->a);
     case LIR_W_INST:   return (uint64_t)instances(c);
     case LIR_W_PARDIV: return lgk_divider((uint64_t)extent(c, c->low->inst_ext[w->a]));
     case LIR_W_PAREXT: return (uint64_t)extent(c, c->low->inst_ext[w->a]);
     case LIR_W_ROWLEN: return (uint64_t)extent(c, c->low->row_ext);
-    default:           return (uint64_t)blocks(c, &c->low->launch[w->a]);
+    default:           return (uint64_t)blocks(c, &c->low->launch[w->a]) * c->low->launch[w->a].fn->cluster;
     }
 }
 
@@ -126,7 +140,7 @@ static bool launch(Call *c, const LowLaunch *l, uint64_t work, Arena *a, SimResu
 
 bool call_run(Call *c, Arena *a, SimResult *res)
 {
-    size_t bytes = (size_t)(blocks(c, &c->low->launch[0]) * (c->low->work_by_column ? extent(c, c->low->row_ext) : 1) * c->low->work_bytes);
+    size_t bytes = work_before(c, c->low->nlaunch);
     uint8_t *work = arena_alloc(a, bytes + 256);
     work += -(uintptr_t)work & 255;
     memset(work, 0xff, bytes);

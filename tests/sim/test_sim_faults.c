@@ -254,6 +254,69 @@ static void loops_apart(void **state)
     expect(&c, 1, "threads leave the loop apart");
 }
 
+/* Warps leave a loop apart where that is said; threads of a warp do not. */
+static void warps_apart(void **state)
+{
+    (void)state;
+    for (int shift = 4; shift <= 5; shift++) {
+        SimCase c;
+        begin(&c);
+        LirVal i = lir_op1(c.fn, LIR_VAR, case_i32(&c, 0));
+        case_op(&c, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = LIR_F_APART});
+        LirVal at = lir_op1(c.fn, LIR_GET, i);
+        case_op(&c, (LirOp){.op = LIR_WHILE, .ref = -1, .a = {lir_op2(c.fn, LIR_LE, at, op2(&c, LIR_SHR, c.tid, shift))}});
+        lir_set(c.fn, i, op2(&c, LIR_ADD, at, 1));
+        op0(&c, LIR_END, 0);
+        case_store(&c, 1, lir_op1(c.fn, LIR_GET, i));
+        expect(&c, 1, shift == 4 ? "threads of a warp leave the loop apart" : NULL);
+        for (int t = 0; t < THREADS && shift == 5; t++)
+            assert_int_equal(out[t], t / 32 + 1);
+    }
+}
+
+/* Two blocks of two warps send each other a word a warp, in a loop of three turns over two inboxes. */
+typedef struct Mail { int bytes, armed, parity, threads; const char *text; } Mail;
+
+static void send_words(SimCase *c, const Mail *m)
+{
+    LirVal turn = lir_op1(c->fn, LIR_VAR, case_i32(c, 0)), lane = op2(c, LIR_AND, c->tid, 31);
+    LirVal rank = case_op(c, (LirOp){.op = LIR_CTARANK, .dt = DT_I32, .lanes = 1, .ref = -1});
+    op0(c, LIR_INBOXES, 2);
+    op0(c, LIR_CLBAR, 0);
+    op0(c, LIR_LOOP, 0);
+    LirVal at = lir_op1(c->fn, LIR_GET, turn), box = op2(c, LIR_AND, at, 1), parity = op2(c, LIR_SHR, at, 1);
+    case_op(c, (LirOp){.op = LIR_WHILE, .ref = -1, .a = {op2(c, LIR_LT, at, 3)}});
+    LirVal first = m->armed == 1 ? op2(c, LIR_EQ, c->tid, 0) : op2(c, LIR_EQ, lane, m->armed ? 0 : 32);
+    case_op(c, (LirOp){.op = LIR_ARM, .ref = -1, .a = {box, first}, .imm.i = m->bytes});
+    LirVal word = lir_op2(c->fn, LIR_ADD, op2(c, LIR_MUL, box, 4), lir_op2(c->fn, LIR_ADD, op2(c, LIR_MUL, rank, 2), op2(c, LIR_SHR, c->tid, 5)));
+    case_op(c, (LirOp){.op = LIR_SEND, .ref = -1, .a = {case_off(c, word, 4), op2(c, LIR_ADD, op2(c, LIR_MUL, rank, 100), 0), box, lane}, .imm.i = 4});
+    case_op(c, (LirOp){.op = LIR_TAKE, .ref = -1, .a = {box, m->parity ? parity : box}, .imm.i = m->threads});
+    LirVal other = lir_op2(c->fn, LIR_ADD, op2(c, LIR_MUL, box, 4), op2(c, LIR_SUB, lir_op1(c->fn, LIR_NEG, op2(c, LIR_MUL, rank, 2)), -2));
+    LirVal got = case_op(c, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {case_off(c, other, 4)}, .imm.i = 4});
+    lir_set(c->fn, turn, op2(c, LIR_ADD, at, 1));
+    case_op(c, (LirOp){.op = LIR_STG, .ref = -1, .a = {case_at(c, 1, lir_op2(c->fn, LIR_ADD, op2(c, LIR_MUL, rank, THREADS), c->tid), 4), lir_op2(c->fn, LIR_ADD, got, at)}, .imm.i = 4});
+    op0(c, LIR_END, 0);
+}
+
+static void inboxes(void **state)
+{
+    (void)state;
+    static const Mail t[] = {
+        {16, 1, 1, THREADS, NULL}, {12, 1, 1, THREADS, "16 of 12 bytes have come"}, {16, 0, 1, THREADS, "16 of -1 bytes have come"},
+        {16, 2, 1, THREADS, "armed twice"}, {16, 1, 0, THREADS, "other parity"}, {16, 1, 1, 32, "which is for 32 in each block"},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        SimCase c;
+        begin(&c);
+        c.fn->cluster = 2;
+        c.fn->inbox = 1024;
+        send_words(&c, &t[i]);
+        expect(&c, 2, t[i].text);
+        for (int k = 0; k < 2 * THREADS && !t[i].text; k++)
+            assert_int_equal(out[k], (k < THREADS ? 100 : 0) + 2);
+    }
+}
+
 static void named_barriers(void **state)
 {
     (void)state;
@@ -294,7 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_after_write), cmocka_unit_test(write_after_read), cmocka_unit_test(double_write),
         cmocka_unit_test(several_readers), cmocka_unit_test(unwritten), cmocka_unit_test(copies), cmocka_unit_test(bounds),
-        cmocka_unit_test(alignment), cmocka_unit_test(divergence), cmocka_unit_test(loops_apart), cmocka_unit_test(named_barriers),
+        cmocka_unit_test(alignment), cmocka_unit_test(divergence), cmocka_unit_test(loops_apart), cmocka_unit_test(warps_apart), cmocka_unit_test(inboxes), cmocka_unit_test(named_barriers),
         cmocka_unit_test(global_races),
     };
     return cmocka_run_group_tests_name("sim_faults", tests, NULL, NULL);

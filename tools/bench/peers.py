@@ -217,14 +217,28 @@ class EmbeddingForward:
         return F.embedding(i, w)
 
     def liger(ops):
-        return lambda w, i: ops.embedding.LigerEmbeddingFunction.apply(w, i)
+        return lambda w, i: getattr(ops, "experimental.embedding").LigerEmbeddingFunction.apply(w, i)
+
+
+class EmbeddingBackward:
+    def make(c):
+        return rand(c["I"], c["H"], dt=c["T"]), torch.randint(0, int(c.get("below", c["V"])), (c["I"],), device="cuda"), torch.empty(c["V"], c["H"], device="cuda", dtype=c["T"])
+
+    def eager(dy, i, w):
+        return torch.ops.aten.embedding_dense_backward(dy, i, w.shape[0], -1, False)
+
+    def liger(ops):
+        def run(dy, i, w):
+            saved = type("Saved", (), {"saved_tensors": (i, w)})
+            return getattr(ops, "experimental.embedding").LigerEmbeddingFunction.backward(saved, dy)[0]
+        return run
 
 
 OPS = {"rms_norm.forward": RmsNormForward, "rms_norm.backward": RmsNormBackward, "layer_norm.forward": LayerNormForward, "layer_norm.backward": LayerNormBackward,
        "swiglu.forward": SwigluForward, "swiglu.backward": SwigluBackward, "geglu.forward": GegluForward, "geglu.backward": GegluBackward,
        "cross_entropy.forward": CrossEntropyForward, "rope.forward": RopeForward, "rope.backward": RopeBackward,
        "kl_div.forward": KlDivForward, "kl_div.backward": KlDivBackward, "jsd.forward": JsdForward,
-       "embedding.forward": EmbeddingForward}
+       "embedding.forward": EmbeddingForward, "embedding.backward": EmbeddingBackward}
 
 
 class Liger:

@@ -1,4 +1,4 @@
-/* prove.c: proofs on a GPU that need no compiler: a pack, shapes, and what is to be shown.
+/* prove.c: proofs that need no compiler: a pack, shapes, and what is to be shown, nearly all of it on a GPU.
  *
  * usage: lgr_prove MODE PACK [--with PACK] [--compiler LIBLIGERC] [--count N] [--bare] [--defaults] [--pool MIB] SHAPE ...
  *
@@ -15,12 +15,13 @@
 #include <string.h>
 
 static const ProveMode modes[] = {
-    {"right", prove_right, "outputs are the host target's, and nothing else is written"},
-    {"repeat", prove_repeat, "1,000 launches give the same bits"},
-    {"graph", prove_graph, "captured and replayed 10,000 times: the same bits, no memory; unprepared: an error, and the capture stays valid"},
-    {"launch", prove_launch, "host time of a launch over bare ones"},
-    {"first", prove_first, "first call from a pack in this process"},
-    {"huge", prove_huge, "more than 2^31 elements: every row is what the host makes of the same row"},
+    {"right", prove_right, false, "outputs are the host target's, and nothing else is written"},
+    {"repeat", prove_repeat, false, "1,000 launches give the same bits"},
+    {"graph", prove_graph, false, "captured and replayed 10,000 times: the same bits, no memory; unprepared: an error, and the capture stays valid"},
+    {"launch", prove_launch, false, "host time of a launch over bare ones"},
+    {"first", prove_first, false, "first call from a pack in this process"},
+    {"huge", prove_huge, false, "more than 2^31 elements: every row is what the host makes of the same row"},
+    {"refuse", prove_refuse, true, "calls with one thing wrong are refused by name; needs no GPU"},
 };
 
 /* ---- comparing on the device ---- */
@@ -188,9 +189,11 @@ static void prove_kernel(Proof *p, const ProveMode *mode, const lgr_kernel *k)
         } while (next_binding(&v));
         shapes++;
     }
+    if (p->worst > 0)
+        snprintf(p->note, sizeof p->note, "the worst element takes %.2f of what the rule allows", p->worst);
     if (p->trials)
-        printf("%-8s %s.%s: %llu bindings, %d shapes, %llu trials, worst %.2f of what the rule allows, %llu failed%s%s, %.1f s\n", mode->name, lgr_kernel_op(k), lgr_kernel_name(k),
-               (unsigned long long)p->bindings, shapes, (unsigned long long)p->trials, p->worst, (unsigned long long)p->failed, p->note[0] ? "; " : "", p->note, (measure_now_us() - t0) * 1e-6);
+        printf("%-8s %s.%s: %llu bindings, %d shapes, %llu trials, %llu failed%s%s, %.1f s\n", mode->name, lgr_kernel_op(k), lgr_kernel_name(k),
+               (unsigned long long)p->bindings, shapes, (unsigned long long)p->trials, (unsigned long long)p->failed, p->note[0] ? "; " : "", p->note, (measure_now_us() - t0) * 1e-6);
     else
         printf("%-8s %s.%s: no trial\n", mode->name, lgr_kernel_op(k), lgr_kernel_name(k));
     fflush(stdout);
@@ -273,7 +276,8 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i++)
         if (!take_argument(&p, argc, argv, &i, &pool))
             return usage();
-    open_gpu(&p, pool);
+    if (!mode->host)
+        open_gpu(&p, pool);
     p.m.ctx = prove_context(&p);
     for (uint32_t i = 0; i < lgr_kernel_count(p.m.ctx); i++) {
         prove_kernel(&p, mode, lgr_kernel_at(p.m.ctx, i));

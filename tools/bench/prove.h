@@ -22,7 +22,7 @@ typedef struct Proof {
 
 /* One bound trial; false when it failed, with t->what told. */
 typedef bool (*ProveOne)(Proof *p, Trial *t);
-typedef struct ProveMode { const char *name; ProveOne one; const char *doc; } ProveMode;
+typedef struct ProveMode { const char *name; ProveOne one; bool host; const char *doc; } ProveMode;
 
 lgr_context *prove_context(Proof *p);                  /* a new one with the same packs */
 /* Counts in p->flag the words of a that differ from b's, whose words repeat after `period` bytes; in stream order, may be captured. */
@@ -35,4 +35,5 @@ bool prove_graph(Proof *p, Trial *t);
 bool prove_launch(Proof *p, Trial *t);
 bool prove_first(Proof *p, Trial *t);
 bool prove_huge(Proof *p, Trial *t);
+bool prove_refuse(Proof *p, Trial *t);
 #endif

@@ -175,7 +175,7 @@ bool prove_graph(Proof *p, Trial *t)
     for (int i = 0; ok && i < 100; i++)
         ok = lgr_launch(t->m->ctx, &t->dev.call) == LGR_OK || refused(t);
     gpu_sync(p->m.gpu, p->m.stream);
-    ok = ok && no_memory(p, t, before, "in launches") && replay(p, t, &r, rounds) && (p->compiler || capture_unprepared(p, t));
+    ok = ok && no_memory(p, t, before, "in launches") && replay(p, t, &r, rounds) && capture_unprepared(p, t);
     free_regions(t, &r);
     trial_free(t);
     snprintf(p->note, sizeof p->note, "%d replays each", rounds);

@@ -212,9 +212,25 @@ void trial_reset_device(Trial *t)
     }
 }
 
+static void drop(Trial *t, uint64_t p)
+{
+    if (p && t->m->gpu)
+        gpu_free(t->m->gpu, p);
+}
+
+static void drop_workspace(Trial *t, TrialSide *s)
+{
+    if (s == &t->host)
+        free(s->work);
+    else
+        drop(t, (uint64_t)(uintptr_t)s->work);
+    s->work = NULL;
+}
+
 bool trial_workspace(Trial *t, TrialSide *s)
 {
     size_t need = 0;
+    drop_workspace(t, s);
     if (lgr_workspace_size(t->m->ctx, &s->call, &need) != LGR_OK) {
         lgr_last_error_text(t->what, sizeof t->what);
         return false;
@@ -360,12 +376,6 @@ bool trial_compare(Trial *t)
     return ok;
 }
 
-static void drop(Trial *t, uint64_t p)
-{
-    if (p && t->m->gpu)
-        gpu_free(t->m->gpu, p);
-}
-
 void trial_free(Trial *t)
 {
     for (uint32_t i = 0; i < t->n; i++) {
@@ -377,7 +387,6 @@ void trial_free(Trial *t)
         drop(t, x->dev);
         x->bytes = NULL;
     }
-    free(t->host.work);
-    drop(t, (uint64_t)(uintptr_t)t->dev.work);
-    t->host.work = t->dev.work = NULL;
+    drop_workspace(t, &t->host);
+    drop_workspace(t, &t->dev);
 }

@@ -1,0 +1,136 @@
+/* sched_scatter.c: schedules of sums through an index.
+ *
+ * Nearly all of the time goes into writing places, most of which nobody names: a block writes `run` of them, one after the other, in
+ * one-shot blocks of enough bytes that looking up where its entries begin does not show.
+ */
+#include "sched_scatter.h"
+
+#include <string.h>
+
+enum { BLOCK_BYTES = 16384 };
+
+const char *sched_scatter_illegal(const SchedFacts *f, const Sched *s)
+{
+    if (!f->scatter)
+        return s->run == 1 ? NULL : "run counts places of a sum through an index";
+    if (s->rows > 1 || s->cluster > 1 || s->grid != GRID_ONESHOT || s->async != ASYNC_NONE || s->keep != KEEP_REG || s->wkeep != WKEEP_LOAD || s->unroll || s->join || s->inner)
+        return "a sum through an index wants one-shot blocks of one row group, and plain loads";
+    return NULL;
+}
+
+static void add(const SchedFacts *f, const Target *t, Arena *a, SchedList *out, Sched s)
+{
+    if (!sched_illegal(f, &s, t))
+        *ARENA_PUSH(a, out->s, out->n, out->cap) = s;
+}
+
+/* Places that fill a block. */
+static int run_of(const SchedFacts *f, int64_t columns)
+{
+    int64_t bytes = columns * (f->row_bytes_out ? f->row_bytes_out : 1), run = 64;
+    while (run > 4 && run * bytes > BLOCK_BYTES)
+        run /= 2;
+    return (int)run;
+}
+
+static Sched tiles(const SchedFacts *f, const Target *t, SchedAlign align)
+{
+    Sched s = sched_default();
+    s.align = align;
+    s.vec = align == ALIGN_SCALAR ? 1 : 16 / f->min_elem_bytes;
+    s.lanes = 256;
+    s.per = align == ALIGN_SCALAR ? 4 : 1;
+    s.split = 1;
+    s.run = run_of(f, (int64_t)s.lanes * s.vec * s.per);
+    s.pdl = (t->features & TGT_F_PDL) != 0;
+    return s;
+}
+
+/* Rows of up to n elements: few lanes with one vector each, then more, then more vectors. */
+static Sched held(const SchedFacts *f, const Target *t, int64_t n)
+{
+    Sched s = tiles(f, t, ALIGN_VEC);
+    s.split = 0;
+    s.len = LEN_CAP;
+    s.per = 1;
+    s.lanes = 32;
+    while ((int64_t)s.lanes * s.vec * s.per < n)
+        if (s.lanes < 256 && (s.lanes < 128 || s.per == 2))
+            s.lanes *= 2;
+        else
+            s.per *= 2;
+    s.run = run_of(f, n);
+    return s;
+}
+
+static void choose_host(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
+{
+    for (int form = 0; form < 3; form++) {
+        Sched s = sched_default();
+        s.align = form == 2 ? ALIGN_SCALAR : ALIGN_VEC;
+        s.vec = form == 2 ? 1 : 16;
+        s.per = 4;
+        s.lanes = 1;
+        s.run = 16;
+        s.hint = form == 0 ? HINT_STREAM : HINT_NONE;
+        add(f, t, a, out, s);
+    }
+}
+
+void sched_scatter_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
+{
+    if (t->kind == TGT_HOST) {
+        choose_host(f, t, a, out);
+        return;
+    }
+    for (int64_t n = 32 * (16 / f->min_elem_bytes); n <= 1024; n *= 2)
+        add(f, t, a, out, held(f, t, n));
+    add(f, t, a, out, tiles(f, t, ALIGN_VEC));
+    add(f, t, a, out, tiles(f, t, ALIGN_SCALAR));
+}
+
+void sched_scatter_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out)
+{
+    static const int lanes[] = {256, 128, 512}, runs[] = {8, 4, 16, 2, 32};
+    Sched s = tiles(f, t, n % (16 / f->min_elem_bytes) ? ALIGN_SCALAR : ALIGN_VEC);
+    s.len = LEN_EXACT;
+    s.n = (int32_t)n;
+    for (int r = 0; r < 5; r++)
+        for (int l = 0; l < 3; l++)
+            for (s.per = 1; s.per <= 4; s.per *= 2) {
+                s.run = runs[r];
+                s.lanes = lanes[l];
+                if (out->n < most)
+                    add(f, t, a, out, s);
+            }
+}
+
+static int pick(uint64_t *seed, int n)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (int)((uint32_t)(*seed >> 33) % (uint32_t)n);
+}
+
+Sched sched_scatter_random(const SchedFacts *f, const Target *t, uint64_t *seed)
+{
+    static const int lanes[] = {32, 64, 96, 128, 256};
+    for (int i = 0; i < 1000; i++) {
+        Sched s = sched_default();
+        bool host = t->kind == TGT_HOST;
+        s.align = pick(seed, 2) ? ALIGN_VEC : ALIGN_SCALAR;
+        s.vec = s.align == ALIGN_SCALAR ? 1 : host ? 16 : 1 << pick(seed, 4);
+        s.per = 1 + pick(seed, 4);
+        s.lanes = host ? 1 : lanes[pick(seed, 5)];
+        s.len = pick(seed, 3);
+        s.n = s.len == LEN_EXACT ? s.lanes * s.vec * s.per - s.vec * pick(seed, 2) * pick(seed, s.lanes) : 0;
+        s.split = s.len != LEN_CAP && pick(seed, 2);
+        s.run = 1 << pick(seed, 5);
+        s.hint = pick(seed, 2);
+        s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
+        if (!sched_illegal(f, &s, t))
+            return s;
+    }
+    Sched s = tiles(f, t, ALIGN_SCALAR);
+    s.lanes = t->kind == TGT_HOST ? 1 : s.lanes;
+    return s;
+}

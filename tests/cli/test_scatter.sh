@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Sums through an index: checked against the oracle, what has no form yet is said, and so is a schedule that does not fit.
+. "$(dirname "$0")/lib.sh"
+
+expect 0 "$ligerc" check -D T=bf16 "$root/tests/schedules/scatter/scatter.tile"
+limit() {   # limit TEXT OUTS BODY: a nest over instances of this body
+    printf 'op x "x"\ndim I, K, V, N\nkernel k (in x: f32[I, N], in to: i64[I], in at: i64[I, K], %s) {\npar %s }\n' "$2" "$3" >"$tmp/x.tile"
+    refused 1 "$1 has no row form yet" "$ligerc" build -e lowered-ir -t sm_90a -o "$tmp/x" "$tmp/x.tile"
+}
+y='out y: f32[V, N]' z='out z: f32[I, N]' s='out s: f32[I]'
+whole='a sum through indices other than one of whole rows of a matrix'
+limit "$whole" 'out y: f32[V, 2*N]' 'i in I { y[to[i], 0:N] += x[i, :] }'
+limit "$whole" 'out y: f32[V, K, N]' 'i in I, k in K { y[to[i], k, :] += x[i, :] }'
+limit 'a sum of integers through an index, into an out tensor,' 'out y: i32[V, N]' 'i in I { y[to[i], :] += i32(x[i, :]) }'
+limit 'a sum through an index beside other rows that are written' "$y, $z" 'i in I { z[i, :] = x[i, :]   y[to[i], :] += x[i, :] }'
+limit 'a row written beside a sum through an index' "$y, $z" 'i in I { y[to[i], :] += x[i, :]   z[i, :] = x[i, :] }'
+limit 'a sum through an index of what a reduction gives' "$y" 'i in I { y[to[i], :] += x[i, :] * max(x[i, :]) }'
+limit 'a sum through an index beside reductions' "$y, $s" 'i in I { y[to[i], :] += x[i, :]   s[i] = max(x[i, :]) }'
+
+emb=$root/specs/embedding.tile one="-D T=bf16 -t sm_90a -e lowered-ir -o $tmp/x"
+# shellcheck disable=SC2086
+{
+    refused 1 'a sum through an index wants one-shot blocks of one row group, and plain loads' "$ligerc" build $one -k backward -s 'rows=2 lanes=64 split=0 len=cap' "$emb"
+    refused 1 'run counts places of a sum through an index' "$ligerc" build $one -k forward -s 'run=4' "$emb"
+    expect 0 "$ligerc" build $one -k backward -s 'len=exact n=4096 lanes=256 per=2 run=8 pdl=1' "$emb"
+}
+finish

@@ -131,6 +131,6 @@ expect 1 "$ligerc" build -e header,plan -o "$tmp/none" "$swi" "$tmp/bad.tile"
 # --checked: what no check names is left out
 expect 0 "$ligerc" build --checked -v -e tile-ir -o "$tmp/c" "$root/specs/cross_entropy.tile"
 [ "$(grep -c '^cross_entropy.forward \[' "$tmp/err")" = 123 ] || fault "not the 123 bindings that the checks of cross_entropy name"
-expect 0 "$ligerc" build --checked -v -e tile-ir -D T=f16 -D kind=mixture -o "$tmp/d" "$root/specs/jsd.tile"
+expect 0 "$ligerc" build --checked -v -e tile-ir -D T=f16 -o "$tmp/d" "$root/specs/jsd.tile"
 [ "$(grep -c '^jsd.forward \[' "$tmp/err")" = 4 ] || fault "not the 4 bindings of jsd left by -D"
 finish

@@ -98,6 +98,7 @@ clause(N) ::= names(L) ALL(K). { N = ast_with(px, ast_node(px, AST_C_ALL, K, 0, 
 clause(N) ::= IDENT(I) names(L). { N = ast_with(px, ast_named(px, AST_C_LIST, I, I, 0, 0), L, ast_list()); }
 clause(N) ::= IDENT(I) ASSIGN expr(E). { N = ast_named(px, AST_C_FIX, I, I, E, 0); }
 clause(N) ::= IDENT(I) LT expr(E). { N = ast_named(px, AST_C_BELOW, I, I, E, 0); }
+clause(N) ::= IDENT(I) GE expr(E). { N = ast_mode(ast_named(px, AST_C_BELOW, I, I, E, 0), 1); }
 clause(N) ::= IDENT(I) OF name(F) IS name(B). { N = ast_named(px, AST_C_DERIV, I, I, F, B); }
 clause(N) ::= error RESYNC. { N = 0; }
 name(N) ::= IDENT(I). { N = ast_named(px, AST_NAME, I, I, 0, 0); }

@@ -98,6 +98,8 @@ Gpu *gpu_open(const char **why_not)
     return g;
 }
 
+void gpu_here(Gpu *g) { must(g, g->set_current(g->ctx), "cuCtxSetCurrent"); }
+
 void gpu_close(Gpu *g)
 {
     g->release(0);

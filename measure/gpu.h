@@ -15,6 +15,7 @@ typedef void *GpuGraph;
 
 Gpu      *gpu_open(const char **why_not);
 void      gpu_close(Gpu *g);
+void      gpu_here(Gpu *g);                          /* before another thread than the one that opened it uses it; one at a time */
 const char *gpu_name(Gpu *g);
 uint64_t  gpu_alloc(Gpu *g, size_t bytes);
 uint64_t  gpu_alloc_apart(Gpu *g, size_t bytes);             /* from the driver, not from the pool */

@@ -22,7 +22,7 @@ const char *tuner_fate_doc(TunerFate f) { return fates[f].doc; }
 /* ---- what the child tells ---- */
 
 typedef enum Kind { SAY_CASE, SAY_TRY, SAY_ROW, SAY_TIME, SAY_DONE } Kind;
-typedef struct Message { Kind kind; uint32_t variant, candidates; double us; uint64_t bytes; char machine[128]; TunerRow row; } Message;
+typedef struct Message { Kind kind; uint32_t variant, candidates, serving; double us; uint64_t bytes; char machine[128]; TunerRow row; } Message;
 
 typedef struct Child {
     const Tuner *t;
@@ -186,11 +186,13 @@ static _Noreturn void run_child(Child *k, const char *text)
     Message m = {.kind = SAY_CASE, .candidates = first.variants, .bytes = measure_bytes(&k->c, &k->s[0])};
     m.us = k->m.gpu ? measure_copy(&k->m, m.bytes) : measure_host_copy(&k->m, m.bytes);
     snprintf(m.machine, sizeof m.machine, "%s", k->m.gpu ? gpu_name(k->m.gpu) : "host");
-    say(k, &m);
     k->model = -1;
     for (uint32_t v = 0; v < first.variants && v < TUNER_MAX_ROWS; v++)
-        if (select_variant(k, v, first.nest) && k->model < 0)
-            k->model = v;
+        if (select_variant(k, v, first.nest)) {
+            k->model = k->model < 0 ? v : k->model;
+            m.serving++;
+        }
+    say(k, &m);
     double whole = k->end > 0 ? k->end - measure_now_us() : 0, prepared = measure_now_us() + whole * 0.6;
     for (uint32_t v = 0; v < first.variants && v < TUNER_MAX_ROWS && !(whole > 0 && k->n && measure_now_us() > prepared); v++)
         try_variant(k, v, first.nest);
@@ -249,6 +251,7 @@ static void take(Follow *f, const Message *m)
         f->out->copy = m->us;
         f->out->bytes = m->bytes;
         f->out->candidates = m->candidates;
+        f->out->serving = m->serving;
         snprintf(f->out->machine, sizeof f->out->machine, "%s", m->machine);
         break;
     case SAY_TRY: f->trying = (int)m->variant; break;

@@ -45,7 +45,7 @@ typedef struct TunerCase {
     char text[256], machine[128];
     double copy;                      /* microseconds of the better copy of as many bytes; 0: no copy op was given */
     uint64_t bytes;
-    uint32_t candidates;              /* variants in the pack's list */
+    uint32_t candidates, serving;     /* variants in the pack's list; those of them that serve the case */
     TunerRow row[TUNER_MAX_ROWS]; int n;
     int best;                         /* row, -1 none */
     bool cut;                         /* the budget ended, or `stop` was set */

@@ -225,7 +225,7 @@ void tuner_html(FILE *f, const TunerPage *p)
         put_text(f, p->cases[i]->text);
         fputs("</h2>\n<p>", f);
         put_bytes(f, (double)p->cases[i]->bytes);
-        fprintf(f, " a launch; %u variants in the pack, %d of them serve%s.</p>\n", (unsigned)p->cases[i]->candidates, p->cases[i]->n, p->cases[i]->cut ? "; stopped before all were measured in every round" : "");
+        fprintf(f, " a launch; %u variants in the pack, %d of them serve%s.</p>\n", (unsigned)p->cases[i]->candidates, (int)p->cases[i]->serving, p->cases[i]->cut ? "; stopped before all were measured in every round" : "");
         put_candidates(f, p->cases[i]);
         put_failures(f, p->cases[i]);
     }

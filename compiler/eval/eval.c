@@ -174,6 +174,20 @@ static double line_sum(const Eval *e, const Line *l, DType dt, double *dv)
     return !dt_is_float(dt) ? (double)eval_wrap((int64_t)s, dt) : eager(e) ? eager_sum(l, dt, e->mode == EVAL_EAGER ? 8 : 4 << e->args->seed % 3) : s;
 }
 
+/* In two passes: the mean, then the distances. */
+static double line_sqdev(const Eval *e, const Line *l, DType dt, double *dv)
+{
+    double mean = rounded(e, line_sum(e, l, dt, dv) / (double)l->n, dt), *d = ARENA_ARRAY(e->a, double, l->n + 1), slope = 0;
+    for (int64_t i = 0; i < l->n; i++) {
+        double x = rounded(e, l->v[i * l->step] - mean, dt);
+        d[i] = rounded(e, x * x, dt);
+        slope += l->t ? 2 * x * l->t[i * l->step] : 0;
+    }
+    double s = line_sum(e, &(Line){d, NULL, l->n, 1}, dt, dv);
+    *dv = slope;
+    return s;
+}
+
 static int64_t line_best(const Line *l, bool largest)
 {
     int64_t best = -1;
@@ -209,6 +223,7 @@ static double reduce_line(const Eval *e, const TirOp *o, const Line *l, double *
     *dv = 0;
     switch (o->op) {
     case TIR_SUM: return line_sum(e, l, o->dt, dv);
+    case TIR_SQDEV: return line_sqdev(e, l, o->dt, dv);
     case TIR_LSE: return line_lse(e, l, o->dt, dv);
     case TIR_ARGMAX: return (double)line_best(l, true);
     default:

@@ -231,18 +231,36 @@ static int64_t size_in(const char *text, const char *name)
     return 0;
 }
 
-void cases_lengths(const PipeUnit *u, const char *text, int32_t *out, uint32_t *n, uint32_t most)
+/* Instances times row length; row gets the latter. 0 where an extent does not divide. */
+static double elements_of(const LowKernel *low, const int64_t *dims, int64_t *row)
 {
-    int64_t dims[TIR_MAX_DIMS] = {0}, len;
+    double n = 1;
+    int64_t one;
+    for (uint32_t i = 0; i < low->ninst; i++)
+        n *= tir_ext_eval(low->inst_ext[i], dims, &one) ? (double)one : 0;
+    return tir_ext_eval(low->row_ext, dims, row) ? n * (double)*row : 0;
+}
+
+void cases_lengths(const PipeUnit *u, const char *text, CaseLengths *out)
+{
+    int64_t dims[TIR_MAX_DIMS] = {0}, row, length = 0;
+    double most = 0;
+    uint32_t nest = 0, k = 0;
     for (uint32_t i = 0; i < u->fn->ndims; i++)
         dims[i] = size_in(text, u->fn->dims[i].name);
     for (uint32_t i = 0; i < u->n; i++) {
-        uint32_t k = 0;
-        if (!u->variants[i].low || !tir_ext_eval(u->variants[i].low->row_ext, dims, &len) || len < 1 || len > 1 << 30)
-            continue;
-        while (k < *n && out[k] != len)
-            k++;
-        if (k == *n && k < most)
-            out[(*n)++] = (int32_t)len;
+        double n = u->variants[i].low ? elements_of(u->variants[i].low, dims, &row) : 0;
+        if (n > most) {
+            most = n;
+            nest = u->variants[i].nest;
+            length = row;
+        }
+    }
+    while (k < out->n && (out->length[k] != length || out->nest[k] != nest))
+        k++;
+    if (k == out->n && k < 64 && length > 0 && length <= 1 << 30) {
+        out->length[k] = (int32_t)length;
+        out->nest[k] = nest;
+        out->n++;
     }
 }

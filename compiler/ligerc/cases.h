@@ -15,7 +15,9 @@ void cases_narrow(const Source *s, PipeRequest *r, const char **fix, DType type)
 bool cases_of(const Options *o, const SemaOp *op, const PipeUnit *u, Arena *a, Cases *out, Diag *d);
 /* The same for each instance of a pack. */
 bool cases_of_pack(const Options *o, const void *pack, Arena *a, Cases *out, Diag *d);
-/* Row lengths of a case, one for each par nest of a lowered unit, into out behind *n; twice the same is once. */
-void cases_lengths(const PipeUnit *u, const char *text, int32_t *out, uint32_t *n, uint32_t most);
+/* The row length of a case, and of which par nest of the unit: the one of the most elements, which is measured. Twice the same is once. The unit is
+ * lowered. */
+typedef struct CaseLengths { int32_t length[64]; uint32_t nest[64], n; } CaseLengths;
+void cases_lengths(const PipeUnit *u, const char *text, CaseLengths *out);
 
 #endif

@@ -9,6 +9,8 @@
 #include "liger.h"
 #include "pipeline.h"
 
+#include <pthread.h>
+
 /* How the tensors of a case lie in memory. */
 typedef enum CheckLayout { LAYOUT_DENSE, LAYOUT_OFFSET, LAYOUT_PITCH, LAYOUT_STRIDED, LAYOUT_INPLACE, LAYOUT_COUNT } CheckLayout;
 
@@ -30,8 +32,11 @@ typedef struct CheckOutcome {
     char   what[256];                 /* why not */
 } CheckOutcome;
 
+/* Oracles run side by side, kernels of the GPU one at a time. */
+typedef struct CheckGpu { Gpu *gpu; pthread_mutex_t lock; } CheckGpu;
+
 /* Where a case is launched: unit u through ctx, whose backend is that of the unit's target; gpu: where that is a GPU's, else NULL. */
-typedef struct CheckSite { lgr_context *ctx; Gpu *gpu; const PipeUnit *u; CheckOutcome out; } CheckSite;
+typedef struct CheckSite { lgr_context *ctx; CheckGpu *gpu; const PipeUnit *u; CheckOutcome out; } CheckSite;
 
 /* One case, once by the oracle and then once on each site; all sites have one kernel under one binding. fwd: the forward kernel under the same
  * binding when inputs of it are its outputs, else NULL. `a` is reset. */

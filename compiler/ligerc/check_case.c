@@ -104,13 +104,15 @@ static void set_all(Slot *s, int64_t k, double v)
         s->jitter[j][k] = v;
 }
 
-/* The bound that a clause `tensor < bound` gives tensor i, 0 where none does. */
-static int64_t bound_of(const Run *r, uint32_t i)
+/* The bound that a clause `tensor < bound` gives tensor i, 0 where none does; *least: what `tensor >= least` says. */
+static int64_t bound_of(const Run *r, uint32_t i, int64_t *least)
 {
+    *least = 0;
     for (uint32_t b = 0; b < r->c->of->nbelow; b++) {
         const SemaBelow *w = &r->c->of->below[b];
         if (strcmp(w->tensor, r->fn->tensors[i].name))
             continue;
+        *least = w->least;
         for (uint32_t d = 0; w->dim && d < r->fn->ndims; d++)
             if (!strcmp(w->dim, r->fn->dims[d].name))
                 return r->c->dims[d];
@@ -121,11 +123,11 @@ static int64_t bound_of(const Run *r, uint32_t i)
 
 static void fill(Run *r, uint32_t i, uint64_t salt)
 {
-    int64_t bound = bound_of(r, i);
+    int64_t least, bound = bound_of(r, i, &least);
     Slot *s = &r->slot[i];
     DType dt = r->fn->tensors[i].dt;
     for (int64_t k = 0; k < s->n; k++)
-        set_all(s, k, bound > 0 ? floor(check_uniform(r->c->seed * 1315423911u + salt, (uint64_t)k) * (double)bound)
+        set_all(s, k, bound > 0 ? eval_round(floor((double)least + check_uniform(r->c->seed * 1315423911u + salt, (uint64_t)k) * (double)(bound - least)), dt)
                                 : eval_round(check_value(r->c->input, r->c->seed * 1315423911u + salt, (uint64_t)k), dt));
 }
 
@@ -356,19 +358,33 @@ static void free_bytes(Run *r)
     }
 }
 
-static void run_site(Run *r, CheckSite *site, const SemaOp *op)
+static lgr_status launch_told(Run *r, CheckSite *site, const SemaOp *op)
 {
-    r->gpu = site->gpu;
-    make_bytes(r);
-    if (r->gpu)
-        to_device(r);
     lgr_status s = launch(r, site->ctx, site->u, op);
     if (s != LGR_OK) {
         site->out.ok = false;
         lgr_last_error_text(site->out.what, sizeof site->out.what);
     }
-    if (r->gpu && !from_device(r))
+    return s;
+}
+
+static lgr_status launch_there(Run *r, CheckSite *site, const SemaOp *op)
+{
+    pthread_mutex_lock(&site->gpu->lock);
+    gpu_here(r->gpu);
+    to_device(r);
+    lgr_status s = launch_told(r, site, op);
+    if (!from_device(r))
         s = LGR_ERROR_DRIVER;
+    pthread_mutex_unlock(&site->gpu->lock);
+    return s;
+}
+
+static void run_site(Run *r, CheckSite *site, const SemaOp *op)
+{
+    r->gpu = site->gpu ? site->gpu->gpu : NULL;
+    make_bytes(r);
+    lgr_status s = r->gpu ? launch_there(r, site, op) : launch_told(r, site, op);
     for (uint32_t i = 0; s == LGR_OK && i < r->fn->ntensors; i++)
         if (r->fn->tensors[i].mode != TIR_IN && r->fn->tensors[i].mode != TIR_SCRATCH && !r->fn->tensors[i].absent)
             compare(r, i);

@@ -25,7 +25,7 @@ static bool asked(const Build *b, int e) { return b->o->emits >> e & 1; }
 
 /* ---- one unit ---- */
 
-static void report_unit(const Options *o, const SemaOp *op, const PipeUnit *u, Arena *a)
+void show_unit(const Options *o, const SemaOp *op, const PipeUnit *u, Arena *a)
 {
     int regs = 0, spills = 0;
     for (uint32_t i = 0; i < u->n && o->verbose > 1; i++) {
@@ -160,7 +160,7 @@ static int build_op(Build *b, Source *s, PipeResult *res, bool last)
     for (uint32_t i = 0; i < res->n; i++) {
         show_diagnostics(b->o, &res->units[i].diag);
         if (b->o->verbose)
-            report_unit(b->o, r.op, &res->units[i], s->arena);
+            show_unit(b->o, r.op, &res->units[i], s->arena);
     }
     if (res->failed)
         return EXIT_INPUT;

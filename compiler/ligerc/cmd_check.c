@@ -11,6 +11,7 @@
 #include "backend.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,16 +20,23 @@ enum { FAULT_TEXT = 512 };
 
 typedef struct Tally { uint64_t run, failed, gradients; double worst_gradient; bool lost; } Tally;
 
-/* The units of one kernel under one binding, one a target, each with what it is launched through. */
+/* The units of one kernel under one binding, one a target, each with what it is launched through; or a share of their cases: every `shares`-th
+ * from `share` on, with contexts of its own. */
 typedef struct Check {
     const Options *o;
     const SemaOp  *op;
+    const PipeRequest *r;
+    PipeUnit *units; uint32_t nunits;
+    CheckGpu *gpu;
+    uint64_t share, shares;
+    bool     failed;                             /* could not be run at all */
     CheckSite site[TARGET_COUNT]; uint32_t n;
     char   fault[TARGET_COUNT][FAULT_TEXT];      /* the sim writes here what it found */
     Buf    pack[TARGET_COUNT];
     Tally  by_site[TARGET_COUNT];
-    Tally *t;
+    Tally  t;                                    /* of gradients, and whether the GPU was lost */
     Arena *a, *cases;                            /* cases: reset by each */
+    Diag   diag;
 } Check;
 
 /* How much of each block: cases of the spec's sizes, and with others; elements at most. */
@@ -83,8 +91,8 @@ static double scattered(const SemaValues *v, uint64_t i, uint32_t nth)
     return pick(v, (uint64_t)((at - floor(at)) * v->n), 4);
 }
 
-/* Case number i of a block: each list advances at its own pace, so that pairs of values meet: two one inside the other, further ones scattered. */
-/* Its elements. */
+/* Case number i of a block: each list advances at its own pace, so that pairs of values meet: two one inside the other, further ones scattered.
+ * Its elements. */
 static uint64_t draw_case(const SemaOp *op, const SemaCheck *k, const PipeUnit *u, uint64_t i, CheckCase *c)
 {
     const SemaKernel *sk = &op->kernels[u->kernel];
@@ -194,13 +202,13 @@ static void check_derivative(Check *x, const PipeUnit *u, const TirFn *fwd, cons
     diag_init(&d, x->a);
     c.input = SEMA_INPUT_NORMAL;
     double rel = check_gradient(fwd, u->fn, dv, &c, &d);
-    x->t->gradients++;
-    if (rel > x->t->worst_gradient)
-        x->t->worst_gradient = rel;
+    x->t.gradients++;
+    if (rel > x->t.worst_gradient)
+        x->t.worst_gradient = rel;
     if (!(rel <= 1e-9)) {
         char what[64];
         snprintf(what, sizeof what, "backward is not the derivative of forward: off by %.2g", rel);
-        x->t->failed++;
+        x->t.failed++;
         report(x, u, &c, what);
     }
 }
@@ -218,11 +226,11 @@ static bool run_case(Check *x, const uint32_t *which, uint32_t n, const PipeUnit
         Tally *t = &x->by_site[which[s]];
         t->run += !site[s].out.skipped;
         t->failed += !site[s].out.ok;
-        x->t->lost |= site[s].out.fatal;
+        x->t.lost |= site[s].out.fatal;
         if (!site[s].out.ok)
             report(x, site[s].u, c, x->fault[which[s]][0] ? x->fault[which[s]] : site[s].out.what);
     }
-    return !x->t->lost;
+    return !x->t.lost;
 }
 
 static Amount amount_of(const Check *x, uint32_t site) { return amounts[x->o->full != 0][x->site[site].u->target->kind]; }
@@ -254,13 +262,13 @@ static void check_named(Check *x, const PipeUnit *u, const SemaCheck *k, const T
     uint32_t which[TARGET_COUNT], n, slopes = 0;
     CheckCase c;
     bool more = true;
-    for (uint64_t i = 0; more; i++) {
+    for (uint64_t i = x->share; more; i += x->shares) {
         n = sites_of(x, i, draw_case(x->op, k, u, i, &c), which, &more);
         if (dv)
             draw_forward(x->op, k, dv->forward, u->kernel, i, &c);
         if (n && !run_case(x, which, n, u, fwd, dv, &c))
             return;
-        if (n && dv && x->site[which[0]].u->target->kind != TGT_SIM && slopes < 4 && has_elements(x->op, u->kernel, &c)) {
+        if (n && dv && x->site[which[0]].u->target->kind != TGT_SIM && slopes * x->shares < 4 && has_elements(x->op, u->kernel, &c)) {
             check_derivative(x, u, fwd, dv, c);
             slopes++;
         }
@@ -270,11 +278,11 @@ static void check_named(Check *x, const PipeUnit *u, const SemaCheck *k, const T
 static void check_block(Check *x, const PipeUnit *u, const SemaCheck *k)
 {
     const SemaDeriv *dv = deriv_of(k, u->kernel);
-    TirFn *fwd = dv ? sema_kernel(x->op, dv->forward, &u->binding, u->arena, (Diag *)&u->diag) : NULL;
+    TirFn *fwd = dv ? sema_kernel(x->op, dv->forward, &u->binding, x->a, &x->diag) : NULL;
     CheckCase c;
     check_named(x, u, k, fwd, dv);
     for (uint32_t s = 0; s < x->n; s++)
-        for (uint64_t i = 0; i < amount_of(x, s).extra && !x->t->lost; i++) {
+        for (uint64_t i = x->share; i < amount_of(x, s).extra && !x->t.lost; i += x->shares) {
             if (!x->op->kernels[u->kernel].ndims || !draw_extra(x->op, k, x->site[s].u, i, amount_of(x, s).elements, &c))
                 continue;
             if (dv)
@@ -303,7 +311,7 @@ static bool check_choices(Check *x)
     }
     sema_binding_close(x->op, open, &one[0].binding, true);
     do {
-        if (open && !(one[0].fn = sema_kernel(x->op, one[0].kernel, &one[0].binding, x->a, &one[0].diag)))
+        if (open && !(one[0].fn = sema_kernel(x->op, one[0].kernel, &one[0].binding, x->a, &x->diag)))
             return false;
         for (uint32_t s = 1; s < x->n; s++)
             one[s].binding = one[0].binding;
@@ -314,48 +322,89 @@ static bool check_choices(Check *x)
     return true;
 }
 
-static bool open_site(Check *x, const PipeRequest *r, PipeUnit *u, Gpu *gpu)
+static bool open_site(Check *x, PipeUnit *u)
 {
     PipeResult one = {.units = u, .n = 1};
+    lgr_config config = LGR_CONFIG_INIT;
     PackWriter *w = pack_new(x->a);
     CheckSite *s = &x->site[x->n];
     Buf *pack = &x->pack[x->n];
+    config.host_threads = x->o->jobs > 1 ? 2 : 0;
     s->u = u;
-    s->gpu = u->target->kind == TGT_GPU ? gpu : NULL;
-    pipe_pack(r, &one, w);
+    s->gpu = u->target->kind == TGT_GPU ? x->gpu : NULL;
+    pipe_pack(x->r, &one, w);
     pack_finish(w, pack);
-    bool ok = lgr_context_create(NULL, &s->ctx) == LGR_OK && lgr_pack_open_memory(s->ctx, pack->p, pack->n) == LGR_OK;
+    bool ok = lgr_context_create(&config, &s->ctx) == LGR_OK && lgr_pack_open_memory(s->ctx, pack->p, pack->n) == LGR_OK;
     if (ok && u->target->kind == TGT_SIM)
         lgr__set_backend(s->ctx, &sim_backend, x->fault[x->n]);
     x->n++;
     return ok;
 }
 
-static void close_sites(Check *x, const PipeUnit *units)
+static void check_share(Check *x)
 {
+    x->a = arena_new();
+    x->cases = arena_new();
+    diag_init(&x->diag, x->a);
+    for (uint32_t i = 0; !x->failed && i < x->nunits; i++)
+        x->failed = !open_site(x, &x->units[i]);
+    x->failed = x->failed || !check_choices(x);
     for (uint32_t i = 0; i < x->n; i++) {
-        const Tally *t = &x->by_site[i];
-        x->t->run += t->run;
-        x->t->failed += t->failed;
-        if (x->o->verbose)
-            fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", x->op->name, x->op->kernels[units->kernel].name,
-                    sema_binding_text(x->op, (int)units->kernel, &units->binding, x->a), units[i].target->name, (unsigned long long)t->run, (unsigned long long)t->failed);
         lgr_context_destroy(x->site[i].ctx);
         buf_free(&x->pack[i]);
     }
+    arena_free(x->cases);
+    arena_free(x->a);
 }
 
-/* n units of one kernel and binding. */
-static bool check_units(const Options *o, Gpu *gpu, const Source *src, const PipeRequest *r, PipeUnit *units, uint32_t n, Tally *t)
+/* ---- side by side ---- */
+
+typedef struct Checks { Check *x; uint32_t n; _Atomic uint32_t next; _Atomic bool lost; } Checks;
+
+static void *check_some(void *arg)
 {
-    Check x = {.o = o, .op = src->op, .t = t, .a = arena_new(), .cases = arena_new()};
+    Checks *all = arg;
+    for (uint32_t i; !all->lost && (i = atomic_fetch_add(&all->next, 1)) < all->n;) {
+        check_share(&all->x[i]);
+        if (all->x[i].t.lost)
+            all->lost = true;
+    }
+    return NULL;
+}
+
+static void run_checks(Checks *all, int jobs)
+{
+    pthread_t thread[PIPE_MAX_JOBS];
+    int n = 0;
+    while (n + 1 < jobs && n < PIPE_MAX_JOBS && (uint32_t)n + 1 < all->n && !pthread_create(&thread[n], NULL, check_some, all))
+        n++;
+    check_some(all);
+    while (n > 0)
+        pthread_join(thread[--n], NULL);
+}
+
+/* What the shares of one group found, together. False when it could not be run at all. */
+static bool add_shares(const Check *x, uint32_t shares, Tally *t, Arena *a)
+{
     bool ok = true;
-    for (uint32_t i = 0; ok && i < n; i++)
-        ok = open_site(&x, r, &units[i], gpu);
-    ok = ok && check_choices(&x);
-    close_sites(&x, units);
-    arena_free(x.cases);
-    arena_free(x.a);
+    for (uint32_t i = 0; i < x->nunits; i++) {
+        Tally site = {0};
+        for (uint32_t k = 0; k < shares; k++) {
+            site.run += x[k].by_site[i].run;
+            site.failed += x[k].by_site[i].failed;
+        }
+        t->run += site.run;
+        t->failed += site.failed;
+        if (x->o->verbose)
+            fprintf(stderr, "%s.%s [%s] %s: %llu cases, %llu failed\n", x->op->name, x->op->kernels[x->units->kernel].name,
+                    sema_binding_text(x->op, (int)x->units->kernel, &x->units->binding, a), x->units[i].target->name, (unsigned long long)site.run, (unsigned long long)site.failed);
+    }
+    for (uint32_t k = 0; k < shares; k++) {
+        t->gradients += x[k].t.gradients;
+        t->failed += x[k].t.failed;
+        t->worst_gradient = x[k].t.worst_gradient > t->worst_gradient ? x[k].t.worst_gradient : t->worst_gradient;
+        ok &= !x[k].failed;
+    }
     return ok;
 }
 
@@ -369,7 +418,30 @@ static uint32_t alike(const PipeResult *res, uint32_t i)
     return n;
 }
 
-static int check_source(const Options *o, Gpu *gpu, Source *s)
+/* Every group of units in as many shares as keep all threads busy. */
+static bool check_groups(const Options *o, CheckGpu *gpu, Source *s, const PipeRequest *r, const PipeResult *res, Tally *t)
+{
+    uint32_t groups = 0, shares;
+    bool ok = true;
+    for (uint32_t i = 0; i < res->n; i += alike(res, i))
+        groups++;
+    shares = groups && (uint32_t)o->jobs > groups ? ((uint32_t)o->jobs + groups - 1) / groups : 1;
+    shares = shares > 8 ? 8 : shares;
+    Checks all = {.x = ARENA_ARRAY(s->arena, Check, groups * shares + 1)};
+    for (uint32_t i = 0, n; i < res->n; i += n) {
+        n = alike(res, i);
+        for (uint32_t k = 0; k < shares; k++) {
+            Check *x = &all.x[all.n++];
+            x->o = o, x->op = s->op, x->r = r, x->units = &res->units[i], x->nunits = n, x->gpu = gpu, x->share = k, x->shares = shares;
+        }
+    }
+    run_checks(&all, o->jobs);
+    for (uint32_t i = 0; i < groups; i++)
+        ok &= add_shares(&all.x[i * shares], shares, t, s->arena);
+    return ok;
+}
+
+static int check_source(const Options *o, CheckGpu *gpu, Source *s)
 {
     const char *fix[OPTIONS_MAX_FIX];
     PipeRequest r = request_of(o, s, fix);
@@ -390,11 +462,8 @@ static int check_source(const Options *o, Gpu *gpu, Source *s)
         return EXIT_USAGE;
     for (uint32_t i = 0; i < res.n; i++)
         show_diagnostics(o, &res.units[i].diag);
-    for (uint32_t i = 0, n; i < res.n && !res.failed && !t.lost; i += n) {
-        n = alike(&res, i);
-        if (!check_units(o, gpu, s, &r, &res.units[i], n, &t))
-            res.failed = true;
-    }
+    if (!res.failed && !check_groups(o, gpu, s, &r, &res, &t))
+        res.failed = true;
     printf("%s: %u units, %llu cases, %llu gradients (worst %.1e), %llu failed\n", s->op->name, (unsigned)res.n, (unsigned long long)t.run,
            (unsigned long long)t.gradients, t.worst_gradient, (unsigned long long)t.failed);
     bool bad = res.failed;
@@ -403,14 +472,13 @@ static int check_source(const Options *o, Gpu *gpu, Source *s)
 }
 
 /* The GPU, where one of the targets is of one. */
-static int find_gpu(const Options *o, Gpu **gpu)
+static int find_gpu(const Options *o, CheckGpu *gpu)
 {
     const char *why;
     bool wanted = false;
-    *gpu = NULL;
     for (uint32_t i = 0; i < o->ntargets; i++)
         wanted |= o->targets[i]->kind == TGT_GPU;
-    if (!wanted || (*gpu = gpu_open(&why)))
+    if (!wanted || (gpu->gpu = gpu_open(&why)))
         return EXIT_DONE;
     fprintf(stderr, "ligerc: check: no GPU: %s\n", why);
     return EXIT_DEVICE;
@@ -418,7 +486,7 @@ static int find_gpu(const Options *o, Gpu **gpu)
 
 int cmd_check(const Options *o)
 {
-    Gpu *gpu;
+    CheckGpu gpu = {NULL, PTHREAD_MUTEX_INITIALIZER};
     Options both = *o;
     if (!o->said_targets) {
         both.targets[0] = target_get(TARGET_HOST);
@@ -431,7 +499,7 @@ int cmd_check(const Options *o)
     int worst = request_open(o, src);
     bool open = worst == EXIT_DONE && (worst = find_gpu(&both, &gpu)) == EXIT_DONE;
     for (uint32_t i = 0; open && i < o->nfiles; i++) {
-        int status = check_source(&both, gpu, &src[i]);
+        int status = check_source(&both, &gpu, &src[i]);
         show_diagnostics(o, &src[i].diag);
         worst = status > worst ? status : worst;
     }

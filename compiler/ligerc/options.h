@@ -67,6 +67,8 @@ int cmd_version(const Options *o);
 /* A whole file and a NUL behind it; false with a message on stderr. */
 bool read_file(const char *path, Buf *out);
 
+/* A line of what became of a unit (-v), and one for each variant (-vv). */
+void show_unit(const Options *o, const SemaOp *op, const PipeUnit *u, Arena *a);
 /* Prints what was collected, or keeps it for the end, as asked for. */
 void show_diagnostics(const Options *o, const Diag *d);
 

@@ -160,22 +160,27 @@ static bool in_list(const SchedList *list, const Sched *s)
 
 /* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; then the candidates,
  * the best of every length before the next best. */
-static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, SchedList *list)
+static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, SchedList *list)
 {
-    SchedList all = {0}, *more = ARENA_ARRAY(u->arena, SchedList, r->nlengths);
+    int32_t *lengths = ARENA_ARRAY(u->arena, int32_t, r->nlengths + 1);
+    uint32_t n = 0;
+    SchedList all = {0}, *more = ARENA_ARRAY(u->arena, SchedList, r->nlengths + 1);
+    for (uint32_t k = 0; k < r->nlengths; k++)
+        if (!r->length_nests || r->length_nests[k] == nest)
+            lengths[n++] = r->lengths[k];
     sched_choose(f, u->target, u->arena, &all);
     for (uint32_t i = 0; i < all.n; i++)
-        for (uint32_t k = 0; k < r->nlengths; k++) {
+        for (uint32_t k = 0; k < n; k++) {
             uint32_t first = 0;
-            while (first < all.n && !sched_holds(&all.s[first], u->target, r->lengths[k]))
+            while (first < all.n && !sched_holds(&all.s[first], u->target, lengths[k]))
                 first++;
             if (first == i && !in_list(list, &all.s[i]))
                 *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
         }
-    for (uint32_t k = 0; k < r->nlengths; k++)
-        sched_candidates(f, u->target, r->lengths[k], r->candidates, u->arena, &more[k]);
+    for (uint32_t k = 0; k < n; k++)
+        sched_candidates(f, u->target, lengths[k], r->candidates, u->arena, &more[k]);
     for (uint32_t i = 0; i < r->candidates; i++)
-        for (uint32_t k = 0; k < r->nlengths; k++)
+        for (uint32_t k = 0; k < n; k++)
             if (i < more[k].n && !in_list(list, &more[k].s[i]))
                 *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = more[k].s[i];
 }
@@ -197,7 +202,7 @@ static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint3
     if (list->n && only && !r->general_too)
         return true;
     if (r->nlengths && (u->target->kind == TGT_GPU || (u->target->kind == TGT_HOST && r->host_too)))
-        add_candidates(u, r, f, list);
+        add_candidates(u, r, f, nest, list);
     bool told = list->n > 0;
     if (!told && r->tuned)
         sched_tuned(r->tuned, &(SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest}, f, u->target, u->arena, list);

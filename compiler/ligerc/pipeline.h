@@ -24,7 +24,8 @@ typedef struct PipeRequest {
     const char   *kernel;               /* NULL: all */
     const Sched  *scheds;               /* one or several instead of the model's choices, for every nest that it is legal for */
     uint32_t      nscheds;
-    const int32_t *lengths; uint32_t nlengths, candidates;   /* a bundle for a tuner: so many candidates of a GPU for each of these row lengths, the model's own choices before them */
+    const int32_t *lengths; const uint32_t *length_nests; uint32_t nlengths, candidates;   /* a bundle for a tuner: so many candidates of a GPU for each of these row lengths, the model's own choices before them;
+                                            length_nests: of this par nest only, NULL: of all */
     bool          host_too;             /* candidates of the host as well */
     const char   *tuned;                /* table of measured schedules, or NULL: they go before the model's */
     double        until_ms;             /* candidates are no longer compiled after this (CLOCK_MONOTONIC), or when *stop is set; 0, NULL: never so */

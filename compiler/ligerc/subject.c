@@ -88,7 +88,7 @@ static uint32_t parse_lengths(const char *text, int32_t *out)
 }
 
 /* Cases of every unit of the target that is measured, and the lengths of their rows. */
-static bool list_cases(const Options *o, const SemaOp *op, const PipeResult *res, Subject *s, int32_t *lengths, uint32_t *nlengths, Diag *d)
+static bool list_cases(const Options *o, const SemaOp *op, const PipeResult *res, Subject *s, CaseLengths *lengths, Diag *d)
 {
     for (uint32_t i = 0; i < res->n; i++) {
         uint32_t from = s->cases.n;
@@ -97,7 +97,7 @@ static bool list_cases(const Options *o, const SemaOp *op, const PipeResult *res
         if (!cases_of(o, op, &res->units[i], s->arena, &s->cases, d))
             return false;
         for (uint32_t k = from; k < s->cases.n; k++)
-            cases_lengths(&res->units[i], s->cases.text[k], lengths, nlengths, MAX_LENGTHS);
+            cases_lengths(&res->units[i], s->cases.text[k], lengths);
     }
     return true;
 }
@@ -105,8 +105,11 @@ static bool list_cases(const Options *o, const SemaOp *op, const PipeResult *res
 static int run(const Options *o, const PipeRequest *r, Source *src, PipeResult *res)
 {
     int status = !pipe_run(r, src->arena, &src->diag, res) ? EXIT_USAGE : res->failed ? EXIT_INPUT : EXIT_DONE;
-    for (uint32_t i = 0; i < res->n; i++)
+    for (uint32_t i = 0; i < res->n; i++) {
         show_diagnostics(o, &res->units[i].diag);
+        if (o->verbose && r->want == PIPE_CODE)
+            show_unit(o, src->op, &res->units[i], src->arena);
+    }
     return status;
 }
 
@@ -114,8 +117,7 @@ static int run(const Options *o, const PipeRequest *r, Source *src, PipeResult *
 static int add_spec(const Options *o, const SubjectWish *wish, Source *src, Subject *s, PackWriter *w)
 {
     const char *fix[OPTIONS_MAX_FIX];
-    int32_t lengths[MAX_LENGTHS];
-    uint32_t n = 0;
+    CaseLengths lengths = {.n = 0};
     SchedList scheds;
     Buf err = {0};
     PipeResult res = {0};
@@ -135,13 +137,14 @@ static int add_spec(const Options *o, const SubjectWish *wish, Source *src, Subj
     r.ntargets = s->target->kind == TGT_HOST ? 1 : 2;
     r.want = PIPE_LOWERED;
     int status = wish->bundle ? EXIT_DONE : run(o, &r, src, &res);
-    if (status == EXIT_DONE && !wish->bundle && !list_cases(o, src->op, &res, s, lengths, &n, &src->diag))
+    if (status == EXIT_DONE && !wish->bundle && !list_cases(o, src->op, &res, s, &lengths, &src->diag))
         status = EXIT_USAGE;
     pipe_free(&res);
     r.want = PIPE_CODE;
     if (wish->candidates) {
-        r.lengths = lengths;
-        r.nlengths = wish->bundle ? parse_lengths(o->lengths, lengths) : n;
+        r.lengths = lengths.length;
+        r.length_nests = wish->bundle ? NULL : lengths.nest;
+        r.nlengths = wish->bundle ? parse_lengths(o->lengths, lengths.length) : lengths.n;
         r.candidates = wish->candidates;
         r.host_too = s->target->kind == TGT_HOST;
         r.until_ms = wish->until;

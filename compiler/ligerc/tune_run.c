@@ -58,7 +58,7 @@ static void show_progress(void *self, const TunerCase *c, double seconds_left)
     t->shown = measure_now_us();
     for (int i = 0; i < c->n; i++)
         done += c->row[i].fate != TUNER_unheard;
-    fprintf(stderr, "\r[%u/%u] %.60s: %d of %d", (unsigned)t->n + 1, (unsigned)t->s.cases.n, c->text, done, c->n);
+    fprintf(stderr, "\r[%u/%u] %.60s: %d of %u %s", (unsigned)t->n + 1, (unsigned)t->s.cases.n, c->text, c->best < 0 ? c->n : done, (unsigned)c->serving, c->best < 0 ? "checked" : "timed");
     if (c->best >= 0)
         fprintf(stderr, ", best %.2f us (%.1f %% of copy)", c->row[c->best].us, c->copy > 0 ? 100 * c->copy / c->row[c->best].us : 0);
     if (seconds_left >= 0)

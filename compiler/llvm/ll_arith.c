@@ -163,8 +163,31 @@ static LlVal bits_value(Ll *l, const LirOp *o)
     return r;
 }
 
+/* Packed pairs as the target's own instructions take them: what f32 would give, rounded, is the same number.  False: in f32. */
+static bool in_pairs(Ll *l, const LirOp *o, LlVal *r)
+{
+    bool fits = l->hooks->pair && lir_op_nargs(o->op) == 2 && ll_narrow(o->dt) && ll_packed(l, o->dt, o->lanes);
+    LlVal a[2];
+    for (int i = 0; fits && i < 2; i++) {
+        a[i] = ll_value_splat(l, ll_arg(l, o, i), o->lanes);
+        fits = a[i].dt == o->dt;
+    }
+    for (unsigned i = 0; fits && i < ll_part_count(l, o->dt, o->lanes); i++) {
+        LLVMValueRef p = l->hooks->pair(l, o->op, o->dt, a[0].p[i], a[1].p[i]);
+        if (!p)
+            return false;
+        if (!i)
+            *r = ll_new(l, o->dt, o->lanes);
+        r->p[i] = p;
+    }
+    return fits;
+}
+
 LlVal ll_elementwise(Ll *l, const LirOp *o)
 {
+    LlVal pairs;
+    if (in_pairs(l, o, &pairs))
+        return pairs;
     if (o->op == LIR_SELECT)
         return select_value(l, o);
     if (o->op == LIR_CAST)

@@ -49,6 +49,7 @@ typedef struct LlHooks {
     LLVMValueRef (*opaque)(Ll *l, LLVMValueRef v);
     LlVal (*narrow)(Ll *l, DType dt, LlVal f32);                   /* f32 to a 16-bit float */
     LlVal (*widen)(Ll *l, LlVal v);                                /* 16-bit float to f32 */
+    LLVMValueRef (*pair)(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, LLVMValueRef b);   /* of packed 16-bit floats, rounded once; NULL results: in f32 */
     /* fast forms of f32 arithmetic; NULL results mean: use the general form */
     LLVMValueRef (*fast)(Ll *l, LirOpcode op, LLVMValueRef a, LLVMValueRef b);
     /* forms within 2 units in the last place over the whole range; NULL, or NULL results: the general form */

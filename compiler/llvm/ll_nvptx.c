@@ -352,6 +352,18 @@ static LLVMValueRef narrow_pair(Ll *l, DType dt, LLVMValueRef *e)
     return LLVMBuildBitCast(l->b, v, l->ty.i32, "");
 }
 
+/* Sums and products of 16-bit floats are rounded as from f32, whose significand is more than twice as long (Figueroa, 1995). */
+static LLVMValueRef pair(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMTypeRef t = LLVMVectorType(dt == DT_BF16 ? l->ty.bf16 : l->ty.f16, 2);
+    if (op != LIR_ADD && op != LIR_SUB && op != LIR_MUL)
+        return NULL;
+    a = LLVMBuildBitCast(l->b, a, t, "");
+    b = LLVMBuildBitCast(l->b, b, t, "");
+    LLVMValueRef r = op == LIR_ADD ? LLVMBuildFAdd(l->b, a, b, "") : op == LIR_SUB ? LLVMBuildFSub(l->b, a, b, "") : LLVMBuildFMul(l->b, a, b, "");
+    return LLVMBuildBitCast(l->b, r, l->ty.i32, "");
+}
+
 static LLVMValueRef narrow_one(Ll *l, DType dt, LLVMValueRef e)
 {
     LLVMValueRef v = dt == DT_BF16 ? ll_intr(l, "llvm.nvvm.f2bf16.rn", NULL, 1, &e) : LLVMBuildFPTrunc(l->b, e, l->ty.f16, "");
@@ -369,5 +381,5 @@ static LlVal narrow(Ll *l, DType dt, LlVal v)
 const LlHooks ll_nvptx_hooks = {
     .parts = true, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = ll_nvptx_load, .store = ll_nvptx_store,
     .load_run = ll_nvptx_load_run, .store_masked = ll_nvptx_store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
-    .narrow = narrow, .widen = widen, .fast = ll_nvptx_fast, .exact = ll_nvptx_exact,
+    .narrow = narrow, .widen = widen, .pair = pair, .fast = ll_nvptx_fast, .exact = ll_nvptx_exact,
 };

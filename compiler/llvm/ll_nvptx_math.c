@@ -35,6 +35,14 @@ static LLVMValueRef tanh_fast(Ll *l, LLVMValueRef x)
     return ll_sel(l, ll_fcmp(l, LLVMRealOLT, a, ll_fc(l, x, 0.0625)), small, big);
 }
 
+/* By a constant: times its reciprocal, rounded. */
+static LLVMValueRef divided(Ll *l, LLVMValueRef x, LLVMValueRef y)
+{
+    LLVMBool lost;
+    double c = LLVMIsAConstantFP(y) ? LLVMConstRealGetDouble(y, &lost) : 0;
+    return c != 0 ? times(l, x, 1 / c) : ll_intr(l, "llvm.nvvm.div.full.ftz", NULL, 2, (LLVMValueRef[]){x, y});
+}
+
 LLVMValueRef ll_nvptx_fast(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y)
 {
     switch (op) {
@@ -45,7 +53,7 @@ LLVMValueRef ll_nvptx_fast(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y)
     case LIR_SQRT:    return nv1(l, "llvm.nvvm.sqrt.approx.ftz.f", x);
     case LIR_RSQRT:   return nv1(l, "llvm.nvvm.rsqrt.approx.ftz.f", x);
     case LIR_RCP:     return rcp(l, x);
-    case LIR_DIV:     return ll_intr(l, "llvm.nvvm.div.full.ftz", NULL, 2, (LLVMValueRef[]){x, y});
+    case LIR_DIV:     return divided(l, x, y);
     case LIR_TANH:    return tanh_fast(l, x);
     case LIR_SIGMOID: return sigmoid(l, x);
     default:          return NULL;

@@ -8,7 +8,7 @@
 #include "lower.h"
 #include "row_view.h"
 
-enum { LOW_MAX_PER = 65, LOW_MAX_RED = 16, LOW_MAX_BARN = 15 };   /* 64 vectors of a row and an edge; named barriers of a block, besides its own */
+enum { LOW_MAX_PER = 65, LOW_MAX_RED = 16, LOW_MAX_PARTS = 32, LOW_MAX_BARN = 15 };   /* 64 vectors of a row and an edge; named barriers of a block, besides its own */
 
 /* What part of a vector lies inside the row. */
 typedef enum { MASK_FULL, MASK_WHOLE, MASK_PART } MaskKind;
@@ -19,16 +19,18 @@ typedef struct Mask {
 } Mask;
 
 /* A reduction along the row within one phase. Argmax is two of these in consecutive phases; logsumexp is a pair (largest, sum)
- * in one; a pick is a scalar read by one lane and given to all, which is over before any lane writes in place. */
-typedef enum { RED_SUM, RED_MAX, RED_MIN, RED_LSE, RED_PICK } RedKind;
+ * in one, RED_VAR a triple (sum, squared distances from the mean, count); a pick is a scalar read by one lane and given to all, which is over before any lane writes in place. */
+typedef enum { RED_SUM, RED_MAX, RED_MIN, RED_LSE, RED_VAR, RED_PICK } RedKind;
 typedef struct Red {
     TirVal  op;          /* the reduction in the tile IR */
     RedKind kind;
     int     step;        /* 0, or 1 for the second half of argmax */
     DType   dt;          /* of the accumulator */
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
-    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values */
-    LirVal  edge;        /* what the lane's edge gives, a scalar; 0: no edges */
+    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR in one walk the squares of distances from pivot, whose acc are their sums */
+    LirVal  edge;               /* what the lane's edge gives, a scalar; 0: no edges */
+    LirVal  pivot, count;       /* of RED_VAR in one walk: one value for the lane each */
+    LirVal  total, squares;     /* of RED_VAR, for the lanes of a warp: sum, and squared distances from their mean */
     uint32_t nacc;
 } Red;
 
@@ -49,6 +51,7 @@ typedef struct Low {
     LirVal block, blocks;             /* i32 number of the block, or cluster of blocks, and of all */
     LirVal other;                     /* bool: this block works for the next nest; 0 where the launch is not shared */
     bool   parts;                     /* this launch leaves its tiles' reductions, and all scalar results, to a second one */
+    bool   narrow_scalar;             /* here the scalar that low_narrow_scalar tells of is a 16-bit float */
     bool   listed;                    /* the instance is one of a list of those whose conditions hold */
     bool   joined;                    /* the cluster's blocks are known to have started */
     LirVal rowlen;                    /* i32 row length: a constant for len=exact */
@@ -69,6 +72,7 @@ typedef struct Low {
     int     k;
     int     vec;                      /* its elements: the schedule's, or 1 of an edge */
     bool    edge;                     /* it is this lane's edge: number `per` */
+    bool    second;                   /* the row is walked again for the distances from a warp's mean */
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
     LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory */
     Mask    mask;
@@ -106,10 +110,12 @@ void   low_scalars_of_phase(Low *w, int p);
 LirVal low_guard(Low *w, TirVal v);            /* bool: active and every enclosing if (not of a listed instance); 0 when always */
 LirVal low_extent(Low *w, TirExt e);           /* i64 */
 LirVal low_and(Low *w, LirVal a, LirVal b);    /* either may be 0 */
+LirVal low_narrow_scalar(Low *w);              /* bool: the run-time scalar that is added to 16-bit row values and rounded with them is one itself; 0: none is */
 LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c);
 
 /* low_addr.c: places and masks */
 void   low_mask(Low *w);                       /* sets w->mask for vector k */
+LirVal low_inside(Low *w, LirVal x, LirVal none);   /* none in place of the elements of x outside the row */
 LirVal low_lane_first(Low *w);                 /* i32 position in the row of the first element of vector 0 */
 LirVal low_position(Low *w);                   /* of vector k */
 LirVal low_base(Low *w, const TirOp *o, const RowMem *m);   /* i64 address of this lane's vector 0, or of the scalar */
@@ -147,9 +153,13 @@ void   low_red_open(Low *w, Red *r);            /* new variables holding the red
 void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
 void   low_red_update(Low *w, Red *r);
 void   low_red_finish(Low *w, Red *r, uint32_t n);
-void   low_inboxes(Low *w);                     /* opens one for each exchange of a one-shot cluster */
-typedef struct Partial { LirVal v[2]; } Partial;       /* the words of a reduction's partial result: one, but a pair of logsumexp has two */
-uint32_t low_red_words(const Red *r);
+LirVal low_red_warp(Low *w, Red *r);            /* of the lanes of a warp, of a reduction of one word */
+void   low_inboxes(Low *w);                     /* opens one for each exchange of a cluster */
+enum { LOW_MAX_WORDS = 3 };
+typedef struct Partial {        /* the words of a reduction's partial result */
+    LirVal v[LOW_MAX_WORDS];
+} Partial;
+uint32_t low_red_words(const Low *w, const Red *r);
 Partial low_red_none(Low *w, const Red *r);             /* of no elements */
 Partial low_red_join(Low *w, const Red *r, Partial a, Partial b);
 Partial low_red_across(Low *w, const Red *r, Partial t, int lanes);   /* the lanes of a warp together */
@@ -172,6 +182,19 @@ void   low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal
 void   low_lse_across(Low *w, LirVal *m, LirVal *s, int lanes);
 LirVal low_lse_one(Low *w, LirVal x);
 LirVal low_lse_rest(Low *w, LirVal m, LirVal s);
+
+/* low_var.c: triples (sum, squared distances from the mean, count) */
+bool    low_var_even(const Low *w);             /* every lane has as many elements, known here */
+bool    low_var_once(const Low *w);             /* the row is walked once, each lane with a pivot of its own */
+void    low_var_open(Low *w, Red *r);
+void    low_var_update(Low *w, Red *r, LirVal x, int k);
+void    low_var_lanes(Low *w, Red *r);          /* those of a warp together */
+void    low_var_mean(Low *w, Red *r);           /* or, of its lanes' sums, the mean for the walk over their distances */
+Partial low_var_partial(Low *w, const Red *r, bool sent);   /* sent: the mean in place of the sum, for the others to read */
+Partial low_var_few(Low *w, const Partial *p, int vectors);  /* of vectors of sent partials */
+Partial low_var_many(Low *w, const Partial *p, int n);       /* of n sent partials in each lane of a warp */
+Partial low_var_join(Low *w, Partial a, Partial b);
+Partial low_var_across(Low *w, Partial t, int lanes);
 
 /* low_acc.c: across instances */
 void   low_acc_begin(Low *w);

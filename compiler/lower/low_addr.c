@@ -70,6 +70,17 @@ void low_mask(Low *w)
         w->mask = (Mask){MASK_PART, 0, low_ci(w, 0), lir_op2(w->fn, LIR_SUB, w->rowlen, e)};
 }
 
+LirVal low_inside(Low *w, LirVal x, LirVal none)
+{
+    if (w->mask.kind == MASK_FULL)
+        return x;
+    if (w->mask.kind == MASK_WHOLE)
+        return lir_op3(w->fn, LIR_SELECT, w->mask.in, x, none);
+    LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->vec, .ref = -1});
+    LirVal in = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, steps, w->mask.lo), lir_op2(w->fn, LIR_LT, steps, w->mask.hi));
+    return lir_op3(w->fn, LIR_SELECT, in, x, none);
+}
+
 static LirVal index_elements(Low *w, const TirOp *o, uint32_t dim)
 {
     const TirIndex *x = &w->tir->ix[o->ix + dim];

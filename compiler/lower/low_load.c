@@ -39,7 +39,7 @@ void low_plan_smem(Low *w)
     w->red_bytes = 4;
     for (TirVal v = 1; v < w->tir->nops; v++)
         if (tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE || w->rv->pick[v]) {
-            reds += w->tir->ops[v].op == TIR_LSE ? 2 : 1;
+            reds += (uint32_t)row_view_words(w->rv, v);
             if (dt_bytes(w->tir->ops[w->tir->ops[v].op == TIR_ARGMAX ? w->tir->ops[v].a[0] : v].dt) == 8)
                 w->red_bytes = 8;
         }

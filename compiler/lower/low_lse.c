@@ -101,12 +101,12 @@ void low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *
         *os = lir_op1(w->fn, LIR_HSUM, *os);
 }
 
-/* What is to be added to m: the sum was counted from c, which is m*log2(e) but for a rounding that one fma tells exactly.  Nothing, exactly, where m
- * is all there is. */
+/* What is to be added to m: the sum was counted from c, which is m*log2(e) but for a rounding that one fma tells exactly.  It is taken back
+ * through the same functions that the largest element went through, so that of a sum of that alone nothing is left. */
 LirVal low_lse_rest(Low *w, LirVal m, LirVal s)
 {
-    LirVal alone = lir_op2(w->fn, LIR_EQ, s, low_lse_one(w, m));
     LirVal slip = lir_op3(w->fn, LIR_FMA, m, cf(w, LOW_LOG2E), lir_op1(w->fn, LIR_NEG, reference(w, m)));
-    LirVal rest = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_SUB, lir_op1(w->fn, LIR_LOG2, s), slip), cf(w, LN2));
-    return lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_OR, alone, lir_op1(w->fn, LIR_ISINF, m)), cf(w, 0), rest);
+    LirVal own = lir_op1(w->fn, LIR_LOG2, lir_op1(w->fn, LIR_EXP2, slip));
+    LirVal rest = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_SUB, lir_op1(w->fn, LIR_LOG2, s), own), cf(w, LN2));
+    return lir_op3(w->fn, LIR_SELECT, lir_op1(w->fn, LIR_ISINF, m), cf(w, 0), rest);
 }

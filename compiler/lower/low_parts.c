@@ -1,7 +1,7 @@
 /* low_parts.c: a row over blocks that do not meet (split=1): each takes one column tile and leaves what it reduced in the workspace; a
  * second launch puts a row's tiles together, in a fixed order, and does all that remains to be done with scalars.
  *
- * Workspace: [instance][tile][word] of 32 bits; a logsumexp has two words, every other reduction one.
+ * Workspace: [instance][tile][word] of 32 bits; a logsumexp has two words, a sqdev three, every other reduction one.
  */
 #include "low.h"
 
@@ -20,7 +20,7 @@ uint32_t low_part_words(Low *w)
     Red r[LOW_MAX_RED];
     uint32_t n = low_reductions(w, 0, r), words = 0;
     for (uint32_t i = 0; i < n; i++)
-        words += low_red_words(&r[i]);
+        words += low_red_words(w, &r[i]);
     return words;
 }
 
@@ -35,7 +35,7 @@ void low_parts_store(Low *w, const Red *r, const Partial *t, uint32_t n)
     LirVal at = part_at(w, w->block), first = lir_op2(w->fn, LIR_EQ, w->tid, low_ci(w, 0));
     int64_t word = 0;
     for (uint32_t i = 0; i < n; i++)
-        for (uint32_t k = 0; k < low_red_words(&r[i]); k++, word++)
+        for (uint32_t k = 0; k < low_red_words(w, &r[i]); k++, word++)
             lir_add(w->fn, (LirOp){.op = LIR_STGP, .ref = -1, .imm.i = 4,
                                    .a = {lir_op2(w->fn, LIR_ADD, at, lir_ci(w->fn, DT_I64, word * 4)), t[i].v[k], first}});
 }
@@ -43,7 +43,7 @@ void low_parts_store(Low *w, const Red *r, const Partial *t, uint32_t n)
 static Partial load_part(Low *w, const Red *r, LirVal at, int64_t word, LirVal in)
 {
     Partial p = low_red_none(w, r);
-    for (uint32_t k = 0; k < low_red_words(r); k++) {
+    for (uint32_t k = 0; k < low_red_words(w, r); k++) {
         LirVal addr = lir_op2(w->fn, LIR_ADD, at, lir_ci(w->fn, DT_I64, (word + k) * 4));
         LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDGP, .dt = r->dt, .lanes = 1, .ref = -1, .a = {addr, in}, .imm.i = 4});
         p.v[k] = lir_op3(w->fn, LIR_SELECT, in, v, p.v[k]);
@@ -54,10 +54,10 @@ static Partial load_part(Low *w, const Red *r, LirVal at, int64_t word, LirVal i
 /* Lane l puts together tiles l, l + 32, ..; then the lanes. */
 static void put_together(Low *w, LirVal g, const Red *r, uint32_t n)
 {
-    LirVal tiles = low_tiles(w), var[LOW_MAX_RED][2], i = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    LirVal tiles = low_tiles(w), var[LOW_MAX_RED][LOW_MAX_WORDS], i = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     for (uint32_t k = 0; k < n; k++) {
         Partial none = low_red_none(w, &r[k]);
-        for (uint32_t j = 0; j < low_red_words(&r[k]); j++)
+        for (uint32_t j = 0; j < low_red_words(w, &r[k]); j++)
             var[k][j] = lir_op1(w->fn, LIR_VAR, none.v[j]);
     }
     LirVal from = low_loop_begin(w, i, tiles), mine = lir_op2(w->fn, LIR_ADD, from, w->lane), in = lir_op2(w->fn, LIR_LT, mine, tiles);
@@ -65,18 +65,18 @@ static void put_together(Low *w, LirVal g, const Red *r, uint32_t n)
     int64_t word = 0;
     for (uint32_t k = 0; k < n; k++) {
         Partial sum = {{0}};
-        for (uint32_t j = 0; j < low_red_words(&r[k]); j++)
+        for (uint32_t j = 0; j < low_red_words(w, &r[k]); j++)
             sum.v[j] = lir_op1(w->fn, LIR_GET, var[k][j]);
         sum = low_red_join(w, &r[k], sum, load_part(w, &r[k], at, word, in));
-        for (uint32_t j = 0; j < low_red_words(&r[k]); j++, word++)
+        for (uint32_t j = 0; j < low_red_words(w, &r[k]); j++, word++)
             lir_set(w->fn, var[k][j], sum.v[j]);
     }
     low_loop_end(w, i, from, low_ci(w, WARP));
     for (uint32_t k = 0; k < n; k++) {
         Partial sum = {{0}};
-        for (uint32_t j = 0; j < low_red_words(&r[k]); j++)
+        for (uint32_t j = 0; j < low_red_words(w, &r[k]); j++)
             sum.v[j] = lir_op1(w->fn, LIR_GET, var[k][j]);
-        low_red_deliver(w, &r[k], low_red_across(w, &r[k], sum, WARP));
+        low_red_deliver(w, &r[k], r[k].kind == RED_VAR ? low_var_across(w, sum, WARP) : low_red_across(w, &r[k], sum, WARP));
     }
 }
 

@@ -9,17 +9,26 @@
 
 #include <math.h>
 
-static LirOpcode merge_op(RedKind k) { return k == RED_SUM ? LIR_ADD : k == RED_MAX || k == RED_LSE ? LIR_MAX : LIR_MIN; }
-static LirOpcode fold_op(RedKind k) { return k == RED_SUM ? LIR_HSUM : k == RED_MAX ? LIR_HMAX : LIR_HMIN; }
+static bool adds(RedKind k) { return k == RED_SUM || k == RED_VAR; }
+static LirOpcode merge_op(RedKind k) { return adds(k) ? LIR_ADD : k == RED_MAX || k == RED_LSE ? LIR_MAX : LIR_MIN; }
+static LirOpcode fold_op(RedKind k) { return adds(k) ? LIR_HSUM : k == RED_MAX ? LIR_HMAX : LIR_HMIN; }
 
 static LirVal identity(Low *w, const Red *r, int lanes)
 {
     if (dt_is_float(r->dt))
-        return lir_cf(w->fn, r->dt, lanes, r->kind == RED_SUM ? 0.0 : r->kind == RED_MIN ? INFINITY : -INFINITY);
-    DType dt = r->kind == RED_SUM || w->tir->ops[r->op].op == TIR_ARGMAX ? r->dt : (DType)w->tir->ops[r->op].dt;       /* the result's, which may be narrower */
+        return lir_cf(w->fn, r->dt, lanes, adds(r->kind) ? 0.0 : r->kind == RED_MIN ? INFINITY : -INFINITY);
+    DType dt = adds(r->kind) || w->tir->ops[r->op].op == TIR_ARGMAX ? r->dt : (DType)w->tir->ops[r->op].dt;       /* the result's, which may be narrower */
     int64_t lo = dt == DT_I64 ? INT64_MIN : dt == DT_I32 ? INT32_MIN : dt == DT_I8 ? INT8_MIN : 0;
     int64_t hi = dt == DT_I64 ? INT64_MAX : dt == DT_I32 ? INT32_MAX : dt == DT_I8 ? INT8_MAX : UINT8_MAX;
     return lir_splat(w->fn, lir_ci(w->fn, r->dt, r->kind == RED_SUM ? 0 : r->kind == RED_MAX ? lo : hi), lanes);
+}
+
+/* The squared distance from the mean, which the walk before told; outside the row the mean itself stands for an element. */
+static LirVal square_of(Low *w, const TirOp *o, LirVal x)
+{
+    LirVal mean = lir_splat(w->fn, w->red_value[o - w->tir->ops], w->vec);
+    LirVal d = lir_op2(w->fn, LIR_SUB, low_inside(w, lir_splat(w->fn, x, w->vec), mean), mean);
+    return lir_op2(w->fn, LIR_MUL, d, d);
 }
 
 static LirVal first_index(Low *w, const TirOp *o, LirVal x)
@@ -37,9 +46,10 @@ static LirVal term(Low *w, const Red *r)
 {
     const TirOp *o = &w->tir->ops[r->op];
     LirVal x = low_row(w, o->a[0]);
-    if (o->op != TIR_ARGMAX)
-        return lir_cast(w->fn, r->dt, x);
-    return r->step ? first_index(w, o, lir_cast(w->fn, lir_dt(w->fn, w->red_value[r->op]), x)) : lir_cast(w->fn, r->dt, x);
+    if (o->op == TIR_ARGMAX)
+        return r->step ? first_index(w, o, lir_cast(w->fn, lir_dt(w->fn, w->red_value[r->op]), x)) : lir_cast(w->fn, r->dt, x);
+    x = lir_cast(w->fn, r->dt, x);
+    return o->op == TIR_SQDEV && r->step ? square_of(w, o, x) : x;
 }
 
 /* Is v zero where the row's loads gave zeros, as they do past its ends? */
@@ -59,19 +69,15 @@ static bool zero_outside(const Low *w, TirVal v)
 static LirVal inside_only(Low *w, const Red *r, LirVal x)
 {
     LirVal none = identity(w, r, w->vec);
-    bool zeros = (w->s->async == ASYNC_NONE || w->edge) && r->kind == RED_SUM && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
-    if (w->mask.kind == MASK_FULL || zeros)
-        return x;
-    if (w->mask.kind == MASK_WHOLE)
-        return lir_op3(w->fn, LIR_SELECT, w->mask.in, x, none);
-    LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->vec, .ref = -1});
-    LirVal in = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, steps, w->mask.lo), lir_op2(w->fn, LIR_LT, steps, w->mask.hi));
-    return lir_op3(w->fn, LIR_SELECT, in, x, none);
+    bool zeros = (w->s->async == ASYNC_NONE || w->edge) && adds(r->kind) && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
+    return zeros ? x : low_inside(w, x, none);
 }
 
 void low_red_open(Low *w, Red *r)
 {
-    for (uint32_t k = 0; r->kind != RED_PICK && k < r->nacc; k++)
+    if (r->kind == RED_VAR && low_var_once(w))
+        low_var_open(w, r);
+    for (uint32_t k = 0; r->kind != RED_PICK && !(r->kind == RED_VAR && low_var_once(w)) && k < r->nacc; k++)
         if (r->kind == RED_LSE)
             low_lse_open(w, &r->acc[k], &r->sum[k]);
         else
@@ -95,6 +101,10 @@ void low_red_update(Low *w, Red *r)
     bool loop = low_loops(w);
     if (r->kind == RED_PICK)
         return;
+    if (r->kind == RED_VAR && low_var_once(w)) {
+        low_var_update(w, r, lir_splat(w->fn, term(w, r), w->s->vec), loop ? w->k : 0);
+        return;
+    }
     LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->vec));
     if (w->edge) {
         r->edge = x;
@@ -118,15 +128,29 @@ void low_red_update(Low *w, Red *r)
         r->acc[0] = lir_op2(w->fn, merge_op(r->kind), r->acc[0], x);
 }
 
-uint32_t low_red_words(const Red *r) { return r->kind == RED_LSE ? 2 : 1; }
+uint32_t low_red_words(const Low *w, const Red *r)
+{
+    return r->kind == RED_LSE || (r->kind == RED_VAR && low_var_even(w)) ? 2 : r->kind == RED_VAR ? 3 : 1;
+}
+
+/* Word i of the partial result of no elements. */
+static LirVal no_word(Low *w, const Red *r, uint32_t i)
+{
+    return i || r->kind == RED_VAR ? lir_cf(w->fn, DT_F32, 1, 0) : identity(w, r, 1);
+}
 
 Partial low_red_none(Low *w, const Red *r)
 {
-    return (Partial){{identity(w, r, 1), r->kind == RED_LSE ? lir_cf(w->fn, DT_F32, 1, 0) : 0}};
+    Partial p = {{0}};
+    for (uint32_t i = 0; i < low_red_words(w, r); i++)
+        p.v[i] = no_word(w, r, i);
+    return p;
 }
 
 Partial low_red_join(Low *w, const Red *r, Partial a, Partial b)
 {
+    if (r->kind == RED_VAR)
+        return low_var_join(w, a, b);
     if (r->kind == RED_LSE)
         low_lse_join(w, &a.v[0], &a.v[1], b.v[0], b.v[1]);
     else
@@ -240,48 +264,82 @@ static LirVal lds(Low *w, DType dt, LirVal at, int lanes)
     return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = (uint8_t)dt, .lanes = (uint8_t)lanes, .ref = -1, .a = {at}, .imm.i = lanes * dt_bytes(dt)});
 }
 
+enum { FEW = 16 };   /* partials that every lane reads */
+
+/* n partials in vectors, as many of them as returned. */
+static int read_few(Low *w, DType dt, LirVal at, int n, LirVal *v)
+{
+    int chunks = 0;
+    for (int i = 0, take; i < n; i += take) {
+        bool dense = dt_bytes(dt) == w->red_bytes;
+        take = dense && n - i >= 4 && w->red_bytes == 4 ? 4 : dense && n - i >= 2 ? 2 : 1;
+        v[chunks++] = lds(w, dt, lir_op2(w->fn, LIR_ADD, at, low_ci(w, i * w->red_bytes)), take);
+    }
+    return chunks;
+}
+
 /* Every lane reads all partials. */
 static LirVal read_all(Low *w, const Red *r, LirVal at)
 {
-    int n = r->kind == RED_PICK ? 1 : partials(w);
-    LirVal all = 0;
-    for (int i = 0; i < n;) {
-        bool dense = dt_bytes(r->dt) == w->red_bytes;
-        int take = dense && n - i >= 4 && w->red_bytes == 4 ? 4 : dense && n - i >= 2 ? 2 : 1;
-        LirVal v = lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at, low_ci(w, i * w->red_bytes)), take);
-        v = take > 1 ? lir_op1(w->fn, fold_op(r->kind), v) : v;
-        all = all ? lir_op2(w->fn, merge_op(r->kind), all, v) : v;
-        i += take;
+    LirVal v[LOW_MAX_PARTS], all = 0;
+    int chunks = read_few(w, r->dt, at, r->kind == RED_PICK ? 1 : partials(w), v);
+    for (int i = 0; i < chunks; i++) {
+        LirVal one = lir_lanes(w->fn, v[i]) > 1 ? lir_op1(w->fn, fold_op(r->kind), v[i]) : v[i];
+        all = all ? lir_op2(w->fn, merge_op(r->kind), all, one) : one;
     }
     return all;
 }
 
-/* Lane l reads partials l, l + 32, ..; then the lanes of each warp put them together. */
-static Partial read_spread(Low *w, const Red *r, LirVal at, LirVal at2)
+/* Partial i of this lane, which is l, l + 32, ..: as of no elements past the last. */
+static Partial read_one(Low *w, const Red *r, const LirVal *at, int from)
 {
     int n = partials(w);
-    Partial t = {{0}};
-    LirVal me = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31));
-    for (int from = 0; from < n; from += 32) {
-        LirVal i = lir_op2(w->fn, LIR_ADD, me, low_ci(w, from)), in = lir_op2(w->fn, LIR_LT, i, low_ci(w, n));
-        LirVal off = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_MIN, i, low_ci(w, n - 1)), low_ci(w, w->red_bytes));
-        LirVal v = lir_op3(w->fn, LIR_SELECT, in, lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at, off), 1), identity(w, r, 1));
-        if (r->kind != RED_LSE) {
-            t.v[0] = from ? lir_op2(w->fn, merge_op(r->kind), t.v[0], v) : v;
-            continue;
-        }
-        LirVal s = lir_op3(w->fn, LIR_SELECT, in, lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at2, off), 1), lir_cf(w->fn, DT_F32, 1, 0));
-        t = from ? low_red_join(w, r, t, (Partial){{v, s}}) : (Partial){{v, s}};
-    }
-    return low_red_across(w, r, t, 32);
+    Partial p = {{0}};
+    LirVal i = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31)), low_ci(w, from)), in = lir_op2(w->fn, LIR_LT, i, low_ci(w, n));
+    LirVal off = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_MIN, i, low_ci(w, n - 1)), low_ci(w, w->red_bytes));
+    for (uint32_t k = 0; k < low_red_words(w, r); k++)
+        p.v[k] = lir_op3(w->fn, LIR_SELECT, in, lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at[k], off), 1), no_word(w, r, k));
+    if (r->kind == RED_VAR && low_var_even(w))
+        p.v[2] = lir_op3(w->fn, LIR_SELECT, in, low_var_partial(w, r, true).v[2], no_word(w, r, 2));
+    return p;
+}
+
+/* Lane l reads partials l, l + 32, ..; then the lanes of each warp put them together. */
+static Partial read_spread(Low *w, const Red *r, const LirVal *at)
+{
+    Partial p[LOW_MAX_PARTS];
+    int n = 0;
+    for (int from = 0; from < partials(w); from += 32)
+        p[n++] = read_one(w, r, at, from);
+    if (r->kind == RED_VAR)
+        return low_var_many(w, p, n);
+    for (int i = 1; i < n; i++)
+        p[0] = low_red_join(w, r, p[0], p[i]);
+    return low_red_across(w, r, p[0], 32);
+}
+
+/* Every lane reads all. */
+static Partial read_all_var(Low *w, const Red *r, const LirVal *at)
+{
+    LirVal v[LOW_MAX_WORDS][LOW_MAX_PARTS];
+    Partial p[LOW_MAX_PARTS];
+    int vectors = 0;
+    for (uint32_t k = 0; k < low_red_words(w, r); k++)
+        vectors = read_few(w, DT_F32, at[k], partials(w), v[k]);
+    for (int i = 0; i < vectors; i++)
+        p[i] = (Partial){{v[0][i], v[1][i], low_red_words(w, r) > 2 ? v[2][i] : 0}};
+    return low_var_few(w, p, vectors);
 }
 
 static Partial read_partials(Low *w, const Red *r, uint32_t word, uint32_t n)
 {
-    LirVal at = exchange_at(w, word, n);
-    if (r->kind == RED_LSE || (partials(w) > 16 && r->kind != RED_PICK && w->s->lanes % 32 == 0))
-        return read_spread(w, r, at, r->kind == RED_LSE ? exchange_at(w, word + 1, n) : 0);
-    return (Partial){{read_all(w, r, at)}};
+    LirVal at[LOW_MAX_WORDS];
+    for (uint32_t k = 0; k < low_red_words(w, r); k++)
+        at[k] = exchange_at(w, word + k, n);
+    bool many = partials(w) > FEW && r->kind != RED_PICK && w->s->lanes % 32 == 0;
+    if (r->kind == RED_LSE || many)
+        return read_spread(w, r, at);
+    return r->kind == RED_VAR ? read_all_var(w, r, at) : (Partial){{read_all(w, r, at[0])}};
 }
 
 /* This warp's partial into its place, in the own block or in each of the cluster. */
@@ -305,7 +363,7 @@ void low_inboxes(Low *w)
     for (int p = 0; w->inboxes && p <= w->rv->last_phase; p++) {
         uint32_t n = low_reductions(w, p, r), all = 0;
         for (uint32_t i = 0; i < n; i++)
-            all += low_red_words(&r[i]);
+            all += low_red_words(w, &r[i]);
         if (n)
             lir_add(w->fn, (LirOp){.op = LIR_INBOX, .ref = at++, .imm.i = (int64_t)all * partials(w) * w->red_bytes});
     }
@@ -316,14 +374,14 @@ static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
     LirVal warp = lir_op2(w->fn, LIR_DIV, w->s->cluster > 1 ? w->at : w->lane, low_ci(w, 32));
     uint32_t all = 0, word = 0;
     for (uint32_t i = 0; i < n; i++)
-        all += low_red_words(&r[i]);
+        all += low_red_words(w, &r[i]);
     if (w->s->cluster > 1 && !w->joined)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = 2});
     w->joined = true;
     if (w->turns)
         lir_add(w->fn, (LirOp){.op = LIR_ARM, .ref = -1, .a = {group_inbox(w), lir_op2(w->fn, LIR_EQ, w->lane, low_ci(w, 0))}, .imm.i = (int64_t)all * partials(w) * 4});
     for (uint32_t i = 0; i < n; i++)
-        for (uint32_t k = 0; k < low_red_words(&r[i]); k++, word++) {
+        for (uint32_t k = 0; k < low_red_words(w, &r[i]); k++, word++) {
             LirVal at = lir_op2(w->fn, LIR_ADD, exchange_at(w, word, all), lir_op2(w->fn, LIR_MUL, warp, low_ci(w, w->red_bytes)));
             put_partial(w, at, total[i].v[k], r[i].dt);
         }
@@ -331,9 +389,17 @@ static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
     word = 0;
     for (uint32_t i = 0; i < n; i++) {
         total[i] = read_partials(w, &r[i], word, all);
-        word += low_red_words(&r[i]);
+        word += low_red_words(w, &r[i]);
     }
     w->events++;
+}
+
+static void deliver_var(Low *w, const Red *r, Partial t)
+{
+    w->scalar[r->op] = lir_cast(w->fn, w->tir->ops[r->op].dt, t.v[1]);
+    for (TirVal v = 1; v < w->tir->nops; v++)
+        if (w->rv->shares[v] == r->op)
+            w->scalar[v] = lir_cast(w->fn, w->tir->ops[v].dt, t.v[0]);
 }
 
 void low_red_deliver(Low *w, const Red *r, Partial t)
@@ -342,6 +408,14 @@ void low_red_deliver(Low *w, const Red *r, Partial t)
     LirVal v = t.v[0];
     if (o->op == TIR_ARGMAX && !r->step) {
         w->red_value[r->op] = v;
+        return;
+    }
+    if (o->op == TIR_SQDEV && w->rv->again && !r->step) {
+        w->red_value[r->op] = lir_op2(w->fn, LIR_DIV, v, lir_cast(w->fn, r->dt, w->rowlen));
+        return;
+    }
+    if (r->kind == RED_VAR) {
+        deliver_var(w, r, t);
         return;
     }
     if (r->kind == RED_LSE) {
@@ -354,15 +428,20 @@ void low_red_deliver(Low *w, const Red *r, Partial t)
     w->scalar[r->op] = lir_cast(w->fn, o->dt, v);
 }
 
+static Partial of_warp(Low *w, Red *r) { return low_red_across(w, r, lane_total(w, r), w->s->lanes < 32 ? w->s->lanes : 32); }
+
+LirVal low_red_warp(Low *w, Red *r) { return of_warp(w, r).v[0]; }
+
 void low_red_finish(Low *w, Red *r, uint32_t n)
 {
     Partial total[LOW_MAX_RED];
     bool picks = false;
     for (uint32_t i = 0; i < n; i++)
         picks |= r[i].kind == RED_PICK;
+    bool meet = n && (w->s->lanes > 32 || w->s->cluster > 1);
     for (uint32_t i = 0; i < n; i++)
-        total[i] = low_red_across(w, &r[i], lane_total(w, &r[i]), w->s->lanes < 32 ? w->s->lanes : 32);
-    if (n && (w->s->lanes > 32 || w->s->cluster > 1))
+        total[i] = r[i].kind == RED_VAR ? low_var_partial(w, &r[i], meet) : of_warp(w, &r[i]);
+    if (meet)
         exchange(w, r, total, n);
     else if (picks && w->s->lanes > 1)
         lir_add(w->fn, (LirOp){.op = LIR_WARPSYNC, .ref = -1});

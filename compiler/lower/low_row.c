@@ -88,11 +88,11 @@ uint32_t low_reductions(Low *w, int p, Red *r)
     uint32_t n = 0;
     for (TirVal v = 1; v < w->tir->nops; v++) {
         const TirOp *o = &w->tir->ops[v];
-        if ((tir_op_kind(o->op) != TIR_K_REDUCE && !w->rv->pick[v]) || n == LOW_MAX_RED)
+        if (!row_view_words(w->rv, v) || n == LOW_MAX_RED)
             continue;
+        int steps = w->rv->pick[v] ? 1 : row_view_steps(w->rv, o->op), step = p - (w->rv->phase[v] - steps);
         bool two = o->op == TIR_ARGMAX;
-        int step = p - (w->rv->phase[v] - (two ? 2 : 1));
-        if (step < 0 || step > (two ? 1 : 0))
+        if (step < 0 || step >= steps)
             continue;
         DType dt = reduced_in(o->op == TIR_ARGMAX ? w->tir->ops[o->a[0]].dt : o->dt);
         if (o->op == TIR_ARGMAX && step)
@@ -102,6 +102,8 @@ uint32_t low_reductions(Low *w, int p, Red *r)
             kind = !step ? RED_MAX : RED_MIN;
         if (o->op == TIR_LSE || w->rv->pick[v])
             kind = w->rv->pick[v] ? RED_PICK : RED_LSE;
+        if (o->op == TIR_SQDEV && !w->rv->again)
+            kind = RED_VAR;
         r[n++] = (Red){.op = v, .kind = kind, .step = step, .dt = dt};
     }
     return n;
@@ -173,7 +175,7 @@ static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, 
             w->row[w->rv->load[i].op] = loaded[i];
     for (uint32_t i = 0; i < n; i++)
         low_red_update(w, &r[i]);
-    if (p != w->rv->last_phase)
+    if (p != w->rv->last_phase || w->second)
         return;
     if (w->host && w->s->hint == HINT_STREAM)
         ask_for_next(w, need);
@@ -246,7 +248,7 @@ static void edge_vector(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, 
  * copies are still arriving, each as it comes. */
 static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0;
+    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0 && !w->second;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     load_edge(w, p, n, need);
     for (w->k = 0; w->k < w->s->per && !arriving; w->k++) {
@@ -262,7 +264,7 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
     edge_vector(w, p, r, n, need, loaded);
-    if (p == 0 && fill_late(w) && p < w->rv->last_phase)
+    if (p == 0 && !w->second && fill_late(w) && p < w->rv->last_phase)
         low_wkeep_fill(w);
     w->k = 0;
 }
@@ -387,7 +389,7 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
 
 static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    bool arriving = w->s->async == ASYNC_CP && p == 0;
+    bool arriving = w->s->async == ASYNC_CP && p == 0 && !w->second;
     int part = arriving ? low_first_part(w) : 0;
     for (uint32_t i = 0; i < n; i++) {
         r[i].nacc = (uint32_t)w->s->unroll;
@@ -407,6 +409,63 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     edge_vector(w, p, r, n, need, loaded);
 }
 
+static void walk_row(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+{
+    if (w->s->len == LEN_ANY && !w->s->split)
+        row_loop(w, p, r, n, need);
+    else if (w->s->unroll)
+        smem_loop(w, p, r, n, need);
+    else
+        vectors(w, p, r, n, need);
+}
+
+/* The last walk twice over: where the scalar that it adds to 16-bit floats is one of them, and where it is not. */
+static void walk_both(Low *w, int p, const uint8_t *need, LirVal is_narrow)
+{
+    size_t kept = sizeof *w->kept * ROW_MAX_MEM * LOW_MAX_PER, scalars = sizeof *w->scalar * w->tir->nops;
+    LirVal *k = arena_alloc(w->a, kept), *s = arena_alloc(w->a, scalars);
+    memcpy(k, w->kept, kept);
+    memcpy(s, w->scalar, scalars);
+    lir_add(w->fn, (LirOp){.op = LIR_IF, .ref = -1, .flags = LIR_F_UNIFORM, .a = {is_narrow}});
+    w->narrow_scalar = true;
+    walk_row(w, p, NULL, 0, need);
+    w->narrow_scalar = false;
+    lir_add(w->fn, (LirOp){.op = LIR_ELSE, .ref = -1, .flags = LIR_F_UNIFORM});
+    memcpy(w->kept, k, kept);                /* what the other side has is not to be had here, nor behind */
+    memcpy(w->scalar, s, scalars);
+    walk_row(w, p, NULL, 0, need);
+    memcpy(w->kept, k, kept);
+    memcpy(w->scalar, s, scalars);
+    low_mark(w, LIR_END, 0);
+}
+
+/* Squared distances from the mean of a warp's lanes: a second walk, over what is already here. */
+static void walk_distances(Low *w, int p, Red *r, uint32_t n)
+{
+    Red d[LOW_MAX_RED];
+    uint8_t need[ROW_MAX_MEM] = {0}, *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
+    uint32_t m = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (r[i].kind != RED_VAR)
+            continue;
+        if (low_var_once(w)) {
+            low_var_lanes(w, &r[i]);
+            continue;
+        }
+        low_var_mean(w, &r[i]);
+        mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
+        d[m++] = (Red){.op = r[i].op, .kind = RED_SUM, .step = 1, .dt = r[i].dt};
+    }
+    if (!m)
+        return;
+    w->second = true;
+    walk_row(w, p, d, m, need);
+    w->second = false;
+    for (uint32_t i = n; i-- > 0;)
+        if (r[i].kind == RED_VAR)
+            r[i].squares = low_red_warp(w, &d[--m]);
+}
+
 static void phase(Low *w, int p)
 {
     Red r[LOW_MAX_RED];
@@ -415,12 +474,13 @@ static void phase(Low *w, int p)
     low_scalars_of_phase(w, p);
     bases_of_phase(w, p);
     loads_of_phase(w, p, r, n, need);
-    if (w->s->len == LEN_ANY && !w->s->split)
-        row_loop(w, p, r, n, need);
-    else if (w->s->unroll)
-        smem_loop(w, p, r, n, need);
+    bool last = p && p == w->rv->last_phase && !n && !w->rv->nacc && w->s->len != LEN_ANY;
+    LirVal is_narrow = last ? low_narrow_scalar(w) : 0;
+    if (is_narrow)
+        walk_both(w, p, need, is_narrow);
     else
-        vectors(w, p, r, n, need);
+        walk_row(w, p, r, n, need);
+    walk_distances(w, p, r, n);
     low_red_finish(w, r, n);
 }
 
@@ -606,6 +666,8 @@ static void persistent(Low *w)
     if (async)
         slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     fetch_first(w, &h, first, end, step);
+    if (w->s->wkeep != WKEEP_LOAD)
+        low_wkeep_fill(w);                  /* behind the first rows' copies, which nothing holds up then */
     lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = walk_apart(w) ? LIR_F_APART : 0});
     LirVal base = lir_op1(w->fn, LIR_GET, var);
     low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
@@ -697,8 +759,6 @@ static void body(Low *w)
     start(w);
     if (low_has_edges(w) && w->rv->nacc)
         low_edge_fix(w);
-    if (w->s->wkeep != WKEEP_LOAD && w->s->grid == GRID_PERSISTENT)
-        low_wkeep_fill(w);
     low_acc_begin(w);
     if (w->s->grid == GRID_PERSISTENT && w->s->cluster > 1)
         w->turns = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
@@ -739,7 +799,7 @@ static void describe(Low *w)
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
 {
     Low w = {.tir = fn, .s = s, .t = t, .a = a, .d = d, .host = t->kind == TGT_HOST};
-    w.rv = row_view(fn, a, d);
+    w.rv = row_view(fn, (s->len == LEN_ANY && !s->split) || s->align == ALIGN_SHIFT, a, d);      /* an edge has no part in a triple */
     if (!w.rv)
         return NULL;
     w.out = ARENA_NEW(a, LowKernel);

@@ -1,19 +1,21 @@
-/* low_scatter.c: sums through an index (dw[idx[i], :] += ..), deterministic: the owner of a place adds up, in f32 and in the order of their
+/* low_scatter.c: sums through an index (dw[idx[i], :] += ..), deterministic: whoever owns a place adds up, in f32 and in the order of their
  * instances, the rows that name it, and writes it once; places that nobody names become zero.
  *
  * Four launches.  (1) order: a block sorts the entries (place, instance) of CHUNK instances, and does what else they do with scalars.
- * (2) place: an entry's rank is the number of smaller ones in every chunk, so that all are sorted; likewise where each owner's begin.
- * (3) lists: every LIST sorted entries of one and the same place are added up, so that a place named by thousands is no chain of
- * thousands.  (4) owners: a block writes `run` places, taking whole lists where it meets them.
+ * (2) place: an entry's rank is the number of smaller ones in every chunk, so that all are sorted.  (3) lists: every LIST sorted entries of
+ * one and the same place are added up, so that a place named by thousands is no chain of thousands; and the places that are named are
+ * marked.  (4) owners: the first blocks own an entry each, and where it is its place's first write the place, taking whole lists where
+ * they meet them; the others write zeros, `run` places each, but for those that are marked.  Reads and writes come together, then writes
+ * alone: mixed throughout, the memory turns round too often.
  *
- * Workspace: of (1), entries by chunk, then all of them sorted, i64 each, place << 32 | instance; of (2), i32 first entry of an owner; of
+ * Workspace: of (1), entries by chunk, then all of them sorted, i64 each, place << 32 | instance; of (2), an i32 mark for each place; of
  * (3), a row of f32 for each list, by column tiles.  Entries that name no place stand last.
  */
 #include "low.h"
 
 #include <string.h>
 
-enum { CHUNK = 2048, PAIRS = CHUNK / 2, LIST = 32, AT_ONCE = 4, SEARCHES = 4, PLACERS = 128, NOWHERE = INT32_MAX - 1 };
+enum { CHUNK = 512, LIST = 64, AT_ONCE = 4, SEARCHES = 16, PLACERS = 128, NOWHERE = INT32_MAX - 1 };
 enum { ORDER, PLACE, LISTS, OWNERS };
 
 static LirVal add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }
@@ -36,9 +38,9 @@ static LirVal chunks(Low *w, int launch) { return launch == ORDER ? sreg(w, LIR_
 static LirVal by_chunk(Low *w, LirVal i) { return element(w, part(w, ORDER), i, 8); }
 static LirVal sorted(Low *w, int launch, LirVal i) { return element(w, element(w, part(w, ORDER), chunks(w, launch), CHUNK * 8), i, 8); }
 
-/* Owners' first entries stand behind the blocks of (2) that place entries. */
+/* Marks stand behind the blocks of (2) that place entries. */
 static LirVal placing_blocks(Low *w) { return lir_op2(w->fn, LIR_DIV, add(w, w->ninst, low_ci(w, PLACERS - 1)), low_ci(w, PLACERS)); }
-static LirVal first_entry(Low *w, LirVal owner) { return element(w, part(w, PLACE), add(w, times(w, placing_blocks(w), PLACERS), owner), 4); }
+static LirVal mark_of(Low *w, LirVal place) { return element(w, part(w, PLACE), add(w, times(w, placing_blocks(w), PLACERS), place), 4); }
 
 static LirVal load(Low *w, DType dt, int lanes, LirVal at, LirVal when, int align)
 {
@@ -117,20 +119,22 @@ static void each_end(Low *w, const Each *e)
 
 /* ---- (1) order ---- */
 
-/* Entry i of the block's chunk: in shared memory, or on the host in the workspace. */
-static LirVal chunk_load(Low *w, LirVal i)
+/* Keys of the block's chunk: in shared memory; on the host where the sorted entries will come. */
+static void key_store(Low *w, LirVal t, LirVal key)
 {
     if (w->host)
-        return load(w, DT_I64, 1, by_chunk(w, add(w, times(w, w->block, CHUNK), i)), 0, 8);
-    return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I64, .lanes = 1, .ref = -1, .a = {times(w, i, 8)}, .imm.i = 8});
+        store(w, element(w, sorted(w, ORDER, times(w, w->block, CHUNK)), t, 4), key, 0, 4);
+    else
+        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {times(w, t, 4), key}, .imm.i = 4});
 }
 
-static void chunk_store(Low *w, LirVal i, LirVal e)
+static int key_lanes(const Low *w) { return w->host ? 16 : 4; }
+
+static LirVal key_load(Low *w, LirVal t, int lanes)
 {
     if (w->host)
-        store(w, by_chunk(w, add(w, times(w, w->block, CHUNK), i)), e, 0, 8);
-    else
-        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {times(w, i, 8), e}, .imm.i = 8});
+        return load(w, DT_I32, lanes, element(w, sorted(w, ORDER, times(w, w->block, CHUNK)), t, 4), 0, 4);
+    return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = (uint8_t)lanes, .ref = -1, .a = {times(w, t, 4)}, .imm.i = 4 * lanes});
 }
 
 /* The place that the instance at hand names. */
@@ -142,64 +146,48 @@ static LirVal key_of(Low *w)
     return lir_op3(w->fn, LIR_SELECT, in, lir_cast(w->fn, DT_I32, j), low_ci(w, NOWHERE));
 }
 
-/* Pair t of a step of Batcher's bitonic sort: of elements `apart` apart, in runs of `size` that rise and fall in turn. */
-static void compare_pair(Low *w, LirVal t, LirVal apart, LirVal size)
-{
-    LirVal low = lir_op2(w->fn, LIR_AND, t, lir_op2(w->fn, LIR_SUB, apart, low_ci(w, 1))), i = lir_op2(w->fn, LIR_SUB, add(w, t, t), low), j = add(w, i, apart);
-    LirVal a = chunk_load(w, i), b = chunk_load(w, j), falls = lir_op2(w->fn, LIR_NE, lir_op2(w->fn, LIR_AND, i, size), low_ci(w, 0));
-    LirVal swap = lir_op2(w->fn, LIR_NE, lir_op2(w->fn, LIR_GT, a, b), falls);
-    chunk_store(w, i, lir_op3(w->fn, LIR_SELECT, swap, b, a));
-    chunk_store(w, j, lir_op3(w->fn, LIR_SELECT, swap, a, b));
-}
+static LirVal count(Low *w, LirVal yes) { return lir_cast(w->fn, DT_I32, yes); }
 
-/* Pairs of neighbours up to a warp apart are the warp's own. */
-static void sort_chunk(Low *w)
+/* How many entries of the chunk come before that of t: smaller keys, and equal ones before t. */
+static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
 {
-    for (int size = 2; size <= CHUNK; size *= 2)
-        for (int apart = size / 2; apart; apart /= 2) {
-            compare_pair(w, w->tid, low_ci(w, apart), low_ci(w, size));
-            bool next_is_near = apart > 1 ? apart / 2 <= 32 : size <= 32;
-            low_mark(w, apart <= 32 && next_is_near ? LIR_WARPSYNC : LIR_BAR, 0);
-        }
-}
-
-static void sort_chunk_alone(Low *w)
-{
-    LirVal log = lir_op1(w->fn, LIR_VAR, low_ci(w, 1)), l = low_loop_begin(w, log, low_ci(w, __builtin_ctz(CHUNK) + 1)), size = lir_op2(w->fn, LIR_SHL, low_ci(w, 1), l);
-    LirVal step = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), d = low_loop_begin(w, step, l);
-    LirVal apart = lir_op2(w->fn, LIR_SHR, size, add(w, d, low_ci(w, 1)));
-    LirVal pair = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), t = low_loop_begin(w, pair, low_ci(w, PAIRS));
-    compare_pair(w, t, apart, size);
-    low_loop_end(w, pair, t, low_ci(w, 1));
-    low_loop_end(w, step, d, low_ci(w, 1));
-    low_loop_end(w, log, l, low_ci(w, 1));
+    int n = key_lanes(w);
+    LirVal up = add(w, key, low_ci(w, 1)), sum = lir_op1(w->fn, LIR_VAR, lir_splat(w->fn, low_ci(w, 0), n)), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    LirVal u = low_loop_begin(w, var, low_ci(w, CHUNK)), s = get(w, sum);
+    for (int i = 0; i < 4; i++) {
+        LirVal at = add(w, u, low_ci(w, i * n)), before = lir_op2(w->fn, LIR_LE, add(w, at, low_ci(w, n)), t);
+        LirVal bound = lir_op3(w->fn, LIR_SELECT, before, up, key);
+        s = add(w, s, count(w, lir_op2(w->fn, LIR_LT, key_load(w, at, n), lir_splat(w->fn, bound, n))));
+    }
+    lir_set(w->fn, sum, s);
+    low_loop_end(w, var, u, low_ci(w, 4 * n));
+    LirVal own = lir_op2(w->fn, LIR_AND, t, low_ci(w, -n)), steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)n, .ref = -1});
+    LirVal same = lir_op2(w->fn, LIR_EQ, key_load(w, own, n), lir_splat(w->fn, key, n));
+    LirVal before = lir_op2(w->fn, LIR_LT, steps, lir_splat(w->fn, lir_op2(w->fn, LIR_SUB, t, own), n));
+    s = add(w, get(w, sum), count(w, lir_op2(w->fn, LIR_AND, same, before)));
+    return lir_add(w->fn, (LirOp){.op = LIR_HSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {s}});
 }
 
 static void order(const Low *first, const char *symbol)
 {
     Low w;
     Each e;
-    open_launch(&w, first, ORDER, symbol, PAIRS);
+    open_launch(&w, first, ORDER, symbol, CHUNK);
     w.lanes = 1;                        /* an instance a thread */
-    w.fn->smem = w.host ? 0 : CHUNK * 8;
-    LirVal chunk = times(&w, w.block, CHUNK), t = each_begin(&w, &e, PAIRS);
-    for (int half = 0; half < 2; half++) {
-        LirVal i = add(&w, t, low_ci(&w, half * PAIRS)), g = add(&w, chunk, i);
-        low_set_instance(&w, g, true);
-        chunk_store(&w, i, entry(&w, key_of(&w), g));
-        low_scalar_stores(&w);
-    }
+    w.fn->smem = w.host ? 0 : CHUNK * 4;
+    LirVal chunk = times(&w, w.block, CHUNK), t = each_begin(&w, &e, CHUNK);
+    low_set_instance(&w, add(&w, chunk, t), true);
+    LirVal key = key_of(&w);
+    key_store(&w, t, key);
+    low_scalar_stores(&w);
     each_end(&w, &e);
-    if (w.host)
-        sort_chunk_alone(&w);
-    else {
+    if (!w.host)
         low_mark(&w, LIR_BAR, 0);
-        sort_chunk(&w);
-        for (int half = 0; half < 2; half++) {
-            LirVal i = add(&w, t, low_ci(&w, half * PAIRS));
-            store(&w, by_chunk(&w, add(&w, chunk, i)), chunk_load(&w, i), 0, 8);
-        }
-    }
+    t = each_begin(&w, &e, CHUNK);
+    key = w.host ? key_load(&w, t, 1) : key;
+    LirVal to = add(&w, chunk, rank_in_chunk(&w, t, key));
+    store(&w, by_chunk(&w, to), entry(&w, key, add(&w, chunk, t)), 0, 8);
+    each_end(&w, &e);
     close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = CHUNK, .work_bytes = CHUNK * 16});
 }
 
@@ -244,16 +232,15 @@ static void place(const Low *first, const char *symbol)
     Low w;
     Each each;
     open_launch(&w, first, PLACE, symbol, PLACERS);
-    LirVal blocks = placing_blocks(&w), owners = lir_op2(w.fn, LIR_GE, w.block, blocks), entries = lir_op1(w.fn, LIR_NOT, owners);
-    LirVal t = each_begin(&w, &each, PLACERS), q = add(&w, times(&w, w.block, PLACERS), t);
-    LirVal owner = lir_op2(w.fn, LIR_SUB, q, times(&w, blocks, PLACERS));
-    LirVal bound = lir_op2(w.fn, LIR_SHL, low_mul_i64(&w, owner, w.s->run), lir_ci(w.fn, DT_I64, 32));
-    LirVal e = lir_op3(w.fn, LIR_SELECT, owners, bound, load(&w, DT_I64, 1, by_chunk(&w, q), entries, 8));
-    LirVal rank = rank_in_all(&w, e);
-    store(&w, sorted(&w, PLACE, rank), e, entries, 8);
-    store(&w, element(&w, part(&w, PLACE), q, 4), rank, owners, 4);
+    LirVal blocks = placing_blocks(&w), t = each_begin(&w, &each, PLACERS), q = add(&w, times(&w, w.block, PLACERS), t);
+    low_mark(&w, LIR_IF, lir_op2(w.fn, LIR_LT, w.block, blocks));
+    LirVal e = load(&w, DT_I64, 1, by_chunk(&w, q), 0, 8);
+    store(&w, sorted(&w, PLACE, rank_in_all(&w, e)), e, 0, 8);
+    low_mark(&w, LIR_ELSE, 0);
+    store(&w, element(&w, part(&w, PLACE), q, 4), low_ci(&w, 0), 0, 4);
+    low_mark(&w, LIR_END, 0);
     each_end(&w, &each);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_PLACES, .per = PLACERS, .per2 = PLACERS * w.s->run, .work_bytes = PLACERS * 4});
+    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_PLACES, .per = PLACERS, .per2 = PLACERS, .work_bytes = PLACERS * 4});
 }
 
 /* ---- rows of a tile of columns, added up in registers ---- */
@@ -286,8 +273,8 @@ static void sums_add(Low *w, LirVal (*v)[LOW_MAX_PER], const LirVal *ok, int n)
     }
 }
 
-/* The row that an entry's instance adds; its conditions hold, or it would name no place.  Loads that were fetched ahead are taken from there. */
-static void row_of(Low *w, LirVal e, LirVal ok, LirVal (*ahead)[LOW_MAX_PER], LirVal *v)
+/* The row that an entry's instance adds; its conditions hold, or it would name no place. */
+static void row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
 {
     low_set_instance(w, instance_of(w, e), false);
     w->active = ok;
@@ -295,9 +282,6 @@ static void row_of(Low *w, LirVal e, LirVal ok, LirVal (*ahead)[LOW_MAX_PER], Li
     for (w->k = 0; w->k < w->s->per; w->k++) {
         low_mask(w);
         memset(w->row, 0, sizeof *w->row * w->tir->nops);
-        for (uint32_t i = 0; ahead && i < w->rv->nload; i++)
-            if (ahead[i][w->k])
-                w->row[w->rv->load[i].op] = get(w, ahead[i][w->k]);
         v[w->k] = lir_splat(w->fn, lir_cast(w->fn, DT_F32, low_row(w, sum_op(w)->a[0])), w->s->vec);
     }
     w->k = 0;
@@ -318,11 +302,34 @@ static LirVal list_vector(Low *w, LirVal list, LirVal tiles, LirVal tile)
 
 static int list_align(const Low *w) { return w->host || w->s->vec < 4 ? 4 : 16; }
 
+/* Entry p is the first of its place. */
+static LirVal is_first(Low *w, LirVal p, LirVal *e)
+{
+    LirVal in, there, before = sorted_entry(w, lir_op2(w->fn, LIR_SUB, p, low_ci(w, 1)), lir_op2(w->fn, LIR_GT, p, low_ci(w, 0)), &in);
+    *e = sorted_entry(w, p, 0, &there);
+    LirVal other = lir_op2(w->fn, LIR_OR, lir_op1(w->fn, LIR_NOT, in), lir_op2(w->fn, LIR_NE, place_of(w, before), place_of(w, *e)));
+    return lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_AND, there, other), lir_op2(w->fn, LIR_NE, place_of(w, *e), low_ci(w, NOWHERE)));
+}
+
+/* Marks the places that the list's entries name first; by the block of its first columns. */
+static void mark_places(Low *w, LirVal p, LirVal tile)
+{
+    Each each;
+    LirVal e, t = each_begin(w, &each, LIST);
+    for (int from = 0; from < LIST; from += w->host ? LIST : (int)w->fn->threads) {
+        LirVal i = add(w, t, low_ci(w, from)), mine = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LT, i, low_ci(w, LIST)), lir_op2(w->fn, LIR_EQ, tile, low_ci(w, 0)));
+        LirVal first = lir_op2(w->fn, LIR_AND, is_first(w, add(w, p, i), &e), mine);
+        store(w, mark_of(w, place_of(w, e)), low_ci(w, 1), first, 4);
+    }
+    each_end(w, &each);
+}
+
 static void lists(const Low *first, const char *symbol)
 {
     Low w;
     open_launch(&w, first, LISTS, symbol, first->s->lanes);
     LirVal tiles = low_tiles(&w), list = lir_op2(w.fn, LIR_DIV, w.block, tiles), tile = lir_op2(w.fn, LIR_REM, w.block, tiles), in, in0, p = times(&w, list, LIST);
+    mark_places(&w, p, tile);
     w.turn = times(&w, tile, low_tile(&w));
     LirVal last = place_of(&w, sorted_entry(&w, add(&w, p, low_ci(&w, LIST - 1)), 0, &in)), same = place_of(&w, sorted_entry(&w, p, 0, &in0));
     LirVal one = lir_op2(w.fn, LIR_AND, lir_op2(w.fn, LIR_EQ, same, last), lir_op2(w.fn, LIR_NE, last, low_ci(&w, NOWHERE)));
@@ -333,7 +340,7 @@ static void lists(const Low *first, const char *symbol)
     for (int u = 0; u < at_once(&w); u++)
         e[u] = load(&w, DT_I64, 1, sorted(&w, LISTS, add(&w, add(&w, p, q), low_ci(&w, u))), 0, 8);
     for (int u = 0; u < at_once(&w); u++)
-        row_of(&w, e[u], 0, NULL, v[u]);
+        row_of(&w, e[u], 0, v[u]);
     sums_add(&w, v, none, at_once(&w));
     low_loop_end(&w, var, q, low_ci(&w, at_once(&w)));
     for (w.k = 0; w.k < w.s->per; w.k++)
@@ -345,71 +352,12 @@ static void lists(const Low *first, const char *symbol)
 
 /* ---- (4) owners ---- */
 
-/* Where an owner is in the sorted entries: the next one, and what is already known from there on.  The row of the next entry is fetched
- * ahead, so that it comes while places before it are written. */
-typedef struct Walk {
-    LirVal p, e[AT_ONCE], row[ROW_MAX_MEM][LOW_MAX_PER];    /* variables */
-    LirVal end;                                             /* of the owner's places */
-    bool   ahead;
-} Walk;
-
-static void look(Low *w, const Walk *at, LirVal p, LirVal *e, LirVal (*row)[LOW_MAX_PER])
-{
-    LirVal in, nowhere = lir_ci(w->fn, DT_I64, (int64_t)NOWHERE << 32);
-    for (int u = 0; u < at_once(w); u++) {
-        e[u] = sorted_entry(w, add(w, p, low_ci(w, u)), 0, &in);
-        e[u] = lir_op3(w->fn, LIR_SELECT, in, e[u], nowhere);
-    }
-    if (!at->ahead)
-        return;
-    low_set_instance(w, instance_of(w, e[0]), false);
-    w->active = lir_op2(w->fn, LIR_LT, place_of(w, e[0]), at->end);
-    w->listed = true;
-    for (w->k = 0; w->k < w->s->per; w->k++) {
-        low_mask(w);
-        for (uint32_t i = 0; i < w->rv->nload; i++)
-            row[i][w->k] = w->rv->load[i].inst ? low_kept_load(w, i) : 0;
-    }
-    w->k = 0;
-    w->active = 0;
-}
-
-static void walk_from(Low *w, Walk *at, LirVal p, LirVal end, bool ahead)
-{
-    LirVal e[AT_ONCE], row[ROW_MAX_MEM][LOW_MAX_PER];
-    *at = (Walk){.end = end, .ahead = ahead};
-    look(w, at, p, e, row);
-    at->p = lir_op1(w->fn, LIR_VAR, p);
-    for (int u = 0; u < at_once(w); u++)
-        at->e[u] = lir_op1(w->fn, LIR_VAR, e[u]);
-    for (uint32_t i = 0; ahead && i < w->rv->nload; i++)
-        for (int k = 0; k < w->s->per; k++)
-            at->row[i][k] = row[i][k] ? lir_op1(w->fn, LIR_VAR, row[i][k]) : 0;
-}
-
-static void walk_to(Low *w, const Walk *at, LirVal p)
-{
-    LirVal e[AT_ONCE], row[ROW_MAX_MEM][LOW_MAX_PER];
-    look(w, at, p, e, row);
-    lir_set(w->fn, at->p, p);
-    for (int u = 0; u < at_once(w); u++)
-        lir_set(w->fn, at->e[u], e[u]);
-    for (uint32_t i = 0; at->ahead && i < w->rv->nload; i++)
-        for (int k = 0; k < w->s->per; k++)
-            if (row[i][k])
-                lir_set(w->fn, at->row[i][k], row[i][k]);
-}
-
-static LirVal next_place(Low *w, const Walk *at) { return place_of(w, get(w, at->e[0])); }
-
 /* Entry p names place r, where `also` holds. */
 static LirVal names(Low *w, LirVal p, LirVal also, LirVal r)
 {
     LirVal in, e = sorted_entry(w, p, also, &in);
     return lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, place_of(w, e), r));
 }
-
-static LirVal count(Low *w, LirVal yes) { return lir_cast(w->fn, DT_I32, yes); }
 
 static LirVal how_many(Low *w, const LirVal *ok, int n)
 {
@@ -419,8 +367,8 @@ static LirVal how_many(Low *w, const LirVal *ok, int n)
     return sum;
 }
 
-/* Lists from p on, the first of which is known to name r alone. */
-static void take_lists(Low *w, const Walk *at, LirVal p, LirVal r)
+/* Lists from p on, the first of which is known to name r alone; gives how many entries. */
+static LirVal take_lists(Low *w, LirVal p, LirVal r)
 {
     LirVal ok[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], tiles = low_tiles(w), first = lir_op2(w->fn, LIR_DIV, p, low_ci(w, LIST));
     LirVal tile = lir_op2(w->fn, LIR_DIV, w->turn ? w->turn : low_ci(w, 0), low_ci(w, low_tile(w)));
@@ -431,26 +379,24 @@ static void take_lists(Low *w, const Walk *at, LirVal p, LirVal r)
     }
     w->k = 0;
     sums_add(w, v, ok, at_once(w));
-    walk_to(w, at, add(w, p, times(w, how_many(w, ok, at_once(w)), LIST)));
+    return times(w, how_many(w, ok, at_once(w)), LIST);
 }
 
-/* Entries from p on, not past the end of their list, so that the next one is met at its beginning. */
-static void take_entries(Low *w, const Walk *at, LirVal p, LirVal r)
+/* Entries from p on that name r, not past the end of their list, so that the next one is met at its beginning; gives how many. */
+static LirVal take_entries(Low *w, LirVal p, LirVal r)
 {
-    LirVal ok[AT_ONCE] = {0}, e[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], within = lir_op2(w->fn, LIR_AND, p, low_ci(w, LIST - 1)), taken = low_ci(w, 1);
-    for (int u = 0; u < at_once(w); u++)
-        e[u] = get(w, at->e[u]);
-    for (int u = 1; u < at_once(w); u++) {
-        ok[u] = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LT, add(w, within, low_ci(w, u)), low_ci(w, LIST)), lir_op2(w->fn, LIR_EQ, place_of(w, e[u]), r));
-        taken = add(w, taken, count(w, ok[u]));
+    LirVal ok[AT_ONCE], e[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], in, within = lir_op2(w->fn, LIR_AND, p, low_ci(w, LIST - 1));
+    for (int u = 0; u < at_once(w); u++) {
+        e[u] = sorted_entry(w, add(w, p, low_ci(w, u)), u ? lir_op2(w->fn, LIR_LT, add(w, within, low_ci(w, u)), low_ci(w, LIST)) : 0, &in);
+        ok[u] = lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, place_of(w, e[u]), r));
     }
     for (int u = 0; u < at_once(w); u++)
-        row_of(w, e[u], ok[u], u || !at->ahead ? NULL : (LirVal (*)[LOW_MAX_PER])at->row, v[u]);
+        row_of(w, e[u], ok[u], v[u]);
     sums_add(w, v, ok, at_once(w));
-    walk_to(w, at, add(w, p, taken));
+    return how_many(w, ok, at_once(w));
 }
 
-static void write_place(Low *w, LirVal r)
+static void write_place(Low *w, LirVal r, bool sums, LirVal when)
 {
     const RowMem *m = &w->rv->store[0];
     low_forget_instance(w);
@@ -458,65 +404,76 @@ static void write_place(Low *w, LirVal r)
     LirVal base = low_base(w, sum_op(w), m);
     for (w->k = 0; w->k < w->s->per; w->k++) {
         low_mask(w);
-        low_store_vec(w, base, m, lir_cast(w->fn, w->tir->tensors[m->tensor].dt, get(w, w->acc[w->k])), 0);
+        low_store_vec(w, base, m, lir_cast(w->fn, w->tir->tensors[m->tensor].dt, sums ? get(w, w->acc[w->k]) : zeros(w)), when);
     }
     w->k = 0;
     low_forget_instance(w);
 }
 
-/* Place r, in the columns at hand. */
-static void one_place(Low *w, const Walk *at, LirVal r)
+/* Place r, whose first entry is p, in the columns at hand. */
+static void sum_place(Low *w, LirVal first, LirVal r)
 {
     sums_clear(w);
+    LirVal var = lir_op1(w->fn, LIR_VAR, first), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1));
     low_mark(w, LIR_LOOP, 0);
-    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_EQ, next_place(w, at), r));
-    LirVal p = get(w, at->p), begins = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, p, low_ci(w, LIST - 1)), low_ci(w, 0));
+    low_mark(w, LIR_WHILE, get(w, more));
+    LirVal p = get(w, var), begins = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, p, low_ci(w, LIST - 1)), low_ci(w, 0));
     low_mark(w, LIR_IF, names(w, add(w, p, low_ci(w, LIST - 1)), begins, r));
-    take_lists(w, at, p, r);
+    lir_set(w->fn, var, add(w, p, take_lists(w, p, r)));
     low_mark(w, LIR_ELSE, 0);
-    take_entries(w, at, p, r);
+    LirVal n = take_entries(w, p, r), next = add(w, p, n);
+    LirVal at_list = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, next, low_ci(w, LIST - 1)), low_ci(w, 0)), some = lir_op2(w->fn, LIR_GT, n, low_ci(w, 0));
+    lir_set(w->fn, var, next);
+    lir_set(w->fn, more, lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_EQ, n, low_ci(w, at_once(w))), lir_op2(w->fn, LIR_AND, at_list, some)));
     low_mark(w, LIR_END, 0);
     low_mark(w, LIR_END, 0);
-    write_place(w, r);
+    write_place(w, r, true, 0);
 }
 
-/* All columns in turn: each begins where the place's entries do. */
-static void place_by_turns(Low *w, const Walk *at, LirVal r)
+/* `run` places from r on that nobody names. */
+static void clear_places(Low *w, LirVal r)
 {
-    LirVal first = get(w, at->p), e[AT_ONCE], var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    for (int u = 0; u < at_once(w); u++)
-        e[u] = get(w, at->e[u]);
-    LirVal turn = low_loop_begin(w, var, w->rowlen);
-    w->turn = turn;
-    lir_set(w->fn, at->p, first);
-    for (int u = 0; u < at_once(w); u++)
-        lir_set(w->fn, at->e[u], e[u]);
-    one_place(w, at, r);
-    w->turn = 0;
-    low_loop_end(w, var, turn, low_ci(w, low_tile(w)));
+    LirVal free[64], at[64];
+    for (int i = 0; i < w->s->run; i++) {
+        at[i] = add(w, r, low_ci(w, i));
+        LirVal in = lir_op2(w->fn, LIR_LT, at[i], lir_cast(w->fn, DT_I32, places(w)));
+        free[i] = lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, load(w, DT_I32, 1, mark_of(w, at[i]), in, 4), low_ci(w, 0)));
+    }
+    for (int i = 0; i < w->s->run; i++)
+        write_place(w, at[i], false, free[i]);
+}
+
+/* What an owner does in the columns at hand: entry `owner`, or zeros. */
+static void own(Low *w, LirVal owner)
+{
+    LirVal e;
+    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, owner, w->ninst));
+    LirVal first = is_first(w, owner, &e);
+    low_mark(w, LIR_IF, first);
+    sum_place(w, owner, place_of(w, e));
+    low_mark(w, LIR_END, 0);
+    low_mark(w, LIR_ELSE, 0);
+    clear_places(w, times(w, lir_op2(w->fn, LIR_SUB, owner, w->ninst), w->s->run));
+    low_mark(w, LIR_END, 0);
 }
 
 static void owners(const Low *first, const char *symbol)
 {
     Low w;
-    bool turns = first->s->len == LEN_ANY && !first->s->split;
     open_launch(&w, first, OWNERS, symbol, first->s->lanes);
-    LirVal owner = w.block, run = low_ci(&w, w.s->run);
+    sums_new(&w);
     if (w.s->split) {
         LirVal tiles = low_tiles(&w);
-        owner = lir_op2(w.fn, LIR_DIV, w.block, tiles);
         w.turn = times(&w, lir_op2(w.fn, LIR_REM, w.block, tiles), low_tile(&w));
-    }
-    LirVal r0 = lir_op2(w.fn, LIR_MUL, owner, run), end = lir_op2(w.fn, LIR_MIN, add(&w, r0, run), lir_cast(w.fn, DT_I32, places(&w)));
-    Walk at;
-    walk_from(&w, &at, load(&w, DT_I32, 1, first_entry(&w, owner), 0, 4), end, !turns);
-    sums_new(&w);
-    LirVal var = lir_op1(w.fn, LIR_VAR, r0), r = low_loop_begin(&w, var, end);
-    if (turns)
-        place_by_turns(&w, &at, r);
-    else
-        one_place(&w, &at, r);
-    low_loop_end(&w, var, r, low_ci(&w, 1));
+        own(&w, lir_op2(w.fn, LIR_DIV, w.block, tiles));
+    } else if (w.s->len == LEN_ANY) {
+        LirVal var = lir_op1(w.fn, LIR_VAR, low_ci(&w, 0)), turn = low_loop_begin(&w, var, w.rowlen);
+        w.turn = turn;
+        own(&w, w.block);
+        w.turn = 0;
+        low_loop_end(&w, var, turn, low_ci(&w, low_tile(&w)));
+    } else
+        own(&w, w.block);
     close_launch(&w, (LowLaunch){.grid = LOW_G_PLACES_COLUMNS, .per = w.s->run, .per2 = w.s->split ? low_tile(&w) : INT32_MAX});
 }
 

@@ -181,10 +181,61 @@ static LirVal exp_shifted(Low *w, TirVal v)
     return lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, e, k, lir_splat(w->fn, c, w->vec)));
 }
 
+/* The 16-bit float that op v widens, 0 for another op. */
+static TirVal widened(const Low *w, TirVal v, DType from)
+{
+    const TirOp *o = &w->tir->ops[v];
+    return o->op == TIR_CAST && o->dt == DT_F32 && w->tir->ops[o->a[0]].dt == from ? o->a[0] : 0;
+}
+
+/* T(f32(a) + f32(b)), and with - and *, of a 16-bit T. */
+static const TirOp *rounded_once(const Low *w, const TirOp *o)
+{
+    const TirOp *f = &w->tir->ops[o->a[0]];
+    bool fits = o->op == TIR_CAST && narrow(o->dt) && f->dt == DT_F32 && (f->op == TIR_ADD || f->op == TIR_SUB || f->op == TIR_MUL);
+    return fits && !w->host ? f : NULL;
+}
+
+static bool is_param(const Low *w, TirVal v) { return w->tir->ops[v].op == TIR_PARAM && w->tir->ops[v].dt == DT_F32; }
+
+/* Does o add a run-time scalar to a row of 16-bit floats, to be one again?  The scalar, or 0. */
+static TirVal added_scalar(const Low *w, TirVal v)
+{
+    const TirOp *o = &w->tir->ops[v], *f = rounded_once(w, o);
+    if (!f || !w->rv->is_row[v] || f->op == TIR_MUL)
+        return 0;
+    return is_param(w, f->a[0]) && widened(w, f->a[1], o->dt) ? f->a[0] : is_param(w, f->a[1]) && widened(w, f->a[0], o->dt) ? f->a[1] : 0;
+}
+
+LirVal low_narrow_scalar(Low *w)
+{
+    for (TirVal v = 1; v < w->tir->nops; v++) {
+        TirVal s = added_scalar(w, v);
+        if (s)
+            return lir_op2(w->fn, LIR_EQ, lir_cast(w->fn, DT_F32, lir_cast(w->fn, w->tir->ops[v].dt, low_scalar(w, s))), low_scalar(w, s));
+    }
+    return 0;
+}
+
+/* One rounding of the same number, which GPUs have in pairs.  0: another cast. */
+static LirVal rounded_pairs(Low *w, TirVal v)
+{
+    const TirOp *o = &w->tir->ops[v], *f = rounded_once(w, o);
+    LirVal x[2] = {0};
+    for (int i = 0; f && i < 2; i++) {
+        TirVal a = widened(w, f->a[i], o->dt);
+        bool scalar = w->narrow_scalar && f->a[i] == added_scalar(w, v);
+        if (!a && !scalar)
+            return 0;
+        x[i] = scalar ? lir_cast(w->fn, o->dt, low_scalar(w, f->a[i])) : low_row(w, a);
+    }
+    return f ? lir_op2(w->fn, opcode(f->op), x[0], x[1]) : 0;
+}
+
 static LirVal emit_row(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
-    LirVal special = o->op == TIR_SELECT ? one_element(w, o) : o->op == TIR_EXP ? exp_shifted(w, v) : 0;
+    LirVal special = o->op == TIR_SELECT ? one_element(w, o) : o->op == TIR_EXP ? exp_shifted(w, v) : rounded_pairs(w, v);
     if (special)
         return special;
     switch (o->op) {

@@ -231,7 +231,8 @@ uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t si
             return i;
     *PUSH(w, CODES) = (LgkCode){0, size, {d.low64, d.high64}, kind, 0};
     void *copy = arena_alloc(w->a, size + 1);
-    memcpy(copy, bytes, size);
+    if (size)                                    /* a plan has no code */
+        memcpy(copy, bytes, size);
     *ARENA_PUSH(w->a, w->code, w->ncode, w->capcode) = (Piece){copy, size};
     return w->n_CODES - 1;
 }

@@ -198,6 +198,7 @@ static void put_count(Buf *out, int n, const char *what) { buf_printf(out, "%d %
 
 void pack_put_blocks(const LgkLaunch *l, Buf *out)
 {
+    buf_puts(out, l->grid == LGK_G_PLACES_COLUMNS ? "1 instance or " : "");
     put_count(out, l->per, l->grid == LGK_G_COLUMNS ? "column" : l->grid == LGK_G_PLACES_COLUMNS ? "place" : "instance");
     if (l->grid == LGK_G_GROUPS_PLACES) {
         buf_puts(out, " or ");

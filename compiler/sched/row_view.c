@@ -118,8 +118,17 @@ static bool note_mem(RowView *rv, RowMem *list, uint32_t *n, TirVal v, bool is_r
     return true;
 }
 
-/* Argmax is made of two reductions: the largest, then its first index. */
-static int reduce_steps(TirOpcode op) { return op == TIR_ARGMAX ? 2 : 1; }
+int row_view_steps(const RowView *rv, TirOpcode op) { return op == TIR_ARGMAX || (op == TIR_SQDEV && rv->again) ? 2 : 1; }
+
+int row_view_words(const RowView *rv, TirVal v)
+{
+    TirOpcode op = rv->fn->ops[v].op;
+    if (rv->pick[v])
+        return 1;
+    if (!is_reduce(&rv->fn->ops[v]) || rv->shares[v])
+        return 0;
+    return op == TIR_LSE ? 2 : op == TIR_SQDEV && !rv->again ? 3 : 1;
+}
 
 /* Does the kernel write along the row where tensor t is read? */
 static bool overwritten(const TirFn *fn, uint16_t t)
@@ -185,7 +194,7 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
     if (is_reduce(o)) {
         if (o->ref != rv->row_axis)
             return limit(d, o->sp, "a reduction over a second axis");
-        phase += reduce_steps(o->op);
+        phase += row_view_steps(rv, o->op);
     }
     if (o->op == TIR_LOAD)
         inst = index_is_inst(rv, o);
@@ -299,6 +308,16 @@ static void note_summed(RowView *rv)
     }
 }
 
+/* Sums of what a sqdev reduces in the same place. */
+static void note_shares(RowView *rv)
+{
+    const TirFn *fn = rv->fn;
+    for (TirVal v = 1; v < fn->nops; v++)
+        for (TirVal u = 1; fn->ops[v].op == TIR_SUM && !rv->again && u < fn->nops; u++)
+            if (fn->ops[u].op == TIR_SQDEV && fn->ops[u].a[0] == fn->ops[v].a[0] && rv->guard[u] == rv->guard[v] && rv->guard_else[u] == rv->guard_else[v])
+                rv->shares[v] = u;
+}
+
 static bool reduces(const TirFn *fn)
 {
     for (TirVal v = 1; v < fn->nops; v++)
@@ -314,20 +333,23 @@ TirExt row_view_places(const RowView *rv)
 
 TirExt row_view_ext(const RowView *rv) { return rv->row_axis == UINT32_MAX ? tir_ext_const(1) : rv->fn->axes[rv->row_axis].ext; }
 
-RowView *row_view(const TirFn *fn, Arena *a, Diag *d)
+RowView *row_view(const TirFn *fn, bool again, Arena *a, Diag *d)
 {
     RowView *rv = ARENA_NEW(a, RowView);
     rv->fn = fn;
+    rv->again = again;
     rv->row_axis = find_row_axis(fn);
     rv->is_row = ARENA_ARRAY(a, uint8_t, fn->nops);
     rv->is_inst = ARENA_ARRAY(a, uint8_t, fn->nops);
     rv->pick = ARENA_ARRAY(a, uint8_t, fn->nops);
+    rv->shares = ARENA_ARRAY(a, TirVal, fn->nops);
     rv->summed = ARENA_ARRAY(a, uint8_t, fn->nops);
     rv->phase = ARENA_ARRAY(a, int, fn->nops);
     rv->guard = ARENA_ARRAY(a, TirVal, fn->nops);
     rv->guard_else = ARENA_ARRAY(a, uint8_t, fn->nops);
     if (!visit_all(rv, a, d) || !written_once(rv, d))
         return NULL;
+    note_shares(rv);
     note_summed(rv);
     note_last_phase(rv);
     if (rv->scatter && reduces(fn) && !limit(d, fn->ops[rv->scatter].sp, "a sum through an index beside reductions"))

@@ -30,6 +30,8 @@ typedef struct RowView {
     uint16_t promoted[TIR_MAX_AXES]; uint32_t npromoted;   /* axes made instance coordinates, outermost first */
     uint8_t *is_row, *is_inst;   /* per op */
     uint8_t *pick;               /* per op: a scalar load from a tensor that this kernel writes in place; had one phase later, after a barrier */
+    TirVal  *shares;             /* per op: the sqdev whose exchange tells this sum of the same values too, 0 none */
+    bool     again;              /* a sqdev walks the row twice, for the mean and for the distances from it */
     uint8_t *summed;             /* per op: a reduction depends on it, whose result may be f32 where the row's stores are 16-bit */
     int     *phase;              /* per op: the phase in which its value can be had */
     TirVal  *guard;              /* per op: innermost enclosing IF op (0 none); guard_else says which side */
@@ -41,8 +43,12 @@ typedef struct RowView {
     uint32_t nload, nstore, nacc;
 } RowView;
 
-/* NULL with a DIAG_LIMIT naming what has no row form. */
-RowView *row_view(const TirFn *fn, Arena *a, Diag *d);
+/* NULL with a DIAG_LIMIT naming what has no row form.  again: see above. */
+RowView *row_view(const TirFn *fn, bool again, Arena *a, Diag *d);
+/* Walks over the row that a reduction takes: argmax is made of two, the largest and then its first index. */
+int row_view_steps(const RowView *rv, TirOpcode op);
+/* Words exchanged between warps for op v: 0 where it is no reduction (or pick). */
+int row_view_words(const RowView *rv, TirVal v);
 /* The dimension of the first row store's tensor that par i, counted within the nest, indexes plainly; -1: none. */
 int row_view_dim(const RowView *rv, uint32_t i);
 /* Extent of the row axis. */

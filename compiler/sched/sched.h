@@ -37,6 +37,7 @@ typedef struct SchedFacts {
     bool     apart;           /* row accesses whose other indices differ, or are no coordinates: their rows need not begin at like places */
     bool     offset;          /* a row access that starts behind the row's own length, or a multiple of it */
     int      phases;          /* times the row is walked: 1 + the deepest chain of full-row reductions that a row result needs */
+    int      walks;           /* the same, where the row is walked in a loop over memory: a variance takes two there */
     bool     parts;           /* reductions of a part of the row can be put together later: none is an argmax or waits for another, and no row result needs one */
     int      row_loads;       /* streams read per row element */
     int      row_bytes_in, row_bytes_out;   /* bytes of row streams per element, each tensor once */
@@ -46,7 +47,7 @@ typedef struct SchedFacts {
     bool     scatter;         /* the kernel is a sum through an index */
     int      max_elem_bytes, min_elem_bytes;   /* of the row streams */
     int      flops, sfu;      /* per element */
-    int      reductions;      /* words exchanged between warps: one a reduction, two for logsumexp, one for a scalar picked from a row written in place */
+    int      reductions;      /* words exchanged between warps: one a reduction, two for logsumexp, three for a variance and the mean beside it, one for a scalar picked from a row written in place */
     bool     wide_scalars;    /* one of them has 64 bits */
     bool     several;         /* one of a kernel's nests: their launches may overlap */
     bool     twin;            /* the next nest does the same with other tensors, and may run at one time with this one */

@@ -89,11 +89,12 @@ static int inner_coordinate(const RowView *rv)
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
 {
     Arena *a = arena_new();
-    RowView *rv = a ? row_view(fn, a, d) : NULL;
+    RowView *rv = a ? row_view(fn, false, a, d) : NULL, *loop = rv ? row_view(fn, true, a, d) : NULL;
     *out = (SchedFacts){0};
-    if (rv) {
+    if (loop) {
         out->scalars = rv->row_axis == UINT32_MAX;
         out->phases = rv->last_phase + 1;
+        out->walks = loop->last_phase + 1;
         out->scatter = rv->scatter != 0;
         out->several = fn->place != TIR_WHOLE;
         out->twin = fn->twin != NULL;
@@ -105,7 +106,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         note_slices(out, rv->store, rv->nstore);
         note_slices(out, rv->acc, rv->nacc);
         for (TirVal v = 1; v < fn->nops; v++) {
-            out->reductions += rv->pick[v] ? 1 : tir_op_kind(fn->ops[v].op) != TIR_K_REDUCE ? 0 : fn->ops[v].op == TIR_LSE ? 2 : 1;
+            out->reductions += row_view_words(rv, v);
             bool exchanged = rv->pick[v] || tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
             out->wide_scalars |= exchanged && dt_bytes(fn->ops[fn->ops[v].op == TIR_ARGMAX ? fn->ops[v].a[0] : v].dt) == 8;
             if (!rv->is_row[v])
@@ -118,5 +119,5 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
             out->min_elem_bytes = out->max_elem_bytes = 4;
     }
     arena_free(a);
-    return rv != NULL;
+    return loop != NULL;
 }

@@ -43,7 +43,7 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "split wants a kernel whose row results need no reductions, one block a tile, plain loads, and any or exact length";
     if (s->split && f->reductions && t->kind == TGT_HOST)
         return "the host has no second launch for the tiles' reductions";
-    if (s->len == LEN_ANY && !s->split && s->keep != KEEP_RELOAD && f->phases > 1)
+    if (s->len == LEN_ANY && !s->split && s->keep != KEEP_RELOAD && f->walks > 1)
         return "a loop over the row reads it again in each phase";
     return NULL;
 }
@@ -117,9 +117,22 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
     return NULL;
 }
 
+/* Those of a persistent block that sums across rows, as ptxas came to do without spills: sums, operands, packed rows that stay, all the
+ * vectors of a row on their way through, and the rest. */
+static int summing_registers(const SchedFacts *f, const Sched *s)
+{
+    int row = s->per * s->vec, sums = f->accs * row;
+    int operands = s->wkeep == WKEEP_WIDE ? row * f->shared_loads : s->wkeep == WKEEP_REG ? row * f->shared_loads / 2 : 0;
+    int held = s->keep == KEEP_REG ? row * f->row_bytes_in / 4 + (s->per > 1 || f->accs > 1 ? 8 : 0) : 0;
+    bool masked = s->len == LEN_CAP || s->n % ((int64_t)s->lanes * s->cluster * row);
+    return sums + operands + held + row * f->row_loads + 16 + (masked ? 6 + 4 * s->per : 0);
+}
+
 /* Registers a lane needs for what it holds: packed rows, accumulators, one vector's worth of f32 work, addresses. */
 static int registers(const SchedFacts *f, const Sched *s)
 {
+    if (f->accs && s->acc == ACC_REG && s->len != LEN_ANY && s->async == ASYNC_CP)
+        return summing_registers(f, s);
     int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
     int sums = s->acc == ACC_REG ? f->accs * s->per * s->vec : 0;
     int listed = f->scatter ? s->per * s->vec * (1 + f->row_bytes_in) : 0;      /* sums, and four rows on their way to them */

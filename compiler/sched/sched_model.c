@@ -20,14 +20,25 @@ static double stream_gbps(const SchedFacts *f, const Target *t)
     return t->gbps * (f->row_bytes_in > f->row_bytes_out ? 1.025 : 1.0);   /* reads are cheaper than turning the bus round */
 }
 
+/* Bounded by `ctas`, the assembler takes what registers that leaves. */
 static int resident_blocks(const SchedFacts *f, const Sched *s, const Target *t)
 {
-    int threads = s->rows * s->lanes, regs = 24 + s->vec * 3 + s->per * s->vec * f->row_bytes_in / 4;
-    int by_regs = t->regs_mp / (threads * (regs > 32 ? regs : 32)), by_threads = t->threads_mp / threads;
+    int threads = s->rows * s->lanes, held = s->per * s->vec, regs = 24 + s->vec * 3 + held * f->row_bytes_in / 4;
+    if (f->reductions && !s->split)
+        regs = 24 + held * f->row_bytes_in / 4 + held * 2 / 5;
+    regs += s->wkeep == WKEEP_REG ? s->per * s->vec * f->shared_loads / 2 : 0;
+    int by_regs = s->ctas ? s->ctas : t->regs_mp / (threads * (regs > 32 ? regs : 32)), by_threads = t->threads_mp / threads;
     int k = by_regs < by_threads ? by_regs : by_threads;
-    if (s->ctas && s->ctas < k)
-        k = s->ctas;
     return k < 1 ? 1 : k > 32 ? 32 : k;
+}
+
+/* Blocks of a cluster wait for each other, and fetch operands past the first cache, which their barrier empties. */
+static double cluster_spoil(const SchedFacts *f, const Sched *s, int64_t n)
+{
+    if (s->cluster == 1)
+        return 0;
+    double far = n > LONG_ROW ? log2((double)n / LONG_ROW) : 0;
+    return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (f->shared_loads > 1 ? 0.22 * (f->shared_loads - 1) : 0);
 }
 
 /* Rows in shared memory, walked in a loop: what counts is how much of them a multiprocessor holds, and the blocks that must meet. */
@@ -41,6 +52,8 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
     k = k < 1 ? 1 : k;
     double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * 900.0;
     double spoil = 0.02 + 0.002 * s->per + (held < wanted ? 0.15 * (wanted / held - 1) : 0);
+    if (f->shared_loads)                    /* operands are fetched turn by turn */
+        spoil += 0.01 * s->per * f->shared_loads + 0.004 * (s->cluster - 1) + 0.06 * (f->shared_loads - 1);
     spoil += k == 1 ? 0.15 : k == 2 ? 0.05 : 0;
     spoil += s->cluster > 1 ? 0.005 + 0.002 * s->cluster : 0;
     spoil += s->lanes > 512 ? 0.00008 * (s->lanes - 512) : s->lanes < 256 ? 0.0003 * (256 - s->lanes) : 0;
@@ -64,8 +77,8 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
     int threads = s->rows * s->lanes, k = resident_blocks(f, s, t), warps = s->lanes / 32;
     double flight = (double)k * threads * s->per * s->vec * f->row_bytes_in;
-    double spoil = flight < 32768 ? 0.3 * (32768 / flight - 1) : 0;
     bool waits = f->reductions && !s->split;                       /* stores wait for the row's lanes */
+    double wanted = waits ? 45056 : 32768, spoil = flight < wanted ? 0.3 * (wanted / flight - 1) : 0;
     if (waits && warps > 8)
         spoil += (s->per == 1 ? 0.012 : 0.004) * (warps - 8);
     if (waits && warps > 4)
@@ -75,15 +88,16 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += waits ? 0.0015 * s->per : 0.01 * (s->per - 1);
     int64_t turn = (int64_t)s->lanes * s->cluster * s->vec;
     spoil += 0.15 * ((double)ceil_div(n, turn) * (double)turn / (double)n - 1);
-    spoil += s->cluster > 1 ? 0.03 + 0.001 * s->cluster + 0.0015 * warps : 0;
+    spoil += cluster_spoil(f, s, n);
     spoil += s->rows > 1 ? (!waits && threads > 128 ? 0.03 : 0.002) : 0;
     spoil += threads * s->per <= 128 ? 0.02 : 0;
     if (s->align == ALIGN_SHIFT && waits)                          /* what an edge costs is shared by few vectors; operands put in place cost registers */
         spoil += (s->per < 3 ? 0.03 * (3 - s->per) : 0.01 * (s->per - 3)) + (s->wkeep == WKEEP_REG ? 0 : 0.01);
-    spoil -= s->wkeep == WKEEP_REG ? 0.004 : 0;
+    spoil -= s->wkeep == WKEEP_REG ? 0.012 : 0;
+    spoil += waits && k <= 2 ? 0.0025 * s->per : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
     spoil += f->phases > 1 && f->sfu > 0 ? 0.02 * s->per : 0;      /* much arithmetic on wide rows */
-    spoil += f->shared_loads > 1 && s->wkeep == WKEEP_REG ? 0.02 * s->per : 0;
+    spoil += f->shared_loads > 1 ? (s->wkeep == WKEEP_REG ? 0.02 * s->per : 0) + (s->per > 8 ? 0.03 * (s->per - 8) : 0) : 0;
     double tiles = s->split ? (double)ceil_div(n, (int64_t)s->lanes * s->vec * s->per) : 1;
     double waves = (double)ceil_div(rows, s->rows) * tiles * s->cluster / ((double)t->mps * k);
     if (waves < 8)
@@ -100,32 +114,33 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
 /* Nanoseconds from a row's arrival to its last store: unpacking and arithmetic, then the exchange between lanes. */
 static double row_latency(const SchedFacts *f, const Sched *s)
 {
-    double work = 12.0 * s->per * s->vec * (f->row_loads + f->accs) / 8 * 4;
-    double exchange = 220 + (s->lanes > 32 ? 160 + 12 * (s->lanes / 32) : 0);
-    return 350 + work + exchange * (f->phases - 1) + (s->async == ASYNC_NONE ? 900 : 0);
+    double work = 18.0 * s->per * s->vec * (f->row_loads + f->accs);
+    return 1000 + work + 160 * (f->phases - 2) + (s->async == ASYNC_NONE ? 900 : 0);
 }
 
-/* Persistent blocks: row groups in flight hide a row's latency; partial rows and the last uneven turn come on top. */
+/* What a persistent schedule loses of the bandwidth, as fitted to 250 measured ones of two kernels (H200, rows of 1024 to 131,072). */
+static double persistent_spoil(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
+{
+    double slice = (double)n / s->cluster, groups = (s->ctas ? s->ctas : 1) * s->rows, flight = groups * s->stages * slice * f->row_bytes_in;
+    double busy = row_latency(f, s) / (groups * slice * (f->row_bytes_in + f->row_bytes_out) / (stream_gbps(f, t) / t->mps));
+    double turns = (double)rows / ((double)t->mps / s->cluster * groups), spoil = turns > 1 ? ceil(turns) / turns - 1 : 0;
+    spoil += busy > 0.8 ? (busy - 0.8) * (s->cluster > 2 ? 0.02 * s->cluster : 0.015) : 0;
+    spoil += flight < 90000 ? 0.25 * (90000 / flight - 1) : flight > 140000 ? 0.09 * (flight / 140000 - 1) : 0;
+    spoil += 0.006 * (s->rows - 1) + 0.003 * (s->per - 1) * (s->per - 1) + (s->lanes > 256 ? 0.0016 * (s->lanes / 32 - 8) : 0) + (s->lanes > 512 ? 0.0001 * (s->lanes - 512) : 0);
+    spoil += (s->cluster > 1 ? 0.015 : 0) + (s->cluster > 2 ? 0.038 : 0) + (s->cluster > 4 ? 0.046 : 0);
+    spoil += s->wkeep == WKEEP_LOAD ? 0.08 : s->wkeep == WKEEP_SMEM ? 0.035 : s->wkeep == WKEEP_REG ? 0.017 : 0;
+    spoil += (s->keep == KEEP_SMEM ? 0.004 : 0) + (s->stages == 1 ? 0.1 : s->stages == 2 ? 0.016 : 0) + 0.065 * (f->accs - 1);
+    return spoil + (f->row_bytes_in <= f->row_bytes_out ? 0.06 : 0);
+}
+
+/* Persistent blocks: row groups in flight hide a row's latency; partial rows and a second launch come on top, which is ready when it finds
+ * room beside the first. */
 static double persistent_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
-    int ctas = s->ctas ? s->ctas : 1, groups = ctas * s->rows;
-    double per_row = (double)n * (f->row_bytes_in + f->row_bytes_out) / (stream_gbps(f, t) / t->mps);
-    double busy = row_latency(f, s) / (groups * per_row);
-    double spoil = busy > 0.8 ? (busy - 0.8) * 0.9 : 0;
-    double flight = (double)groups * s->stages * n * f->row_bytes_in;
-    spoil += flight < 80000 ? 0.25 * (80000 / flight - 1) : flight > 110000 ? 0.1 * (flight / 110000 - 1) : 0;
-    spoil += 0.004 * (s->rows - 1) + 0.004 * s->per + (s->lanes > 256 ? 0.0006 * (s->lanes / 32 - 8) : 0);
-    spoil += s->wkeep == WKEEP_LOAD ? 0.08 : s->wkeep == WKEEP_SMEM ? 0.015 : 0;
-    spoil += s->keep == KEEP_SMEM ? 0.006 : 0;
-    int blocks = t->mps * ctas, idle = s->align == ALIGN_SHIFT && f->accs ? blocks % s->vec : 0;      /* all rows of a block begin alike */
-    spoil += (double)idle / blocks;
-    double turns = (double)rows / ((double)t->mps * groups);
-    if (turns > 1)
-        spoil += 0.5 * (ceil(turns) / turns - 1);
-    spoil += f->row_bytes_in <= f->row_bytes_out ? 0.06 : 0;
-    double partial = 0.55e-6 * t->mps * ctas * n * 4 * f->accs;
-    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + partial + 2.5;
+    double partial = 0.68e-6 * t->mps / s->cluster * (s->ctas ? s->ctas : 1) * (double)n * 4 * f->accs;
+    int blocks = t->mps * (s->ctas ? s->ctas : 1), idle = s->align == ALIGN_SHIFT && f->accs ? blocks % s->vec : 0;      /* all rows of a block begin alike */
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + persistent_spoil(f, s, t, rows, n) + (double)idle / blocks) + partial + 0.7 + (s->regs ? 0 : 0.15);
 }
 
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
@@ -167,19 +182,47 @@ static void consider(Search *q, const Sched *s)
     }
 }
 
+/* Operands that are fetched while the row is wide take registers as they find them, and with them blocks of a multiprocessor: so many are
+ * asked for as their number leaves registers for. */
+static int blocks_to_ask(const SchedFacts *f, const Sched *s, const Target *t)
+{
+    int threads = s->rows * s->lanes, regs = 24 + s->per * s->vec * (f->row_bytes_in + 2 + 2 * f->shared_loads) / 8, k = t->regs_mp / (threads * regs);
+    return k * threads > 1024 ? 1024 / threads : k;
+}
+
 static void consider_oneshot(Search *q, Sched s)
 {
     for (s.rows = 1; s.rows <= 64; s.rows *= 2) {
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
         s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || !q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
-        s.ctas = s.per >= 16 ? 2 : 0;
+        s.ctas = s.per >= 16 ? 2 : q->f->shared_loads > 1 && s.per >= 4 ? blocks_to_ask(q->f, &s, q->t) : 0;
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
         s.wkeep = WKEEP_REG;          /* fetched with the row; pays while it costs no block of a multiprocessor */
-        if ((s.len == LEN_EXACT || s.align == ALIGN_SHIFT) && s.per <= 3)
+        if (s.align == ALIGN_SHIFT ? s.per <= 3 : s.len == LEN_EXACT && s.per * q->f->shared_loads <= 16)
             consider(q, &s);
     }
+}
+
+/* Registers a lane may have where a block of the second launch, of 256 lanes with 32 each, is to wait beside the first's. */
+static int room_beside(const Target *t, const Sched *s)
+{
+    int regs = (t->regs_mp - 256 * 32) / (s->rows * s->lanes * s->ctas) / 8 * 8;
+    return regs > 248 ? 248 : regs;
+}
+
+static void consider_staged(Search *q, Sched s)
+{
+    bool second = q->f->accs && s.pdl;
+    for (s.wkeep = WKEEP_LOAD; s.wkeep <= WKEEP_WIDE; s.wkeep++)
+        for (s.keep = KEEP_REG; s.keep <= (s.stages > 1 ? KEEP_SMEM : KEEP_REG); s.keep++) {
+            s.regs = 0;
+            consider(q, &s);
+            s.regs = room_beside(q->t, &s);
+            if (second && s.regs >= 32)
+                consider(q, &s);
+        }
 }
 
 static void consider_persistent(Search *q, Sched s)
@@ -190,9 +233,7 @@ static void consider_persistent(Search *q, Sched s)
         for (s.ctas = 1; s.ctas <= (s.align == ALIGN_SHIFT ? 16 : 2); s.ctas *= 2)    /* rows that begin anywhere are one a block */
             for (s.stages = 1; s.stages <= 3; s.stages++) {
                 s.async = s.stages > 1 ? ASYNC_CP : ASYNC_NONE;
-                for (s.wkeep = WKEEP_LOAD; s.wkeep <= WKEEP_SMEM; s.wkeep++)
-                    for (s.keep = KEEP_REG; s.keep <= (s.stages > 1 ? KEEP_SMEM : KEEP_REG); s.keep++)
-                        consider(q, &s);
+                consider_staged(q, s);
             }
 }
 
@@ -210,6 +251,19 @@ static void consider_ahead(Search *q, Sched s)
     s.wkeep = WKEEP_REG;
     if (q->collect && q->f->shared_loads)
         consider(q, &s);
+}
+
+/* Rows over a cluster of persistent blocks, each of which sums its own columns. */
+static void search_spread(Search *q, Sched s)
+{
+    if (!q->f->accs || q->f->phases < 2 || q->n < 8192 || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
+        return;
+    for (s.cluster = 2; s.cluster <= 8; s.cluster *= 2)
+        for (s.per = 1; s.per <= 4; s.per++) {
+            s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
+            if (s.lanes >= 128 && s.lanes <= 1024)
+                consider_persistent(q, s);
+        }
 }
 
 /* Rows of several phases in shared memory, over one block or a cluster. */
@@ -244,11 +298,11 @@ static void search_clusters(Search *q, Sched s)
         return;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
     for (s.cluster = 2; s.cluster <= 8; s.cluster *= 2)
-        for (s.per = 2; s.per <= 8; s.per *= 2) {
+        for (s.per = 2; s.per <= 16; s.per *= 2) {
             s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
             if (s.lanes < 128 || s.lanes > 512)
                 continue;
-            for (s.wkeep = WKEEP_LOAD; s.wkeep <= (s.len == LEN_EXACT && s.per <= 4 ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
+            for (s.wkeep = WKEEP_LOAD; s.wkeep <= (s.len == LEN_EXACT && s.per * q->f->shared_loads <= 16 ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
                 consider(q, &s);
         }
 }
@@ -264,7 +318,7 @@ static void search_lanes(Search *q, Sched s)
             for (s.lanes = 1; s.lanes < lanes; s.lanes *= 2) {}
         else
             s.lanes = (int32_t)round_up(lanes, 32);
-        if (s.lanes > 1024 || (s.per > 1 && s.lanes < 32))
+        if (s.lanes > 1024 || (s.per > 1 && (s.lanes < 32 || (int64_t)s.lanes * (s.per - 1) * s.vec >= n)))
             continue;
         if (q->f->accs)
             consider_persistent(q, s);
@@ -272,6 +326,8 @@ static void search_lanes(Search *q, Sched s)
             consider_oneshot(q, s);
     }
     search_clusters(q, s);
+    s.per = 1;
+    search_spread(q, s);
 }
 
 static void add(SchedList *out, Arena *a, Sched s) { *ARENA_PUSH(a, out->s, out->n, out->cap) = s; }
@@ -363,7 +419,7 @@ static Sched always(const SchedFacts *f, int vec, SchedAlign align)
     Sched s = sched_default();
     s.vec = vec;
     s.align = align;
-    s.keep = f->phases > 1 ? KEEP_RELOAD : KEEP_REG;
+    s.keep = f->walks > 1 ? KEEP_RELOAD : KEEP_REG;
     s.lanes = 256;
     s.per = align == ALIGN_SCALAR ? 4 : 2;
     if (f->accs) {

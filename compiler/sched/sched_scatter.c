@@ -1,7 +1,7 @@
 /* sched_scatter.c: schedules of sums through an index.
  *
- * Nearly all of the time goes into writing places, most of which nobody names: a block writes `run` of them, one after the other, in
- * one-shot blocks of enough bytes that looking up where its entries begin does not show.
+ * Nearly all of the time goes into writing places, most of which nobody names: a block clears `run` of them, enough bytes that starting it
+ * and asking which are named does not show.
  */
 #include "sched_scatter.h"
 
@@ -33,7 +33,7 @@ static int run_of(const SchedFacts *f, int64_t columns)
     return (int)run;
 }
 
-static Sched tiles(const SchedFacts *f, const Target *t, SchedAlign align)
+static Sched tiles(const SchedFacts *f, SchedAlign align)
 {
     Sched s = sched_default();
     s.align = align;
@@ -42,14 +42,13 @@ static Sched tiles(const SchedFacts *f, const Target *t, SchedAlign align)
     s.per = align == ALIGN_SCALAR ? 4 : 1;
     s.split = 1;
     s.run = run_of(f, (int64_t)s.lanes * s.vec * s.per);
-    s.pdl = (t->features & TGT_F_PDL) != 0;
     return s;
 }
 
 /* Rows of up to n elements: few lanes with one vector each, then more, then more vectors. */
 static Sched held(const SchedFacts *f, const Target *t, int64_t n)
 {
-    Sched s = tiles(f, t, ALIGN_VEC);
+    Sched s = tiles(f, ALIGN_VEC);
     s.split = 0;
     s.len = LEN_CAP;
     s.per = 1;
@@ -60,6 +59,7 @@ static Sched held(const SchedFacts *f, const Target *t, int64_t n)
         else
             s.per *= 2;
     s.run = run_of(f, n);
+    s.pdl = (t->features & TGT_F_PDL) != 0;      /* short launches; long ones lost by it */
     return s;
 }
 
@@ -85,14 +85,14 @@ void sched_scatter_choose(const SchedFacts *f, const Target *t, Arena *a, SchedL
     }
     for (int64_t n = 32 * (16 / f->min_elem_bytes); n <= 1024; n *= 2)
         add(f, t, a, out, held(f, t, n));
-    add(f, t, a, out, tiles(f, t, ALIGN_VEC));
-    add(f, t, a, out, tiles(f, t, ALIGN_SCALAR));
+    add(f, t, a, out, tiles(f, ALIGN_VEC));
+    add(f, t, a, out, tiles(f, ALIGN_SCALAR));
 }
 
 void sched_scatter_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out)
 {
     static const int lanes[] = {256, 128, 512}, runs[] = {8, 4, 16, 2, 32};
-    Sched s = tiles(f, t, n % (16 / f->min_elem_bytes) ? ALIGN_SCALAR : ALIGN_VEC);
+    Sched s = tiles(f, n % (16 / f->min_elem_bytes) ? ALIGN_SCALAR : ALIGN_VEC);
     s.len = LEN_EXACT;
     s.n = (int32_t)n;
     for (int r = 0; r < 5; r++)
@@ -130,7 +130,7 @@ Sched sched_scatter_random(const SchedFacts *f, const Target *t, uint64_t *seed)
         if (!sched_illegal(f, &s, t))
             return s;
     }
-    Sched s = tiles(f, t, ALIGN_SCALAR);
+    Sched s = tiles(f, ALIGN_SCALAR);
     s.lanes = t->kind == TGT_HOST ? 1 : s.lanes;
     return s;
 }

@@ -61,7 +61,7 @@ typedef enum SemaInput {
 
 typedef struct SemaValues { double *v; uint32_t n; } SemaValues;       /* n = 0: not said */
 typedef struct SemaFix    { const char *name; SemaValues values; Span sp; } SemaFix;   /* a run-time parameter's values */
-typedef struct SemaBelow  { const char *tensor; const char *dim; int64_t bound; Span sp; } SemaBelow;  /* integers of the tensor lie in [0, dim or bound) */
+typedef struct SemaBelow  { const char *tensor; const char *dim; int64_t least, bound; Span sp; } SemaBelow;  /* integers of the tensor lie in [least, dim or bound) */
 
 typedef enum SemaPairKind { SEMA_PAIR_SAME, SEMA_PAIR_UPSTREAM, SEMA_PAIR_GRADIENT } SemaPairKind;
 /* backward's tensor is: forward's tensor of the same name; d(loss)/d(that out); d(loss)/d(that in), which backward computes */

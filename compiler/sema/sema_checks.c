@@ -140,14 +140,16 @@ static void set_below(Cx *cx, SemaCheck *c, const AstNode *n)
         sema_error(cx, LG_CLAUSE, n->name_sp, "no kernel has a tensor %.60s", n->name);
         return;
     }
-    SemaBelow b = { .tensor = n->name, .sp = n->sp };
-    if (n->a->kind == AST_NAME && find_dim(cx->op, n->a->name) >= 0) b.dim = n->a->name;
-    else if (n->a->kind == AST_INT) b.bound = n->a->i;
-    else {
-        sema_error(cx, LG_CLAUSE, n->a->sp, "the bound of %s is a dim or a whole number", n->name);
-        return;
-    }
-    *ARENA_PUSH(cx->a, c->below, c->nbelow, c->capbelow) = b;
+    SemaBelow *b = NULL;
+    for (uint32_t i = 0; i < c->nbelow; i++)
+        if (!strcmp(c->below[i].tensor, n->name)) b = &c->below[i];
+    if (!b) *(b = ARENA_PUSH(cx->a, c->below, c->nbelow, c->capbelow)) = (SemaBelow){ .tensor = n->name, .sp = n->sp };
+    bool minus = n->a->kind == AST_UNARY && n->a->op == AO_MINUS;
+    const AstNode *v = minus ? n->a->a : n->a;
+    if (!n->mode && n->a->kind == AST_NAME && find_dim(cx->op, n->a->name) >= 0) b->dim = n->a->name;
+    else if (v->kind != AST_INT || (minus && !n->mode)) sema_error(cx, LG_CLAUSE, n->a->sp, n->mode ? "the least value of %s is a whole number" : "the bound of %s is a dim or a whole number", n->name);
+    else if (n->mode) b->least = minus ? -v->i : v->i;
+    else b->bound = v->i;
 }
 
 /* ---- gradients ---- */

@@ -14,7 +14,7 @@ static bool takes(TirOpcode op, DType t)
     switch (op) {
     case TIR_EXP: case TIR_EXP2: case TIR_LOG: case TIR_LOG2: case TIR_LOG1P: case TIR_SQRT: case TIR_RSQRT: case TIR_RCP: case TIR_TANH:
     case TIR_SIGMOID: case TIR_ERF: case TIR_SIN: case TIR_COS: case TIR_FLOOR: case TIR_CEIL: case TIR_ROUND: case TIR_ISNAN:
-    case TIR_ISINF: case TIR_POW: case TIR_FMA: case TIR_LSE:
+    case TIR_ISINF: case TIR_POW: case TIR_FMA: case TIR_LSE: case TIR_SQDEV:
         return dt_is_float(t);
     case TIR_NEG: case TIR_ABS:
         return is_number(t) && t != DT_U8;

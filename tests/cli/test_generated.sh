@@ -4,7 +4,7 @@
 
 if ! "$root/generated/make" "$ligerc" "$tmp/new"; then
     fault "generated/make"
-elif ! diff -r -q -x make -x tuned.txt "$tmp/new" "$root/generated"; then
+elif ! diff -r -q -x make -x tune -x tuned.txt "$tmp/new" "$root/generated"; then
     fault "generated/ is stale; remake it: generated/make $ligerc"
 fi
 for spec in "$root"/specs/*.tile; do

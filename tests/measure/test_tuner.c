@@ -84,7 +84,7 @@ static void measures_all(void **state)
     (void)state;
     Tuner t = tuner(&pack);
     assert_true(tuner_run(&t, text, &result));
-    assert_true(result.candidates >= 6 && result.n == (int)result.candidates && result.best >= 0 && !result.cut);
+    assert_true(result.candidates >= 6 && result.n == (int)result.candidates && result.serving == result.candidates && result.best >= 0 && !result.cut);
     for (int i = 0; i < result.n; i++) {
         assert_int_equal(result.row[i].fate, TUNER_ok);
         assert_true(result.row[i].us >= result.row[result.best].us && result.row[i].rounds == 3);

@@ -130,3 +130,18 @@ bool bad_call(BadOp *b, const PipeUnit *u, int where, bool padded, uint64_t *rng
     c->call.workspace_size = c->need;
     return true;
 }
+
+void bad_fold(BadCall *c, uint64_t *rng)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        bool two = c->shape[i][0] % 2 == 0 && bad_draw(rng, 2);
+        if (!c->list[i] || !bad_draw(rng, 3))
+            continue;
+        memmove(c->shape[i] + 1, c->shape[i], sizeof(int64_t) * (size_t)c->t[i].ndim);
+        memmove(c->stride[i] + 1, c->stride[i], sizeof(int64_t) * (size_t)c->t[i].ndim);
+        c->shape[i][1] /= two ? 2 : 1;
+        c->shape[i][0] = two ? 2 : 1;
+        c->stride[i][0] = two ? c->shape[i][1] * c->stride[i][1] : 12345;
+        c->t[i].ndim++;
+    }
+}

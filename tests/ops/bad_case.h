@@ -45,6 +45,8 @@ typedef struct BadCall {
 
 /* A good call of unit u with sizes drawn from *rng, dense or (padded) with rows apart; false when there is no room for it. */
 bool bad_call(BadOp *b, const PipeUnit *u, int where, bool padded, uint64_t *rng, BadCall *c);
+/* The same call with more leading dimensions, which fold into the first: 1 before it, or two for it. */
+void bad_fold(BadCall *c, uint64_t *rng);
 /* Things done on the device so far: launches and fills. */
 int  bad_done(const BadOp *b, int where);
 uint32_t bad_draw(uint64_t *rng, uint32_t below);

@@ -45,7 +45,7 @@ static void served(BadOp *b, const BadCall *c)
     memcpy(b->before, b->memory, (BAD_TENSORS + 1) * BAD_ROOM);
 }
 
-/* So many bad calls of one binding, over its kernels, places and turns; a good one before every hundredth. */
+/* So many bad calls of one binding, over its kernels, places and turns; a good one, and one with more dimensions, in every hundred. */
 static uint32_t spoil(BadOp *b, uint32_t calls, uint32_t *by_turn)
 {
     uint64_t rng = 0x9e3779b97f4a7c15u;
@@ -60,6 +60,11 @@ static uint32_t spoil(BadOp *b, uint32_t calls, uint32_t *by_turn)
             continue;
         if (n % 100 == 0)
             served(b, &c);
+        if (tries % 100 == 50) {
+            bad_fold(&c, &rng);
+            served(b, &c);
+            continue;
+        }
         if (!bad_turns[turn].turn(&c, &rng))
             continue;
         refused(b, &c, bad_turns[turn].name);

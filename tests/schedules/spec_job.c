@@ -260,7 +260,7 @@ static SpecVerdict draw_in(SpecJob *j, Arena *a, uint64_t *seed, Buf *why)
             return SPEC_NO_ROW;
     j->nest = rnd_below(seed, n);
     fn = tir_nest(fn, j->nest, a);
-    RowView *rv = sched_facts(fn, &f, &d) ? row_view(fn, a, &d) : NULL;
+    RowView *rv = sched_facts(fn, &f, &d) ? row_view(fn, false, a, &d) : NULL;
     j->s = sched_random(&f, target_get(TARGET_SIM), seed);
     draw_dims(j, fn, row_view_ext(rv), seed);
     draw_numbers(j, fn, seed);

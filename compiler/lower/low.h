@@ -142,7 +142,9 @@ void   low_plan_smem(Low *w);
 /* Are operands fetched before they are used: once for the block's rows or the one row; or for a turn of the loop over it? */
 static inline bool low_fills(const Low *w) { return w->s->wkeep != WKEEP_LOAD && !w->s->unroll; }
 static inline bool low_turns_ahead(const Low *w) { return w->s->wkeep != WKEEP_LOAD && w->s->unroll; }
-void   low_ahead_load(Low *w, uint32_t load, LirVal more);     /* of vector k of the turn, where bool `more` holds */
+void   low_ahead_first(Low *w, const uint8_t *need);           /* fetches the operands of the first turn, */
+void   low_ahead_turn(Low *w, const uint8_t *need, LirVal *now, int to);   /* puts what is there for this turn into now[] and fetches the next, */
+void   low_ahead_have(Low *w, const LirVal *now, bool have);   /* lets vector k have its own, or takes it away */
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
 int    low_first_part(const Low *w);           /* vectors of a row in the first of two groups of copies */

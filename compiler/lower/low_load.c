@@ -7,6 +7,8 @@
  */
 #include "low.h"
 
+#include <string.h>
+
 static uint32_t up(uint32_t v, uint32_t to) { return (v + to - 1) / to * to; }
 
 static DType load_dt(const Low *w, uint32_t load) { return w->tir->tensors[w->rv->load[load].tensor].dt; }
@@ -132,7 +134,10 @@ static LirVal from_memory(Low *w, uint32_t load)
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }
 
-void low_ahead_load(Low *w, uint32_t load, LirVal more)
+/* ---- operands a turn ahead, in the last walk over a row in shared memory: the first come while the row's lanes wait for each other ---- */
+
+/* Of vector k of the turn, where bool `more` holds. */
+static void ahead_load(Low *w, uint32_t load, LirVal more)
 {
     const RowMem *m = &w->rv->load[load];
     LirVal *var = &w->ahead[load * LOW_MAX_PER + (uint32_t)w->k];
@@ -142,6 +147,40 @@ void low_ahead_load(Low *w, uint32_t load, LirVal more)
         lir_set(w->fn, *var, v);
     else
         *var = lir_op1(w->fn, LIR_VAR, v);
+}
+
+static void ahead_loads(Low *w, const uint8_t *need, LirVal more)
+{
+    for (w->k = 0; w->k < w->s->unroll; w->k++)
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            if (need[i] && !w->rv->load[i].inst)
+                ahead_load(w, i, more);
+    w->k = 0;
+}
+
+void low_ahead_first(Low *w, const uint8_t *need)
+{
+    memset(w->ahead, 0, sizeof *w->ahead * ROW_MAX_MEM * LOW_MAX_PER);
+    ahead_loads(w, need, 0);
+}
+
+void low_ahead_turn(Low *w, const uint8_t *need, LirVal *now, int to)
+{
+    for (uint32_t i = 0; i < ROW_MAX_MEM * LOW_MAX_PER; i++)
+        now[i] = w->ahead[i] ? lir_op1(w->fn, LIR_GET, w->ahead[i]) : 0;
+    LirVal turn = w->turn, next = lir_op2(w->fn, LIR_ADD, w->turn_k, low_ci(w, w->s->unroll));
+    w->turn = lir_op2(w->fn, LIR_MUL, next, low_ci(w, (int64_t)w->lanes * w->s->vec));
+    ahead_loads(w, need, lir_op2(w->fn, LIR_LT, next, low_ci(w, to)));
+    w->turn = turn;
+}
+
+void low_ahead_have(Low *w, const LirVal *now, bool have)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++) {
+        uint32_t at = i * LOW_MAX_PER + (uint32_t)w->k;
+        if (now[at])
+            w->kept[at] = have ? low_settle(w, &w->rv->load[i], now[at]) : 0;
+    }
 }
 
 /* Kept operands are fetched once per block, before the loop over instances, or the one instance. */

@@ -318,43 +318,11 @@ static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         r[i] = total[i];
 }
 
-/* ---- operands a turn ahead, in the last walk over a row in shared memory: the first come while the row's lanes wait for each other ---- */
-
-static void ahead_loads(Low *w, const uint8_t *need, LirVal more)
-{
-    for (w->k = 0; w->k < w->s->unroll; w->k++)
-        for (uint32_t i = 0; i < w->rv->nload; i++)
-            if (need[i] && !w->rv->load[i].inst)
-                low_ahead_load(w, i, more);
-    w->k = 0;
-}
-
 static void first_ahead(Low *w)
 {
     uint8_t need[ROW_MAX_MEM] = {0};
     loads_of_phase(w, w->rv->last_phase, NULL, 0, need);
-    memset(w->ahead, 0, sizeof *w->ahead * ROW_MAX_MEM * LOW_MAX_PER);
-    ahead_loads(w, need, 0);
-}
-
-/* Puts what is there for this turn into now[], and fetches the next. */
-static void turn_ahead(Low *w, const uint8_t *need, LirVal *now, int to)
-{
-    for (uint32_t i = 0; i < ROW_MAX_MEM * LOW_MAX_PER; i++)
-        now[i] = w->ahead[i] ? lir_op1(w->fn, LIR_GET, w->ahead[i]) : 0;
-    LirVal turn = w->turn, next = lir_op2(w->fn, LIR_ADD, w->turn_k, low_ci(w, w->s->unroll));
-    w->turn = lir_op2(w->fn, LIR_MUL, next, low_ci(w, (int64_t)w->lanes * w->s->vec));
-    ahead_loads(w, need, lir_op2(w->fn, LIR_LT, next, low_ci(w, to)));
-    w->turn = turn;
-}
-
-static void have_ahead(Low *w, const LirVal *now, bool have)
-{
-    for (uint32_t i = 0; i < w->rv->nload; i++) {
-        uint32_t at = i * LOW_MAX_PER + (uint32_t)w->k;
-        if (now[at])
-            w->kept[at] = have ? low_settle(w, &w->rv->load[i], now[at]) : 0;
-    }
+    low_ahead_first(w, need);
 }
 
 /* Turns from..to over a row in shared memory.  A lane past the row's end sits out, so that nothing else is masked. */
@@ -367,17 +335,17 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
     w->turn = lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)w->lanes * w->s->vec));
     LirVal *now = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     if (low_turns_ahead(w) && p == w->rv->last_phase)
-        turn_ahead(w, need, now, to);
+        low_ahead_turn(w, need, now, to);
     for (w->k = 0; w->k < w->s->unroll; w->k++) {
         low_mask(w);
         Mask m = w->mask;
         if (m.kind != MASK_FULL)
             low_mark(w, LIR_IF, m.in);
         w->mask = (Mask){MASK_FULL, 0, 0, 0};
-        have_ahead(w, now, true);
+        low_ahead_have(w, now, true);
         load_vector(w, need, loaded);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
-        have_ahead(w, now, false);
+        low_ahead_have(w, now, false);
         if (m.kind != MASK_FULL)
             low_mark(w, LIR_END, 0);
     }

@@ -158,10 +158,11 @@ static uint32_t ranges(const lgr_call *call, const Bound *b, lgr__range *out)
     return n;
 }
 
-/* A launch beside the one before it needs one of this call there, and partial sums have one place for all nests. */
+/* A launch beside the one before it, or reading before that ends, needs one of this call there; beside it, partial sums must not have one
+ * place for all nests. */
 static bool starts_early(const Bound *b, const Part *t, const LgkLaunch *l)
 {
-    if (l->pdl != LGK_PDL_BESIDE)
+    if (l->pdl != LGK_PDL_BESIDE && l->pdl != LGK_PDL_LATE)
         return l->pdl != LGK_PDL_NONE;
     bool behind = false, apart = true;
     for (const Part *p = b->part; p <= t; p++) {
@@ -169,7 +170,7 @@ static bool starts_early(const Bound *b, const Part *t, const LgkLaunch *l)
         for (uint32_t i = 0; i < p->variant->launches.count; i++)
             apart &= !b->kernel->pack->t_LAUNCHES[launch_index(p, i)].work_bytes;
     }
-    return behind && apart;
+    return behind && (apart || l->pdl == LGK_PDL_LATE);
 }
 
 static lgr_status run_one(lgr_context *ctx, const lgr_call *call, const Bound *b, const Part *t, uint32_t i)

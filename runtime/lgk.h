@@ -121,7 +121,7 @@ static inline uint64_t lgk_divider(uint64_t d)
 }
 
 typedef struct LgkCond { uint32_t kind, a, b, nest; int64_t value; } LgkCond;       /* nest: 0, or 1 for the next one, where the variant covers it */
-enum { LGK_PDL_NONE, LGK_PDL_AFTER, LGK_PDL_BESIDE, LGK_PDL_COUNT };
+enum { LGK_PDL_NONE, LGK_PDL_AFTER, LGK_PDL_BESIDE, LGK_PDL_LATE, LGK_PDL_COUNT };
 typedef struct LgkLaunch {
     LgkStr   symbol;
     uint32_t entry;                /* host: offset of the function in its code */

@@ -1,6 +1,6 @@
 /* cmd_bench.c: `ligerc bench`: kernels built or read from a pack, checked, and timed beside a copy of as many bytes.
  *
- * Where there is a GPU, on it, else on the host (measure/bench_case.h says how). Rows go to the output as they come.
+ * Where there is a GPU, on it, else on the host (tools/measure/bench_case.h says how). Rows go to the output as they come.
  */
 #include "bench_case.h"
 #include "subject.h"

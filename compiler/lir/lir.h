@@ -63,7 +63,8 @@ enum { LIR_MAX_INBOX = 8, LIR_MAX_INBOXES = 32 };   /* those of one use, those o
 typedef enum LirPdl {
     LIR_PDL_NONE,     /* when that is done */
     LIR_PDL_AFTER,    /* when all its blocks have said so or ended; this one waits for its results itself */
-    LIR_PDL_BESIDE    /* likewise, but needs nothing of it: this one only ends after it. For launches behind another of the same kernel */
+    LIR_PDL_BESIDE,   /* likewise, but needs nothing of it: this one only ends after it. For launches behind another of the same kernel */
+    LIR_PDL_LATE      /* likewise, and waits for it only when its rows are on their way. For launches behind another of the same kernel */
 } LirPdl;
 
 typedef struct LirFn {

@@ -15,7 +15,7 @@ static void print_head(Buf *b, const LirFn *fn)
         buf_printf(b, " regs=%u", fn->max_regs);
     if (fn->min_ctas)
         buf_printf(b, " ctas=%u", fn->min_ctas);
-    buf_printf(b, "%s%s\n", fn->precise ? " precise" : "", fn->pdl == LIR_PDL_BESIDE ? " pdl=beside" : fn->pdl ? " pdl" : "");
+    buf_printf(b, "%s%s\n", fn->precise ? " precise" : "", fn->pdl == LIR_PDL_BESIDE ? " pdl=beside" : fn->pdl == LIR_PDL_LATE ? " pdl=late" : fn->pdl ? " pdl" : "");
     for (uint32_t i = 0; i < fn->nwords; i++) {
         const LirWord *w = &fn->words[i];
         buf_printf(b, "  word %u: %s", i, word_names[w->kind]);

@@ -29,6 +29,9 @@ typedef struct Red {
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
     LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR in one walk the squares of distances from pivot, whose acc are their sums */
     LirVal  edge;               /* what the lane's edge gives, a scalar; 0: no edges */
+    LirVal  top, from;          /* of RED_LSE, where several vectors are taken together: their largest, and what their elements are counted from */
+    bool    met;                /* of RED_LSE: such vectors have been taken in before */
+    bool    sent;               /* of RED_PICK: the other lanes have been told already */
     LirVal  pivot, count;       /* of RED_VAR in one walk: one value for the lane each */
     LirVal  total, squares;     /* of RED_VAR, for the lanes of a warp: sum, and squared distances from their mean */
     uint32_t nacc;
@@ -68,6 +71,8 @@ typedef struct Low {
     LirVal *red_value;                /* by TirVal: first half's result of argmax; of a logsumexp, the largest value */
     LirVal *red_rest;                 /* by TirVal: of a logsumexp, what is added to the largest value */
 
+    uint8_t *waits;                   /* by TirVal: depends on what an earlier nest writes, which may not be read yet; NULL once it may */
+
     /* the current vector */
     int     k;
     int     vec;                      /* its elements: the schedule's, or 1 of an edge */
@@ -76,6 +81,9 @@ typedef struct Low {
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
     LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory */
     Mask    mask;
+    bool    masked;                   /* it is taken to lie anywhere */
+    bool    inside;                   /* it is known to lie inside the row, */
+    bool    elsewhere;                /* and no single element that a select picks out to lie there */
     LirVal *row;                      /* by TirVal, for vector k in this phase */
     LirVal *kept;                     /* [load * per + k]: packed row values */
     LirVal *ahead;                    /* [load * per + k]: variables: operands of the next turn of a loop over a row in shared memory, as read */
@@ -105,11 +113,12 @@ uint16_t low_twin(const Low *w, uint16_t tensor);      /* the tensor that takes 
 /* low_value.c: values */
 LirVal low_scalar(Low *w, TirVal v);
 LirVal low_row(Low *w, TirVal v);
-LirVal low_scalar_raw(Low *w, TirVal v);
+LirVal low_scalar_raw(Low *w, TirVal v, LirVal if_);
 void   low_scalars_of_phase(Low *w, int p);
 LirVal low_guard(Low *w, TirVal v);            /* bool: active and every enclosing if (not of a listed instance); 0 when always */
 LirVal low_extent(Low *w, TirExt e);           /* i64 */
 LirVal low_and(Low *w, LirVal a, LirVal b);    /* either may be 0 */
+TirVal low_single(const Low *w, TirVal v);     /* v is i32(iota(N)) == i32(t) ? scalar : row; then its t, else 0 */
 LirVal low_narrow_scalar(Low *w);              /* bool: the run-time scalar that is added to 16-bit row values and rounded with them is one itself; 0: none is */
 LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c);
 
@@ -147,14 +156,22 @@ void   low_ahead_turn(Low *w, const uint8_t *need, LirVal *now, int to);   /* pu
 void   low_ahead_have(Low *w, const LirVal *now, bool have);   /* lets vector k have its own, or takes it away */
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
-int    low_first_part(const Low *w);           /* vectors of a row in the first of two groups of copies */
+int    low_part_vectors(const Low *w);         /* vectors of a row in a group of copies */
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
+
+/* low_early.c: before the nests in front have ended */
+bool   low_early(Low *w);                      /* may the rows be fetched then? Sets w->waits */
+bool   low_wait(Low *w);                       /* for those nests, where that is still to be done */
 
 /* low_reduce.c: along the row */
 void   low_red_open(Low *w, Red *r);            /* new variables holding the reduction's identity, for a loop over the row */
 void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
+void   low_red_pick(Low *w, Red *r, uint32_t n);   /* before the row is walked: picks have a long way, and may go on it now */
 void   low_red_update(Low *w, Red *r);
+void   low_red_top(Low *w, Red *r);             /* before the updates of several vectors: for each, then */
+void   low_red_grow(Low *w, Red *r);            /* once */
 void   low_red_finish(Low *w, Red *r, uint32_t n);
+uint32_t low_exchange_bytes(Low *w, int p);     /* of shared memory for a row's partials in phase p */
 LirVal low_red_warp(Low *w, Red *r);            /* of the lanes of a warp, of a reduction of one word */
 void   low_inboxes(Low *w);                     /* opens one for each exchange of a cluster */
 enum { LOW_MAX_WORDS = 3 };
@@ -178,6 +195,8 @@ LirFn  *low_parts_second(Low *w, const char *symbol);
 LirVal low_butterfly(Low *w, LirVal v, int o);   /* low_reduce.c: of the lane whose number is this one's xor o */
 void   low_lse_open(Low *w, LirVal *m, LirVal *s);
 void   low_lse_update(Low *w, LirVal m, LirVal s, LirVal x);
+LirVal low_lse_grow(Low *w, LirVal m, LirVal s, LirVal top, bool first);   /* (m, s) so that no element up to top is too large; what low_lse_add wants */
+void   low_lse_add(Low *w, LirVal s, LirVal from, LirVal x);
 void   low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2);
 void   low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2);
 void   low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *om, LirVal *os);
@@ -210,13 +229,15 @@ void   low_scatter(Low *w, const char *symbol);
 /* low_cond.c */
 void   low_conds(Low *w);                      /* what must hold at launch */
 
+/* low_instance.c */
+void   low_forget_instance(Low *w);            /* the current one, and all that was made of it */
+void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
+
 /* low_row.c */
 void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an operation without result: structure, waits */
 LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while var < end; the turn's value of var */
 void   low_loop_end(Low *w, LirVal var, LirVal at, LirVal step);
 LirVal low_ci(Low *w, int64_t v);              /* i32 constant */
-void   low_forget_instance(Low *w);            /* and all that was made of it */
-void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
 uint32_t low_reductions(Low *w, int p, Red *r);                        /* those of phase p, at most LOW_MAX_RED */
 void   low_scalar_stores(Low *w);
 

@@ -43,6 +43,8 @@ static bool rowlen_const(const Low *w, int64_t *n)
 static bool surely_inside(const Low *w)
 {
     int64_t n, block = (int64_t)w->lanes * w->s->vec;
+    if (w->inside || w->masked)
+        return w->inside;
     if (!rowlen_const(w, &n))
         return false;
     if (w->s->align == ALIGN_SHIFT)         /* of the body, which is shortest where the head is longest */

@@ -1,7 +1,7 @@
 /* low_load.c: where row values come from (memory, asynchronous slots, operands kept for all rows) and where they stay
  * between phases (packed registers, shared memory, read again).
  *
- * Shared memory holds, in this order: exchange buffers of the reductions; asynchronous slots [stage][load][k][thread];
+ * Shared memory holds, in this order: exchange buffers of the reductions, two where there is more than one exchange; asynchronous slots [stage][load][k][thread];
  * kept operands [load][k][lane]; kept rows [load][k][thread].  Slots are private to a thread, so that a copy's own wait is all the
  * ordering its data needs.  The area in which row groups add up their cross-row sums lies over the slots.
  */
@@ -37,20 +37,23 @@ static bool is_operand_smem(const Low *w, uint32_t load) { return is_operand(w, 
 void low_plan_smem(Low *w)
 {
     uint32_t threads = w->fn->threads, n = w->rv->nload;
-    uint32_t warps = (uint32_t)(w->s->lanes + 31) / 32 * (uint32_t)w->s->cluster, reds = 0;
+    uint32_t most = 0, exchanges = 0;
     w->red_bytes = 4;
     for (TirVal v = 1; v < w->tir->nops; v++)
-        if (tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE || w->rv->pick[v]) {
-            reds += (uint32_t)row_view_words(w->rv, v);
-            if (dt_bytes(w->tir->ops[w->tir->ops[v].op == TIR_ARGMAX ? w->tir->ops[v].a[0] : v].dt) == 8)
-                w->red_bytes = 8;
-        }
+        if ((tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE || w->rv->pick[v]) && dt_bytes(w->tir->ops[w->tir->ops[v].op == TIR_ARGMAX ? w->tir->ops[v].a[0] : v].dt) == 8)
+            w->red_bytes = 8;
+    for (int p = 0; p <= w->rv->last_phase; p++) {
+        uint32_t here = low_exchange_bytes(w, p);
+        most = here > most ? here : most;
+        exchanges += here > 0;
+    }
     if ((w->s->lanes > 32 || w->s->cluster > 1) && !w->host) {
-        w->red_slot = reds * up(warps, 4) * (uint32_t)w->s->rows * (uint32_t)w->red_bytes;
+        w->red_slot = most * (uint32_t)w->s->rows;
         w->red_base = 0;
     }
+    uint32_t slots = exchanges > 1 || w->s->grid == GRID_PERSISTENT ? 2 : 1;
     w->inboxes = w->s->cluster > 1 && w->s->grid == GRID_ONESHOT && w->rv->last_phase < LIR_MAX_INBOX;
-    w->fn->inbox = up(2 * w->red_slot, 8);
+    w->fn->inbox = up(slots * w->red_slot, 8);
     uint32_t inboxes = w->inboxes ? (uint32_t)(w->rv->last_phase + 1) : w->s->cluster > 1 ? 2 * (uint32_t)w->s->rows : 0;
     w->async_base = up(w->fn->inbox + 8 * inboxes, 128);
     w->async_stage = w->s->async == ASYNC_CP ? area(w, n, is_async, threads) : 0;
@@ -249,8 +252,14 @@ LirVal low_kept_load(Low *w, uint32_t load)
     return v;
 }
 
-/* Half of the turns. */
-int low_first_part(const Low *w) { return w->s->per / w->s->unroll / 2 * w->s->unroll; }
+enum { MAX_PARTS = 8 };
+
+/* A turn of the loop, or a few of a long one: the sooner a part may be worked on, the less is left to do when the last has come. */
+int low_part_vectors(const Low *w)
+{
+    int turns = w->s->per / w->s->unroll;
+    return (turns + MAX_PARTS - 1) / MAX_PARTS * w->s->unroll;
+}
 
 static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
 {
@@ -273,12 +282,12 @@ static void copy_all(Low *w, LirVal inside, LirVal slot)
 static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
 
 /* Starts the copies of one instance (already set by low_set_instance, with its own guard) into the given stage: as one group, or
- * in a one-shot block a group a vector (or, for a loop, two parts), which are then taken as they come. */
+ * in a one-shot block a group a vector (or, for a loop, a part), which are then taken as they come. */
 void low_async_issue(Low *w, LirVal inside, LirVal slot)
 {
     for (w->k = 0; w->k < w->s->per; w->k++) {
         copy_all(w, inside, slot);
-        bool part = w->s->unroll ? w->k + 1 == low_first_part(w) : w->s->grid == GRID_ONESHOT;
+        bool part = w->s->unroll ? (w->k + 1) % low_part_vectors(w) == 0 : w->s->grid == GRID_ONESHOT;
         if (part || w->k + 1 == w->s->per)
             commit(w);
     }

@@ -75,6 +75,25 @@ void low_lse_update(Low *w, LirVal m, LirVal s, LirVal x)
     lir_set(w->fn, m, top);
 }
 
+/* The same in two steps, for several vectors: with top, the largest of all of them, before; nothing is in s yet where it is the `first`. */
+LirVal low_lse_grow(Low *w, LirVal m, LirVal s, LirVal top, bool first)
+{
+    if (!first) {
+        LirVal a = lir_op1(w->fn, LIR_GET, m);
+        top = lir_op2(w->fn, LIR_MAX, a, top);
+        lir_set(w->fn, s, rescale(w, lir_op1(w->fn, LIR_GET, s), a, top));
+    }
+    lir_set(w->fn, m, top);
+    return lir_splat(w->fn, lir_op1(w->fn, LIR_NEG, reference(w, top)), w->s->vec);
+}
+
+/* and each vector after. */
+void low_lse_add(Low *w, LirVal s, LirVal from, LirVal x)
+{
+    LirVal e = lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, x, lir_cf(w->fn, DT_F32, w->s->vec, LOW_LOG2E), from));
+    lir_set(w->fn, s, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, s), e));
+}
+
 static LirVal fold(Low *w, LirOpcode op, LirVal v, int lanes)
 {
     for (int o = lanes / 2; o; o /= 2)

@@ -113,19 +113,40 @@ void low_red_update(Low *w, Red *r)
     int k = loop ? w->k : 0;
     if (!loop && !r->nacc) {
         r->nacc = 1;
-        if (r->kind == RED_LSE)
-            low_red_open(w, r);
-        else {
-            r->acc[0] = x;
-            return;
-        }
+        r->acc[0] = x;
+        return;
     }
-    if (r->kind == RED_LSE)
+    if (r->from)
+        low_lse_add(w, r->sum[0], r->from, x);
+    else if (r->kind == RED_LSE)
         low_lse_update(w, r->acc[k], r->sum[k], x);
     else if (loop)
         lir_set(w->fn, r->acc[k], lir_op2(w->fn, merge_op(r->kind), lir_op1(w->fn, LIR_GET, r->acc[k]), x));
     else
         r->acc[0] = lir_op2(w->fn, merge_op(r->kind), r->acc[0], x);
+}
+
+/* The largest element met so far of those that are to be summed next. */
+void low_red_top(Low *w, Red *r)
+{
+    if (r->kind != RED_LSE)
+        return;
+    LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->s->vec)), top = w->s->vec > 1 ? lir_op1(w->fn, LIR_HMAX, x) : x;
+    r->top = r->top ? lir_op2(w->fn, LIR_MAX, r->top, top) : top;
+}
+
+/* What comes next is summed as counted from there. */
+void low_red_grow(Low *w, Red *r)
+{
+    if (r->kind != RED_LSE)
+        return;
+    bool first = !low_loops(w) && !r->met;
+    if (!r->nacc) {
+        r->nacc = 1;
+        low_red_open(w, r);
+    }
+    r->from = low_lse_grow(w, r->acc[0], r->sum[0], r->top, first);
+    r->top = 0;
 }
 
 uint32_t low_red_words(const Low *w, const Red *r)
@@ -163,7 +184,7 @@ static Partial vectors_total(Low *w, Red *r)
 {
     Partial t = {{0}};
     if (r->kind == RED_PICK) {
-        t.v[0] = lir_cast(w->fn, r->dt, low_scalar_raw(w, r->op));
+        t.v[0] = lir_cast(w->fn, r->dt, low_scalar_raw(w, r->op, 0));
         return t;
     }
     if (r->kind == RED_LSE && r->nacc) {
@@ -214,7 +235,24 @@ Partial low_red_across(Low *w, const Red *r, Partial t, int lanes)
 /* Partials of a row: one a warp, in each block of the cluster. */
 static int partials(const Low *w) { return w->s->lanes < 32 ? w->s->cluster : w->s->lanes / 32 * w->s->cluster; }
 
-static uint32_t slot_bytes(const Low *w) { return ((uint32_t)partials(w) + 3) / 4 * 4 * (uint32_t)w->red_bytes; }
+/* In a one-shot block what is picked is told by the first warp alone. */
+static bool by_one(const Low *w, const Red *r) { return r->kind == RED_PICK && w->s->grid == GRID_ONESHOT; }
+
+/* Of a word: a place for each warp's. */
+static uint32_t word_bytes(const Low *w, const Red *r)
+{
+    uint32_t places = by_one(w, r) ? 1 : (uint32_t)partials(w);
+    return (places + 3) / 4 * 4 * (uint32_t)w->red_bytes;
+}
+
+/* Of a group of lanes. */
+static uint32_t exchange_bytes(const Low *w, const Red *r, uint32_t n)
+{
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < n; i++)
+        bytes += low_red_words(w, &r[i]) * word_bytes(w, &r[i]);
+    return bytes;
+}
 
 /* Bit i of the number of this exchange: bit 0 tells which of the two buffers and inboxes it takes, bit 1 the parity of that use. */
 static LirVal turn_bit(Low *w, int i)
@@ -225,12 +263,11 @@ static LirVal turn_bit(Low *w, int i)
 
 static LirVal group_inbox(Low *w) { return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, 2)), turn_bit(w, 0)); }
 
-/* Byte offset of word i of this group's partials in the current exchange buffer; all rows of a block have n words. */
-static LirVal exchange_at(Low *w, uint32_t i, uint32_t n)
+/* Byte offset of a word of this group in the current exchange buffer; a group has `group` bytes, of which `before` stand before the word. */
+static LirVal exchange_at(Low *w, uint32_t before, uint32_t group)
 {
-    uint32_t row = slot_bytes(w);
-    LirVal at = lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, n * row));
-    at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->red_base + i * row));
+    LirVal at = lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, group));
+    at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->red_base + before));
     if (w->turns)
         return lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, turn_bit(w, 0), low_ci(w, w->red_slot)));
     if (w->toggle) {
@@ -331,27 +368,48 @@ static Partial read_all_var(Low *w, const Red *r, const LirVal *at)
     return low_var_few(w, p, vectors);
 }
 
-static Partial read_partials(Low *w, const Red *r, uint32_t word, uint32_t n)
+static Partial read_partials(Low *w, const Red *r, uint32_t before, uint32_t group)
 {
     LirVal at[LOW_MAX_WORDS];
     for (uint32_t k = 0; k < low_red_words(w, r); k++)
-        at[k] = exchange_at(w, word + k, n);
+        at[k] = exchange_at(w, before + k * word_bytes(w, r), group);
     bool many = partials(w) > FEW && r->kind != RED_PICK && w->s->lanes % 32 == 0;
     if (r->kind == RED_LSE || many)
         return read_spread(w, r, at);
     return r->kind == RED_VAR ? read_all_var(w, r, at) : (Partial){{read_all(w, r, at[0])}};
 }
 
-/* This warp's partial into its place, in the own block or in each of the cluster. */
-static void put_partial(Low *w, LirVal at, LirVal v, DType dt)
+/* This warp's partial into its place, in the own block or in each of the cluster; what is picked, the first warp's. */
+static void put_partial(Low *w, const Red *r, LirVal at, LirVal v)
 {
-    LirVal me = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31));
+    LirVal me = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31)), lane = w->s->cluster > 1 ? w->at : w->lane;
+    LirVal in = lir_op2(w->fn, LIR_LT, me, low_ci(w, w->s->cluster));
+    if (by_one(w, r))
+        in = low_and(w, in, lir_op2(w->fn, LIR_LT, lane, low_ci(w, 32)));
+    else
+        at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_DIV, lane, low_ci(w, 32)), low_ci(w, w->red_bytes)));
     if (w->turns)
         lir_add(w->fn, (LirOp){.op = LIR_SEND, .ref = -1, .a = {at, v, group_inbox(w), me}, .imm.i = 4});
     else if (w->s->cluster > 1)
-        lir_add(w->fn, (LirOp){.op = LIR_STSC, .ref = (int16_t)(w->inboxes ? w->events : -1), .a = {at, v, me, lir_op2(w->fn, LIR_LT, me, low_ci(w, w->s->cluster))}, .imm.i = 4});
+        lir_add(w->fn, (LirOp){.op = LIR_STSC, .ref = (int16_t)(w->inboxes ? w->events : -1), .a = {at, v, me, in}, .imm.i = 4});
     else
-        lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, lir_op2(w->fn, LIR_EQ, me, low_ci(w, 0))}, .imm.i = dt_bytes(dt)});
+        lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, in}, .imm.i = dt_bytes(r->dt)});
+}
+
+uint32_t low_exchange_bytes(Low *w, int p)
+{
+    Red r[LOW_MAX_RED];
+    uint32_t n = low_reductions(w, p, r);
+    return exchange_bytes(w, r, n);
+}
+
+/* Bytes that come to each block of a cluster. */
+static int64_t sent_bytes(const Low *w, const Red *r, uint32_t n)
+{
+    int64_t bytes = 0;
+    for (uint32_t i = 0; i < n; i++)
+        bytes += (int64_t)low_red_words(w, &r[i]) * (by_one(w, &r[i]) ? 1 : partials(w)) * w->red_bytes;
+    return bytes;
 }
 
 void low_inboxes(Low *w)
@@ -361,35 +419,52 @@ void low_inboxes(Low *w)
     if (w->s->cluster > 1 && w->s->grid == GRID_PERSISTENT)
         lir_add(w->fn, (LirOp){.op = LIR_INBOXES, .ref = -1, .imm.i = 2 * w->s->rows});
     for (int p = 0; w->inboxes && p <= w->rv->last_phase; p++) {
-        uint32_t n = low_reductions(w, p, r), all = 0;
-        for (uint32_t i = 0; i < n; i++)
-            all += low_red_words(w, &r[i]);
+        uint32_t n = low_reductions(w, p, r);
         if (n)
-            lir_add(w->fn, (LirOp){.op = LIR_INBOX, .ref = at++, .imm.i = (int64_t)all * partials(w) * w->red_bytes});
+            lir_add(w->fn, (LirOp){.op = LIR_INBOX, .ref = at++, .imm.i = sent_bytes(w, r, n)});
+    }
+}
+
+/* Before the first word goes to another block, that must be there. */
+static void join(Low *w)
+{
+    if (w->s->cluster > 1 && !w->joined)
+        lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = 2});
+    w->joined = true;
+}
+
+static bool exchanges(const Low *w, uint32_t n) { return n && (w->s->lanes > 32 || w->s->cluster > 1); }
+
+/* A one-shot block's places for partials are free from the start. Only what the first warp reads is told. */
+void low_red_pick(Low *w, Red *r, uint32_t n)
+{
+    uint32_t group = exchange_bytes(w, r, n), at = 0;
+    for (uint32_t i = 0; i < n; at += low_red_words(w, &r[i]) * word_bytes(w, &r[i]), i++) {
+        if (r[i].kind != RED_PICK || w->s->grid != GRID_ONESHOT || !exchanges(w, n) || (w->waits && w->waits[r[i].op]))
+            continue;
+        LirVal lane = w->s->cluster > 1 ? w->at : w->lane, first = lir_op2(w->fn, LIR_LT, lane, low_ci(w, 32));
+        Partial t = {{lir_cast(w->fn, r[i].dt, low_scalar_raw(w, r[i].op, first))}};
+        join(w);
+        put_partial(w, &r[i], exchange_at(w, at, group), low_red_across(w, &r[i], t, 32).v[0]);
+        r[i].sent = true;
     }
 }
 
 static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
 {
-    LirVal warp = lir_op2(w->fn, LIR_DIV, w->s->cluster > 1 ? w->at : w->lane, low_ci(w, 32));
-    uint32_t all = 0, word = 0;
-    for (uint32_t i = 0; i < n; i++)
-        all += low_red_words(w, &r[i]);
-    if (w->s->cluster > 1 && !w->joined)
-        lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = 2});
-    w->joined = true;
+    uint32_t group = exchange_bytes(w, r, n), at = 0;
+    join(w);
     if (w->turns)
-        lir_add(w->fn, (LirOp){.op = LIR_ARM, .ref = -1, .a = {group_inbox(w), lir_op2(w->fn, LIR_EQ, w->lane, low_ci(w, 0))}, .imm.i = (int64_t)all * partials(w) * 4});
+        lir_add(w->fn, (LirOp){.op = LIR_ARM, .ref = -1, .a = {group_inbox(w), lir_op2(w->fn, LIR_EQ, w->lane, low_ci(w, 0))}, .imm.i = sent_bytes(w, r, n)});
     for (uint32_t i = 0; i < n; i++)
-        for (uint32_t k = 0; k < low_red_words(w, &r[i]); k++, word++) {
-            LirVal at = lir_op2(w->fn, LIR_ADD, exchange_at(w, word, all), lir_op2(w->fn, LIR_MUL, warp, low_ci(w, w->red_bytes)));
-            put_partial(w, at, total[i].v[k], r[i].dt);
-        }
+        for (uint32_t k = 0; k < low_red_words(w, &r[i]); k++, at += word_bytes(w, &r[i]))
+            if (!r[i].sent)
+                put_partial(w, &r[i], exchange_at(w, at, group), total[i].v[k]);
     group_barrier(w);
-    word = 0;
+    at = 0;
     for (uint32_t i = 0; i < n; i++) {
-        total[i] = read_partials(w, &r[i], word, all);
-        word += low_red_words(w, &r[i]);
+        total[i] = read_partials(w, &r[i], at, group);
+        at += low_red_words(w, &r[i]) * word_bytes(w, &r[i]);
     }
     w->events++;
 }
@@ -438,9 +513,10 @@ void low_red_finish(Low *w, Red *r, uint32_t n)
     bool picks = false;
     for (uint32_t i = 0; i < n; i++)
         picks |= r[i].kind == RED_PICK;
-    bool meet = n && (w->s->lanes > 32 || w->s->cluster > 1);
+    bool meet = exchanges(w, n);
     for (uint32_t i = 0; i < n; i++)
-        total[i] = r[i].kind == RED_VAR ? low_var_partial(w, &r[i], meet) : of_warp(w, &r[i]);
+        if (!r[i].sent)
+            total[i] = r[i].kind == RED_VAR ? low_var_partial(w, &r[i], meet) : of_warp(w, &r[i]);
     if (meet)
         exchange(w, r, total, n);
     else if (picks && w->s->lanes > 1)

@@ -1,4 +1,4 @@
-/* low_row.c: a row kernel as one function over instances: instance, phases, vectors.
+/* low_row.c: a row kernel as one function over instances: phases, vectors, the grid.
  *
  * A block holds `rows` groups of `lanes` lanes; a group works on one instance at a time.  A group past the last instance
  * repeats the last one with its stores held back, so that barriers and shuffles stay uniform.
@@ -10,73 +10,6 @@
 static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
 static LirVal word32(Low *w, LirWordKind k, uint16_t a) { return low_word(w, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
 void low_mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }
-
-/* ---- instances ---- */
-
-/* The low half of an i64, known to be one. */
-static LirVal low_half(Low *w, LirVal v) { return lir_op2(w->fn, LIR_AND, v, lir_ci(w->fn, DT_I64, 0xffffffff)); }
-static LirVal high_half(Low *w, LirVal v) { return low_half(w, lir_op2(w->fn, LIR_SHR, v, lir_ci(w->fn, DT_I64, 32))); }
-
-/* i64 of an i32 that is not negative. */
-static LirVal widen(Low *w, LirVal v) { return low_half(w, lir_cast(w->fn, DT_I64, v)); }
-
-/* n over the extent of par i without a division: m and s of word PARDIV are such that it is (2n * m >> 32) >> s. */
-static LirVal over_par(Low *w, LirVal n, uint32_t i)
-{
-    LirVal word = low_word(w, DT_I64, (LirWord){LIR_W_PARDIV, (uint16_t)i, 0});
-    LirVal s = lir_op2(w->fn, LIR_AND, high_half(w, word), lir_ci(w->fn, DT_I64, 31));
-    LirVal product = lir_op2(w->fn, LIR_MUL, widen(w, lir_op2(w->fn, LIR_ADD, n, n)), low_half(w, word));
-    return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, high_half(w, product), s));
-}
-
-/* Coordinates from the one that neighbouring instances differ in on. */
-static void coord_order(const Low *w, uint32_t n, uint32_t *order)
-{
-    uint32_t first = w->s->inner ? (uint32_t)w->s->inner - 1 : n - 1, k = 0;
-    order[k++] = first;
-    for (uint32_t i = n; i-- > 0;)
-        if (i != first)
-            order[k++] = i;
-}
-
-static void decode_coords(Low *w, LirVal g)
-{
-    uint32_t n = w->rv->npars + w->rv->npromoted;
-    LirVal rest = g;
-    uint32_t order[ROW_MAX_COORDS];
-    coord_order(w, n, order);
-    for (uint32_t k = 0; k + 1 < n; k++) {
-        uint32_t i = order[k];
-        LirVal q = over_par(w, rest, i);
-        LirVal r = lir_op2(w->fn, LIR_SUB, rest, lir_op2(w->fn, LIR_MUL, q, word32(w, LIR_W_PAREXT, (uint16_t)i)));
-        w->coord[i] = widen(w, r);
-        rest = q;
-    }
-    w->coord[order[n - 1]] = widen(w, rest);
-}
-
-void low_forget_instance(Low *w)
-{
-    memset(w->scalar, 0, sizeof *w->scalar * w->tir->nops);
-    memset(w->row_base, 0, sizeof *w->row_base * ROW_MAX_MEM * 2);
-    memset(w->red_value, 0, sizeof *w->red_value * w->tir->nops);
-    for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (w->rv->load[i].inst || w->s->unroll || (w->s->wkeep != WKEEP_REG && w->s->wkeep != WKEEP_WIDE))
-            memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
-}
-
-void low_set_instance(Low *w, LirVal g, bool may_be_outside)
-{
-    low_forget_instance(w);
-    w->active = 0;
-    if (may_be_outside) {
-        w->active = lir_op2(w->fn, LIR_LT, g, w->ninst);
-        g = lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, w->ninst, low_ci(w, 1)));
-    }
-    decode_coords(w, g);
-    if (low_has_edges(w) && !w->head_fixed)
-        low_edge_set(w);
-}
 
 /* ---- phases ---- */
 
@@ -167,12 +100,18 @@ static void ask_for_next(Low *w, const uint8_t *need)
     }
 }
 
-static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, const uint8_t *need)
+/* Forgets the row values of another vector, but for what is loaded. */
+static void begin_vector(Low *w, const LirVal *loaded, const uint8_t *need)
 {
     memset(w->row, 0, sizeof *w->row * w->tir->nops);
     for (uint32_t i = 0; i < w->rv->nload; i++)
         if (need[i])
             w->row[w->rv->load[i].op] = loaded[i];
+}
+
+static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, const uint8_t *need)
+{
+    begin_vector(w, loaded, need);
     for (uint32_t i = 0; i < n; i++)
         low_red_update(w, &r[i]);
     if (p != w->rv->last_phase || w->second)
@@ -244,29 +183,134 @@ static void edge_vector(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, 
     low_edge_end(w);
 }
 
+static uint32_t count_lse(const Red *r, uint32_t n)
+{
+    uint32_t lse = 0;
+    for (uint32_t i = 0; i < n; i++)
+        lse += r[i].kind == RED_LSE;
+    return lse;
+}
+
+/* What a lane still has of vector k is taken from there once more: long rows are unpacked twice, not held wide. */
+static void load_again(Low *w, const uint8_t *need, LirVal *loaded)
+{
+    low_mask(w);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i] && w->rv->load[i].inst && w->s->len != LEN_ANY && w->s->keep != KEEP_RELOAD)
+            loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
+}
+
+static void arrive(Low *w, const uint8_t *need, LirVal *loaded)
+{
+    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->per - 1 - w->k});
+    load_vector(w, need, loaded);
+}
+
+/* The largest values of all `per` vectors before the first is summed. */
+static void tops_of_vectors(Low *w, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded, bool arriving)
+{
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        if (arriving)
+            arrive(w, need, loaded);
+        low_mask(w);
+        begin_vector(w, &loaded[w->k * ROW_MAX_MEM], need);
+        for (uint32_t i = 0; i < n; i++)
+            low_red_top(w, &r[i]);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        low_red_grow(w, &r[i]);
+}
+
 /* The `per` vectors from w->turn on, and the edge: first every load, then the work, so that the loads are in flight together; or, where
  * copies are still arriving, each as it comes. */
 static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0 && !w->second;
+    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0 && !w->second, twice = count_lse(r, n) > 0;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     load_edge(w, p, n, need);
     for (w->k = 0; w->k < w->s->per && !arriving; w->k++) {
         low_mask(w);
         load_vector(w, need, loaded);
     }
+    if (twice)
+        tops_of_vectors(w, r, n, need, loaded, arriving);
     for (w->k = 0; w->k < w->s->per; w->k++) {
+        if (twice)
+            load_again(w, need, loaded);
+        else if (arriving)
+            arrive(w, need, loaded);
         low_mask(w);
-        if (arriving) {
-            lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->per - 1 - w->k});
-            load_vector(w, need, loaded);
-        }
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
     edge_vector(w, p, r, n, need, loaded);
     if (p == 0 && !w->second && fill_late(w) && p < w->rv->last_phase)
         low_wkeep_fill(w);
     w->k = 0;
+}
+
+static void forget_rows(Low *w)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (w->rv->load[i].inst)
+            memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
+}
+
+/* bool: the tile lies inside the row with all its vectors, and holds no element that a select picks out. */
+static LirVal is_plain(Low *w)
+{
+    LirVal from = w->turn, size = low_ci(w, low_tile(w)), zero = low_ci(w, 0);
+    LirVal plain = low_and(w, lir_op2(w->fn, LIR_GE, from, zero), lir_op2(w->fn, LIR_LE, lir_op2(w->fn, LIR_ADD, from, size), w->rowlen));
+    for (TirVal v = 1; v < w->tir->nops; v++) {
+        TirVal t = w->rv->is_row[v] ? low_single(w, v) : 0;
+        if (!t)
+            continue;
+        LirVal at = lir_op2(w->fn, LIR_SUB, low_scalar(w, t), from);
+        LirVal here = low_and(w, lir_op2(w->fn, LIR_GE, at, zero), lir_op2(w->fn, LIR_LT, at, size));
+        plain = low_and(w, plain, lir_op1(w->fn, LIR_NOT, here));
+    }
+    return plain;
+}
+
+/* A tile with masks, a few vectors a turn: there are few such tiles, and held whole they would ask for more registers than the others. */
+static void masked_tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+{
+    const Sched *s = w->s;
+    Sched one = *s;
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), turn = w->turn;
+    LirVal at = low_loop_begin(w, var, low_ci(w, low_tile(w)));
+    for (uint32_t i = 0; i < n; i++)
+        r[i].met = true;
+    one.per = s->per % 4 == 0 ? 4 : s->per % 2 == 0 ? 2 : 1;
+    w->s = &one;
+    w->masked = true;
+    w->turn = lir_op2(w->fn, LIR_ADD, turn, at);
+    vectors(w, p, r, n, need);
+    w->turn = turn;
+    w->masked = false;
+    w->s = s;
+    low_loop_end(w, var, at, low_ci(w, (int64_t)one.per * s->lanes * s->vec));
+}
+
+/* A column tile; most lie inside the row, and need no masks.  Its results are variables then. */
+static void tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+{
+    if (!w->parts || count_lse(r, n) < n || w->host || low_has_edges(w)) {
+        vectors(w, p, r, n, need);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        r[i].nacc = 1;
+        low_red_open(w, &r[i]);
+    }
+    low_mark(w, LIR_IF, is_plain(w));
+    w->inside = w->elsewhere = true;
+    vectors(w, p, r, n, need);
+    forget_rows(w);
+    w->inside = w->elsewhere = false;
+    low_mark(w, LIR_ELSE, 0);
+    masked_tile(w, p, r, n, need);
+    forget_rows(w);
+    low_mark(w, LIR_END, 0);
 }
 
 enum { BLOCK_TURNS = 128 };   /* turns whose sums are added up before they join the total: f32 sums of long rows stay accurate */
@@ -302,7 +346,7 @@ static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     }
     Red total[LOW_MAX_RED];
     for (uint32_t i = 0; i < n; i++) {
-        r[i].nacc = (uint32_t)w->s->per;
+        r[i].nacc = r[i].kind == RED_LSE ? 1 : (uint32_t)w->s->per;
         total[i] = r[i];
         low_red_open(w, &total[i]);
     }
@@ -358,20 +402,19 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
 static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
     bool arriving = w->s->async == ASYNC_CP && p == 0 && !w->second;
-    int part = arriving ? low_first_part(w) : 0;
+    int part = arriving ? low_part_vectors(w) : w->s->per;
     for (uint32_t i = 0; i < n; i++) {
         r[i].nacc = (uint32_t)w->s->unroll;
         low_red_open(w, &r[i]);
     }
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     load_edge(w, p, n, need);
-    if (part) {
-        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 1});
-        smem_turns(w, p, r, n, need, 0, part);
+    for (int from = 0, to; from < w->s->per; from = to) {
+        to = from + part < w->s->per ? from + part : w->s->per;
+        if (arriving)
+            lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = (w->s->per - to + part - 1) / part});
+        smem_turns(w, p, r, n, need, from, to);
     }
-    if (arriving)
-        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
-    smem_turns(w, p, r, n, need, part, w->s->per);
     if (low_turns_ahead(w) && p + 1 == w->rv->last_phase)
         first_ahead(w);
     edge_vector(w, p, r, n, need, loaded);
@@ -384,7 +427,7 @@ static void walk_row(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     else if (w->s->unroll)
         smem_loop(w, p, r, n, need);
     else
-        vectors(w, p, r, n, need);
+        tile(w, p, r, n, need);
 }
 
 /* The last walk twice over: where the scalar that it adds to 16-bit floats is one of them, and where it is not. */
@@ -442,6 +485,7 @@ static void phase(Low *w, int p)
     low_scalars_of_phase(w, p);
     bases_of_phase(w, p);
     loads_of_phase(w, p, r, n, need);
+    low_red_pick(w, r, n);
     bool last = p && p == w->rv->last_phase && !n && !w->rv->nacc && w->s->len != LEN_ANY;
     LirVal is_narrow = last ? low_narrow_scalar(w) : 0;
     if (is_narrow)
@@ -449,6 +493,8 @@ static void phase(Low *w, int p)
     else
         walk_row(w, p, r, n, need);
     walk_distances(w, p, r, n);
+    if (low_wait(w))
+        low_scalars_of_phase(w, p);          /* under way while the lanes meet */
     low_red_finish(w, r, n);
 }
 
@@ -676,7 +722,7 @@ static void begin(Low *w, const char *symbol)
     w->fn->min_ctas = (uint32_t)s->ctas;
     w->fn->max_regs = (uint32_t)s->regs;
     w->fn->precise = !results_are_narrow(w->tir);
-    w->fn->pdl = !s->pdl ? LIR_PDL_NONE : w->tir->place == TIR_BESIDE ? LIR_PDL_BESIDE : LIR_PDL_AFTER;
+    w->fn->pdl = !s->pdl ? LIR_PDL_NONE : w->tir->place == TIR_BESIDE ? LIR_PDL_BESIDE : low_early(w) ? LIR_PDL_LATE : LIR_PDL_AFTER;
     w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->row = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
@@ -707,7 +753,7 @@ static void begin(Low *w, const char *symbol)
 /* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. */
 static void start(Low *w)
 {
-    bool several = w->tir->place == TIR_AFTER;
+    bool several = w->tir->place == TIR_AFTER && w->fn->pdl != LIR_PDL_LATE;
     if (!w->fn->pdl)
         return;
     if (!several)

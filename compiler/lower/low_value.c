@@ -72,11 +72,11 @@ static LirVal constant(Low *w, const TirOp *o)
     return lir_ci(w->fn, o->dt, o->imm.i);
 }
 
-static LirVal scalar_load(Low *w, TirVal v)
+static LirVal scalar_load(Low *w, TirVal v, LirVal also)
 {
     const TirOp *o = &w->tir->ops[v];
     LirVal base = low_base(w, o, NULL);
-    LirVal guard = w->rv->guard[v] ? low_guard(w, v) : 0;
+    LirVal guard = low_and(w, w->rv->guard[v] ? low_guard(w, v) : 0, also);
     LirOp ld = {.op = guard ? LIR_LDGP : LIR_LDG, .dt = o->dt, .lanes = 1, .ref = (int16_t)o->ref, .a = {base, guard},
                 .imm.i = dt_bytes(o->dt), .sp = o->sp};
     return lir_add(w->fn, ld);
@@ -111,7 +111,7 @@ static LirVal emit_scalar(Low *w, TirVal v)
     case TIR_COORD:
     case TIR_IOTA:   return lir_cast(w->fn, o->dt, coordinate(w, o));
     case TIR_CAST:   return lir_cast(w->fn, o->dt, low_scalar(w, o->a[0]));
-    case TIR_LOAD:   return scalar_load(w, v);
+    case TIR_LOAD:   return scalar_load(w, v, 0);
     default: {
         LirVal r = low_arith(w, o->op, o->dt, low_scalar(w, o->a[0]), o->a[1] ? low_scalar(w, o->a[1]) : 0, o->a[2] ? low_scalar(w, o->a[2]) : 0);
         if (o->dt == DT_F32 && (o->op == TIR_ADD || o->op == TIR_SUB || o->op == TIR_MUL))
@@ -121,8 +121,8 @@ static LirVal emit_scalar(Low *w, TirVal v)
     }
 }
 
-/* What one lane reads, before it is given to all. */
-LirVal low_scalar_raw(Low *w, TirVal v) { return scalar_load(w, v); }
+/* What one lane reads, before it is given to all; those for which `if_` holds (all, where it is 0). */
+LirVal low_scalar_raw(Low *w, TirVal v, LirVal if_) { return scalar_load(w, v, if_); }
 
 LirVal low_scalar(Low *w, TirVal v)
 {
@@ -138,7 +138,7 @@ void low_scalars_of_phase(Low *w, int p)
         const TirOp *o = &w->tir->ops[v];
         TirOpKind kind = tir_op_kind(o->op);
         bool value = kind == TIR_K_LEAF || kind == TIR_K_ELEM || kind == TIR_K_CMP || kind == TIR_K_CAST || o->op == TIR_LOAD;
-        if (value && !w->rv->is_row[v] && w->rv->phase[v] <= p)
+        if (value && !w->rv->is_row[v] && w->rv->phase[v] <= p && !(w->waits && w->waits[v]))
             low_scalar(w, v);
     }
 }
@@ -149,26 +149,34 @@ static bool is_place(const Low *w, TirVal v)     /* iota along the row, as i32 *
     return o->op == TIR_CAST && o->dt == DT_I32 && w->rv->is_row[v] && w->tir->ops[o->a[0]].op == TIR_IOTA;
 }
 
-/* i32(iota(N)) == i32(t) ? a : b with scalars t and a: one element at most, so not a comparison for each. 0: another select. */
-static LirVal one_element(Low *w, const TirOp *o)
+TirVal low_single(const Low *w, TirVal v)
 {
-    const TirOp *eq = &w->tir->ops[o->a[0]];
-    if (w->host || eq->op != TIR_EQ || w->vec == 1 || w->rv->is_row[o->a[1]] || !w->rv->is_row[o->a[2]])
+    const TirOp *o = &w->tir->ops[v], *eq = &w->tir->ops[o->a[0]];
+    if (o->op != TIR_SELECT || w->host || eq->op != TIR_EQ || w->vec == 1 || w->rv->is_row[o->a[1]] || !w->rv->is_row[o->a[2]])
         return 0;
     TirVal t = is_place(w, eq->a[0]) ? eq->a[1] : is_place(w, eq->a[1]) ? eq->a[0] : 0;
-    if (!t || w->rv->is_row[t] || w->tir->ops[t].dt != DT_I32)
-        return 0;
+    return t && !w->rv->is_row[t] && w->tir->ops[t].dt == DT_I32 ? t : 0;
+}
+
+/* A select of one element at most takes no comparison for each. 0: another select. */
+static LirVal one_element(Low *w, TirVal v)
+{
+    const TirOp *o = &w->tir->ops[v];
+    TirVal t = low_single(w, v);
+    if (!t || w->elsewhere)
+        return t ? low_row(w, o->a[2]) : 0;
     LirVal at = lir_op2(w->fn, LIR_SUB, low_scalar(w, t), low_position(w)), b = lir_splat(w->fn, low_row(w, o->a[2]), w->vec);
     return lir_add(w->fn, (LirOp){.op = LIR_INSERT, .dt = o->dt, .lanes = (uint8_t)w->vec, .ref = -1, .a = {b, low_scalar(w, o->a[1]), at}, .sp = o->sp});
 }
 
-/* exp(x - s - ..) with scalars s, for 16-bit results that no reduction sums in f32: 2**(x*log2(e) - c), one fma. 0: another exp. */
+/* exp(x - s - ..) with scalars s, for 16-bit results that no reduction sums in f32: 2**(x*log2(e) - c), one fma. 0: another exp, or one
+ * element at a time, where there is time to take x - s first: of equals it is 0 exactly. */
 static LirVal exp_shifted(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
     TirVal x = o->a[0];
     LirVal by = 0;
-    if (w->host || w->fn->precise || w->rv->summed[v] || o->dt != DT_F32)
+    if (w->host || w->s->vec == 1 || w->fn->precise || w->rv->summed[v] || o->dt != DT_F32)
         return 0;
     for (; w->tir->ops[x].op == TIR_SUB && w->rv->is_row[w->tir->ops[x].a[0]] && !w->rv->is_row[w->tir->ops[x].a[1]]; x = w->tir->ops[x].a[0]) {
         LirVal s = low_scalar(w, w->tir->ops[x].a[1]);
@@ -235,7 +243,7 @@ static LirVal rounded_pairs(Low *w, TirVal v)
 static LirVal emit_row(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
-    LirVal special = o->op == TIR_SELECT ? one_element(w, o) : o->op == TIR_EXP ? exp_shifted(w, v) : rounded_pairs(w, v);
+    LirVal special = o->op == TIR_SELECT ? one_element(w, v) : o->op == TIR_EXP ? exp_shifted(w, v) : rounded_pairs(w, v);
     if (special)
         return special;
     switch (o->op) {

@@ -87,7 +87,7 @@ static void put_launch(const Manifest *m, const LgkLaunch *l)
         buf_printf(m->out, ", %u bytes shared", (unsigned)l->shared);
     if (l->cluster > 1)
         buf_printf(m->out, ", clusters of %u", (unsigned)l->cluster);
-    buf_puts(m->out, l->pdl == LGK_PDL_BESIDE ? ", runs beside the one before it" : l->pdl ? ", starts before the one before it ends" : "");
+    buf_puts(m->out, l->pdl == LGK_PDL_BESIDE ? ", runs beside the one before it" : l->pdl == LGK_PDL_LATE ? ", reads before the one before it ends" : l->pdl ? ", starts before the one before it ends" : "");
 }
 
 static void put_workspace(const Manifest *m, const LgkLaunch *l, uint32_t nth)

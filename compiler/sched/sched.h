@@ -48,6 +48,9 @@ typedef struct SchedFacts {
     int      max_elem_bytes, min_elem_bytes;   /* of the row streams */
     int      flops, sfu;      /* per element */
     int      reductions;      /* words exchanged between warps: one a reduction, two for logsumexp, three for a variance and the mean beside it, one for a scalar picked from a row written in place */
+    int      lses;            /* logsumexps among the reductions */
+    int      picks;           /* of these, scalars picked: one warp tells them to all */
+    int      exchanges;       /* walks at whose end lanes exchange words */
     bool     wide_scalars;    /* one of them has 64 bits */
     bool     several;         /* one of a kernel's nests: their launches may overlap */
     bool     twin;            /* the next nest does the same with other tensors, and may run at one time with this one */

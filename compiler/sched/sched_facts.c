@@ -70,6 +70,21 @@ static bool is_special(TirOpcode op)
     }
 }
 
+/* Walks at whose end there is something to exchange. */
+static int exchanges(const RowView *rv)
+{
+    int n = 0;
+    for (int p = 0; p <= rv->last_phase; p++) {
+        bool any = false;
+        for (TirVal v = 1; v < rv->fn->nops; v++) {
+            bool twice = rv->fn->ops[v].op == TIR_ARGMAX || (rv->fn->ops[v].op == TIR_SQDEV && rv->again);
+            any |= row_view_words(rv, v) && (rv->phase[v] == p + 1 || (twice && rv->phase[v] == p + 2));
+        }
+        n += any;
+    }
+    return n;
+}
+
 /* One walk over the row, whose reductions are sums, extremes or logsumexps of 32 bits. */
 static bool has_parts(const RowView *rv, const SchedFacts *f)
 {
@@ -107,6 +122,8 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         note_slices(out, rv->acc, rv->nacc);
         for (TirVal v = 1; v < fn->nops; v++) {
             out->reductions += row_view_words(rv, v);
+            out->picks += rv->pick[v];
+            out->lses += fn->ops[v].op == TIR_LSE;
             bool exchanged = rv->pick[v] || tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
             out->wide_scalars |= exchanged && dt_bytes(fn->ops[fn->ops[v].op == TIR_ARGMAX ? fn->ops[v].a[0] : v].dt) == 8;
             if (!rv->is_row[v])
@@ -114,6 +131,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
             out->flops += tir_op_kind(fn->ops[v].op) == TIR_K_ELEM || tir_op_kind(fn->ops[v].op) == TIR_K_CAST;
             out->sfu += is_special(fn->ops[v].op);
         }
+        out->exchanges = exchanges(rv);
         out->parts = has_parts(rv, out);
         if (!out->min_elem_bytes)
             out->min_elem_bytes = out->max_elem_bytes = 4;

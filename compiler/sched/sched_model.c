@@ -105,6 +105,10 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     double wire = bytes / stream_gbps(f, t) * 1e-3, issue = s->split ? issue_time(f, s, t, (double)ceil_div(rows, s->rows) * tiles) : 0;
     if (s->split) {
         spoil += f->reductions && k < 6 ? 0.02 * (6 - k) : 0;
+        if (f->lses) {                             /* the row's index, its elements, their powers, the lanes: a long chain, behind which much must be in flight */
+            spoil += flight < 120000 ? 0.4 * (120000 / flight - 1) : 0;
+            spoil += 0.01 * (warps > 4 ? warps - 4 : 0);
+        }
         wire = pow(pow(wire, 8) + pow(issue, 8), 0.125);
     }
     double second = f->reductions && s->split ? 2 + 1e-6 * (double)rows * tiles * 4 * f->reductions : 0;
@@ -347,8 +351,13 @@ static void search_tiles(Search *q, SchedAlign align)
     s.split = 1;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
     for (s.lanes = 128; s.lanes <= 1024; s.lanes *= 2)
-        for (s.per = 1; s.per <= 4; s.per *= 2)
+        for (s.per = 1; s.per <= (q->f->lses ? 8 : 4); s.per *= 2) {
+            s.ctas = 0;
+            if (q->f->lses)                            /* packed elements, and as many registers to work with */
+                s.ctas = q->t->regs_mp / (s.lanes * (s.per > 4 ? 64 : s.per > 2 ? 40 : 32));
+            s.ctas = s.ctas > 32 ? 32 : s.ctas;
             consider(q, &s);
+        }
 }
 
 /* Rows so long that they are better cut into tiles. */

@@ -24,6 +24,9 @@ static void place(SchedList *out, uint32_t from, Arena *a, Sched s)
     out->s[at] = s;
 }
 
+/* A schedule that keeps rows for a second walk was measured with options that have one. */
+static bool suits(const SchedFacts *f, const Sched *s, const Target *t) { return !sched_illegal(f, s, t) && !(s->unroll && f->phases < 2); }
+
 void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     const char *key = arena_strf(a, "%s %s %u %s ", k->target, k->kernel, (unsigned)k->nest, k->types);
@@ -35,7 +38,7 @@ void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, cons
         if (!schedule || *schedule != ':')
             continue;
         schedule++;
-        if (sched_parse(arena_strn(a, schedule, strcspn(schedule, "#\n")), &s, &why) && !sched_illegal(f, &s, t))
+        if (sched_parse(arena_strn(a, schedule, strcspn(schedule, "#\n")), &s, &why) && suits(f, &s, t))
             place(out, from, a, s);
         buf_free(&why);
     }

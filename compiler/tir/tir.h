@@ -100,6 +100,7 @@ typedef struct TirFn {
     TirOp     *ops;     uint32_t nops, capops;
     Span sp;
     uint8_t  place;                /* TirPlace */
+    uint8_t *earlier;              /* of a nest behind others: by tensor, an earlier nest writes where it lies; else NULL */
     const uint16_t *twin;          /* of a nest: NULL, or the next one runs beside it and does the same, with tensor twin[t] in t's place */
 } TirFn;
 

@@ -45,16 +45,28 @@ static void move_op(TirFn *to, TirOp o, TirVal by)
 static bool is_access(const TirOp *o) { return tir_op_kind(o->op) == TIR_K_MEM; }
 
 /* Tensors that may share memory have one number: an output's is that of the input it may lie over. */
-static uint32_t memory_of(const TirFn *fn, const TirOp *o) { return fn->tensors[o->ref].over ? fn->tensors[o->ref].over - 1u : o->ref; }
+static uint32_t memory_of(const TirFn *fn, uint32_t tensor) { return fn->tensors[tensor].over ? fn->tensors[tensor].over - 1u : tensor; }
 
 /* Some op of [first, end) and some op of the nest touch the same memory, and one of them writes. */
 static bool meet(const TirFn *fn, TirVal first, TirVal end, TirVal nest, TirVal nest_end)
 {
     for (TirVal i = first; i < end; i++)
         for (TirVal j = nest; is_access(&fn->ops[i]) && j < nest_end; j++)
-            if (is_access(&fn->ops[j]) && (fn->ops[i].op != TIR_LOAD || fn->ops[j].op != TIR_LOAD) && memory_of(fn, &fn->ops[i]) == memory_of(fn, &fn->ops[j]))
+            if (is_access(&fn->ops[j]) && (fn->ops[i].op != TIR_LOAD || fn->ops[j].op != TIR_LOAD) && memory_of(fn, fn->ops[i].ref) == memory_of(fn, fn->ops[j].ref))
                 return true;
     return false;
+}
+
+/* By tensor: some op of [1, end) writes where it lies. */
+static uint8_t *written(const TirFn *fn, TirVal end, Arena *a)
+{
+    uint8_t *by_tensor = ARENA_ARRAY(a, uint8_t, fn->ntensors + 1), *memory = ARENA_ARRAY(a, uint8_t, fn->ntensors + 1);
+    for (TirVal v = 1; v < end; v++)
+        if (is_access(&fn->ops[v]) && fn->ops[v].op != TIR_LOAD)
+            memory[memory_of(fn, fn->ops[v].ref)] = 1;
+    for (uint32_t i = 0; i < fn->ntensors; i++)
+        by_tensor[i] = memory[memory_of(fn, i)];
+    return by_tensor;
 }
 
 static TirPlace place_of(const TirFn *fn, uint32_t nth, TirVal at, TirVal end)
@@ -82,6 +94,7 @@ static TirFn *copy_nest(const TirFn *fn, uint32_t nth, Arena *a)
             move_op(to, fn->ops[at], v - 1);
         if (nest++ == nth) {
             to->place = place_of(fn, nth, v, end);
+            to->earlier = nth ? written(fn, v, a) : NULL;
             break;
         }
         v = end - 1;

@@ -19,11 +19,11 @@ ROOMS = {  # room: rooms whose headers it may include
     "compiler/check": {"dsl", "compiler/tir", "compiler/sema", "compiler/eval"},
     "compiler/ligerc": None,
     "runtime": set(),
-    "measure": {"runtime"},
+    "tools/measure": {"runtime"},
 }
 faults = []
 owner, names = {}, {}
-sources = [p for d in ("dsl", "compiler", "runtime", "measure") for p in sorted((root / d).rglob("*")) if p.suffix in (".c", ".h", ".def")]
+sources = [p for d in ("dsl", "compiler", "runtime", "tools/measure") for p in sorted((root / d).rglob("*")) if p.suffix in (".c", ".h", ".def")]
 for p in sources:
     rel = p.relative_to(root)
     room = str(rel.parent)

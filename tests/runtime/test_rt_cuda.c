@@ -82,7 +82,8 @@ static void *table(Toy t, int i)
     return (char *)t.bytes + h->table[i].offset;
 }
 
-/* A second nest that needs nothing of the first starts beside it, unless partial sums of the two would share their place. */
+/* A second nest that needs nothing of the first starts beside it, unless partial sums of the two would share their place; one that
+ * writes nothing before it has waited does so anyway. */
 static void beside(void **state)
 {
     (void)state;
@@ -108,6 +109,13 @@ static void beside(void **state)
     assert_int_equal(fake.launches, 5);
     assert_true(fake.nattrs[3] == 0);                            /* the first of the call */
     assert_true(fake.nattrs[4] == 1 && fake.attr[4][0] == LGR_CU_ATTR_PDL);
+    lgr_context_destroy(ctx);
+    l[v[s[2].variants.first].launches.first].pdl = LGK_PDL_LATE;
+    toy_seal(t);
+    c.t[TOY_X].data = memory;
+    ctx = begin(t, &c, &k);
+    assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+    assert_true(fake.nattrs[2] == 1);
     lgr_context_destroy(ctx);
     free(t.bytes);
 }

@@ -34,6 +34,25 @@ static Sched plain_schedule(const SchedFacts *f)
     return s;
 }
 
+static bool reads(LirOpcode op) { return op == LIR_LDG || op == LIR_LDGP || op == LIR_LDGM || op == LIR_CPA; }
+static bool writes(LirOpcode op) { return op == LIR_STG || op == LIR_STGP || op == LIR_STGM || op == LIR_ATOM; }
+
+/* A launch that may start before those in front of it end waits for them outside of any branch; till then it writes nothing, and reads
+ * nothing that an earlier nest writes. */
+static bool waits_in_time(const TirFn *fn, const LirFn *f)
+{
+    int depth = 0;
+    for (LirVal v = 1; f->pdl && v < f->nops; v++) {
+        const LirOp *o = &f->ops[v];
+        depth += (o->op == LIR_LOOP || o->op == LIR_IF) - (o->op == LIR_END);
+        if (o->op == LIR_PDLWAIT)
+            return depth == 0;
+        if (f->pdl != LIR_PDL_BESIDE && (writes(o->op) || (reads(o->op) && (f->pdl != LIR_PDL_LATE || o->ref < 0 || fn->earlier[o->ref]))))
+            return false;
+    }
+    return !f->pdl;
+}
+
 /* One of the kernel's nests, under its schedule, over the same tensors as the whole. */
 static bool lower_nest(const SpecJob *j, const SpecCall *call, uint32_t nest, Call *c, Arena *a, Diag *d)
 {
@@ -42,8 +61,18 @@ static bool lower_nest(const SpecJob *j, const SpecCall *call, uint32_t nest, Ca
     if (!tir_verify(fn, d) || !sched_facts(fn, &f, d))
         return false;
     Sched s = nest == j->nest ? j->s : plain_schedule(&f);
+    s.pdl = j->seed & 1;               /* to be lowered: here launches run one after another */
     c->tir = fn;
     c->low = low_run(fn, &s, c->target, "k", a, d);
+    for (uint32_t i = 0; c->low && i < c->low->nlaunch; i++)
+        if (!waits_in_time(fn, c->low->launch[i].fn)) {
+            diag_report(d, DIAG_BUG, LG_LIR, fn->sp, "a launch of %s does not wait in time", fn->name);
+            return false;
+        }
+    if (c->low && s.unroll && s.align != ALIGN_SCALAR && c->low->launch[0].fn->smem > sched_shared_bytes(&f, &s)) {
+        diag_report(d, DIAG_BUG, LG_LIR, fn->sp, "%u bytes of shared memory where %u were reckoned", c->low->launch[0].fn->smem, sched_shared_bytes(&f, &s));
+        return false;
+    }
     return c->low && call_verify(c->low, d);
 }
 

@@ -1,0 +1,71 @@
+/* low_instance.c: the instance that a group of lanes works on: its coordinates from its number, and where its rows begin. */
+#include "low.h"
+
+#include <string.h>
+
+static LirVal word32(Low *w, LirWordKind k, uint16_t a) { return low_word(w, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
+
+/* The low half of an i64, known to be one. */
+static LirVal low_half(Low *w, LirVal v) { return lir_op2(w->fn, LIR_AND, v, lir_ci(w->fn, DT_I64, 0xffffffff)); }
+static LirVal high_half(Low *w, LirVal v) { return low_half(w, lir_op2(w->fn, LIR_SHR, v, lir_ci(w->fn, DT_I64, 32))); }
+
+/* i64 of an i32 that is not negative. */
+static LirVal widen(Low *w, LirVal v) { return low_half(w, lir_cast(w->fn, DT_I64, v)); }
+
+/* n over the extent of par i without a division: m and s of word PARDIV are such that it is (2n * m >> 32) >> s. */
+static LirVal over_par(Low *w, LirVal n, uint32_t i)
+{
+    LirVal word = low_word(w, DT_I64, (LirWord){LIR_W_PARDIV, (uint16_t)i, 0});
+    LirVal s = lir_op2(w->fn, LIR_AND, high_half(w, word), lir_ci(w->fn, DT_I64, 31));
+    LirVal product = lir_op2(w->fn, LIR_MUL, widen(w, lir_op2(w->fn, LIR_ADD, n, n)), low_half(w, word));
+    return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, high_half(w, product), s));
+}
+
+/* Coordinates from the one that neighbouring instances differ in on. */
+static void coord_order(const Low *w, uint32_t n, uint32_t *order)
+{
+    uint32_t first = w->s->inner ? (uint32_t)w->s->inner - 1 : n - 1, k = 0;
+    order[k++] = first;
+    for (uint32_t i = n; i-- > 0;)
+        if (i != first)
+            order[k++] = i;
+}
+
+static void decode_coords(Low *w, LirVal g)
+{
+    uint32_t n = w->rv->npars + w->rv->npromoted;
+    LirVal rest = g;
+    uint32_t order[ROW_MAX_COORDS];
+    coord_order(w, n, order);
+    for (uint32_t k = 0; k + 1 < n; k++) {
+        uint32_t i = order[k];
+        LirVal q = over_par(w, rest, i);
+        LirVal r = lir_op2(w->fn, LIR_SUB, rest, lir_op2(w->fn, LIR_MUL, q, word32(w, LIR_W_PAREXT, (uint16_t)i)));
+        w->coord[i] = widen(w, r);
+        rest = q;
+    }
+    w->coord[order[n - 1]] = widen(w, rest);
+}
+
+void low_forget_instance(Low *w)
+{
+    memset(w->scalar, 0, sizeof *w->scalar * w->tir->nops);
+    memset(w->row_base, 0, sizeof *w->row_base * ROW_MAX_MEM * 2);
+    memset(w->red_value, 0, sizeof *w->red_value * w->tir->nops);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (w->rv->load[i].inst || w->s->unroll || (w->s->wkeep != WKEEP_REG && w->s->wkeep != WKEEP_WIDE))
+            memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
+}
+
+void low_set_instance(Low *w, LirVal g, bool may_be_outside)
+{
+    low_forget_instance(w);
+    w->active = 0;
+    if (may_be_outside) {
+        w->active = lir_op2(w->fn, LIR_LT, g, w->ninst);
+        g = lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, w->ninst, low_ci(w, 1)));
+    }
+    decode_coords(w, g);
+    if (low_has_edges(w) && !w->head_fixed)
+        low_edge_set(w);
+}

@@ -31,8 +31,7 @@ enum {
     LIR_F_KEEP    = 4,   /* load: likely to be used again (evict last) */
     LIR_F_UNIFORM = 8,   /* IF: all threads of the block agree */
     LIR_F_EXACT   = 16,  /* arithmetic: not to be contracted, reassociated or approximated */
-    LIR_F_APART   = 64,  /* LOOP: warps may leave it at different turns; no barrier of the whole block inside */
-    LIR_F_WINDOW  = 32   /* ldgm: b and c are not clamped to the vector: all the elements b <= i < c may be read */
+    LIR_F_APART   = 32   /* LOOP: warps may leave it at different turns; no barrier of the whole block inside */
 };
 
 typedef struct LirOp {

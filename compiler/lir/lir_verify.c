@@ -135,6 +135,7 @@ static void check_vector(Check *c)
     case LIR_EXTRACT: want(c, o->lanes == 1 && a->dt == o->dt && o->imm.i >= 0 && o->imm.i < a->lanes, "no such element"); break;
     case LIR_CONCAT:  want(c, arg(c, 1)->dt == a->dt && a->dt == o->dt && a->lanes + arg(c, 1)->lanes == o->lanes, "lanes do not add up"); break;
     case LIR_INSERT:  want(c, a->dt == o->dt && a->lanes == o->lanes && arg(c, 1)->dt == o->dt && arg(c, 1)->lanes == 1 && scalar_of(c, 2, DT_I32), "wants a scalar of its type and one i32"); break;
+    case LIR_SLIDE:   want(c, a->dt == o->dt && a->lanes > o->lanes && power_of_two(a->lanes - o->lanes) && scalar_of(c, 1, DT_I32), "wants a longer vector of its type and one i32"); break;
     case LIR_OPAQUE:
     case LIR_GET:
     case LIR_VAR:     want(c, a->dt == o->dt && a->lanes == o->lanes, "the type changes"); break;
@@ -154,7 +155,6 @@ static void check_global(Check *c)
         want(c, scalar_of(c, first, DT_BOOL), "the predicate is not one bool");
     if (op == LIR_LDGM || op == LIR_STGM)
         want(c, scalar_of(c, first, DT_I32) && scalar_of(c, first + 1, DT_I32), "the span is not two i32");
-    want(c, op == LIR_LDGM || !(c->o->flags & LIR_F_WINDOW), "a window is an ldgm");
     if (op == LIR_ATOM)
         want(c, arg(c, 1)->lanes == 1 && (arg(c, 1)->dt == DT_I32 || arg(c, 1)->dt == DT_I64), "adds one i32 or i64");
     if (is_store(op))
@@ -225,7 +225,7 @@ static void check_types(Check *c)
         check_shuffle(c); break;
     case LIR_SELECT:
         check_select(c); break;
-    case LIR_CAST: case LIR_BITS: case LIR_SPLAT: case LIR_EXTRACT: case LIR_CONCAT: case LIR_INSERT: case LIR_OPAQUE: case LIR_HSUM: case LIR_HMAX: case LIR_HMIN:
+    case LIR_CAST: case LIR_BITS: case LIR_SPLAT: case LIR_EXTRACT: case LIR_CONCAT: case LIR_INSERT: case LIR_SLIDE: case LIR_OPAQUE: case LIR_HSUM: case LIR_HMAX: case LIR_HMIN:
     case LIR_VAR: case LIR_GET: case LIR_SET:
         check_vector(c); break;
     case LIR_WHILE: case LIR_IF:

@@ -161,6 +161,9 @@ LLVMTypeRef ll_mem_type(Ll *l, DType dt, unsigned lanes);        /* type in memo
 LlVal ll_from_mem(Ll *l, DType dt, unsigned lanes, LLVMValueRef v);
 LLVMValueRef ll_to_mem(Ll *l, LlVal v);
 
+/* ll_slide.c */
+LlVal ll_slide(Ll *l, const LirOp *o);
+
 /* ll_emit.c */
 void ll_emit_fn(Ll *l, const LirFn *fn);
 LlVal ll_arg(Ll *l, const LirOp *o, int i);

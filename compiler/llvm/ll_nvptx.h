@@ -1,4 +1,4 @@
-/* ll_nvptx.h: shared by ll_nvptx.c, ll_nvptx_mem.c, ll_nvptx_mask.c, ll_nvptx_window.c and ll_nvptx_math.c. */
+/* ll_nvptx.h: shared by ll_nvptx.c, ll_nvptx_mem.c, ll_nvptx_mask.c and ll_nvptx_math.c. */
 #ifndef LGR_LL_NVPTX_H
 #define LGR_LL_NVPTX_H
 #include "ll_int.h"
@@ -12,9 +12,6 @@ const char  *ll_nvptx_load_hint(const Ll *l, unsigned flags);   /* ".L1::.." or 
 LLVMValueRef ll_nvptx_load(Ll *l, const LlAccess *m);
 void         ll_nvptx_store(Ll *l, const LlAccess *m, LLVMValueRef v);
 void         ll_nvptx_load_run(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out);
-LLVMValueRef ll_nvptx_window_inside(Ll *l, const LirOp *o, LLVMValueRef lo, LLVMValueRef hi);
-LlVal        ll_nvptx_window(Ll *l, const LirOp *o, LLVMValueRef inside);
-bool         ll_nvptx_has_window(Ll *l, const LirOp *o);
 LLVMValueRef ll_nvptx_fast(Ll *l, LirOpcode op, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_nvptx_exact(Ll *l, LirOpcode op, LLVMValueRef x);
 void         ll_nvptx_store_masked(Ll *l, const LirOp *o);

@@ -120,12 +120,6 @@ static void load_wholes(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out, Ru
 {
     for (uint32_t i = 0; i < n; i++) {
         Mask s = mask_of(l, o[i]);
-        if (ll_nvptx_has_window(l, o[i])) {
-            LLVMValueRef inside = ll_nvptx_window_inside(l, o[i], s.lo, s.hi);
-            out[i] = ll_nvptx_window(l, o[i], inside);
-            note_part(l, r, i, across(l, s, o[i]->lanes, inside));
-            continue;
-        }
         if (singly(o[i], o[i]->dt, o[i]->lanes)) {
             out[i] = load_part(l, o[i], s);
             continue;

@@ -214,6 +214,7 @@ LlVal ll_vector_op(Ll *l, const LirOp *o)
     case LIR_SPLAT:  return ll_value_splat(l, ll_arg(l, o, 0), o->lanes);
     case LIR_CONCAT: return concat(l, ll_arg(l, o, 0), ll_arg(l, o, 1));
     case LIR_INSERT: return insert(l, o);
+    case LIR_SLIDE:  return ll_slide(l, o);
     case LIR_HSUM:   return fold_any(l, o, LIR_ADD, ll_arg(l, o, 0));
     case LIR_HMAX:   return fold_any(l, o, LIR_MAX, ll_arg(l, o, 0));
     case LIR_HMIN:   return fold_any(l, o, LIR_MIN, ll_arg(l, o, 0));

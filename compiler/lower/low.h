@@ -8,7 +8,7 @@
 #include "lower.h"
 #include "row_view.h"
 
-enum { LOW_MAX_PER = 64, LOW_MAX_RED = 16, LOW_MAX_PARTS = 32, LOW_MAX_BARN = 15 };   /* named barriers of a block, besides its own */
+enum { LOW_MAX_PER = 65, LOW_MAX_RED = 16, LOW_MAX_PARTS = 32, LOW_MAX_BARN = 15 };   /* 64 vectors of a row and an edge; named barriers of a block, besides its own */
 
 /* What part of a vector lies inside the row. */
 typedef enum { MASK_FULL, MASK_WHOLE, MASK_PART } MaskKind;
@@ -29,6 +29,7 @@ typedef struct Red {
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
     LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR in one walk the squares of distances from pivot, whose acc are their sums */
     LirVal  plain[LOW_MAX_PER]; /* and the sums themselves */
+    LirVal  edge;               /* what the lane's edge gives, a scalar; 0: no edges */
     LirVal  top, from;          /* of RED_LSE, where several vectors are taken together: their largest, and what their elements are counted from */
     bool    met;                /* of RED_LSE: such vectors have been taken in before */
     bool    sent;               /* of RED_PICK: the other lanes have been told already */
@@ -63,7 +64,9 @@ typedef struct Low {
     /* the current instance */
     LirVal  active;                   /* bool, 0 when always */
     LirVal  coord[ROW_MAX_COORDS];    /* i64 */
-    LirVal  shift;                    /* i32 elements the rows start past a vector boundary; 0 when none */
+    LirVal  head, body;               /* i32, of rows that begin anywhere: the first and the end of the elements taken in vectors; 0 elsewhere */
+    bool    head_fixed;               /* all rows of a block begin alike, so that its sums stay in their columns */
+    LirVal  edge_at, edge_in;         /* i32 place in the row of the element that is this lane's edge; bool: it has one */
     LirVal *scalar;                   /* by TirVal */
     LirVal *row_base;                 /* by position in load, store, acc lists: i64 address of this lane's vector 0 */
     LirVal *red_value;                /* by TirVal: first half's result of argmax; of a logsumexp, the largest value */
@@ -73,6 +76,8 @@ typedef struct Low {
 
     /* the current vector */
     int     k;
+    int     vec;                      /* its elements: the schedule's, or 1 of an edge */
+    bool    edge;                     /* it is this lane's edge: number `per` */
     bool    second;                   /* the row is walked again for the distances from a warp's mean */
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
     LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory */
@@ -82,6 +87,7 @@ typedef struct Low {
     bool    elsewhere;                /* and no single element that a select picks out to lie there */
     LirVal *row;                      /* by TirVal, for vector k in this phase */
     LirVal *kept;                     /* [load * per + k]: packed row values */
+    LirVal *ahead;                    /* [load * per + k]: variables: operands of the next turn of a loop over a row in shared memory, as read */
 
     LirVal *acc;                      /* [acc * per + k]: variables (acc=reg) */
     LirVal  acc_base[ROW_MAX_MEM];    /* i64 address of this lane's vector 0 in the block's partial row */
@@ -119,19 +125,36 @@ LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c);
 
 /* low_addr.c: places and masks */
 void   low_mask(Low *w);                       /* sets w->mask for vector k */
-LirVal low_mask_full(Low *w);                  /* bool, of a MASK_PART: all elements are inside */
-LirVal low_mask_some(Low *w);                  /* bool: some are */
 LirVal low_inside(Low *w, LirVal x, LirVal none);   /* none in place of the elements of x outside the row */
-LirVal low_position(Low *w);                   /* i32 position in the row of the first element of vector k (may be < 0 when shifted) */
+LirVal low_lane_first(Low *w);                 /* i32 position in the row of the first element of vector 0 */
+LirVal low_position(Low *w);                   /* of vector k */
 LirVal low_base(Low *w, const TirOp *o, const RowMem *m);   /* i64 address of this lane's vector 0, or of the scalar */
 LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes);
 LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard);
+LirVal low_load_raw(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard);   /* what of it is read, */
+LirVal low_settle(Low *w, const RowMem *m, LirVal raw);                              /* and its vector */
 void   low_store_vec(Low *w, LirVal base, const RowMem *m, LirVal v, LirVal guard);
-int    low_align(const Low *w, const RowMem *m, int bytes);
+int    low_align(const Low *w, int bytes);
 LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
+
+/* low_edge.c: rows that begin anywhere */
+static inline bool low_has_edges(const Low *w) { return w->s->align == ALIGN_SHIFT; }
+const RowMem *low_first_stream(const Low *w);  /* all others begin where it does, modulo a vector */
+void   low_edge_set(Low *w);                   /* of the instance just set */
+void   low_edge_fix(Low *w);                   /* before the loop over instances: for all of them */
+LirVal low_edge_load(Low *w, uint32_t load, LirVal inside);    /* of the instance just set, where bool `inside` holds, else zero */
+void   low_edge_begin(Low *w);                 /* the edge is the current vector, */
+void   low_edge_end(Low *w);                   /* vector 0 is again */
+LirVal low_edge_step(Low *w);                  /* i32 elements from this lane's vector 0 to its edge */
 
 /* low_load.c: where rows come from and where they stay */
 void   low_plan_smem(Low *w);
+/* Are operands fetched before they are used: once for the block's rows or the one row; or for a turn of the loop over it? */
+static inline bool low_fills(const Low *w) { return w->s->wkeep != WKEEP_LOAD && !w->s->unroll; }
+static inline bool low_turns_ahead(const Low *w) { return w->s->wkeep != WKEEP_LOAD && w->s->unroll; }
+void   low_ahead_first(Low *w, const uint8_t *need);           /* fetches the operands of the first turn, */
+void   low_ahead_turn(Low *w, const uint8_t *need, LirVal *now, int to);   /* puts what is there for this turn into now[] and fetches the next, */
+void   low_ahead_have(Low *w, const LirVal *now, bool have);   /* lets vector k have its own, or takes it away */
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
 int    low_part_vectors(const Low *w);         /* vectors of a row in a group of copies */
@@ -164,7 +187,6 @@ void   low_red_deliver(Low *w, const Red *r, Partial t);               /* the va
 
 /* low_parts.c: rows over blocks that do not meet */
 int32_t low_tile(const Low *w);                /* elements of a row that a block takes under split=1 */
-int32_t low_slack(const Low *w);               /* by which a row may begin before its first tile's vectors */
 LirVal  low_tiles(Low *w);                     /* i32 tiles of a row */
 uint32_t low_part_words(Low *w);               /* of a tile's reductions in the workspace */
 void    low_parts_store(Low *w, const Red *r, const Partial *t, uint32_t n);
@@ -180,6 +202,7 @@ void   low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2);
 void   low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2);
 void   low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *om, LirVal *os);
 void   low_lse_across(Low *w, LirVal *m, LirVal *s, int lanes);
+LirVal low_lse_one(Low *w, LirVal x);
 LirVal low_lse_rest(Low *w, LirVal m, LirVal s);
 
 /* low_var.c: triples (sum, squared distances from the mean, count) */

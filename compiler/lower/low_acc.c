@@ -7,7 +7,7 @@
 
 enum { COLS = 32, THREADS = 256, FOLD_AREA = THREADS / 32 * COLS * 4, FOLD_LOADS = 12, HOST_K = 4 };   /* few threads, so that they fit beside the first launch's */
 
-static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->s->vec, 0.0); }
+static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->vec, 0.0); }
 
 /* i64 address of element 0 of sum `acc` in partial row `row` (i32). */
 static LirVal partial_row(Low *w, LirVal row, uint32_t acc)
@@ -103,13 +103,15 @@ void low_acc_begin(Low *w)
     for (uint32_t i = 0; i < w->rv->nacc; i++)
         for (int k = 0; k < w->s->per; k++)
             w->acc[i * LOW_MAX_PER + (uint32_t)k] = lir_op1(w->fn, LIR_VAR, zeros(w));
+    for (uint32_t i = 0; i < w->rv->nacc && low_has_edges(w); i++)
+        w->acc[i * LOW_MAX_PER + (uint32_t)w->s->per] = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, 1, 0.0));
 }
 
 void low_acc_update(Low *w, uint32_t acc)
 {
     const RowMem *m = &w->rv->acc[acc];
     LirVal guard = low_guard(w, m->op);
-    LirVal v = lir_splat(w->fn, lir_cast(w->fn, DT_F32, low_row(w, w->tir->ops[m->op].a[0])), w->s->vec);
+    LirVal v = lir_splat(w->fn, lir_cast(w->fn, DT_F32, low_row(w, w->tir->ops[m->op].a[0])), w->vec);
     if (w->s->acc == ACC_MEM) {
         partial_store(w, acc, lir_op2(w->fn, LIR_ADD, partial_load(w, acc), v), guard);
         return;
@@ -146,6 +148,34 @@ static void fold_groups(Low *w, LirVal *v)
     w->k = 0;
 }
 
+/* Rows that begin anywhere: a sum's vectors and edges become a row in shared memory, where its vectors lie aligned, which then goes to the workspace
+ * column by column. */
+static void store_through_smem(Low *w, uint32_t acc, LirVal block)
+{
+    LirVal shift = lir_op2(w->fn, LIR_SUB, low_ci(w, w->s->vec), w->head);          /* of column 0 in that row */
+    lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
+    for (w->k = 0; w->k <= w->s->per; w->k++) {
+        LirVal v = lir_op1(w->fn, LIR_GET, w->acc[acc * LOW_MAX_PER + (uint32_t)w->k]);
+        if (w->k == w->s->per)
+            low_edge_begin(w);
+        else
+            low_mask(w);
+        LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, low_position(w), shift), low_ci(w, 4));
+        at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base));
+        lir_add(w->fn, (LirOp){.op = w->mask.in ? LIR_STSP : LIR_STS, .ref = -1, .a = {at, v, w->mask.in}, .imm.i = w->edge ? 4 : fold_align(w)});
+    }
+    low_edge_end(w);
+    lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), from = low_loop_begin(w, var, w->rowlen), col = lir_op2(w->fn, LIR_ADD, from, w->tid);
+    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, col, w->rowlen));
+    LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, col, shift), low_ci(w, 4));
+    LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base))}, .imm.i = 4});
+    LirVal to = lir_op2(w->fn, LIR_ADD, partial_row(w, block, acc), low_mul_i64(w, col, 4));
+    lir_add(w->fn, (LirOp){.op = LIR_STG, .ref = -1, .a = {to, v}, .imm.i = 4});
+    low_mark(w, LIR_END, 0);
+    low_loop_end(w, var, from, low_ci(w, w->fn->threads));
+}
+
 void low_acc_end(Low *w)
 {
     if (!w->rv->nacc || w->s->acc == ACC_MEM)
@@ -153,6 +183,10 @@ void low_acc_end(Low *w)
     LirVal first = w->s->rows > 1 ? lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0)) : 0;
     if (w->s->async == ASYNC_CP)
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
+    for (uint32_t i = 0; i < w->rv->nacc && low_has_edges(w); i++)
+        store_through_smem(w, i, w->block);
+    if (low_has_edges(w))
+        return;
     for (uint32_t i = 0; i < w->rv->nacc; i++) {
         LirVal v[LOW_MAX_PER];
         for (int k = 0; k < w->s->per; k++)
@@ -316,13 +350,14 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.fn->threads = w.host ? 1 : THREADS;
     w.fn->smem = w.host ? 0 : FOLD_AREA * w.rv->nacc;
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
-    w.active = w.shift = w.turn = 0;
+    w.active = w.turn = 0;
     w.k = 0;
     w.rowlen = w.s->len == LEN_EXACT ? low_ci(&w, w.s->n) : low_word(&w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
     w.tid = w.host ? low_ci(&w, 0) : lir_add(w.fn, (LirOp){.op = LIR_TID, .dt = DT_I32, .lanes = 1, .ref = -1});
     w.lane = low_ci(&w, 0);
     LirVal block = lir_add(w.fn, (LirOp){.op = LIR_CTAID, .dt = DT_I32, .lanes = 1, .ref = -1});
     int vec = w.s->align == ALIGN_SCALAR ? 1 : 16;
+    w.vec = 1;
     if (w.fn->pdl && w.tir->place == TIR_WHOLE)
         low_mark(&w, LIR_PDLGO, 0);          /* what comes next waits for this launch, which waits for the first */
     if (w.fn->pdl)

@@ -1,8 +1,8 @@
 /* low_addr.c: addresses of rows and vectors, and which part of a vector lies inside the row.
  *
  * Lane l holds, as its vector k, the elements (k*lanes + l)*vec .. +vec of the row (in a loop, from the turn's first
- * element on).  Under align=shift the row is taken to begin `shift` elements after a vector boundary, so that every access
- * but the first and the last is aligned.  Row bases are 64-bit; positions inside a row are 32-bit.
+ * element on).  Under align=shift vector 0 of lane 0 is the first that is aligned in memory: see low_edge.c.  Row bases are 64-bit;
+ * positions inside a row are 32-bit.
  */
 #include "low.h"
 
@@ -18,16 +18,18 @@ static LirVal stride(Low *w, uint16_t tensor, uint16_t dim)
     return low_word(w, DT_I64, (LirWord){LIR_W_STRIDE, tensor, dim});
 }
 
-/* First element of this lane's vector 0, in elements of the row; shifted rows count from the boundary before the row. */
-static LirVal lane_first(Low *w)
+/* First element of this lane's vector 0, in elements of the row. */
+LirVal low_lane_first(Low *w)
 {
     LirVal e = lir_op2(w->fn, LIR_MUL, w->at, low_ci(w, w->s->vec));
-    return w->shift ? lir_op2(w->fn, LIR_SUB, e, w->shift) : e;
+    return w->head ? lir_op2(w->fn, LIR_ADD, e, w->head) : e;
 }
 
 LirVal low_position(Low *w)
 {
-    LirVal e = lir_op2(w->fn, LIR_ADD, lane_first(w), low_ci(w, (int64_t)w->k * w->lanes * w->s->vec));
+    if (w->edge)
+        return w->edge_at;
+    LirVal e = lir_op2(w->fn, LIR_ADD, low_lane_first(w), low_ci(w, (int64_t)w->k * w->lanes * w->s->vec));
     return w->turn ? lir_op2(w->fn, LIR_ADD, e, w->turn) : e;
 }
 
@@ -37,51 +39,37 @@ static bool rowlen_const(const Low *w, int64_t *n)
     return w->s->len == LEN_EXACT;
 }
 
-/* Is vector k inside the row for every lane, whatever the shift? */
+/* Is vector k inside the row for every lane, wherever that begins? */
 static bool surely_inside(const Low *w)
 {
     int64_t n, block = (int64_t)w->lanes * w->s->vec;
     if (w->inside || w->masked)
         return w->inside;
-    if (w->turn_k)
-        return rowlen_const(w, &n) && n == block * w->s->per;
     if (!rowlen_const(w, &n))
         return false;
+    if (w->s->align == ALIGN_SHIFT)         /* of the body, which is shortest where the head is longest */
+        return !w->s->split && (w->turn_k ? w->s->per : w->k + 1) * block <= n + 1 - 2 * w->s->vec;
+    if (w->turn_k)
+        return n == block * w->s->per;
     if (w->s->split)
         return w->s->align == ALIGN_VEC && n % (block * w->s->per) == 0;
-    if (w->s->align == ALIGN_SHIFT)
-        return w->k > 0 && (w->k + 1) * block <= n;
     return (w->k + 1) * block <= n;
 }
 
 void low_mask(Low *w)
 {
-    bool whole = w->s->vec == 1 || (w->s->align == ALIGN_VEC && !w->host);
     w->mask = (Mask){MASK_FULL, 0, 0, 0};
+    if (w->edge) {
+        w->mask = (Mask){MASK_WHOLE, w->edge_in, 0, 0};
+        return;
+    }
     if (surely_inside(w))
         return;
     LirVal e = low_position(w);
-    if (whole) {
-        w->mask = (Mask){MASK_WHOLE, lir_op2(w->fn, LIR_LT, e, w->rowlen), 0, 0};
-        return;
-    }
-    LirVal hi = lir_op2(w->fn, LIR_SUB, w->rowlen, e);
-    LirVal lo = w->shift && w->k == 0 ? lir_op1(w->fn, LIR_NEG, e) : low_ci(w, 0);
-    w->mask = (Mask){MASK_PART, 0, lo, hi};
-}
-
-/* bool: vector k lies inside the row with all its elements. */
-LirVal low_mask_full(Low *w)
-{
-    LirVal lo = lir_op2(w->fn, LIR_LE, w->mask.lo, low_ci(w, 0)), hi = lir_op2(w->fn, LIR_GE, w->mask.hi, low_ci(w, w->s->vec));
-    return lir_op2(w->fn, LIR_AND, lo, hi);
-}
-
-/* bool: with some of them. */
-LirVal low_mask_some(Low *w)
-{
-    LirVal lo = lir_op2(w->fn, LIR_LT, w->mask.lo, low_ci(w, w->s->vec)), hi = lir_op2(w->fn, LIR_GT, w->mask.hi, low_ci(w, 0));
-    return lir_op2(w->fn, LIR_AND, lo, hi);
+    if (w->s->vec == 1 || !w->host)
+        w->mask = (Mask){MASK_WHOLE, lir_op2(w->fn, LIR_LT, e, w->body ? w->body : w->rowlen), 0, 0};
+    else
+        w->mask = (Mask){MASK_PART, 0, low_ci(w, 0), lir_op2(w->fn, LIR_SUB, w->rowlen, e)};
 }
 
 LirVal low_inside(Low *w, LirVal x, LirVal none)
@@ -90,7 +78,7 @@ LirVal low_inside(Low *w, LirVal x, LirVal none)
         return x;
     if (w->mask.kind == MASK_WHOLE)
         return lir_op3(w->fn, LIR_SELECT, w->mask.in, x, none);
-    LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->s->vec, .ref = -1});
+    LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->vec, .ref = -1});
     LirVal in = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, steps, w->mask.lo), lir_op2(w->fn, LIR_LT, steps, w->mask.hi));
     return lir_op3(w->fn, LIR_SELECT, in, x, none);
 }
@@ -126,12 +114,14 @@ LirVal low_base(Low *w, const TirOp *o, const RowMem *m)
     if (at)
         base = lir_op2(w->fn, LIR_ADD, base, low_mul_i64(w, at, bytes));
     if (m && w->s->align != ALIGN_SCALAR)
-        base = lir_op2(w->fn, LIR_ADD, base, low_mul_i64(w, lane_first(w), bytes));
+        base = lir_op2(w->fn, LIR_ADD, base, low_mul_i64(w, low_lane_first(w), bytes));
     return base;
 }
 
 LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes)
 {
+    if (w->edge)
+        return lir_op2(w->fn, LIR_ADD, base, low_mul_i64(w, low_edge_step(w), bytes));
     int64_t k_bytes = (int64_t)w->k * w->lanes * w->s->vec * bytes;
     if (w->s->align == ALIGN_SCALAR && m) {
         LirVal e = low_mul_i64(w, low_position(w), (int64_t)m->step * bytes);
@@ -143,15 +133,13 @@ LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes)
 }
 
 /* Alignment that the variant's conditions promise for a vector of this tensor. */
-int low_align(const Low *w, const RowMem *m, int bytes)
+int low_align(const Low *w, int bytes)
 {
     int whole = w->s->vec * bytes;
-    if (w->s->align == ALIGN_SCALAR)
+    if (w->s->align == ALIGN_SCALAR || w->edge)
         return bytes;
     if (w->host)
         return w->s->hint == HINT_STREAM ? (whole < 64 ? whole : 64) : bytes;
-    if (w->s->align == ALIGN_SHIFT && !m->inst)
-        return bytes;
     return whole < 16 ? whole : 16;
 }
 
@@ -162,24 +150,28 @@ static uint8_t load_flags(const Low *w, const RowMem *m)
     return 0;
 }
 
-LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard)
+/* What all rows share, and each meets at another element: the elements of an aligned unit, 0 elsewhere. */
+static int window(const Low *w, const RowMem *m, int bytes)
 {
-    int bytes = dt_bytes(dt);
+    int whole = w->s->vec * bytes < 16 ? w->s->vec * bytes : 16;
+    return w->s->align == ALIGN_SHIFT && !m->inst && w->vec > 1 ? whole / bytes : 0;
+}
+
+/* i32 elements by which the vector begins behind its unit's boundary. */
+static LirVal window_at(Low *w, int unit) { return lir_op2(w->fn, LIR_AND, w->head, low_ci(w, unit - 1)); }
+
+LirVal low_load_raw(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard)
+{
+    int bytes = dt_bytes(dt), unit = window(w, m, bytes);
     LirVal addr = low_vec_addr(w, base, m, bytes), zero = low_ci(w, 0);
-    LirOp o = {.op = LIR_LDG, .dt = dt, .lanes = (uint8_t)w->s->vec, .ref = (int16_t)m->tensor, .flags = load_flags(w, m),
-               .a = {addr}, .imm.i = low_align(w, m, bytes), .sp = w->tir->ops[m->op].sp};
-    bool window = w->s->align == ALIGN_SHIFT && !m->inst && w->s->vec > 1;
-    if (window || w->mask.kind == MASK_PART) {
-        LirVal lo = w->mask.lo, hi = w->mask.hi;
-        if (window) {                       /* an operand that rows meet at any of its elements: told all that lies around the vector */
-            LirVal e = low_position(w);
-            o.flags |= LIR_F_WINDOW;
-            lo = lir_op1(w->fn, LIR_NEG, e);
-            hi = lir_op2(w->fn, LIR_SUB, w->rowlen, e);
-        }
+    if (unit)
+        addr = lir_op2(w->fn, LIR_SUB, addr, low_mul_i64(w, window_at(w, unit), bytes));
+    LirOp o = {.op = LIR_LDG, .dt = dt, .lanes = (uint8_t)(w->vec + unit), .ref = (int16_t)m->tensor, .flags = load_flags(w, m),
+               .a = {addr}, .imm.i = unit ? unit * bytes : low_align(w, bytes), .sp = w->tir->ops[m->op].sp};
+    if (w->mask.kind == MASK_PART) {
         o.op = LIR_LDGM;
-        o.a[1] = lo;
-        o.a[2] = guard ? lir_op3(w->fn, LIR_SELECT, guard, hi, zero) : hi;
+        o.a[1] = w->mask.lo;
+        o.a[2] = guard ? lir_op3(w->fn, LIR_SELECT, guard, w->mask.hi, zero) : w->mask.hi;
     } else if (w->mask.kind == MASK_WHOLE || guard) {
         o.op = LIR_LDGP;
         o.a[1] = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
@@ -187,14 +179,28 @@ LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard
     return lir_add(w->fn, o);
 }
 
+LirVal low_settle(Low *w, const RowMem *m, LirVal raw)
+{
+    DType dt = lir_dt(w->fn, raw);
+    int unit = window(w, m, dt_bytes(dt));
+    if (!unit)
+        return raw;
+    return lir_add(w->fn, (LirOp){.op = LIR_SLIDE, .dt = dt, .lanes = (uint8_t)w->vec, .ref = -1, .a = {raw, window_at(w, unit)}, .sp = w->tir->ops[m->op].sp});
+}
+
+LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard)
+{
+    return low_settle(w, m, low_load_raw(w, base, m, dt, guard));
+}
+
 void low_store_vec(Low *w, LirVal base, const RowMem *m, LirVal v, LirVal guard)
 {
     DType dt = lir_dt(w->fn, v);
     int bytes = dt_bytes(dt);
     LirVal addr = low_vec_addr(w, base, m, bytes), zero = low_ci(w, 0);
-    v = lir_splat(w->fn, v, w->s->vec);
+    v = lir_splat(w->fn, v, w->vec);
     LirOp o = {.op = LIR_STG, .ref = (int16_t)m->tensor, .flags = w->s->hint == HINT_STREAM ? LIR_F_STREAM : 0,
-               .a = {addr, v}, .imm.i = low_align(w, m, bytes), .sp = w->tir->ops[m->op].sp};
+               .a = {addr, v}, .imm.i = low_align(w, bytes), .sp = w->tir->ops[m->op].sp};
     if (w->mask.kind == MASK_PART) {
         o.op = LIR_STGM;
         o.a[2] = w->mask.lo;

@@ -14,7 +14,7 @@ static void length_conds(Low *w)
     if (s->len == LEN_EXACT)
         cond(w, LOW_C_ROWLEN_EQ, 0, 0, s->n);
     if (s->len == LEN_CAP)
-        cond(w, LOW_C_ROWLEN_LE, 0, 0, s->align == ALIGN_SHIFT ? cap - (s->vec - 1) : cap);
+        cond(w, LOW_C_ROWLEN_LE, 0, 0, s->align == ALIGN_SHIFT ? cap + 2 * s->vec - 1 : cap);
     if (s->align == ALIGN_VEC && !w->host && s->vec > 1 && s->len != LEN_EXACT)
         cond(w, LOW_C_ROWLEN_MULT, 0, 0, s->vec);
 }
@@ -33,10 +33,14 @@ static void access_conds(Low *w, const RowMem *m)
     int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
     if (w->s->align == ALIGN_SCALAR)
         return;
-    int align = low_align(w, m, bytes);
+    int align = low_align(w, bytes);
     if (w->s->align == ALIGN_SHIFT) {
-        const RowMem *first = w->rv->nload ? &w->rv->load[0] : &w->rv->store[0];
-        cond(w, LOW_C_UNIT, m->tensor, (uint16_t)m->row_dim, 0);
+        const RowMem *first = low_first_stream(w);
+        int unit = w->s->vec * bytes < 16 ? w->s->vec * bytes : 16;
+        if (m->inst || unit == bytes)
+            cond(w, LOW_C_UNIT, m->tensor, (uint16_t)m->row_dim, 0);
+        else                                /* windows */
+            cond(w, LOW_C_ALIGNED, m->tensor, (uint16_t)m->row_dim, unit);
         if (m->inst && m != first)
             cond(w, LOW_C_CONGRUENT, first->tensor, m->tensor,
                  (int64_t)w->s->vec * bytes | (int64_t)first->row_dim << 16 | (int64_t)m->row_dim << 24);

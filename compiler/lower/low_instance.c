@@ -53,23 +53,8 @@ void low_forget_instance(Low *w)
     memset(w->row_base, 0, sizeof *w->row_base * ROW_MAX_MEM * 2);
     memset(w->red_value, 0, sizeof *w->red_value * w->tir->nops);
     for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (w->rv->load[i].inst || (w->s->wkeep != WKEEP_REG && w->s->wkeep != WKEEP_WIDE))
+        if (w->rv->load[i].inst || w->s->unroll || (w->s->wkeep != WKEEP_REG && w->s->wkeep != WKEEP_WIDE))
             memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
-}
-
-/* Elements by which this instance's rows start past a vector boundary (the variant's condition makes it the same for all). */
-static LirVal row_shift(Low *w)
-{
-    const RowMem *m = w->rv->nload ? &w->rv->load[0] : &w->rv->store[0];
-    const TirOp *o = &w->tir->ops[m->op];
-    int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
-    LirVal at = w->at;
-    w->at = low_ci(w, 0);
-    LirVal base = low_base(w, o, m);
-    w->at = at;
-    LirVal e = lir_op2(w->fn, LIR_DIV, lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, base, lir_ci(w->fn, DT_I64, w->s->vec * bytes - 1))),
-                       low_ci(w, bytes));
-    return e;
 }
 
 void low_set_instance(Low *w, LirVal g, bool may_be_outside)
@@ -81,7 +66,6 @@ void low_set_instance(Low *w, LirVal g, bool may_be_outside)
         g = lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, w->ninst, low_ci(w, 1)));
     }
     decode_coords(w, g);
-    w->shift = 0;
-    if (w->s->align == ALIGN_SHIFT)
-        w->shift = row_shift(w);
+    if (low_has_edges(w) && !w->head_fixed)
+        low_edge_set(w);
 }

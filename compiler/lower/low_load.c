@@ -7,13 +7,16 @@
  */
 #include "low.h"
 
+#include <string.h>
+
 static uint32_t up(uint32_t v, uint32_t to) { return (v + to - 1) / to * to; }
 
 static DType load_dt(const Low *w, uint32_t load) { return w->tir->tensors[w->rv->load[load].tensor].dt; }
 static uint32_t vec_bytes(const Low *w, uint32_t load) { return (uint32_t)(w->s->vec * dt_bytes(load_dt(w, load))); }
 
+/* Where a load's vectors are; a row's edge is in a register, where it is kept. */
 static bool is_async(const Low *w, uint32_t load) { return w->s->async == ASYNC_CP && w->rv->load[load].inst; }
-static bool is_operand(const Low *w, uint32_t load) { return !w->rv->load[load].inst && w->s->wkeep != WKEEP_LOAD; }
+static bool is_operand(const Low *w, uint32_t load) { return !w->rv->load[load].inst && low_fills(w); }
 
 /* Byte offset of load's area among the loads for which `in` holds. */
 static uint32_t area(const Low *w, uint32_t load, bool (*in)(const Low *, uint32_t), uint32_t threads)
@@ -58,7 +61,10 @@ void low_plan_smem(Low *w)
     w->keep_base = up(w->wkeep_base + area(w, n, is_operand_smem, (uint32_t)w->s->lanes), 128);
     w->smem = w->keep_base + area(w, n, is_kept_smem, threads);
     w->fold_base = w->async_base;
-    if (w->rv->nacc && w->s->acc == ACC_REG && w->s->rows > 1) {
+    if (w->rv->nacc && low_has_edges(w)) {
+        uint32_t fold = w->fold_base + (uint32_t)(w->s->lanes * w->s->per + 4) * (uint32_t)w->s->vec * 4;
+        w->smem = w->smem > fold ? w->smem : fold;
+    } else if (w->rv->nacc && w->s->acc == ACC_REG && w->s->rows > 1) {
         uint32_t fold = w->fold_base + (uint32_t)(w->s->rows * w->s->lanes * w->s->vec * w->s->per) * 4;
         w->smem = w->smem > fold ? w->smem : fold;
     }
@@ -131,12 +137,66 @@ static LirVal from_memory(Low *w, uint32_t load)
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }
 
+/* ---- operands a turn ahead, in the last walk over a row in shared memory: the first come while the row's lanes wait for each other ---- */
+
+/* Of vector k of the turn, where bool `more` holds. */
+static void ahead_load(Low *w, uint32_t load, LirVal more)
+{
+    const RowMem *m = &w->rv->load[load];
+    LirVal *var = &w->ahead[load * LOW_MAX_PER + (uint32_t)w->k];
+    low_mask(w);
+    LirVal v = low_load_raw(w, base_of(w, load), m, load_dt(w, load), more);
+    if (*var)
+        lir_set(w->fn, *var, v);
+    else
+        *var = lir_op1(w->fn, LIR_VAR, v);
+}
+
+static void ahead_loads(Low *w, const uint8_t *need, LirVal more)
+{
+    for (w->k = 0; w->k < w->s->unroll; w->k++)
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            if (need[i] && !w->rv->load[i].inst)
+                ahead_load(w, i, more);
+    w->k = 0;
+}
+
+void low_ahead_first(Low *w, const uint8_t *need)
+{
+    memset(w->ahead, 0, sizeof *w->ahead * ROW_MAX_MEM * LOW_MAX_PER);
+    ahead_loads(w, need, 0);
+}
+
+void low_ahead_turn(Low *w, const uint8_t *need, LirVal *now, int to)
+{
+    for (uint32_t i = 0; i < ROW_MAX_MEM * LOW_MAX_PER; i++)
+        now[i] = w->ahead[i] ? lir_op1(w->fn, LIR_GET, w->ahead[i]) : 0;
+    LirVal turn = w->turn, next = lir_op2(w->fn, LIR_ADD, w->turn_k, low_ci(w, w->s->unroll));
+    w->turn = lir_op2(w->fn, LIR_MUL, next, low_ci(w, (int64_t)w->lanes * w->s->vec));
+    ahead_loads(w, need, lir_op2(w->fn, LIR_LT, next, low_ci(w, to)));
+    w->turn = turn;
+}
+
+void low_ahead_have(Low *w, const LirVal *now, bool have)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++) {
+        uint32_t at = i * LOW_MAX_PER + (uint32_t)w->k;
+        if (now[at])
+            w->kept[at] = have ? low_settle(w, &w->rv->load[i], now[at]) : 0;
+    }
+}
+
 /* Kept operands are fetched once per block, before the loop over instances, or the one instance. */
 void low_wkeep_fill(Low *w)
 {
     for (uint32_t i = 0; i < w->rv->nload; i++) {
         if (!is_operand(w, i))
             continue;
+        if (low_has_edges(w)) {
+            low_edge_begin(w);
+            low_kept_load(w, i);
+            low_edge_end(w);
+        }
         for (w->k = 0; w->k < w->s->per; w->k++) {
             low_mask(w);
             LirVal v = from_memory(w, i);
@@ -170,10 +230,14 @@ LirVal low_kept_load(Low *w, uint32_t load)
     LirVal *kept = &w->kept[load * LOW_MAX_PER + (uint32_t)w->k];
     const RowMem *m = &w->rv->load[load];
     bool unrolled = w->s->len != LEN_ANY;
+    if (w->edge)
+        return *kept = *kept ? *kept : from_memory(w, load);
     if (is_operand(w, load))
         return operand(w, load);
     if (w->s->keep == KEEP_REG && unrolled && m->inst && *kept)   /* long rows stay packed: unpacked twice, not held wide */
         return w->s->per >= 8 && w->s->vec > 1 && !w->host ? lir_op1(w->fn, LIR_OPAQUE, *kept) : *kept;
+    if (!m->inst && low_turns_ahead(w) && *kept)
+        return *kept;
     if (is_async(w, load)) {
         LirVal v = lds(w, load, async_addr(w, load, w->slot));
         *kept = v;
@@ -194,7 +258,7 @@ enum { MAX_PARTS = 8 };
 int low_part_vectors(const Low *w)
 {
     int turns = w->s->per / w->s->unroll;
-    return w->s->align == ALIGN_SHIFT ? w->s->per : (turns + MAX_PARTS - 1) / MAX_PARTS * w->s->unroll;
+    return (turns + MAX_PARTS - 1) / MAX_PARTS * w->s->unroll;
 }
 
 static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
@@ -203,15 +267,9 @@ static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
     LirVal base = base_of(w, load);
     low_mask(w);
     LirVal guard = low_and(w, inside, w->rv->guard[m->op] ? low_guard(w, m->op) : 0), at = async_addr(w, load, slot);
-    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : w->mask.kind == MASK_PART ? low_mask_full(w) : 0, guard);
+    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
     lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
                            .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
-    if (w->mask.kind != MASK_PART)
-        return;
-    /* the ends of a row that begins or ends between vectors */
-    low_mark(w, LIR_IF, low_and(w, low_and(w, lir_op1(w->fn, LIR_NOT, low_mask_full(w)), low_mask_some(w)), guard));
-    sts(w, load, at, low_load_vec(w, base, m, load_dt(w, load), 0));
-    low_mark(w, LIR_END, 0);
 }
 
 static void copy_all(Low *w, LirVal inside, LirVal slot)
@@ -223,33 +281,10 @@ static void copy_all(Low *w, LirVal inside, LirVal slot)
 
 static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
 
-/* Rows that begin anywhere: a loop, since every vector may be an end. */
-static void copy_in_a_loop(Low *w, LirVal inside, LirVal slot)
-{
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (is_async(w, i)) {               /* what the copies need stands before the loop */
-            base_of(w, i);
-            low_guard(w, w->rv->load[i].op);
-        }
-    LirVal at = low_loop_begin(w, var, low_ci(w, w->s->per));
-    w->turn_k = at;
-    w->turn = lir_op2(w->fn, LIR_MUL, at, low_ci(w, (int64_t)w->lanes * w->s->vec));
-    w->k = 0;
-    copy_all(w, inside, slot);
-    w->turn = w->turn_k = 0;
-    low_loop_end(w, var, at, low_ci(w, 1));
-    commit(w);
-}
-
 /* Starts the copies of one instance (already set by low_set_instance, with its own guard) into the given stage: as one group, or
  * in a one-shot block a group a vector (or, for a loop, a part), which are then taken as they come. */
 void low_async_issue(Low *w, LirVal inside, LirVal slot)
 {
-    if (w->s->align == ALIGN_SHIFT) {
-        copy_in_a_loop(w, inside, slot);
-        return;
-    }
     for (w->k = 0; w->k < w->s->per; w->k++) {
         copy_all(w, inside, slot);
         bool part = w->s->unroll ? (w->k + 1) % low_part_vectors(w) == 0 : w->s->grid == GRID_ONESHOT;

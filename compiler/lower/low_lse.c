@@ -40,6 +40,12 @@ void low_lse_open(Low *w, LirVal *m, LirVal *s)
     *s = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, w->s->vec, 0));
 }
 
+/* The sum of x alone. */
+LirVal low_lse_one(Low *w, LirVal x)
+{
+    return lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, x, cf(w, LOW_LOG2E), lir_op1(w->fn, LIR_NEG, reference(w, x))));
+}
+
 /* (m, s) takes in (m2, s2). */
 void low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2)
 {
@@ -60,7 +66,7 @@ void low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2)
 /* Takes in the vector x, whose elements outside the row are -inf. */
 void low_lse_update(Low *w, LirVal m, LirVal s, LirVal x)
 {
-    int n = w->s->vec;
+    int n = w->vec;
     LirVal a = lir_op1(w->fn, LIR_GET, m), top = lir_op2(w->fn, LIR_MAX, a, n > 1 ? lir_op1(w->fn, LIR_HMAX, x) : x);
     LirVal c = lir_splat(w->fn, lir_op1(w->fn, LIR_NEG, reference(w, top)), n);
     LirVal e = lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, x, lir_cf(w->fn, DT_F32, n, LOW_LOG2E), c));

@@ -8,11 +8,10 @@
 enum { WARP = 32, WARPS = 8 };     /* of the second launch: a warp an instance */
 
 int32_t low_tile(const Low *w) { return w->s->lanes * w->s->vec * w->s->per; }
-int32_t low_slack(const Low *w) { return w->s->align == ALIGN_SHIFT ? w->s->vec - 1 : 0; }
 
 LirVal low_tiles(Low *w)
 {
-    LirVal up = lir_op2(w->fn, LIR_ADD, w->rowlen, low_ci(w, low_tile(w) - 1 + low_slack(w)));
+    LirVal up = lir_op2(w->fn, LIR_ADD, w->rowlen, low_ci(w, low_tile(w) - 1));
     return lir_op2(w->fn, LIR_DIV, up, low_ci(w, low_tile(w)));
 }
 
@@ -93,6 +92,7 @@ static LirFn *open_second(Low *w, const Low *first, const char *symbol)
     w->turn = w->turn_k = 0;
     w->parts = false;
     w->k = 0;
+    w->vec = 1;
     w->tid = lir_add(w->fn, (LirOp){.op = LIR_TID, .dt = DT_I32, .lanes = 1, .ref = -1});
     w->lane = w->at = lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, WARP));
     w->grp = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, WARP));

@@ -26,19 +26,19 @@ static LirVal identity(Low *w, const Red *r, int lanes)
 /* The squared distance from the mean, which the walk before told; outside the row the mean itself stands for an element. */
 static LirVal square_of(Low *w, const TirOp *o, LirVal x)
 {
-    LirVal mean = lir_splat(w->fn, w->red_value[o - w->tir->ops], w->s->vec);
-    LirVal d = lir_op2(w->fn, LIR_SUB, low_inside(w, lir_splat(w->fn, x, w->s->vec), mean), mean);
+    LirVal mean = lir_splat(w->fn, w->red_value[o - w->tir->ops], w->vec);
+    LirVal d = lir_op2(w->fn, LIR_SUB, low_inside(w, lir_splat(w->fn, x, w->vec), mean), mean);
     return lir_op2(w->fn, LIR_MUL, d, d);
 }
 
 static LirVal first_index(Low *w, const TirOp *o, LirVal x)
 {
     LirVal m = w->red_value[o - w->tir->ops];
-    LirVal both = lir_op2(w->fn, LIR_AND, lir_op1(w->fn, LIR_ISNAN, x), lir_splat(w->fn, lir_op1(w->fn, LIR_ISNAN, m), w->s->vec));
+    LirVal both = lir_op2(w->fn, LIR_AND, lir_op1(w->fn, LIR_ISNAN, x), lir_splat(w->fn, lir_op1(w->fn, LIR_ISNAN, m), w->vec));
     LirVal hit = lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_EQ, x, m), both);
-    LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->s->vec, .ref = -1, .sp = o->sp});
+    LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->vec, .ref = -1, .sp = o->sp});
     LirVal at = lir_op2(w->fn, LIR_ADD, low_position(w), steps);
-    return lir_op3(w->fn, LIR_SELECT, hit, at, lir_splat(w->fn, low_ci(w, INT32_MAX), w->s->vec));
+    return lir_op3(w->fn, LIR_SELECT, hit, at, lir_splat(w->fn, low_ci(w, INT32_MAX), w->vec));
 }
 
 /* What the reduction adds up, for vector k. */
@@ -68,8 +68,8 @@ static bool zero_outside(const Low *w, TirVal v)
 
 static LirVal inside_only(Low *w, const Red *r, LirVal x)
 {
-    LirVal none = identity(w, r, w->s->vec);
-    bool zeros = w->s->async == ASYNC_NONE && adds(r->kind) && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
+    LirVal none = identity(w, r, w->vec);
+    bool zeros = (w->s->async == ASYNC_NONE || w->edge) && adds(r->kind) && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
     return zeros ? x : low_inside(w, x, none);
 }
 
@@ -105,7 +105,11 @@ void low_red_update(Low *w, Red *r)
         low_var_update(w, r, lir_splat(w->fn, term(w, r), w->s->vec), loop ? w->k : 0);
         return;
     }
-    LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->s->vec));
+    LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->vec));
+    if (w->edge) {
+        r->edge = x;
+        return;
+    }
     int k = loop ? w->k : 0;
     if (!loop && !r->nacc) {
         r->nacc = 1;
@@ -175,8 +179,8 @@ Partial low_red_join(Low *w, const Red *r, Partial a, Partial b)
     return a;
 }
 
-/* One value per lane: the vectors of this lane together. */
-static Partial lane_total(Low *w, Red *r)
+/* The vectors of this lane together. */
+static Partial vectors_total(Low *w, Red *r)
 {
     Partial t = {{0}};
     if (r->kind == RED_PICK) {
@@ -198,6 +202,15 @@ static Partial lane_total(Low *w, Red *r)
     if (r->kind == RED_LSE)
         t.v[1] = lir_cf(w->fn, DT_F32, 1, 0);
     return t;
+}
+
+/* One value per lane. */
+static Partial lane_total(Low *w, Red *r)
+{
+    Partial t = vectors_total(w, r);
+    if (!r->edge)
+        return t;
+    return low_red_join(w, r, t, (Partial){{r->edge, r->kind == RED_LSE ? low_lse_one(w, r->edge) : 0}});
 }
 
 LirVal low_butterfly(Low *w, LirVal v, int o)

@@ -134,7 +134,7 @@ static bool fill_late(Low *w)
 {
     Red r[LOW_MAX_RED];
     uint8_t need[ROW_MAX_MEM] = {0}, *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
-    if (w->s->wkeep == WKEEP_LOAD || w->s->align != ALIGN_SHIFT || !w->rv->last_phase)
+    if (!low_fills(w) || w->s->align != ALIGN_SHIFT || !w->rv->last_phase)
         return false;
     uint32_t n = low_reductions(w, 0, r);
     for (uint32_t i = 0; i < n; i++)
@@ -148,10 +148,39 @@ static bool fill_late(Low *w)
 
 static void load_vector(Low *w, const uint8_t *need, LirVal *loaded)
 {
-    low_mask(w);
     for (uint32_t i = 0; i < w->rv->nload; i++)
         if (need[i])
             loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
+}
+
+/* Where nothing is reduced any more, lanes without an edge sit out. */
+static bool edge_apart(const Low *w, int p, uint32_t n) { return p == w->rv->last_phase && !n && !w->rv->nacc; }
+
+static void load_edge(Low *w, int p, uint32_t n, const uint8_t *need)
+{
+    if (!low_has_edges(w))
+        return;
+    low_edge_begin(w);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i] && (w->rv->load[i].inst || !edge_apart(w, p, n)))
+            low_kept_load(w, i);
+    low_edge_end(w);
+}
+
+static void edge_vector(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded)
+{
+    if (!low_has_edges(w))
+        return;
+    low_edge_begin(w);
+    if (edge_apart(w, p, n)) {
+        low_mark(w, LIR_IF, w->edge_in);
+        w->mask = (Mask){MASK_FULL, 0, 0, 0};
+    }
+    load_vector(w, need, loaded);
+    one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+    if (edge_apart(w, p, n))
+        low_mark(w, LIR_END, 0);
+    low_edge_end(w);
 }
 
 static uint32_t count_lse(const Red *r, uint32_t n)
@@ -192,14 +221,17 @@ static void tops_of_vectors(Low *w, Red *r, uint32_t n, const uint8_t *need, Lir
         low_red_grow(w, &r[i]);
 }
 
-/* The `per` vectors from w->turn on: first every load, then the work, so that the loads are in flight together; or, where
+/* The `per` vectors from w->turn on, and the edge: first every load, then the work, so that the loads are in flight together; or, where
  * copies are still arriving, each as it comes. */
 static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
     bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0 && !w->second, twice = count_lse(r, n) > 0;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
-    for (w->k = 0; w->k < w->s->per && !arriving; w->k++)
+    load_edge(w, p, n, need);
+    for (w->k = 0; w->k < w->s->per && !arriving; w->k++) {
+        low_mask(w);
         load_vector(w, need, loaded);
+    }
     if (twice)
         tops_of_vectors(w, r, n, need, loaded, arriving);
     for (w->k = 0; w->k < w->s->per; w->k++) {
@@ -210,6 +242,7 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         low_mask(w);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
+    edge_vector(w, p, r, n, need, loaded);
     if (p == 0 && !w->second && fill_late(w) && p < w->rv->last_phase)
         low_wkeep_fill(w);
     w->k = 0;
@@ -225,7 +258,7 @@ static void forget_rows(Low *w)
 /* bool: the tile lies inside the row with all its vectors, and holds no element that a select picks out. */
 static LirVal is_plain(Low *w)
 {
-    LirVal from = w->shift ? lir_op2(w->fn, LIR_SUB, w->turn, w->shift) : w->turn, size = low_ci(w, low_tile(w)), zero = low_ci(w, 0);
+    LirVal from = w->turn, size = low_ci(w, low_tile(w)), zero = low_ci(w, 0);
     LirVal plain = low_and(w, lir_op2(w->fn, LIR_GE, from, zero), lir_op2(w->fn, LIR_LE, lir_op2(w->fn, LIR_ADD, from, size), w->rowlen));
     for (TirVal v = 1; v < w->tir->nops; v++) {
         TirVal t = w->rv->is_row[v] ? low_single(w, v) : 0;
@@ -261,7 +294,7 @@ static void masked_tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 /* A column tile; most lie inside the row, and need no masks.  Its results are variables then. */
 static void tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    if (!w->parts || count_lse(r, n) < n || w->host) {
+    if (!w->parts || count_lse(r, n) < n || w->host || low_has_edges(w)) {
         vectors(w, p, r, n, need);
         return;
     }
@@ -279,8 +312,6 @@ static void tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     forget_rows(w);
     low_mark(w, LIR_END, 0);
 }
-
-static LirVal row_end(Low *w) { return w->shift ? lir_op2(w->fn, LIR_ADD, w->rowlen, w->shift) : w->rowlen; }
 
 enum { BLOCK_TURNS = 128 };   /* turns whose sums are added up before they join the total: f32 sums of long rows stay accurate */
 
@@ -308,7 +339,7 @@ static void row_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, Li
 
 static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    LirVal end = row_end(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    LirVal end = w->rowlen, var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     if (!n) {
         row_turns(w, p, r, n, need, var, end);
         return;
@@ -331,12 +362,11 @@ static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         r[i] = total[i];
 }
 
-static void kept_vector(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded)
+static void first_ahead(Low *w)
 {
-    for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (need[i])
-            loaded[i] = low_kept_load(w, i);
-    one_vector(w, p, r, n, loaded, need);
+    uint8_t need[ROW_MAX_MEM] = {0};
+    loads_of_phase(w, w->rv->last_phase, NULL, 0, need);
+    low_ahead_first(w, need);
 }
 
 /* Turns from..to over a row in shared memory.  A lane past the row's end sits out, so that nothing else is masked. */
@@ -344,23 +374,22 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
 {
     if (from == to)
         return;
-    LirVal *loaded = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM), var = lir_op1(w->fn, LIR_VAR, low_ci(w, from));
+    LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM), var = lir_op1(w->fn, LIR_VAR, low_ci(w, from));
     w->turn_k = low_loop_begin(w, var, low_ci(w, to));
     w->turn = lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)w->lanes * w->s->vec));
+    LirVal *now = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
+    if (low_turns_ahead(w) && p == w->rv->last_phase)
+        low_ahead_turn(w, need, now, to);
     for (w->k = 0; w->k < w->s->unroll; w->k++) {
         low_mask(w);
         Mask m = w->mask;
         if (m.kind != MASK_FULL)
-            low_mark(w, LIR_IF, m.kind == MASK_WHOLE ? m.in : low_mask_full(w));
+            low_mark(w, LIR_IF, m.in);
         w->mask = (Mask){MASK_FULL, 0, 0, 0};
-        kept_vector(w, p, r, n, need, loaded);
-        if (m.kind == MASK_PART) {           /* the row's ends */
-            low_mark(w, LIR_ELSE, 0);
-            w->mask = m;
-            low_mark(w, LIR_IF, low_mask_some(w));
-            kept_vector(w, p, r, n, need, loaded);
-            low_mark(w, LIR_END, 0);
-        }
+        low_ahead_have(w, now, true);
+        load_vector(w, need, loaded);
+        one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+        low_ahead_have(w, now, false);
         if (m.kind != MASK_FULL)
             low_mark(w, LIR_END, 0);
     }
@@ -378,12 +407,17 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         r[i].nacc = (uint32_t)w->s->unroll;
         low_red_open(w, &r[i]);
     }
+    LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
+    load_edge(w, p, n, need);
     for (int from = 0, to; from < w->s->per; from = to) {
         to = from + part < w->s->per ? from + part : w->s->per;
         if (arriving)
             lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = (w->s->per - to + part - 1) / part});
         smem_turns(w, p, r, n, need, from, to);
     }
+    if (low_turns_ahead(w) && p + 1 == w->rv->last_phase)
+        first_ahead(w);
+    edge_vector(w, p, r, n, need, loaded);
 }
 
 static void walk_row(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
@@ -509,7 +543,7 @@ static void oneshot(Low *w)
     if (w->s->rows > 1)
         g = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp);
     low_set_instance(w, g, w->s->rows > 1);
-    if (w->s->wkeep != WKEEP_LOAD && !fill_late(w))
+    if (low_fills(w) && !fill_late(w))
         low_wkeep_fill(w);
     if (w->s->async == ASYNC_CP) {
         w->slot = low_ci(w, 0);
@@ -544,8 +578,8 @@ enum { MAX_AHEAD = 8, MAX_SCALARS = 8 };
 
 typedef struct Ahead {
     int    distance;                        /* row groups between fetch and use */
-    TirVal load[MAX_SCALARS]; uint32_t n;   /* scalar loads fetched ahead */
-    LirVal var[MAX_SCALARS][MAX_AHEAD];     /* var[i][j]: value for the instance j turns on */
+    TirVal load[MAX_SCALARS + ROW_MAX_MEM]; uint32_t n, scalars;    /* fetched ahead: scalar loads, then row loads of which the edge is */
+    LirVal var[MAX_SCALARS + ROW_MAX_MEM][MAX_AHEAD];               /* var[i][j]: value for the instance j turns on */
 } Ahead;
 
 static bool plain_place(const Low *w, const TirOp *o)
@@ -558,7 +592,7 @@ static bool plain_place(const Low *w, const TirOp *o)
     return true;
 }
 
-static void find_scalars_ahead(Low *w, Ahead *h)
+static void find_ahead(Low *w, Ahead *h)
 {
     *h = (Ahead){.distance = w->s->stages > 1 ? w->s->stages - 1 : 1};
     for (TirVal v = 1; v < w->tir->nops && !w->host; v++) {
@@ -567,15 +601,34 @@ static void find_scalars_ahead(Low *w, Ahead *h)
         if (scalar && plain_place(w, o) && h->n < MAX_SCALARS)
             h->load[h->n++] = v;
     }
+    h->scalars = h->n;
+    for (uint32_t i = 0; i < w->rv->nload && low_has_edges(w) && w->s->async == ASYNC_CP; i++)
+        if (w->rv->load[i].inst)
+            h->load[h->n++] = i;
 }
 
-/* Sets the instance at base (or the last one, past the end) and starts its copies into stage `slot`; 0: no copies. */
-static void fetch(Low *w, LirVal base, LirVal end, LirVal slot)
+/* Value i of those fetched ahead, of the instance just set, where that is inside. */
+static LirVal fetch_value(Low *w, const Ahead *h, uint32_t i, LirVal inside)
+{
+    return i < h->scalars ? low_scalar(w, h->load[i]) : low_edge_load(w, h->load[i], inside);
+}
+
+static void have_value(Low *w, const Ahead *h, uint32_t i, LirVal v)
+{
+    if (i < h->scalars)
+        w->scalar[h->load[i]] = v;
+    else
+        w->kept[h->load[i] * LOW_MAX_PER + (uint32_t)w->s->per] = v;
+}
+
+/* Sets the instance at base (or the last one, past the end) and starts its copies into stage `slot`; 0: no copies.  Returns whether it is one. */
+static LirVal fetch(Low *w, LirVal base, LirVal end, LirVal slot)
 {
     LirVal g = group_instance(w, base), inside = lir_op2(w->fn, LIR_LT, g, end);
     low_set_instance(w, lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1))), false);
     if (slot)
         low_async_issue(w, inside, slot);
+    return inside;
 }
 
 static void fetch_first(Low *w, Ahead *h, LirVal first, LirVal end, LirVal step)
@@ -584,25 +637,25 @@ static void fetch_first(Low *w, Ahead *h, LirVal first, LirVal end, LirVal step)
         if (w->s->async != ASYNC_CP && !h->n)
             continue;
         LirVal base = lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, i)));
-        fetch(w, base, end, w->s->async == ASYNC_CP ? low_ci(w, (int64_t)i * w->async_stage) : 0);
+        LirVal inside = fetch(w, base, end, w->s->async == ASYNC_CP ? low_ci(w, (int64_t)i * w->async_stage) : 0);
         for (uint32_t j = 0; j < h->n; j++)
-            h->var[j][i] = lir_op1(w->fn, LIR_VAR, low_scalar(w, h->load[j]));
+            h->var[j][i] = lir_op1(w->fn, LIR_VAR, fetch_value(w, h, j, inside));
     }
 }
 
 /* Fetches the row group `distance` turns on, then makes `base` the current instance with its scalars at hand. */
 static void fetch_next(Low *w, Ahead *h, LirVal base, LirVal end, LirVal step, LirVal slot)
 {
-    LirVal next[MAX_SCALARS];
+    LirVal next[MAX_SCALARS + ROW_MAX_MEM], inside = 0;
     if (slot || h->n)
-        fetch(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance))), end, slot);
+        inside = fetch(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance))), end, slot);
     for (uint32_t j = 0; j < h->n; j++)
-        next[j] = low_scalar(w, h->load[j]);
+        next[j] = fetch_value(w, h, j, inside);
     if (slot)
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->stages - 1});
     low_set_instance(w, group_instance(w, base), w->s->rows > 1 && !walk_apart(w));
     for (uint32_t j = 0; j < h->n; j++) {
-        w->scalar[h->load[j]] = lir_op1(w->fn, LIR_GET, h->var[j][0]);
+        have_value(w, h, j, lir_op1(w->fn, LIR_GET, h->var[j][0]));
         for (int i = 0; i + 1 < h->distance; i++)
             lir_set(w->fn, h->var[j][i], lir_op1(w->fn, LIR_GET, h->var[j][i + 1]));
         lir_set(w->fn, h->var[j][h->distance - 1], next[j]);
@@ -622,7 +675,7 @@ static void persistent(Low *w)
     LirVal first, end, step, slot = 0;
     Ahead h;
     walk(w, &first, &end, &step);
-    find_scalars_ahead(w, &h);
+    find_ahead(w, &h);
     LirVal var = lir_op1(w->fn, LIR_VAR, first);
     if (async)
         slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
@@ -676,12 +729,14 @@ static void begin(Low *w, const char *symbol)
     w->red_rest = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
     w->kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
+    w->ahead = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
     low_plan_smem(w);
     w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
     w->lane = s->rows > 1 ? lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, s->lanes)) : w->tid;
     w->grp = s->rows > 1 ? lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, s->lanes)) : low_ci(w, 0);
     w->at = w->lane;
     w->lanes = s->lanes * s->cluster;
+    w->vec = s->vec;
     w->block = sreg(w, LIR_CTAID);
     w->blocks = sreg(w, LIR_NCTAID);
     if (s->cluster > 1) {
@@ -716,6 +771,8 @@ static void body(Low *w)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
     w->joined = w->s->grid == GRID_PERSISTENT;
     start(w);
+    if (low_has_edges(w) && w->rv->nacc)
+        low_edge_fix(w);
     low_acc_begin(w);
     if (w->s->grid == GRID_PERSISTENT && w->s->cluster > 1)
         w->turns = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
@@ -748,7 +805,7 @@ static void describe(Low *w)
     const Sched *s = w->s;
     LowLaunch *l = &w->out->launch[w->out->nlaunch++];
     *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .slack = s->split ? low_slack(w) : 0};
+                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .multiple = w->head_fixed ? s->vec : 1};
     l->work_by_column = !w->parts;
     l->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
 }
@@ -756,7 +813,7 @@ static void describe(Low *w)
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
 {
     Low w = {.tir = fn, .s = s, .t = t, .a = a, .d = d, .host = t->kind == TGT_HOST};
-    w.rv = row_view(fn, s->len == LEN_ANY && !s->split, a, d);
+    w.rv = row_view(fn, (s->len == LEN_ANY && !s->split) || s->align == ALIGN_SHIFT, a, d);      /* an edge has no part in a triple */
     if (!w.rv)
         return NULL;
     w.out = ARENA_NEW(a, LowKernel);

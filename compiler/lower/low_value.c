@@ -152,7 +152,7 @@ static bool is_place(const Low *w, TirVal v)     /* iota along the row, as i32 *
 TirVal low_single(const Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v], *eq = &w->tir->ops[o->a[0]];
-    if (o->op != TIR_SELECT || w->host || eq->op != TIR_EQ || w->s->vec == 1 || w->rv->is_row[o->a[1]] || !w->rv->is_row[o->a[2]])
+    if (o->op != TIR_SELECT || w->host || eq->op != TIR_EQ || w->vec == 1 || w->rv->is_row[o->a[1]] || !w->rv->is_row[o->a[2]])
         return 0;
     TirVal t = is_place(w, eq->a[0]) ? eq->a[1] : is_place(w, eq->a[1]) ? eq->a[0] : 0;
     return t && !w->rv->is_row[t] && w->tir->ops[t].dt == DT_I32 ? t : 0;
@@ -165,8 +165,8 @@ static LirVal one_element(Low *w, TirVal v)
     TirVal t = low_single(w, v);
     if (!t || w->elsewhere)
         return t ? low_row(w, o->a[2]) : 0;
-    LirVal at = lir_op2(w->fn, LIR_SUB, low_scalar(w, t), low_position(w)), b = lir_splat(w->fn, low_row(w, o->a[2]), w->s->vec);
-    return lir_add(w->fn, (LirOp){.op = LIR_INSERT, .dt = o->dt, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {b, low_scalar(w, o->a[1]), at}, .sp = o->sp});
+    LirVal at = lir_op2(w->fn, LIR_SUB, low_scalar(w, t), low_position(w)), b = lir_splat(w->fn, low_row(w, o->a[2]), w->vec);
+    return lir_add(w->fn, (LirOp){.op = LIR_INSERT, .dt = o->dt, .lanes = (uint8_t)w->vec, .ref = -1, .a = {b, low_scalar(w, o->a[1]), at}, .sp = o->sp});
 }
 
 /* exp(x - s - ..) with scalars s, for 16-bit results that no reduction sums in f32: 2**(x*log2(e) - c), one fma. 0: another exp, or one
@@ -185,8 +185,8 @@ static LirVal exp_shifted(Low *w, TirVal v)
     if (!by || !w->rv->is_row[x])
         return 0;
     LirVal log2e = lir_cf(w->fn, DT_F32, 1, LOW_LOG2E), c = lir_op1(w->fn, LIR_NEG, lir_op2(w->fn, LIR_MUL, by, log2e));
-    LirVal e = lir_splat(w->fn, low_row(w, x), w->s->vec), k = lir_splat(w->fn, log2e, w->s->vec);
-    return lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, e, k, lir_splat(w->fn, c, w->s->vec)));
+    LirVal e = lir_splat(w->fn, low_row(w, x), w->vec), k = lir_splat(w->fn, log2e, w->vec);
+    return lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, e, k, lir_splat(w->fn, c, w->vec)));
 }
 
 /* The 16-bit float that op v widens, 0 for another op. */
@@ -253,7 +253,7 @@ static LirVal emit_row(Low *w, TirVal v)
                 return low_kept_load(w, i);
         return 0;
     case TIR_IOTA: {
-        LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->s->vec, .ref = -1, .sp = o->sp});
+        LirVal steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)w->vec, .ref = -1, .sp = o->sp});
         return lir_cast(w->fn, o->dt, lir_op2(w->fn, LIR_ADD, low_position(w), steps));
     }
     case TIR_CAST:

@@ -25,18 +25,19 @@ typedef struct LowCond { uint8_t kind, nest; uint16_t a, b; int64_t value; } Low
 
 typedef enum LowGridKind {
     LOW_G_GROUPS,         /* ceil(instances / per) blocks */
-    LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks, or clusters, as many as run at once; host: min(.., ctas) */
+    LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks, or clusters, as many as run at once; host: min(.., ctas); if that is
+                           * not ceil(instances / per): a multiple of `multiple`, the next below or `multiple` itself */
     LOW_G_COLUMNS,        /* ceil(row length / per) blocks (the second stage of cross-row sums) */
-    LOW_G_GROUPS_COLUMNS, /* ceil(instances / per) * ceil((row length + slack) / per2) blocks, columns fastest */
+    LOW_G_GROUPS_COLUMNS, /* ceil(instances / per) * ceil(row length / per2) blocks, columns fastest */
     LOW_G_GROUPS_PLACES,  /* ceil(instances / per) + ceil(places / per2) blocks */
-    LOW_G_PLACES_COLUMNS  /* (instances + ceil(places / per)) * ceil((row length + slack) / per2) blocks, columns fastest */
+    LOW_G_PLACES_COLUMNS  /* (instances + ceil(places / per)) * ceil(row length / per2) blocks, columns fastest */
 } LowGridKind;
 
 typedef struct LowLaunch {
     LirFn  *fn;
     uint8_t grid;               /* LowGridKind */
     int32_t per, per2, ctas;
-    int32_t slack;              /* elements by which a row may begin before its first column tile's vectors */
+    int32_t multiple;           /* 1: any number of blocks */
     /* its part of the workspace: blocks, or clusters, * work_bytes (* row length, where it is by column), rounded up to 256; the parts lie one after another */
     int32_t work_bytes;
     bool    work_by_column;

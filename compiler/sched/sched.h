@@ -42,6 +42,7 @@ typedef struct SchedFacts {
     int      row_loads;       /* streams read per row element */
     int      row_bytes_in, row_bytes_out;   /* bytes of row streams per element, each tensor once */
     int      shared_loads;    /* row tiles that are the same for every instance (weights) */
+    int      axes;            /* along which instances are counted */
     int      accs;            /* cross-row sums along the row axis */
     bool     scatter;         /* the kernel is a sum through an index */
     int      max_elem_bytes, min_elem_bytes;   /* of the row streams */

@@ -56,6 +56,7 @@ static void count_memory(const RowView *rv, SchedFacts *f)
     for (uint32_t i = 0; i < rv->nstore; i++)
         count_stream(f, dt_bytes(rv->fn->tensors[rv->store[i].tensor].dt), &f->row_bytes_out);
     f->accs = (int)rv->nacc;
+    f->axes = (int)(rv->npars + rv->npromoted);
 }
 
 static bool is_special(TirOpcode op)

@@ -31,13 +31,13 @@ static const char *shape_illegal(const SchedFacts *f, const Sched *s, const Targ
 static const char *length_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per;
-    if (s->len == LEN_EXACT && !s->split && cap < s->n + (s->align == ALIGN_SHIFT ? s->vec - 1 : 0))
+    if (s->len == LEN_EXACT && !s->split && cap < s->n - (s->align == ALIGN_SHIFT ? 2 * s->vec - 1 : 0))
         return "the lanes do not hold a row of n elements";
     if (s->len == LEN_EXACT && s->align == ALIGN_VEC && s->n % s->vec)
         return "n is not a multiple of the vector";
     if (s->most && s->least > s->most)
         return "no launch has least elements or more and most or fewer";
-    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || (s->align == ALIGN_SHIFT && s->async == ASYNC_NONE) || s->wkeep != WKEEP_LOAD))
+    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->wkeep == WKEEP_SMEM || (s->wkeep == WKEEP_REG && f->phases < 2)))
         return "unroll wants rows kept in shared memory by one-shot blocks, in vectors, in a number of turns";
     if (s->split && ((f->reductions && !f->parts) || f->accs || s->grid != GRID_ONESHOT || s->rows > 1 || s->len == LEN_CAP || s->unroll || s->async != ASYNC_NONE))
         return "split wants a kernel whose row results need no reductions, one block a tile, plain loads, and any or exact length";
@@ -55,8 +55,12 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
     if (s->align == ALIGN_SHIFT) {
         if (t->kind == TGT_HOST || !power_of_two(s->vec) || f->max_elem_bytes != f->min_elem_bytes)
             return "align=shift wants streams of one element size, on a GPU";
-        if (s->wkeep == WKEEP_SMEM || (s->wkeep != WKEEP_LOAD && s->grid != GRID_ONESHOT) || s->acc == ACC_MEM || f->accs || (s->async != ASYNC_NONE && !s->unroll) || (s->len == LEN_ANY && !s->split))
-            return "align=shift holds no sums, operands in one-shot blocks only, and asynchronous slots in a loop only";
+        if (s->lanes * s->cluster < 3 * s->vec - 1)
+            return "align=shift wants a lane for each element before and behind a row's vectors";
+        if (s->acc == ACC_MEM || f->scatter || (f->accs && (s->rows > 1 || f->axes > 1 || s->cluster > 1)))
+            return "align=shift sums over rows in registers, of one row group a block and instances of one axis";
+        if ((s->wkeep != WKEEP_LOAD && s->grid != GRID_ONESHOT && !f->accs) || (s->len == LEN_ANY && !s->split))
+            return "align=shift keeps operands where all rows of a block begin alike, and a loop over the row only in shared memory";
     }
     if (f->apart && s->align == ALIGN_SHIFT)
         return "rows picked by different indices need not begin alike";
@@ -132,7 +136,7 @@ static int registers(const SchedFacts *f, const Sched *s)
     int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
     int sums = s->acc == ACC_REG ? f->accs * s->per * s->vec : 0;
     int listed = f->scatter ? s->per * s->vec * (1 + f->row_bytes_in) : 0;      /* sums, and four rows on their way to them */
-    int operands = s->wkeep == WKEEP_REG ? s->per * s->vec * f->shared_loads / 2 : 0;
+    int operands = s->wkeep == WKEEP_REG ? (s->unroll ? 2 * s->unroll : s->per) * s->vec * f->shared_loads / 2 : 0;
     /* with sums, the operands of the last phase stay wide across the barrier */
     int wide = f->accs && s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * (f->row_loads + (s->wkeep == WKEEP_REG)) : 0;
     if (f->accs && s->keep == KEEP_SMEM)
@@ -155,7 +159,7 @@ uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
         int slot = s->vec * f->min_elem_bytes < 4 ? 4 * f->row_loads : 0;                 /* no less than a word for each load */
         bytes += threads * (uint32_t)s->per * (uint32_t)(slot > s->vec * f->row_bytes_in ? slot : s->vec * f->row_bytes_in);
     }
-    uint32_t fold = f->accs && s->rows > 1 ? vectors * 4u : 0;
+    uint32_t fold = f->accs && s->align == ALIGN_SHIFT ? (vectors + 4u * (uint32_t)s->vec) * 4u + 512u : f->accs && s->rows > 1 ? vectors * 4u : 0;
     return bytes > fold ? bytes : fold;
 }
 

@@ -93,8 +93,8 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += cluster_spoil(f, s, n);
     spoil += s->rows > 1 ? (!waits && threads > 128 ? 0.03 : 0.002) : 0;
     spoil += threads * s->per <= 128 ? 0.02 : 0;
-    if (s->align == ALIGN_SHIFT && waits)                          /* ends and operands put in place cost registers and instructions */
-        spoil += (s->per > 2 ? 0.04 * (s->per - 2) : 0) + (s->wkeep == WKEEP_REG ? 0 : 0.04);
+    if (s->align == ALIGN_SHIFT && waits)                          /* what an edge costs is shared by few vectors; operands put in place cost registers */
+        spoil += (s->per < 3 ? 0.03 * (3 - s->per) : 0.01 * (s->per - 3)) + (s->wkeep == WKEEP_REG ? 0 : 0.01);
     spoil -= s->wkeep == WKEEP_REG ? 0.012 : 0;
     spoil += waits && f->shared_loads && k <= 2 ? 0.0025 * s->per : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
@@ -145,7 +145,8 @@ static double persistent_cost(const SchedFacts *f, const Sched *s, const Target 
 {
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
     double partial = 0.68e-6 * t->mps / s->cluster * (s->ctas ? s->ctas : 1) * (double)n * 4 * f->accs;
-    return bytes / stream_gbps(f, t) * 1e-3 * (1 + persistent_spoil(f, s, t, rows, n)) + partial + 0.7 + (s->regs ? 0 : 0.15);
+    int blocks = t->mps * (s->ctas ? s->ctas : 1), idle = s->align == ALIGN_SHIFT && f->accs ? blocks % s->vec : 0;      /* all rows of a block begin alike */
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + persistent_spoil(f, s, t, rows, n) + (double)idle / blocks) + partial + 0.7 + (s->regs ? 0 : 0.15);
 }
 
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
@@ -235,11 +236,27 @@ static void consider_persistent(Search *q, Sched s)
     s.grid = GRID_PERSISTENT;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
     for (s.rows = 1; s.rows <= 8; s.rows *= 2)
-        for (s.ctas = 1; s.ctas <= 2; s.ctas++)
+        for (s.ctas = 1; s.ctas <= (s.align == ALIGN_SHIFT ? 16 : 2); s.ctas *= 2)    /* rows that begin anywhere are one a block */
             for (s.stages = 1; s.stages <= 3; s.stages++) {
                 s.async = s.stages > 1 ? ASYNC_CP : ASYNC_NONE;
                 consider_staged(q, s);
             }
+}
+
+/* Elements of a row of n that lanes have to hold in vectors, wherever it begins. */
+static int64_t in_vectors(int64_t n, const Sched *s)
+{
+    int64_t left = s->align == ALIGN_SHIFT ? 2 * s->vec - 1 : 0;
+    return n > left ? n - left : 1;
+}
+
+/* Operands a turn ahead have not been measured yet: a tuner's to try. */
+static void consider_ahead(Search *q, Sched s)
+{
+    consider(q, &s);
+    s.wkeep = WKEEP_REG;
+    if (q->collect && q->f->shared_loads)
+        consider(q, &s);
 }
 
 /* Rows over a cluster of persistent blocks, each of which sums its own columns. */
@@ -259,7 +276,7 @@ static void search_spread(Search *q, Sched s)
 static void search_loops(Search *q, Sched s)
 {
     static const int8_t clusters[] = {1, 2, 4, 6, 8};
-    int64_t slack = s.align == ALIGN_SHIFT ? s.vec - 1 : 0;
+    int64_t n = in_vectors(q->n, &s);
     if (q->f->phases < 2 || q->f->accs || q->n < 4096 || !(q->t->features & TGT_F_CPASYNC))
         return;
     s.keep = KEEP_SMEM;
@@ -269,14 +286,14 @@ static void search_loops(Search *q, Sched s)
     for (int c = 0; c < 5; c++)
         for (s.per = 4; s.per <= 16; s.per++) {
             s.cluster = clusters[c];
-            s.lanes = (int32_t)round_up(ceil_div(q->n + slack, (int64_t)s.vec * s.per * s.cluster), 32);
+            s.lanes = (int32_t)round_up(ceil_div(n, (int64_t)s.vec * s.per * s.cluster), 32);
             if (s.lanes < 128 || s.lanes > 1024)
                 continue;
             s.ctas = 0;
-            consider(q, &s);
+            consider_ahead(q, s);
             s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));   /* 32 registers a lane, so that as many blocks fit */
             if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= 32)
-                consider(q, &s);
+                consider_ahead(q, s);
         }
 }
 
@@ -299,14 +316,15 @@ static void search_clusters(Search *q, Sched s)
 /* Every lane count that holds n elements in `per` vectors, per = 1..16. */
 static void search_lanes(Search *q, Sched s)
 {
-    int64_t slack = s.align == ALIGN_SHIFT ? s.vec - 1 : 0;
+    int64_t n = in_vectors(q->n, &s), least = s.align == ALIGN_SHIFT ? 3 * s.vec - 1 : 1;
     for (s.per = 1; s.per <= 16; s.per++) {
-        int64_t lanes = ceil_div(q->n + slack, (int64_t)s.vec * s.per);
+        int64_t lanes = ceil_div(n, (int64_t)s.vec * s.per);
+        lanes = lanes < least ? least : lanes;
         if (lanes <= 32)
             for (s.lanes = 1; s.lanes < lanes; s.lanes *= 2) {}
         else
             s.lanes = (int32_t)round_up(lanes, 32);
-        if (s.lanes > 1024 || (s.per > 1 && (s.lanes < 32 || (int64_t)s.lanes * (s.per - 1) * s.vec >= q->n + slack)))
+        if (s.lanes > 1024 || (s.per > 1 && (s.lanes < 32 || (int64_t)s.lanes * (s.per - 1) * s.vec >= n)))
             continue;
         if (q->f->accs)
             consider_persistent(q, s);
@@ -448,7 +466,7 @@ static void choose_gpu(Search *q, SchedList *out)
         add_tiles(out, q, ALIGN_VEC);
         add_tiles(out, q, ALIGN_SHIFT);
     }
-    for (int i = 0; i < NCAP && !q->f->accs; i++)
+    for (int i = 0; i < NCAP; i++)
         add_length(out, q, LEN_CAP, ALIGN_SHIFT, capacities[i]);
     add_if_legal(out, q, always(q->f, gpu_vec(q->f), ALIGN_VEC));
     add_if_legal(out, q, always(q->f, 1, ALIGN_SCALAR));
@@ -521,7 +539,7 @@ static void host_candidates(Search *q, SchedList *out, uint32_t most)
 
 bool sched_holds(const Sched *s, const Target *t, int64_t n)
 {
-    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per - (s->align == ALIGN_SHIFT ? s->vec - 1 : 0);
+    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per + (s->align == ALIGN_SHIFT ? 2 * s->vec - 1 : 0);
     if (s->len == LEN_EXACT)
         return n == s->n;
     return (s->len != LEN_CAP || n <= cap) && (s->align != ALIGN_VEC || t->kind == TGT_HOST || n % s->vec == 0);
@@ -605,7 +623,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
         s.async = s.keep == KEEP_SMEM && (t->features & TGT_F_CPASYNC) ? pick(seed, 2) : 0;
         s.unroll = s.keep == KEEP_SMEM ? s.per % 2 ? 1 : 1 + pick(seed, 2) : 0;
     }
-    s.wkeep = s.grid == GRID_PERSISTENT ? pick(seed, 3) : 0;
+    s.wkeep = pick(seed, s.grid == GRID_PERSISTENT ? 3 : 2);
     s.split = (f->parts || !f->reductions) && !f->accs ? pick(seed, 2) : 0;
     s.hint = pick(seed, 2);
     s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;

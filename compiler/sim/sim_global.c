@@ -120,20 +120,6 @@ static uint8_t *place(Sim *s, const Step *st, uint32_t t, Part p, bool write)
     return sim_global_at(s, st, t, addr + (uint64_t)p.lo * st->bytes, (p.hi - p.lo) * st->bytes, write);
 }
 
-/* A window may be read 16 bytes at a time, as far as its span allows: what it allows has to be there. */
-static bool window_is_there(Sim *s, const Step *st, uint32_t t)
-{
-    enum { WINDOW = 16 };
-    int64_t addr = ((const int64_t *)st->a[0])[t], first = addr & -WINDOW, end = first + (int64_t)st->lanes * st->bytes + WINDOW;
-    int64_t lo = addr + (int64_t)((const int32_t *)st->a[1])[t] * st->bytes, hi = addr + (int64_t)((const int32_t *)st->a[2])[t] * st->bytes;
-    first = first < lo ? lo : first;
-    end = end > hi ? hi : end;
-    if (first >= end || find(s, (uint64_t)first, (uint32_t)(end - first)))
-        return true;
-    sim_fault(s, st, t, "may read %u bytes at 0x%llx, outside every buffer", (uint32_t)(end - first), (unsigned long long)first);
-    return false;
-}
-
 static void run_load(Sim *s, Step *st)
 {
     size_t row = (size_t)st->lanes * st->bytes;
@@ -143,7 +129,7 @@ static void run_load(Sim *s, Step *st)
         char *d = (char *)st->d + t * row;
         if (p.lo || p.hi < st->lanes)
             memset(d, 0, row);
-        if (p.hi <= p.lo || (st->o->op == LIR_LDGM && st->o->flags & LIR_F_WINDOW && !window_is_there(s, st, t)))
+        if (p.hi <= p.lo)
             continue;
         const uint8_t *from = place(s, st, t, p, false);
         if (from)

@@ -143,6 +143,23 @@ static void run_insert(Sim *s, Step *st)
     }
 }
 
+static void run_slide(Sim *s, Step *st)
+{
+    const Step *v = st->from[0];
+    size_t row = (size_t)st->lanes * st->bytes;
+    st->tainted = v->tainted;
+    uint8_t *poison = v->tainted ? sim_poison(s, st) : NULL;
+    for (uint32_t t = 0; t < s->threads; t++) {
+        uint32_t from = ((const uint32_t *)st->a[1])[t], most = v->lanes - st->lanes;
+        if (s->mask[t] && from >= most)
+            sim_fault(s, st, t, "slides by %u of %u elements", from, most);
+        from = from < most ? from : 0;
+        memcpy((char *)st->d + t * row, (const char *)st->a[0] + ((size_t)t * v->lanes + from) * st->bytes, row);
+        if (poison)
+            memcpy(poison + (size_t)t * st->lanes, v->poison + (size_t)t * v->lanes + from, st->lanes);
+    }
+}
+
 /* Halves of every thread's vector side by side in wide[0] and wide[1]. */
 static void split(Sim *s, const void *v, uint32_t half, uint32_t bytes)
 {
@@ -215,6 +232,7 @@ bool sim_plan_vec(Sim *s, Step *st)
     case LIR_SPLAT:   st->run = run_splat; return true;
     case LIR_EXTRACT: st->run = run_extract; return true;
     case LIR_CONCAT:  st->run = run_concat; return true;
+    case LIR_SLIDE:   st->run = run_slide; return true;
     case LIR_INSERT:  st->run = run_insert; return true;
     case LIR_HSUM: case LIR_HMAX: case LIR_HMIN:
                       st->run = run_fold;

@@ -195,6 +195,33 @@ static void test_run(void **state)
     case_free(c);
 }
 
+/* A vector from a longer one: two steps of selects and a shift for eight 16-bit elements. */
+static void test_slide(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_slide");
+    LirFn *fn = c->fn;
+    Buf ptx = {0};
+    fn->threads = 64;
+    static const struct { DType dt; int lanes, more; } shape[] = {{DT_BF16, 8, 8}, {DT_F32, 4, 4}, {DT_BF16, 4, 4}, {DT_BF16, 2, 2}, {DT_F32, 8, 4}};
+    LirVal i = case_leaf(c, LIR_TID);
+    for (int k = 0; k < 5; k++) {
+        int bytes = dt_bytes(shape[k].dt), align = shape[k].more * bytes;
+        LirVal v = case_mem(c, LIR_LDG, shape[k].dt, shape[k].lanes + shape[k].more, case_at(c, case_ptr(c, 2 * k), i, align), 0, 0, 0, align, 0);
+        LirVal at = lir_op2(fn, LIR_AND, lir_word(fn, DT_I32, (LirWord){.kind = LIR_W_ROWLEN}), lir_ci(fn, DT_I32, shape[k].more - 1));
+        v = lir_add(fn, (LirOp){.op = LIR_SLIDE, .dt = (uint8_t)shape[k].dt, .lanes = (uint8_t)shape[k].lanes, .ref = -1, .a = {v, at}});
+        case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 2 * k + 1), i, shape[k].lanes * bytes), v, 0, 0, align, 0);
+    }
+    case_ptx(c, TARGET_SM90A, &ptx);
+    assert_int_equal(case_count(ptx.p, "ld.global.v4.b32"), 2 + 2 + 3);
+    assert_int_equal(case_count(ptx.p, "ld.global.v2.b32"), 2);
+    assert_int_equal(case_count(ptx.p, "selp.b32"), (6 + 5) + 3);
+    assert_int_equal(case_count(ptx.p, "selp.f32"), (5 + 4) + (9 + 8));
+    buf_free(&ptx);
+    case_assemble(c);
+    case_free(c);
+}
+
 /* ---- asynchronous copies: a ring of three stages, each thread reading what it copied ---- */
 
 static void issue(Case *c, LirVal stage, LirVal src, LirVal in)
@@ -439,7 +466,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
-        cmocka_unit_test(test_masked), cmocka_unit_test(test_run), cmocka_unit_test(test_ring), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
+        cmocka_unit_test(test_masked), cmocka_unit_test(test_run), cmocka_unit_test(test_slide), cmocka_unit_test(test_ring), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_exact), cmocka_unit_test(test_lines), cmocka_unit_test(test_same),
         cmocka_unit_test(test_bad_ptx)};
     return cmocka_run_group_tests(tests, NULL, NULL);

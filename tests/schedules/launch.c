@@ -86,11 +86,11 @@ static int64_t blocks(const Call *c, const LowLaunch *l)
     int64_t n = extent(c, c->low->row_ext), g = up(instances(c), l->per), most = (int64_t)c->target->mps * l->ctas / l->fn->cluster;
     switch (l->grid) {
     case LOW_G_GROUPS:     return g;
-    case LOW_G_PERSISTENT: return g < most ? g : most > 1 ? most : 1;
+    case LOW_G_PERSISTENT: return g <= most ? g : most < l->multiple ? l->multiple : most - most % l->multiple;
     case LOW_G_COLUMNS:    return up(n, l->per);
     case LOW_G_GROUPS_PLACES:  return g + up(extent(c, c->low->places), l->per2);
-    case LOW_G_PLACES_COLUMNS: return (instances(c) + up(extent(c, c->low->places), l->per)) * up(n + l->slack, l->per2);
-    default:                   return g * up(n + l->slack, l->per2);
+    case LOW_G_PLACES_COLUMNS: return (instances(c) + up(extent(c, c->low->places), l->per)) * up(n, l->per2);
+    default:                   return g * up(n, l->per2);
     }
 }
 

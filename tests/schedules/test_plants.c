@@ -26,7 +26,7 @@ static bool is_barrier(const LirOp *o) { return o->op == LIR_BAR || o->op == LIR
 static bool is_wait(const LirOp *o) { return o->op == LIR_CPWAIT && o->imm.i > 0; }
 static bool is_shuffle(const LirOp *o) { return o->op == LIR_BFLY; }
 static bool is_guarded(const LirOp *o) { return o->op == LIR_STGP; }
-static bool is_masked(const LirOp *o) { return o->op == LIR_STGM || o->op == LIR_LDGM; }
+static bool is_masked(const LirOp *o) { return o->op == LIR_LDGP; }
 static bool is_float_add(const LirOp *o) { return o->op == LIR_ADD && o->dt == DT_F32; }
 static bool is_shared_store(const LirOp *o) { return o->op == LIR_STS || o->op == LIR_STSP; }
 
@@ -68,7 +68,7 @@ static bool no_mask(const LowKernel *k, uint64_t seed)
 {
     LirOp *o = pick(k, seed, is_masked);
     if (o)
-        o->op = o->op == LIR_STGM ? LIR_STG : LIR_LDG;
+        o->op = LIR_LDG;
     return o != NULL;
 }
 
@@ -83,7 +83,7 @@ static bool subtract(const LowKernel *k, uint64_t seed)
 typedef struct Kind { const char *name; bool (*change)(const LowKernel *k, uint64_t seed); int percent; } Kind;
 static const Kind kinds[] = {
     {"barrier dropped", drop_barrier, 95}, {"wait for fewer copies", wait_less, 98}, {"shuffle from the own lane", other_lane, 85},
-    {"guard of a store dropped", no_guard, 80}, {"mask dropped", no_mask, 85}, {"sum turned", subtract, 80},
+    {"guard of a store dropped", no_guard, 80}, {"guard of a load dropped", no_mask, 60}, {"sum turned", subtract, 75},
     {"store to shared memory dropped", drop_shared_store, 90},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };

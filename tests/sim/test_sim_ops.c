@@ -378,11 +378,30 @@ static void masked_memory(void **state)
     case_end(&c);
 }
 
+static void slide(void **state)
+{
+    (void)state;
+    int32_t in[2 * N], out[N];
+    SimCase c;
+    case_begin(&c, THREADS, 0);
+    for (int i = 0; i < 2 * N; i++)
+        in[i] = i;
+    case_buffer(&c, in, sizeof in);
+    case_buffer(&c, out, sizeof out);
+    LirVal v = case_op(&c, (LirOp){.op = LIR_LDG, .dt = DT_I32, .lanes = 2 * LANES, .ref = -1, .a = {case_at(&c, 0, c.tid, 8 * LANES)}, .imm.i = 16});
+    LirVal r = case_op(&c, (LirOp){.op = LIR_SLIDE, .dt = DT_I32, .lanes = LANES, .ref = -1, .a = {v, lir_op2(c.fn, LIR_REM, c.tid, case_i32(&c, LANES))}});
+    case_op(&c, (LirOp){.op = LIR_STG, .ref = -1, .a = {case_at(&c, 1, c.tid, 4 * LANES), r}, .imm.i = 16});
+    assert_true(case_run(&c, 1));
+    for (int i = 0; i < N; i++)
+        assert_int_equal(out[i], i / LANES * 2 * LANES + i / LANES % LANES + i % LANES);
+    case_end(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elementwise), cmocka_unit_test(casts), cmocka_unit_test(vectors), cmocka_unit_test(regions),
-        cmocka_unit_test(shuffles), cmocka_unit_test(masked_memory),
+        cmocka_unit_test(shuffles), cmocka_unit_test(masked_memory), cmocka_unit_test(slide),
     };
     return cmocka_run_group_tests_name("sim_ops", tests, NULL, NULL);
 }

@@ -39,11 +39,12 @@ typedef struct Check {
     Diag   diag;
 } Check;
 
-/* How much of each block: cases of the spec's sizes, and with others; elements at most. */
-typedef struct Amount { uint64_t cases, extra, elements; } Amount;
+/* How much of each block: cases of the spec's sizes, and with others; elements of a case at most, and of all of them where these are long
+ * (each layout has its turn first). */
+typedef struct Amount { uint64_t cases, extra, elements, all; } Amount;
 static const Amount amounts[2][3] = {          /* plain, full; by TargetKind: host, sim, GPU */
-    {{20, 0, 300000}, {10, 0, 300000}, {20, 0, 300000}},
-    {{60, 60, 1200000}, {20, 20, 600000}, {100, 150, 2400000}},
+    {{20, 0, 300000, 1000000}, {10, 0, 300000, 1000000}, {20, 0, 300000, 1000000}},
+    {{60, 60, 1200000, UINT64_MAX}, {20, 20, 600000, UINT64_MAX}, {100, 150, 2400000, UINT64_MAX}},
 };
 
 static lgr_status sim_launch(void *self, const void *code, size_t size, uint32_t nth, const LgkLaunch *l, uint32_t blocks, const uint64_t *words,
@@ -235,15 +236,16 @@ static bool run_case(Check *x, const uint32_t *which, uint32_t n, const PipeUnit
 
 static Amount amount_of(const Check *x, uint32_t site) { return amounts[x->o->full != 0][x->site[site].u->target->kind]; }
 
-/* Sites that take case i of so many elements, in order; *more: there is one that takes cases up to this one. */
-static uint32_t sites_of(const Check *x, uint64_t i, uint64_t elements, uint32_t *which, bool *more)
+/* Sites that take case i of so many elements, in order, when the cases before it had `spent`; *more: there is one that takes cases up to this one. */
+static uint32_t sites_of(const Check *x, uint64_t i, uint64_t elements, uint64_t spent, uint32_t *which, bool *more)
 {
     uint32_t n = 0;
     *more = false;
     for (uint32_t s = 0; s < x->n; s++) {
         Amount m = amount_of(x, s);
-        *more |= i < m.cases;
-        if (i < m.cases && elements <= m.elements)
+        bool takes = i < m.cases && (i < LAYOUT_COUNT || spent < m.all);
+        *more |= takes;
+        if (takes && elements <= m.elements)
             which[n++] = s;
     }
     return n;
@@ -262,8 +264,13 @@ static void check_named(Check *x, const PipeUnit *u, const SemaCheck *k, const T
     uint32_t which[TARGET_COUNT], n, slopes = 0;
     CheckCase c;
     bool more = true;
-    for (uint64_t i = x->share; more; i += x->shares) {
-        n = sites_of(x, i, draw_case(x->op, k, u, i, &c), which, &more);
+    uint64_t spent = 0;
+    for (uint64_t i = 0; more; i++) {
+        uint64_t elements = draw_case(x->op, k, u, i, &c);
+        n = sites_of(x, i, elements, spent, which, &more);
+        spent += n ? elements : 0;
+        if (i % x->shares != x->share)
+            continue;
         if (dv)
             draw_forward(x->op, k, dv->forward, u->kernel, i, &c);
         if (n && !run_case(x, which, n, u, fwd, dv, &c))

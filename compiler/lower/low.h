@@ -28,6 +28,7 @@ typedef struct Red {
     DType   dt;          /* of the accumulator */
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
     LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR in one walk the squares of distances from pivot, whose acc are their sums */
+    LirVal  plain[LOW_MAX_PER]; /* and the sums themselves */
     LirVal  edge;               /* what the lane's edge gives, a scalar; 0: no edges */
     LirVal  top, from;          /* of RED_LSE, where several vectors are taken together: their largest, and what their elements are counted from */
     bool    met;                /* of RED_LSE: such vectors have been taken in before */
@@ -211,9 +212,9 @@ void    low_var_open(Low *w, Red *r);
 void    low_var_update(Low *w, Red *r, LirVal x, int k);
 void    low_var_lanes(Low *w, Red *r);          /* those of a warp together */
 void    low_var_mean(Low *w, Red *r);           /* or, of its lanes' sums, the mean for the walk over their distances */
-Partial low_var_partial(Low *w, const Red *r, bool sent);   /* sent: the mean in place of the sum, for the others to read */
-Partial low_var_few(Low *w, const Partial *p, int vectors);  /* of vectors of sent partials */
-Partial low_var_many(Low *w, const Partial *p, int n);       /* of n sent partials in each lane of a warp */
+Partial low_var_partial(Low *w, const Red *r);
+Partial low_var_few(Low *w, const Partial *p, int vectors);  /* of vectors of partials; without counts where these are even */
+Partial low_var_many(Low *w, const Partial *p, int n);       /* of n partials in each lane of a warp */
 Partial low_var_join(Low *w, Partial a, Partial b);
 Partial low_var_across(Low *w, Partial t, int lanes);
 

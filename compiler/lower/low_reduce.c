@@ -337,7 +337,7 @@ static Partial read_one(Low *w, const Red *r, const LirVal *at, int from)
     for (uint32_t k = 0; k < low_red_words(w, r); k++)
         p.v[k] = lir_op3(w->fn, LIR_SELECT, in, lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at[k], off), 1), no_word(w, r, k));
     if (r->kind == RED_VAR && low_var_even(w))
-        p.v[2] = lir_op3(w->fn, LIR_SELECT, in, low_var_partial(w, r, true).v[2], no_word(w, r, 2));
+        p.v[2] = lir_op3(w->fn, LIR_SELECT, in, low_var_partial(w, r).v[2], no_word(w, r, 2));
     return p;
 }
 
@@ -516,7 +516,7 @@ void low_red_finish(Low *w, Red *r, uint32_t n)
     bool meet = exchanges(w, n);
     for (uint32_t i = 0; i < n; i++)
         if (!r[i].sent)
-            total[i] = r[i].kind == RED_VAR ? low_var_partial(w, &r[i], meet) : of_warp(w, &r[i]);
+            total[i] = r[i].kind == RED_VAR ? low_var_partial(w, &r[i]) : of_warp(w, &r[i]);
     if (meet)
         exchange(w, r, total, n);
     else if (picks && w->s->lanes > 1)

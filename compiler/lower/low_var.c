@@ -2,9 +2,9 @@
  *
  * The lanes of a warp add up their elements, then the squared distances from their own mean, in two walks over what they hold.  Where a
  * lane holds much, it walks once: it adds up distances from a pivot, the mean of its first vector, and their squares, so that what cancels in
- * squares - sum*sum/count is at most as many times the result as it has vectors.  Lanes, or warps, blocks of a cluster and column tiles then exchange triples (sum or mean, squares, count), which are put together as T. Chan,
- * G. Golub and R. LeVeque (1979) show: squares add up, and so do those of the means' distances from the mean of all, each as often as it has
- * elements.  Where every warp has as many elements, counts are known here and not exchanged.
+ * squares - off*off/count is at most as many times the result as it has vectors.  Lanes, or warps, blocks of a cluster and column tiles
+ * then exchange triples (sum, squares, count), which are put together as T. Chan, G. Golub and R. LeVeque (1979) show: squares add up, and
+ * so do those of the means' distances from the mean of all, each as often as it has elements.  Sums are those of plain addition.  Where every warp has as many elements, counts are known here and not exchanged.
  */
 #include "low.h"
 
@@ -56,7 +56,7 @@ static LirVal warp_count(Low *w)
     return lir_cast(w->fn, DT_F32, strided_count(w, first, span, (int64_t)w->lanes * w->s->vec));
 }
 
-bool low_var_once(const Low *w) { return low_loops(w) || w->s->per >= 4; }
+bool low_var_once(const Low *w) { return low_loops(w) || w->s->per >= 8; }
 
 /* v / count, 0 of none. */
 static LirVal over(Low *w, LirVal v, LirVal count)
@@ -110,6 +110,7 @@ void low_var_open(Low *w, Red *r)
     for (uint32_t k = 0; k < r->nacc; k++) {
         r->acc[k] = open(w, w->s->vec);
         r->sum[k] = open(w, w->s->vec);
+        r->plain[k] = open(w, w->s->vec);
     }
 }
 
@@ -129,6 +130,8 @@ void low_var_update(Low *w, Red *r, LirVal x, int k)
         put(w, &r->pivot, pivot);
     }
     LirVal d = low_inside(w, lir_op2(w->fn, LIR_SUB, x, lir_splat(w->fn, pivot, w->s->vec)), zero), squares = get(w, r->sum[k]);
+    LirVal in = low_inside(w, x, zero);
+    put(w, &r->plain[k], first ? in : plus(w, get(w, r->plain[k]), in));
     put(w, &r->acc[k], first ? d : plus(w, get(w, r->acc[k]), d));
     put(w, &r->sum[k], first ? lir_op2(w->fn, LIR_MUL, d, d) : lir_op3(w->fn, LIR_FMA, d, d, squares));
     put(w, &r->count, first ? n : plus(w, count, n));
@@ -141,19 +144,20 @@ static LirVal across(Low *w, LirVal v, int lanes)
     return v;
 }
 
-/* A lane's sum is pivot*count + off, its squares those counted from pivot less off*off/count; then as from partials with means. */
+/* A lane's mean is pivot + off/count, its squares those counted from pivot less off*off/count; then as from partials with means. */
 void low_var_lanes(Low *w, Red *r)
 {
-    LirVal off = 0, squares = 0, count = low_var_even(w) ? cf(w, (double)w->s->vec * w->s->per) : get(w, r->count);
+    LirVal off = 0, squares = 0, all = 0, count = low_var_even(w) ? cf(w, (double)w->s->vec * w->s->per) : get(w, r->count);
     for (uint32_t k = 0; k < r->nacc; k++) {
         off = plus(w, off, get(w, r->acc[k]));
         squares = plus(w, squares, get(w, r->sum[k]));
+        all = plus(w, all, get(w, r->plain[k]));
     }
     off = sum_of(w, off);
     LirVal apart = over(w, off, count), pivot = get(w, r->pivot);
     squares = lir_op3(w->fn, LIR_FMA, off, lir_op1(w->fn, LIR_NEG, apart), sum_of(w, squares));
     squares = lir_op2(w->fn, LIR_MAX, squares, cf(w, 0));
-    r->total = across(w, lir_op3(w->fn, LIR_FMA, pivot, count, off), warp_lanes(w));
+    r->total = across(w, sum_of(w, all), warp_lanes(w));
     LirVal mean = over(w, r->total, warp_count(w)), d = lir_op2(w->fn, LIR_SUB, plus(w, pivot, apart), mean);
     r->squares = across(w, lir_op3(w->fn, LIR_FMA, times(w, d, d), count, squares), warp_lanes(w));
     w->red_value[r->op] = mean;
@@ -168,12 +172,12 @@ void low_var_mean(Low *w, Red *r)
     w->red_value[r->op] = low_var_even(w) ? times(w, r->total, cf(w, 1 / even)) : over(w, r->total, warp_count(w));
 }
 
-Partial low_var_partial(Low *w, const Red *r, bool sent) { return (Partial){{sent ? w->red_value[r->op] : r->total, r->squares, warp_count(w)}}; }
+Partial low_var_partial(Low *w, const Red *r) { return (Partial){{r->total, r->squares, warp_count(w)}}; }
 
-/* What the partials, each of a mean, add to the squares of all. */
+/* Squares with what a partial's mean, less the mean of all, adds to those of all. */
 static LirVal spread(Low *w, Partial p, LirVal mean)
 {
-    LirVal d = lir_op2(w->fn, LIR_SUB, p.v[0], lir_splat(w->fn, mean, lir_lanes(w->fn, p.v[0])));
+    LirVal d = lir_op2(w->fn, LIR_SUB, over(w, p.v[0], p.v[2]), lir_splat(w->fn, mean, lir_lanes(w->fn, p.v[0])));
     return lir_op3(w->fn, LIR_FMA, times(w, d, d), p.v[2], p.v[1]);
 }
 
@@ -181,17 +185,18 @@ static LirVal spread(Low *w, Partial p, LirVal mean)
 static Partial few_even(Low *w, const Partial *p, int vectors)
 {
     double count = (double)warp_lanes(w) * w->s->vec * w->s->per;
-    LirVal means = 0, squares = 0, apart = 0;
+    LirVal sum = 0, squares = 0, apart = 0;
     for (int i = 0; i < vectors; i++) {
-        means = plus(w, means, sum_of(w, p[i].v[0]));
+        sum = plus(w, sum, sum_of(w, p[i].v[0]));
         squares = plus(w, squares, sum_of(w, p[i].v[1]));
     }
-    LirVal mean = times(w, means, cf(w, count / w->s->n));
+    LirVal less = lir_op1(w->fn, LIR_NEG, times(w, sum, cf(w, 1.0 / w->s->n)));
     for (int i = 0; i < vectors; i++) {
-        LirVal d = lir_op2(w->fn, LIR_SUB, p[i].v[0], lir_splat(w->fn, mean, lir_lanes(w->fn, p[i].v[0])));
+        int lanes = lir_lanes(w->fn, p[i].v[0]);
+        LirVal d = lir_op3(w->fn, LIR_FMA, p[i].v[0], lir_cf(w->fn, DT_F32, lanes, 1 / count), lir_splat(w->fn, less, lanes));
         apart = plus(w, apart, sum_of(w, lir_op2(w->fn, LIR_MUL, d, d)));
     }
-    return (Partial){{times(w, means, cf(w, count)), lir_op3(w->fn, LIR_FMA, apart, cf(w, count), squares), cf(w, w->s->n)}};
+    return (Partial){{sum, lir_op3(w->fn, LIR_FMA, apart, cf(w, count), squares), cf(w, w->s->n)}};
 }
 
 Partial low_var_few(Low *w, const Partial *p, int vectors)
@@ -200,7 +205,7 @@ Partial low_var_few(Low *w, const Partial *p, int vectors)
         return few_even(w, p, vectors);
     Partial all = {{0}};
     for (int i = 0; i < vectors; i++) {
-        all.v[0] = plus(w, all.v[0], sum_of(w, times(w, p[i].v[0], p[i].v[2])));
+        all.v[0] = plus(w, all.v[0], sum_of(w, p[i].v[0]));
         all.v[2] = plus(w, all.v[2], sum_of(w, p[i].v[2]));
     }
     LirVal mean = over(w, all.v[0], all.v[2]);
@@ -213,7 +218,7 @@ Partial low_var_many(Low *w, const Partial *p, int n)
 {
     Partial all = {{0}};
     for (int i = 0; i < n; i++) {
-        all.v[0] = plus(w, all.v[0], times(w, p[i].v[0], p[i].v[2]));
+        all.v[0] = plus(w, all.v[0], p[i].v[0]);
         all.v[2] = plus(w, all.v[2], p[i].v[2]);
     }
     all.v[0] = across(w, all.v[0], 32);

@@ -24,7 +24,7 @@ static double stream_gbps(const SchedFacts *f, const Target *t)
 static int resident_blocks(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int threads = s->rows * s->lanes, held = s->per * s->vec, regs = 24 + s->vec * 3 + held * f->row_bytes_in / 4;
-    if (f->reductions && !s->split)
+    if (f->reductions && f->shared_loads && !s->split)
         regs = 24 + held * f->row_bytes_in / 4 + held * 2 / 5;
     regs += s->wkeep == WKEEP_REG ? s->per * s->vec * f->shared_loads / 2 : 0;
     int by_regs = s->ctas ? s->ctas : t->regs_mp / (threads * (regs > 32 ? regs : 32)), by_threads = t->threads_mp / threads;
@@ -37,6 +37,8 @@ static double cluster_spoil(const SchedFacts *f, const Sched *s, int64_t n)
 {
     if (s->cluster == 1)
         return 0;
+    if (!f->shared_loads)
+        return 0.03 + 0.001 * s->cluster + 0.0015 * s->lanes / 32;
     double far = n > LONG_ROW ? log2((double)n / LONG_ROW) : 0;
     return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (f->shared_loads > 1 ? 0.22 * (f->shared_loads - 1) : 0);
 }
@@ -78,7 +80,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     int threads = s->rows * s->lanes, k = resident_blocks(f, s, t), warps = s->lanes / 32;
     double flight = (double)k * threads * s->per * s->vec * f->row_bytes_in;
     bool waits = f->reductions && !s->split;                       /* stores wait for the row's lanes */
-    double wanted = waits ? 45056 : 32768, spoil = flight < wanted ? 0.3 * (wanted / flight - 1) : 0;
+    double wanted = waits && f->shared_loads ? 45056 : 32768, spoil = flight < wanted ? 0.3 * (wanted / flight - 1) : 0;
     if (waits && warps > 8)
         spoil += (s->per == 1 ? 0.012 : 0.004) * (warps - 8);
     if (waits && warps > 4)
@@ -94,7 +96,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     if (s->align == ALIGN_SHIFT && waits)                          /* what an edge costs is shared by few vectors; operands put in place cost registers */
         spoil += (s->per < 3 ? 0.03 * (3 - s->per) : 0.01 * (s->per - 3)) + (s->wkeep == WKEEP_REG ? 0 : 0.01);
     spoil -= s->wkeep == WKEEP_REG ? 0.012 : 0;
-    spoil += waits && k <= 2 ? 0.0025 * s->per : 0;
+    spoil += waits && f->shared_loads && k <= 2 ? 0.0025 * s->per : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
     spoil += f->phases > 1 && f->sfu > 0 ? 0.02 * s->per : 0;      /* much arithmetic on wide rows */
     spoil += f->shared_loads > 1 ? (s->wkeep == WKEEP_REG ? 0.02 * s->per : 0) + (s->per > 8 ? 0.03 * (s->per - 8) : 0) : 0;
@@ -302,7 +304,7 @@ static void search_clusters(Search *q, Sched s)
         return;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
     for (s.cluster = 2; s.cluster <= 8; s.cluster *= 2)
-        for (s.per = 2; s.per <= 16; s.per *= 2) {
+        for (s.per = 2; s.per <= (q->f->shared_loads ? 16 : 8); s.per *= 2) {
             s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
             if (s.lanes < 128 || s.lanes > 512)
                 continue;

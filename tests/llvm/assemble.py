@@ -26,7 +26,7 @@ args.add_argument("ops", nargs="*")
 args.add_argument("--full", action="store_true")
 args.add_argument("--jobs", type=int, default=os.cpu_count())
 args.add_argument("--targets")
-a = args.parse_args()
+a = args.parse_intermixed_args()
 
 
 def run(*words):

@@ -63,11 +63,11 @@ static bool extent_negative(Spoilt *s)
     return about(s, LGR_ERROR_SHAPE);
 }
 
-/* Does a tensor before i say what this extent is? */
+/* Does a tensor before i say what this extent is? Of several dims no one tensor says it. */
 static bool told_before(const Spoilt *s, uint32_t i, const char *extent)
 {
     char text[64];
-    for (uint32_t j = 0; j < i; j++)
+    for (uint32_t j = 0; j < i && isalpha((unsigned char)*extent) && !strpbrk(extent, "+-*/"); j++)
         for (int d = 0; s->arg[j] && d < s->x[j].ndim; d++) {
             lgr_kernel_extent(s->t->c->k, j, (uint32_t)d, text, sizeof text);
             if (!strcmp(text, extent))

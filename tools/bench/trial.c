@@ -32,7 +32,7 @@ static void set_options(Trial *t)
     }
 }
 
-/* Which scalars are integers no public call tells: those given as `name=i5`, and unnamed ones whose default is whole and below -1. */
+/* Which scalars are integers no public call tells: those given as `name=i5`, and unnamed ones whose default is whole and below 0. */
 static void set_scalars(Trial *t)
 {
     for (uint32_t i = 0; i < lgr_kernel_scalars(t->c->k); i++) {
@@ -40,7 +40,7 @@ static void set_scalars(Trial *t)
         const char *name = lgr_kernel_scalar(t->c->k, i, &def), *v = measure_value(t->c, name);
         if (v && *v == 'i')
             t->scalars[i].i = atoll(v + 1);
-        else if (!v && def < -1 && def == floor(def))
+        else if (!v && def < 0 && def == floor(def))
             t->scalars[i].i = (int64_t)def;
         else
             t->scalars[i].f = v ? atof(v) : def;

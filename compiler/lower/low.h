@@ -234,7 +234,11 @@ void   low_conds(Low *w);                      /* what must hold at launch */
 void   low_forget_instance(Low *w);            /* the current one, and all that was made of it */
 void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
 
+/* low_persistent.c: blocks that walk over row groups */
+void   low_persistent(Low *w);
+
 /* low_row.c */
+void   low_instance(Low *w);                                           /* all phases of the instance that is set */
 void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an operation without result: structure, waits */
 LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while var < end; the turn's value of var */
 void   low_loop_end(Low *w, LirVal var, LirVal at, LirVal step);

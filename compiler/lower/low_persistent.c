@@ -1,0 +1,150 @@
+/* low_persistent.c: blocks that walk over row groups: which ones, and what they fetch ahead of use. */
+#include "low.h"
+
+/* Do a block's row groups meet at barriers of their own only? Then each walks by itself, as many turns as it has rows. */
+static bool walk_apart(const Low *w) { return w->s->rows > 1 && w->s->rows <= LOW_MAX_BARN && w->s->lanes % 32 == 0; }
+
+/* First instance, or row group, and step of this block: interleaved over blocks on a GPU, a contiguous range on the host. */
+static void walk(Low *w, LirVal *first, LirVal *end, LirVal *step)
+{
+    LirVal block = w->block, blocks = w->blocks;
+    *step = lir_op2(w->fn, LIR_MUL, blocks, low_ci(w, w->s->rows));
+    *first = walk_apart(w) ? lir_op2(w->fn, LIR_ADD, block, lir_op2(w->fn, LIR_MUL, w->grp, blocks)) : lir_op2(w->fn, LIR_MUL, block, low_ci(w, w->s->rows));
+    *end = w->ninst;
+    if (!w->host)
+        return;
+    LirVal chunk = lir_op2(w->fn, LIR_DIV, lir_op2(w->fn, LIR_ADD, w->ninst, lir_op2(w->fn, LIR_SUB, blocks, low_ci(w, 1))), blocks);
+    *first = lir_op2(w->fn, LIR_MUL, block, chunk);
+    *end = lir_op2(w->fn, LIR_MIN, w->ninst, lir_op2(w->fn, LIR_ADD, *first, chunk));
+    *step = low_ci(w, 1);
+}
+
+static LirVal group_instance(Low *w, LirVal base) { return w->s->rows > 1 && !walk_apart(w) ? lir_op2(w->fn, LIR_ADD, base, w->grp) : base; }
+
+/* ---- what a persistent block fetches ahead of use: rows by asynchronous copies, scalars of an instance in variables ---- */
+
+enum { MAX_AHEAD = 8, MAX_SCALARS = 8 };
+
+typedef struct Ahead {
+    int    distance;                        /* row groups between fetch and use */
+    TirVal load[MAX_SCALARS + ROW_MAX_MEM]; uint32_t n, scalars;    /* fetched ahead: scalar loads, then row loads of which the edge is */
+    LirVal var[MAX_SCALARS + ROW_MAX_MEM][MAX_AHEAD];               /* var[i][j]: value for the instance j turns on */
+} Ahead;
+
+static bool plain_place(const Low *w, const TirOp *o)
+{
+    for (uint32_t i = 0; i < o->nix; i++) {
+        TirOpcode op = w->tir->ops[w->tir->ix[o->ix + i].val].op;
+        if (op != TIR_COORD && op != TIR_CONST)
+            return false;
+    }
+    return true;
+}
+
+static void find_ahead(Low *w, Ahead *h)
+{
+    *h = (Ahead){.distance = w->s->stages > 1 ? w->s->stages - 1 : 1};
+    for (TirVal v = 1; v < w->tir->nops && !w->host; v++) {
+        const TirOp *o = &w->tir->ops[v];
+        bool scalar = o->op == TIR_LOAD && !w->rv->pick[v] && !w->rv->is_row[v] && w->rv->is_inst[v] && !w->rv->guard[v];
+        if (scalar && plain_place(w, o) && h->n < MAX_SCALARS)
+            h->load[h->n++] = v;
+    }
+    h->scalars = h->n;
+    for (uint32_t i = 0; i < w->rv->nload && low_has_edges(w) && w->s->async == ASYNC_CP; i++)
+        if (w->rv->load[i].inst)
+            h->load[h->n++] = i;
+}
+
+/* Value i of those fetched ahead, of the instance just set, where that is inside. */
+static LirVal fetch_value(Low *w, const Ahead *h, uint32_t i, LirVal inside)
+{
+    return i < h->scalars ? low_scalar(w, h->load[i]) : low_edge_load(w, h->load[i], inside);
+}
+
+static void have_value(Low *w, const Ahead *h, uint32_t i, LirVal v)
+{
+    if (i < h->scalars)
+        w->scalar[h->load[i]] = v;
+    else
+        w->kept[h->load[i] * LOW_MAX_PER + (uint32_t)w->s->per] = v;
+}
+
+/* Sets the instance at base (or the last one, past the end) and starts its copies into stage `slot`; 0: no copies.  Returns whether it is one. */
+static LirVal fetch(Low *w, LirVal base, LirVal end, LirVal slot)
+{
+    LirVal g = group_instance(w, base), inside = lir_op2(w->fn, LIR_LT, g, end);
+    low_set_instance(w, lir_op2(w->fn, LIR_MIN, g, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1))), false);
+    if (slot)
+        low_async_issue(w, inside, slot);
+    return inside;
+}
+
+static void fetch_first(Low *w, Ahead *h, LirVal first, LirVal end, LirVal step)
+{
+    for (int i = 0; i < h->distance; i++) {
+        if (w->s->async != ASYNC_CP && !h->n)
+            continue;
+        LirVal base = lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, i)));
+        LirVal inside = fetch(w, base, end, w->s->async == ASYNC_CP ? low_ci(w, (int64_t)i * w->async_stage) : 0);
+        for (uint32_t j = 0; j < h->n; j++)
+            h->var[j][i] = lir_op1(w->fn, LIR_VAR, fetch_value(w, h, j, inside));
+    }
+}
+
+/* Fetches the row group `distance` turns on, then makes `base` the current instance with its scalars at hand. */
+static void fetch_next(Low *w, Ahead *h, LirVal base, LirVal end, LirVal step, LirVal slot)
+{
+    LirVal next[MAX_SCALARS + ROW_MAX_MEM], inside = 0;
+    if (slot || h->n)
+        inside = fetch(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance))), end, slot);
+    for (uint32_t j = 0; j < h->n; j++)
+        next[j] = fetch_value(w, h, j, inside);
+    if (slot)
+        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->stages - 1});
+    low_set_instance(w, group_instance(w, base), w->s->rows > 1 && !walk_apart(w));
+    for (uint32_t j = 0; j < h->n; j++) {
+        have_value(w, h, j, lir_op1(w->fn, LIR_GET, h->var[j][0]));
+        for (int i = 0; i + 1 < h->distance; i++)
+            lir_set(w->fn, h->var[j][i], lir_op1(w->fn, LIR_GET, h->var[j][i + 1]));
+        lir_set(w->fn, h->var[j][h->distance - 1], next[j]);
+    }
+}
+
+static LirVal next_stage(Low *w, LirVal slot, int by)
+{
+    int64_t ring = (int64_t)w->async_stage * w->s->stages;
+    LirVal n = lir_op2(w->fn, LIR_ADD, slot, low_ci(w, (int64_t)by * w->async_stage));
+    return lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_GE, n, low_ci(w, ring)), lir_op2(w->fn, LIR_SUB, n, low_ci(w, ring)), n);
+}
+
+void low_persistent(Low *w)
+{
+    bool async = w->s->async == ASYNC_CP;
+    LirVal first, end, step, slot = 0;
+    Ahead h;
+    walk(w, &first, &end, &step);
+    find_ahead(w, &h);
+    LirVal var = lir_op1(w->fn, LIR_VAR, first);
+    if (async)
+        slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    fetch_first(w, &h, first, end, step);
+    if (w->s->wkeep != WKEEP_LOAD)
+        low_wkeep_fill(w);                  /* behind the first rows' copies, which nothing holds up then */
+    lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = walk_apart(w) ? LIR_F_APART : 0});
+    LirVal base = lir_op1(w->fn, LIR_GET, var);
+    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
+    w->events = 0;
+    if (async)
+        w->slot = lir_op1(w->fn, LIR_GET, slot);
+    fetch_next(w, &h, base, end, step, async ? next_stage(w, w->slot, w->s->stages - 1) : 0);
+    low_instance(w);
+    if (async)
+        lir_set(w->fn, slot, next_stage(w, w->slot, 1));
+    if (w->turns)
+        lir_set(w->fn, w->turns, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, w->turns), low_ci(w, w->events)));
+    else if (w->toggle && w->events & 1)
+        lir_set(w->fn, w->toggle, lir_op2(w->fn, LIR_SUB, low_ci(w, w->red_slot), lir_op1(w->fn, LIR_GET, w->toggle)));
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, base, step));
+    low_mark(w, LIR_END, 0);
+}

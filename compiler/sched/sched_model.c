@@ -478,6 +478,7 @@ static void choose_host(Search *q, SchedList *out)
         Sched s = always(q->f, form == 2 ? 1 : 16, form == 2 ? ALIGN_SCALAR : ALIGN_VEC);
         s.lanes = 1;
         s.hint = form == 0 ? HINT_STREAM : HINT_NONE;
+        s.per = form == 0 ? 8 : s.per;        /* long rows and many: loads far ahead of the work */
         s.ctas = q->f->accs ? 32 : 0;
         add_if_legal(out, q, s);
     }

@@ -114,9 +114,7 @@ enum { LGK_W_DIM, LGK_W_PTR, LGK_W_STRIDE, LGK_W_SCALAR, LGK_W_WORK, LGK_W_INST,
  * exact since m * d exceeds 2^(31 + s) by less than d <= 2^s (Granlund and Montgomery, 1994). */
 static inline uint64_t lgk_divider(uint64_t d)
 {
-    uint64_t s = 0;
-    while (d >> s && (uint64_t)1 << s < d)
-        s++;
+    uint64_t s = d > 1 ? 64 - (uint64_t)__builtin_clzll(d - 1) : 0;
     return d ? (((uint64_t)1 << (31 + s)) + d - 1) / d | s << 32 : 0;
 }
 

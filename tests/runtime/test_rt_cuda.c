@@ -82,6 +82,17 @@ static void *table(Toy t, int i)
     return (char *)t.bytes + h->table[i].offset;
 }
 
+/* The first instance has a second nest, on sm_90a, of these variants. */
+static void add_nest(Toy t, LgkRange variants)
+{
+    LgkInstance *n = table(t, LGK_T_INSTANCES);
+    LgkSet *s = table(t, LGK_T_SETS);
+    n->nests = 2;
+    s[2] = s[1];
+    s[2].nest = 1;
+    s[2].variants = variants;
+}
+
 /* A second nest that needs nothing of the first starts beside it, unless partial sums of the two would share their place; one that
  * writes nothing before it has waited does so anyway. */
 static void beside(void **state)
@@ -90,14 +101,10 @@ static void beside(void **state)
     ToyCall c;
     const lgr_kernel *k;
     Toy t = toy_pack();
-    LgkInstance *n = table(t, LGK_T_INSTANCES);
     LgkSet *s = table(t, LGK_T_SETS);
     LgkVariant *v = table(t, LGK_T_VARIANTS);
     LgkLaunch *l = table(t, LGK_T_LAUNCHES);
-    n->nests = 2;
-    s[2] = s[1];
-    s[2].nest = 1;
-    s[2].variants = (LgkRange){s[1].variants.first + 1, 1};
+    add_nest(t, (LgkRange){s[1].variants.first + 1, 1});
     l[v[s[2].variants.first].launches.first].pdl = LGK_PDL_BESIDE;
     toy_seal(t);
     lgr_context *ctx = begin(t, &c, &k);
@@ -127,14 +134,9 @@ static void joined(void **state)
     ToyCall c;
     const lgr_kernel *k;
     Toy t = toy_pack();
-    LgkInstance *n = table(t, LGK_T_INSTANCES);
     LgkSet *s = table(t, LGK_T_SETS);
     LgkVariant *v = table(t, LGK_T_VARIANTS);
-    LgkRange apart = s[2].variants;
-    n->nests = 2;
-    s[2] = s[1];
-    s[2].nest = 1;
-    s[2].variants = apart;
+    add_nest(t, s[2].variants);                                  /* sm_80's */
     v[s[1].variants.first + 1].covers = 2;
     toy_seal(t);
     lgr_context *ctx = begin(t, &c, &k);
@@ -153,7 +155,7 @@ static void joined(void **state)
     assert_string_equal(choice.schedule, "persistent");
     assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
     assert_int_equal(fake.launches, 4);
-    assert_int_equal(both, 2 * ((uint32_t)choice.instances + 3) / 4);
+    assert_int_equal(both, 2 * (((uint32_t)choice.instances + 3) / 4));
     lgr_context_destroy(ctx);
     v[s[2].variants.first].covers = 2;                           /* a third nest, which there is not */
     toy_seal(t);

@@ -489,15 +489,16 @@ static void choose_host(Search *q, SchedList *out)
 static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, SchedList *list)
 {
     SchedList all = {0};
-    for (int form = 3; form >= 0; form--)
-        for (uint32_t i = 0; i < list->n; i++) {
+    for (int form = 3; form >= 0; form--) {
+        bool join = form & 2, turn = form & 1;
+        for (uint32_t i = 0; i < list->n && (f->twin || !join) && (f->inner || !turn); i++) {
             Sched s = list->s[i];
-            s.join = form >> 1;
-            s.inner = form & 1 ? f->inner : 0;
-            bool special = s.len != LEN_ANY && (!(form & 1) || f->inner);
-            if (!form || (special && !sched_illegal(f, &s, t)))
+            s.join = join;
+            s.inner = turn ? f->inner : 0;
+            if (!form || (s.len != LEN_ANY && !sched_illegal(f, &s, t)))
                 add(&all, a, s);
         }
+    }
     *list = all;
 }
 
@@ -607,7 +608,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     s.align = pick(seed, 3);
     s.vec = s.align == ALIGN_SCALAR ? 1 : host ? 16 : 1 << pick(seed, 4);
     s.per = 1 + pick(seed, 4);
-    s.lanes = host ? 1 : lanes[pick(seed, 13)];
+    s.lanes = host ? 1 : lanes[pick(seed, (int)(sizeof lanes / sizeof *lanes))];
     s.rows = host ? 1 : 1 << pick(seed, 4);
     s.keep = pick(seed, 3);
     s.len = pick(seed, 3);

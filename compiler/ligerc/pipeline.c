@@ -81,7 +81,7 @@ static void free_variant(PipeVariant *v)
 
 static bool compile_variant(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
 {
-    LirFn *fns[4];
+    LirFn *fns[LOW_MAX_LAUNCHES];
     if (!wants(r, AFTER_SCHEDULE))
         return true;
     v->low = low_run(v->fn, &v->sched, u->target, symbol_of(u, r->op, (uint32_t)(v - u->variants), a), a, &v->diag);

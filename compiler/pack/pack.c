@@ -248,7 +248,7 @@ static LgkWord word_of(const PackWriter *w, const LirWord *l)
 
 static void put_launch(PackWriter *w, const LowLaunch *l, uint32_t entry)
 {
-    LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .ctas = l->ctas, .multiple = l->multiple,
+    LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .per3 = l->per3, .ctas = l->ctas, .multiple = l->multiple,
                    .work_bytes = l->work_bytes, .work_by_column = l->work_by_column,
                    .threads = l->fn->threads, .shared = l->fn->smem, .cluster = l->fn->cluster, .pdl = l->fn->pdl,
                    .words = {w->n_WORDS, l->fn->nwords}};

@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-enum { CHUNK = 512, FAN = 16, RUN = CHUNK * FAN, MERGERS = 256, LIST = 32, AT_ONCE = 4, NOWHERE = INT32_MAX - 1 };
+enum { CHUNK = 512, FAN = 16, RUN = CHUNK * FAN, MERGERS = 256, LIST = 32, AT_ONCE = 4, JOINED = 4, JOIN_GROUPS = 8, JOIN_THREADS = 512, JOIN_BYTES = 32768, NOWHERE = INT32_MAX - 1 };
 enum { ORDER, MERGE, MERGE_RUNS, SUMS, JOIN };
 
 static LirVal add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }
@@ -91,6 +91,14 @@ static void open_launch(Low *w, const Low *first, int nth, const char *symbol, i
         low_mark(w, LIR_PDLWAIT, 0);
         low_mark(w, LIR_PDLGO, 0);
     }
+}
+
+static void open_groups(Low *w, int n)
+{
+    if (n == 1)
+        return;
+    w->lane = w->at = lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, w->s->lanes));
+    w->grp = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, w->s->lanes));
 }
 
 static void close_launch(const Low *w, LowLaunch l)
@@ -468,10 +476,7 @@ static void sums(const Low *first, const char *symbol)
     Low w;
     const Sched *s = first->s;
     open_launch(&w, first, SUMS, symbol, s->rows * s->lanes);
-    if (s->rows > 1) {
-        w.lane = w.at = lir_op2(w.fn, LIR_REM, w.tid, low_ci(&w, s->lanes));
-        w.grp = lir_op2(w.fn, LIR_DIV, w.tid, low_ci(&w, s->lanes));
-    }
+    open_groups(&w, s->rows);
     sums_new(&w);
     each_tile(&w, sum_or_clear);
     close_launch(&w, (LowLaunch){.grid = LOW_G_PLACES_COLUMNS, .per = s->rows * LIST, .per2 = s->rows * s->run, .per3 = columns_a_block(&w)});
@@ -479,53 +484,108 @@ static void sums(const Low *first, const char *symbol)
 
 /* ---- (5) join ---- */
 
-/* The sum at hand and the leading partial sums of lists from m on that name r. */
+/* Groups of lanes that add up every n-th round of lists each. */
+static int join_groups(const Sched *s, bool host)
+{
+    int n = 1;
+    while (!host && 2 * n <= JOIN_GROUPS && 2 * n * s->lanes <= JOIN_THREADS && 2 * n * s->lanes * s->vec * s->per * 4 <= JOIN_BYTES)
+        n *= 2;
+    return n;
+}
+
+/* The sum at hand and the leading partial sums of lists from m on that name r, of each round of lists the group's own. */
 static void add_lists(Low *w, LirVal m, LirVal r)
 {
-    int n = at_once(w);
-    LirVal var = lir_op1(w->fn, LIR_VAR, m), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1)), ok[AT_ONCE], v[AT_ONCE][LOW_MAX_PER];
+    int n = at_once(w), all = n * join_groups(w->s, w->host);
+    LirVal var = lir_op1(w->fn, LIR_VAR, m), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1)), v[AT_ONCE][LOW_MAX_PER];
     low_mark(w, LIR_LOOP, 0);
     low_mark(w, LIR_WHILE, get(w, more));
-    LirVal at = get(w, var);
+    LirVal at = get(w, var), own = add(w, at, times(w, w->grp, n)), end = add(w, at, low_ci(w, all));
     for (int u = 0; u < n; u++) {
-        LirVal list = add(w, at, low_ci(w, u));
-        ok[u] = lir_op2(w->fn, LIR_EQ, place_behind(w, times(w, list, LIST)), r);
+        LirVal list = add(w, own, low_ci(w, u)), ok = lir_op2(w->fn, LIR_EQ, place_behind(w, times(w, list, LIST)), r);
         for (w->k = 0; w->k < w->s->per; w->k++)
-            v[u][w->k] = load(w, DT_F32, w->s->vec, partial(w, list, LEADING), ok[u], partial_align(w));
+            v[u][w->k] = load(w, DT_F32, w->s->vec, partial(w, list, LEADING), ok, partial_align(w));
     }
+    lir_set(w->fn, more, lir_op2(w->fn, LIR_EQ, place_behind(w, times(w, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1)), LIST)), r));
     for (w->k = 0; w->k < w->s->per; w->k++)
         for (int u = 0; u < n; u++)
             lir_set(w->fn, w->acc[w->k], add(w, get(w, w->acc[w->k]), v[u][w->k]));
     w->k = 0;
-    lir_set(w->fn, more, ok[n - 1]);
-    lir_set(w->fn, var, add(w, at, low_ci(w, n)));
+    lir_set(w->fn, var, end);
     low_mark(w, LIR_END, 0);
 }
 
+/* The groups' sums together, which the first group then has. */
+static void add_groups(Low *w)
+{
+    int groups = join_groups(w->s, w->host), bytes = low_tile(w) * 4;
+    LirVal lane = times(w, w->lane, 4 * w->s->vec), own = add(w, lane, times(w, w->grp, bytes));
+    if (groups == 1)
+        return;
+    for (int k = 0; k < w->s->per; k++)
+        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {add(w, own, low_ci(w, k * w->s->lanes * w->s->vec * 4)), get(w, w->acc[k])}, .imm.i = 4 * w->s->vec < 16 ? 4 : 16});
+    low_mark(w, LIR_BAR, 0);
+    for (int g = 1; g < groups; g++)
+        for (int k = 0; k < w->s->per; k++) {
+            LirVal from = add(w, lane, low_ci(w, g * bytes + k * w->s->lanes * w->s->vec * 4));
+            LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {from}, .imm.i = 4 * w->s->vec < 16 ? 4 : 16});
+            lir_set(w->fn, w->acc[k], add(w, get(w, w->acc[k]), v));
+        }
+    low_mark(w, LIR_BAR, 0);            /* before the next sums come there */
+}
+
+/* Bits: of lists list .. list + JOINED, those where a place begins whose entries go on after them. */
+static LirVal going_on(Low *w, LirVal list)
+{
+    LirVal p = times(w, list, LIST), bits = low_ci(w, 0), none = low_ci(w, -1), last = place_before(w, p), begin = place_behind(w, p);
+    for (int i = 1; i <= JOINED; i++) {
+        LirVal before = last, first = begin, next = add(w, p, low_ci(w, i * LIST));
+        last = place_behind(w, lir_op2(w->fn, LIR_SUB, next, low_ci(w, 1)));
+        begin = place_behind(w, next);
+        LirVal begins = lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_NE, first, last), lir_op2(w->fn, LIR_NE, before, last));
+        LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_EQ, begin, last), lir_op2(w->fn, LIR_AND, named(w, last), lir_op2(w->fn, LIR_NE, last, none)));
+        LirVal bit = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_AND, begins, on), low_ci(w, 1 << i), low_ci(w, 0));
+        bits = lir_op2(w->fn, LIR_OR, bits, bit);
+    }
+    return bits;
+}
+
+/* The place whose entries go on after the list. */
 static void join_list(Low *w, LirVal list)
 {
-    LirVal p = times(w, list, LIST), end = add(w, p, low_ci(w, LIST)), before = place_before(w, p), first = place_behind(w, p);
-    LirVal r = place_behind(w, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1))), on = lir_op2(w->fn, LIR_EQ, place_behind(w, end), r);
-    LirVal begins = lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_NE, first, r), lir_op2(w->fn, LIR_NE, before, r));
-    LirVal here = low_and(w, lir_op2(w->fn, LIR_AND, on, begins), (int)w->fn->threads > w->s->lanes ? lir_op2(w->fn, LIR_LT, w->tid, low_ci(w, w->s->lanes)) : 0);
-    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_AND, here, lir_op2(w->fn, LIR_AND, named(w, r), lir_op2(w->fn, LIR_GE, r, low_ci(w, 0)))));
+    LirVal r = place_behind(w, add(w, times(w, list, LIST), low_ci(w, LIST))), first = lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0));
     for (w->k = 0; w->k < w->s->per; w->k++)
-        lir_set(w->fn, w->acc[w->k], load(w, DT_F32, w->s->vec, partial(w, list, TRAILING), 0, partial_align(w)));
+        lir_set(w->fn, w->acc[w->k], load(w, DT_F32, w->s->vec, partial(w, list, TRAILING), first, partial_align(w)));
     w->k = 0;
     add_lists(w, add(w, list, low_ci(w, 1)), r);
+    add_groups(w);
+    low_mark(w, LIR_IF, first);
     write_place(w, r, true, 0);
     low_mark(w, LIR_END, 0);
+}
+
+static void join_lists(Low *w, LirVal list)
+{
+    LirVal bits = going_on(w, list), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, JOINED));
+    LirVal bit = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_SHR, bits, add(w, i, low_ci(w, 1))), low_ci(w, 1));
+    mark_uniform(w, LIR_IF, lir_op2(w->fn, LIR_NE, bit, low_ci(w, 0)));
+    join_list(w, add(w, list, i));
+    mark_uniform(w, LIR_END, 0);
+    low_loop_end(w, var, i, low_ci(w, 1));
 }
 
 static void join(const Low *first, const char *symbol)
 {
     Low w;
-    open_launch(&w, first, JOIN, symbol, (first->s->lanes + 31) / 32 * 32);
+    int groups = join_groups(first->s, first->host);
+    open_launch(&w, first, JOIN, symbol, groups * first->s->lanes);
+    open_groups(&w, groups);
+    w.fn->smem = groups > 1 ? (uint32_t)(groups * low_tile(&w) * 4) : 0;
     sums_new(&w);
     LirVal tiles = low_tiles(&w);
     w.turn = times(&w, lir_op2(w.fn, LIR_REM, w.block, tiles), low_tile(&w));
-    join_list(&w, lir_op2(w.fn, LIR_DIV, w.block, tiles));
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_COLUMNS, .per = LIST, .per2 = low_tile(&w), .work_bytes = 2 * low_tile(&w) * 4});
+    join_lists(&w, times(&w, lir_op2(w.fn, LIR_DIV, w.block, tiles), JOINED));
+    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_COLUMNS, .per = JOINED * LIST, .per2 = low_tile(&w), .work_bytes = JOINED * 2 * low_tile(&w) * 4});
 }
 
 void low_scatter(Low *w, const char *symbol)

@@ -219,27 +219,29 @@ static void order(const Low *first, const char *symbol)
 /* What is merged: pieces of `size` entries, of which there are n in all. */
 typedef struct Pieces { LirVal (*at)(Low *w, LirVal i), n; int size; } Pieces;
 
-/* Entries below e in pieces c .. c+many-1; those from `end` on do not count. */
+/* Entries below e in pieces c .. c+many-1, side by side; those from `end` on do not count. */
 static LirVal below(Low *w, const Pieces *p, LirVal e, LirVal c, LirVal end, int many)
 {
     LirVal at[FAN], last[FAN], pos[FAN], sum = low_ci(w, 0), one = low_ci(w, 1);
+    int steps = 1;
+    while (p->size >> steps)
+        steps++;
     for (int u = 0; u < many; u++) {
         LirVal begin = times(w, lir_op2(w->fn, LIR_MIN, add(w, c, low_ci(w, u)), lir_op2(w->fn, LIR_SUB, end, one)), p->size);
         at[u] = p->at(w, begin);
         last[u] = lir_op2(w->fn, LIR_SUB, lir_op2(w->fn, LIR_MIN, low_ci(w, p->size), lir_op2(w->fn, LIR_SUB, p->n, begin)), one);
-        pos[u] = low_ci(w, 0);
+        pos[u] = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     }
-    for (int step = p->size / 2, done = 0; !done; step /= 2) {
-        done = step == 0;
-        for (int u = 0; u < many; u++) {
-            LirVal i = add(w, pos[u], low_ci(w, done ? 0 : step - 1));
-            LirVal x = load(w, DT_I64, 1, element(w, at[u], lir_op2(w->fn, LIR_MIN, i, last[u]), 8), 0, 8);
-            LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LE, i, last[u]), lir_op2(w->fn, LIR_LT, x, e));
-            pos[u] = lir_op3(w->fn, LIR_SELECT, on, add(w, pos[u], low_ci(w, done ? 1 : step)), pos[u]);
-        }
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), nth = low_loop_begin(w, var, low_ci(w, steps)), step = lir_op2(w->fn, LIR_SHR, low_ci(w, p->size), nth);
+    for (int u = 0; u < many; u++) {
+        LirVal have = get(w, pos[u]), more = add(w, have, step), i = lir_op2(w->fn, LIR_SUB, more, one);
+        LirVal x = load(w, DT_I64, 1, element(w, at[u], lir_op2(w->fn, LIR_MIN, i, last[u]), 8), 0, 8);
+        LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LE, i, last[u]), lir_op2(w->fn, LIR_LT, x, e));
+        lir_set(w->fn, pos[u], lir_op3(w->fn, LIR_SELECT, on, more, have));
     }
+    low_loop_end(w, var, nth, one);
     for (int u = 0; u < many; u++)
-        sum = add(w, sum, lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, add(w, c, low_ci(w, u)), end), pos[u], low_ci(w, 0)));
+        sum = add(w, sum, lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, add(w, c, low_ci(w, u)), end), get(w, pos[u]), low_ci(w, 0)));
     return sum;
 }
 

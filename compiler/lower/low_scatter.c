@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-enum { CHUNK = 512, FAN = 16, RUN = CHUNK * FAN, MERGERS = 256, LIST = 32, AT_ONCE = 4, JOINED = 4, JOIN_GROUPS = 8, JOIN_THREADS = 512, JOIN_BYTES = 32768, NOWHERE = INT32_MAX - 1 };
+enum { PIECE = 128, CHUNK = 512, FAN = 16, RUN = CHUNK * FAN, MERGERS = 64 /* a block: all multiprocessors take part */, LIST = 32, AT_ONCE = 4, JOIN_GROUPS = 8, JOIN_THREADS = 512, JOIN_BYTES = 32768, NOWHERE = INT32_MAX - 1 };
 enum { ORDER, MERGE, MERGE_RUNS, SUMS, JOIN };
 
 static LirVal add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }
@@ -36,7 +36,8 @@ static LirVal element(Low *w, LirVal base, LirVal i, int64_t bytes) { return add
 static LirVal ceil_div(Low *w, LirVal a, int by) { return lir_op2(w->fn, LIR_DIV, add(w, a, low_ci(w, by - 1)), low_ci(w, by)); }
 
 static LirVal chunks(Low *w) { return ceil_div(w, w->ninst, CHUNK); }
-static LirVal merged(Low *w) { return times(w, ceil_div(w, w->ninst, MERGERS), MERGERS); }      /* entries, those of no instance included */
+static int mergers(const Low *w) { return w->host ? CHUNK : MERGERS; }      /* on the host the keys of a whole chunk stand in that part first */
+static LirVal merged(Low *w) { return times(w, ceil_div(w, w->ninst, mergers(w)), mergers(w)); }      /* entries, those of no instance included */
 static LirVal by_chunk(Low *w, LirVal i) { return element(w, part(w, ORDER), i, 8); }
 static LirVal by_run(Low *w, LirVal i) { return element(w, part(w, MERGE), i, 8); }
 static LirVal mark_of(Low *w, LirVal place) { return element(w, by_chunk(w, times(w, chunks(w), CHUNK)), place, 4); }
@@ -123,6 +124,52 @@ static void each_end(Low *w, const Each *e)
         low_loop_end(w, e->var, e->t, low_ci(w, 1));
 }
 
+/* ---- rank among pieces ---- */
+
+/* Places in rising order, `size` a piece, n in all: `at` reads the i-th of all. Of two alike that of the earlier piece comes first. */
+typedef struct Pieces { LirVal (*at)(Low *w, LirVal i), n; int size; } Pieces;
+/* One of them: its place, its piece and its rank there. */
+typedef struct Ranked { LirVal place, piece, rank; } Ranked;
+
+/* Entries before e in pieces c .. c+many-1, side by side; those from `end` on do not count. */
+static LirVal before_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirVal end, int many)
+{
+    LirVal first[FAN], last[FAN], bound[FAN], pos[FAN], sum = low_ci(w, 0), one = low_ci(w, 1), up = add(w, e->place, one);
+    int steps = 1;
+    while (p->size >> steps)
+        steps++;
+    for (int u = 0; u < many; u++) {
+        LirVal piece = lir_op2(w->fn, LIR_MIN, add(w, c, low_ci(w, u)), lir_op2(w->fn, LIR_SUB, end, one));
+        first[u] = times(w, piece, p->size);
+        last[u] = lir_op2(w->fn, LIR_SUB, lir_op2(w->fn, LIR_MIN, add(w, first[u], low_ci(w, p->size)), p->n), one);
+        bound[u] = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, e->piece), up, e->place);
+        pos[u] = lir_op1(w->fn, LIR_VAR, first[u]);
+    }
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), nth = low_loop_begin(w, var, low_ci(w, steps)), step = lir_op2(w->fn, LIR_SHR, low_ci(w, p->size), nth);
+    LirVal less = lir_op2(w->fn, LIR_SUB, step, one);
+    for (int u = 0; u < many; u++) {
+        LirVal have = get(w, pos[u]), i = add(w, have, less), x = p->at(w, lir_op2(w->fn, LIR_MIN, i, last[u]));
+        LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LE, i, last[u]), lir_op2(w->fn, LIR_LT, x, bound[u]));
+        lir_set(w->fn, pos[u], lir_op3(w->fn, LIR_SELECT, on, add(w, have, step), have));
+    }
+    low_loop_end(w, var, nth, one);
+    for (int u = 0; u < many; u++) {
+        LirVal piece = add(w, c, low_ci(w, u)), n = lir_op2(w->fn, LIR_SUB, get(w, pos[u]), first[u]);
+        n = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, piece, e->piece), e->rank, n);
+        sum = add(w, sum, lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, end), n, low_ci(w, 0)));
+    }
+    return sum;
+}
+
+/* Rank of e in pieces c .. end-1, `many` at a time. */
+static LirVal rank_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirVal end, int many)
+{
+    LirVal sum = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), var = lir_op1(w->fn, LIR_VAR, c), at = low_loop_begin(w, var, end);
+    lir_set(w->fn, sum, add(w, get(w, sum), before_in(w, p, e, at, end, many)));
+    low_loop_end(w, var, at, low_ci(w, many));
+    return get(w, sum);
+}
+
 /* ---- (1) order ---- */
 
 /* Keys of the block's chunk: in shared memory; on the host where (2) will put its entries. */
@@ -156,24 +203,37 @@ static LirVal key_of(Low *w)
 
 static LirVal count(Low *w, LirVal yes) { return lir_cast(w->fn, DT_I32, yes); }
 
-/* How many entries of the chunk come before that of t: smaller keys, and equal ones before t. */
-static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
+/* How many entries of the n from `from` on come before that of t among them: smaller keys, and equal ones before t. */
+static LirVal rank_of_key(Low *w, LirVal t, LirVal key, LirVal from, int all)
 {
     int n = key_lanes(w);
-    LirVal up = add(w, key, low_ci(w, 1)), sum = lir_op1(w->fn, LIR_VAR, lir_splat(w->fn, low_ci(w, 0), n)), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    LirVal u = low_loop_begin(w, var, low_ci(w, CHUNK)), s = get(w, sum);
-    for (int i = 0; i < 4; i++) {
-        LirVal at = add(w, u, low_ci(w, i * n)), before = lir_op2(w->fn, LIR_LE, add(w, at, low_ci(w, n)), t);
-        LirVal bound = lir_op3(w->fn, LIR_SELECT, before, up, key);
-        s = add(w, s, count(w, lir_op2(w->fn, LIR_LT, key_load(w, at, n), lir_splat(w->fn, bound, n))));
-    }
-    lir_set(w->fn, sum, s);
-    low_loop_end(w, var, u, low_ci(w, 4 * n));
+    LirVal up = add(w, key, low_ci(w, 1)), sum = lir_op1(w->fn, LIR_VAR, lir_splat(w->fn, low_ci(w, 0), n)), var = lir_op1(w->fn, LIR_VAR, from);
+    LirVal u = low_loop_begin(w, var, add(w, from, low_ci(w, all))), s = get(w, sum);
+    LirVal bound = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LE, add(w, u, low_ci(w, n)), t), up, key);
+    lir_set(w->fn, sum, add(w, s, count(w, lir_op2(w->fn, LIR_LT, key_load(w, u, n), lir_splat(w->fn, bound, n)))));
+    low_loop_end(w, var, u, low_ci(w, n));
     LirVal own = lir_op2(w->fn, LIR_AND, t, low_ci(w, -n)), steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)n, .ref = -1});
     LirVal same = lir_op2(w->fn, LIR_EQ, key_load(w, own, n), lir_splat(w->fn, key, n));
     LirVal before = lir_op2(w->fn, LIR_LT, steps, lir_splat(w->fn, lir_op2(w->fn, LIR_SUB, t, own), n));
     s = add(w, get(w, sum), count(w, lir_op2(w->fn, LIR_AND, same, before)));
     return lir_add(w->fn, (LirOp){.op = LIR_HSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {s}});
+}
+
+static LirVal sorted_key(Low *w, LirVal i) { return key_load(w, add(w, i, low_ci(w, CHUNK)), 1); }
+
+/* Rank of the thread's key in the chunk: by comparing it with all others of its PIECE, and by a search among those of the other pieces. */
+static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
+{
+    if (w->host)
+        return rank_of_key(w, t, key, low_ci(w, 0), CHUNK);
+    LirVal piece = lir_op2(w->fn, LIR_DIV, t, low_ci(w, PIECE)), from = times(w, piece, PIECE);
+    Ranked e = {key, piece, rank_of_key(w, t, key, from, PIECE)};
+    Pieces p = {sorted_key, low_ci(w, CHUNK), PIECE};
+    key_store(w, add(w, add(w, from, e.rank), low_ci(w, CHUNK)), key);
+    low_mark(w, LIR_BAR, 0);
+    LirVal left = lir_op2(w->fn, LIR_SUB, w->ninst, times(w, w->block, CHUNK)), pieces = lir_op2(w->fn, LIR_MIN, ceil_div(w, left, PIECE), low_ci(w, CHUNK / PIECE));
+    LirVal rank = rank_in(w, &p, &e, low_ci(w, 0), pieces, 1);
+    return lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, pieces), rank, t);      /* those of no instance are last already */
 }
 
 static void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .flags = LIR_F_UNIFORM, .a = {a}}); }
@@ -202,7 +262,7 @@ static void order(const Low *first, const char *symbol)
     Each e;
     open_launch(&w, first, ORDER, symbol, CHUNK);
     w.lanes = 1;                        /* an instance a thread */
-    w.fn->smem = w.host ? 0 : CHUNK * 4;
+    w.fn->smem = w.host ? 0 : 2 * CHUNK * 4;       /* keys, and those of each piece in order */
     LirVal chunk = times(&w, w.block, CHUNK);
     mark_uniform(&w, LIR_IF, lir_op2(w.fn, LIR_LT, w.block, chunks(&w)));
     order_chunk(&w, chunk);
@@ -216,44 +276,15 @@ static void order(const Low *first, const char *symbol)
 
 /* ---- (2), (3) merge ---- */
 
-/* What is merged: pieces of `size` entries, of which there are n in all. */
-typedef struct Pieces { LirVal (*at)(Low *w, LirVal i), n; int size; } Pieces;
+static LirVal place_in_chunk(Low *w, LirVal i) { return load(w, DT_I32, 1, add(w, by_chunk(w, i), lir_ci(w->fn, DT_I64, 4)), 0, 4); }
+static LirVal place_in_run(Low *w, LirVal i) { return load(w, DT_I32, 1, add(w, by_run(w, i), lir_ci(w->fn, DT_I64, 4)), 0, 4); }
 
-/* Entries below e in pieces c .. c+many-1, side by side; those from `end` on do not count. */
-static LirVal below(Low *w, const Pieces *p, LirVal e, LirVal c, LirVal end, int many)
+static Ranked ranked(Low *w, LirVal e, LirVal q, int size)
 {
-    LirVal at[FAN], last[FAN], pos[FAN], sum = low_ci(w, 0), one = low_ci(w, 1);
-    int steps = 1;
-    while (p->size >> steps)
-        steps++;
-    for (int u = 0; u < many; u++) {
-        LirVal begin = times(w, lir_op2(w->fn, LIR_MIN, add(w, c, low_ci(w, u)), lir_op2(w->fn, LIR_SUB, end, one)), p->size);
-        at[u] = p->at(w, begin);
-        last[u] = lir_op2(w->fn, LIR_SUB, lir_op2(w->fn, LIR_MIN, low_ci(w, p->size), lir_op2(w->fn, LIR_SUB, p->n, begin)), one);
-        pos[u] = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    }
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), nth = low_loop_begin(w, var, low_ci(w, steps)), step = lir_op2(w->fn, LIR_SHR, low_ci(w, p->size), nth);
-    for (int u = 0; u < many; u++) {
-        LirVal have = get(w, pos[u]), more = add(w, have, step), i = lir_op2(w->fn, LIR_SUB, more, one);
-        LirVal x = load(w, DT_I64, 1, element(w, at[u], lir_op2(w->fn, LIR_MIN, i, last[u]), 8), 0, 8);
-        LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LE, i, last[u]), lir_op2(w->fn, LIR_LT, x, e));
-        lir_set(w->fn, pos[u], lir_op3(w->fn, LIR_SELECT, on, more, have));
-    }
-    low_loop_end(w, var, nth, one);
-    for (int u = 0; u < many; u++)
-        sum = add(w, sum, lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, add(w, c, low_ci(w, u)), end), get(w, pos[u]), low_ci(w, 0)));
-    return sum;
+    return (Ranked){place_of(w, e), lir_op2(w->fn, LIR_DIV, q, low_ci(w, size)), lir_op2(w->fn, LIR_AND, q, low_ci(w, size - 1))};
 }
 
-/* Rank of e in pieces c .. end-1. */
-static LirVal rank(Low *w, const Pieces *p, LirVal e, LirVal c, LirVal end)
-{
-    int many = w->host ? 1 : FAN;
-    LirVal sum = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), var = lir_op1(w->fn, LIR_VAR, c), at = low_loop_begin(w, var, end);
-    lir_set(w->fn, sum, add(w, get(w, sum), below(w, p, e, at, end, many)));
-    low_loop_end(w, var, at, low_ci(w, many));
-    return get(w, sum);
-}
+static int searches(const Low *w) { return w->host ? 1 : FAN; }
 
 /* The first of its chunk that names its place marks it. */
 static void mark_place(Low *w, LirVal q, LirVal e)
@@ -269,27 +300,29 @@ static void merge(const Low *first, const char *symbol)
 {
     Low w;
     Each each;
-    open_launch(&w, first, MERGE, symbol, MERGERS);
-    Pieces p = {by_chunk, times(&w, chunks(&w), CHUNK), CHUNK};
-    LirVal t = each_begin(&w, &each, MERGERS), q = add(&w, times(&w, w.block, MERGERS), t);
+    open_launch(&w, first, MERGE, symbol, mergers(first));
+    Pieces p = {place_in_chunk, times(&w, chunks(&w), CHUNK), CHUNK};
+    LirVal t = each_begin(&w, &each, mergers(&w)), q = add(&w, times(&w, w.block, mergers(&w)), t);
     LirVal e = load(&w, DT_I64, 1, by_chunk(&w, q), 0, 8), run = lir_op2(w.fn, LIR_DIV, q, low_ci(&w, RUN)), c = times(&w, run, FAN);
     mark_place(&w, q, e);
-    LirVal to = rank(&w, &p, e, c, lir_op2(w.fn, LIR_MIN, add(&w, c, low_ci(&w, FAN)), chunks(&w)));
+    Ranked r = ranked(&w, e, q, CHUNK);
+    LirVal to = rank_in(&w, &p, &r, c, lir_op2(w.fn, LIR_MIN, add(&w, c, low_ci(&w, FAN)), chunks(&w)), searches(&w));
     store(&w, by_run(&w, add(&w, times(&w, run, RUN), to)), e, 0, 8);
     each_end(&w, &each);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = MERGERS, .work_bytes = MERGERS * 8});
+    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = mergers(&w), .work_bytes = mergers(&w) * 8});
 }
 
 static void merge_runs(const Low *first, const char *symbol)
 {
     Low w;
     Each each;
-    open_launch(&w, first, MERGE_RUNS, symbol, MERGERS);
-    Pieces p = {by_run, merged(&w), RUN};
-    LirVal t = each_begin(&w, &each, MERGERS), e = load(&w, DT_I64, 1, by_run(&w, add(&w, times(&w, w.block, MERGERS), t)), 0, 8);
-    store(&w, by_chunk(&w, rank(&w, &p, e, low_ci(&w, 0), ceil_div(&w, w.ninst, RUN))), e, 0, 8);
+    open_launch(&w, first, MERGE_RUNS, symbol, mergers(first));
+    Pieces p = {place_in_run, merged(&w), RUN};
+    LirVal t = each_begin(&w, &each, mergers(&w)), q = add(&w, times(&w, w.block, mergers(&w)), t), e = load(&w, DT_I64, 1, by_run(&w, q), 0, 8);
+    Ranked r = ranked(&w, e, q, RUN);
+    store(&w, by_chunk(&w, rank_in(&w, &p, &r, low_ci(&w, 0), ceil_div(&w, w.ninst, RUN), searches(&w))), e, 0, 8);
     each_end(&w, &each);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_BEYOND, .per = MERGERS, .per2 = RUN});
+    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_BEYOND, .per = mergers(&w), .per2 = RUN});
 }
 
 /* ---- rows of a tile of columns, added up in registers ---- */
@@ -364,13 +397,13 @@ static void write_place(Low *w, LirVal r, bool sums, LirVal when)
 }
 
 /* Place that entry p names; where there is no such entry, one that no entry names. */
-static LirVal place_at(Low *w, LirVal p, LirVal there)
+static LirVal place_at(Low *w, LirVal p)
 {
+    LirVal there = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, p, low_ci(w, 0)), lir_op2(w->fn, LIR_LT, p, merged(w)));
     return lir_op3(w->fn, LIR_SELECT, there, place_of(w, load(w, DT_I64, 1, sorted(w, p), there, 8)), low_ci(w, -1));
 }
 
-static LirVal place_before(Low *w, LirVal p) { return place_at(w, lir_op2(w->fn, LIR_SUB, p, low_ci(w, 1)), lir_op2(w->fn, LIR_GT, p, low_ci(w, 0))); }
-static LirVal place_behind(Low *w, LirVal p) { return place_at(w, p, lir_op2(w->fn, LIR_LT, p, merged(w))); }
+static LirVal place_before(Low *w, LirVal p) { return place_at(w, lir_op2(w->fn, LIR_SUB, p, low_ci(w, 1))); }
 static LirVal named(Low *w, LirVal place) { return lir_op2(w->fn, LIR_NE, place, low_ci(w, NOWHERE)); }
 
 /* The sum at hand is that of `place` up to the list's end, or of all its entries there. */
@@ -396,7 +429,7 @@ static void sum_entries(Low *w, LirVal list, LirVal p, LirVal last, LirVal leadi
         place[u] = place_of(w, e[u]);
         in[u] = named(w, place[u]);
     }
-    place[n] = place_behind(w, add(w, p, low_ci(w, n)));
+    place[n] = place_at(w, add(w, p, low_ci(w, n)));
     for (int u = 0; u < n; u++)
         row_of(w, e[u], in[u], v[u]);
     for (int u = 0; u < n; u++) {
@@ -414,12 +447,12 @@ static void sum_entries(Low *w, LirVal list, LirVal p, LirVal last, LirVal leadi
 static void sum_list(Low *w, LirVal list)
 {
     LirVal p = times(w, list, LIST), end = add(w, p, low_ci(w, LIST)), before = place_before(w, p);
-    LirVal last = lir_op1(w->fn, LIR_VAR, before), leading = lir_op1(w->fn, LIR_VAR, lir_op2(w->fn, LIR_EQ, before, place_behind(w, p)));
+    LirVal last = lir_op1(w->fn, LIR_VAR, before), leading = lir_op1(w->fn, LIR_VAR, lir_op2(w->fn, LIR_EQ, before, place_at(w, p)));
     sums_clear(w);
     LirVal var = lir_op1(w->fn, LIR_VAR, p), at = low_loop_begin(w, var, end);
     sum_entries(w, list, at, last, leading);
     low_loop_end(w, var, at, low_ci(w, at_once(w)));
-    LirVal on = lir_op2(w->fn, LIR_EQ, get(w, last), place_behind(w, end));
+    LirVal on = lir_op2(w->fn, LIR_EQ, get(w, last), place_at(w, end));
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_AND, on, named(w, get(w, last))));
     put_sum(w, list, get(w, leading), 0);
     low_mark(w, LIR_END, 0);
@@ -448,7 +481,10 @@ static void sum_or_clear(Low *w, LirVal nth)
     int rows = w->s->rows;
     LirVal lists = ceil_div(w, w->ninst, rows * LIST);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, nth, lists));
-    sum_list(w, add(w, times(w, nth, rows), w->grp));
+    LirVal list = add(w, times(w, nth, rows), w->grp);
+    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, times(w, list, LIST), w->ninst));
+    sum_list(w, list);
+    low_mark(w, LIR_END, 0);
     low_mark(w, LIR_ELSE, 0);
     clear_places(w, times(w, add(w, times(w, lir_op2(w->fn, LIR_SUB, nth, lists), rows), w->grp), w->s->run));
     low_mark(w, LIR_END, 0);
@@ -486,7 +522,7 @@ static void sums(const Low *first, const char *symbol)
 
 /* ---- (5) join ---- */
 
-/* Groups of lanes that add up every n-th round of lists each. */
+/* Groups of lanes, each of which has a list of the block's. */
 static int join_groups(const Sched *s, bool host)
 {
     int n = 1;
@@ -495,24 +531,31 @@ static int join_groups(const Sched *s, bool host)
     return n;
 }
 
-/* The sum at hand and the leading partial sums of lists from m on that name r, of each round of lists the group's own. */
-static void add_lists(Low *w, LirVal m, LirVal r)
+/* Adds the leading partial sums of lists from m on, as many as are read at once, where they name r. */
+static void add_some(Low *w, LirVal m, LirVal r)
 {
-    int n = at_once(w), all = n * join_groups(w->s, w->host);
-    LirVal var = lir_op1(w->fn, LIR_VAR, m), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1)), v[AT_ONCE][LOW_MAX_PER];
-    low_mark(w, LIR_LOOP, 0);
-    low_mark(w, LIR_WHILE, get(w, more));
-    LirVal at = get(w, var), own = add(w, at, times(w, w->grp, n)), end = add(w, at, low_ci(w, all));
-    for (int u = 0; u < n; u++) {
-        LirVal list = add(w, own, low_ci(w, u)), ok = lir_op2(w->fn, LIR_EQ, place_behind(w, times(w, list, LIST)), r);
+    LirVal v[AT_ONCE][LOW_MAX_PER];
+    for (int u = 0; u < at_once(w); u++) {
+        LirVal list = add(w, m, low_ci(w, u)), ok = lir_op2(w->fn, LIR_EQ, place_at(w, times(w, list, LIST)), r);
         for (w->k = 0; w->k < w->s->per; w->k++)
             v[u][w->k] = load(w, DT_F32, w->s->vec, partial(w, list, LEADING), ok, partial_align(w));
     }
-    lir_set(w->fn, more, lir_op2(w->fn, LIR_EQ, place_behind(w, times(w, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1)), LIST)), r));
     for (w->k = 0; w->k < w->s->per; w->k++)
-        for (int u = 0; u < n; u++)
+        for (int u = 0; u < at_once(w); u++)
             lir_set(w->fn, w->acc[w->k], add(w, get(w, w->acc[w->k]), v[u][w->k]));
     w->k = 0;
+}
+
+/* Adds those of all lists from m on that name r, in rounds of which each group has its own. */
+static void add_all(Low *w, LirVal m, LirVal r)
+{
+    int n = at_once(w), all = n * join_groups(w->s, w->host);
+    LirVal var = lir_op1(w->fn, LIR_VAR, m), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1));
+    low_mark(w, LIR_LOOP, 0);
+    low_mark(w, LIR_WHILE, get(w, more));
+    LirVal at = get(w, var), end = add(w, at, low_ci(w, all));
+    lir_set(w->fn, more, lir_op2(w->fn, LIR_EQ, place_at(w, times(w, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1)), LIST)), r));
+    add_some(w, add(w, at, times(w, w->grp, n)), r);
     lir_set(w->fn, var, end);
     low_mark(w, LIR_END, 0);
 }
@@ -536,42 +579,48 @@ static void add_groups(Low *w)
     low_mark(w, LIR_BAR, 0);            /* before the next sums come there */
 }
 
-/* Bits: of lists list .. list + JOINED, those where a place begins whose entries go on after them. */
-static LirVal going_on(Low *w, LirVal list)
+/* Does the place that list's last entry names begin in the list, and go on after it? In *far whether past the lists that are read at once. */
+static LirVal goes_on(Low *w, LirVal list, LirVal *far, LirVal *r)
 {
-    LirVal p = times(w, list, LIST), bits = low_ci(w, 0), none = low_ci(w, -1), last = place_before(w, p), begin = place_behind(w, p);
-    for (int i = 1; i <= JOINED; i++) {
-        LirVal before = last, first = begin, next = add(w, p, low_ci(w, i * LIST));
-        last = place_behind(w, lir_op2(w->fn, LIR_SUB, next, low_ci(w, 1)));
-        begin = place_behind(w, next);
-        LirVal begins = lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_NE, first, last), lir_op2(w->fn, LIR_NE, before, last));
-        LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_EQ, begin, last), lir_op2(w->fn, LIR_AND, named(w, last), lir_op2(w->fn, LIR_NE, last, none)));
-        LirVal bit = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_AND, begins, on), low_ci(w, 1 << i), low_ci(w, 0));
-        bits = lir_op2(w->fn, LIR_OR, bits, bit);
-    }
-    return bits;
+    LirVal p = times(w, list, LIST), last = place_at(w, add(w, p, low_ci(w, LIST - 1)));
+    LirVal begins = lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_NE, place_at(w, p), last), lir_op2(w->fn, LIR_NE, place_before(w, p), last));
+    LirVal some = lir_op2(w->fn, LIR_AND, named(w, last), lir_op2(w->fn, LIR_GE, last, low_ci(w, 0)));
+    *r = place_at(w, add(w, p, low_ci(w, LIST)));
+    *far = lir_op2(w->fn, LIR_EQ, place_at(w, add(w, p, low_ci(w, (int64_t)LIST * (1 + at_once(w))))), last);
+    return lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_AND, begins, some), lir_op2(w->fn, LIR_EQ, *r, last));
 }
 
-/* The place whose entries go on after the list. */
-static void join_list(Low *w, LirVal list)
+static void take_trailing(Low *w, LirVal list, LirVal when)
 {
-    LirVal r = place_behind(w, add(w, times(w, list, LIST), low_ci(w, LIST))), first = lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0));
     for (w->k = 0; w->k < w->s->per; w->k++)
-        lir_set(w->fn, w->acc[w->k], load(w, DT_F32, w->s->vec, partial(w, list, TRAILING), first, partial_align(w)));
+        lir_set(w->fn, w->acc[w->k], load(w, DT_F32, w->s->vec, partial(w, list, TRAILING), when, partial_align(w)));
     w->k = 0;
-    add_lists(w, add(w, list, low_ci(w, 1)), r);
-    add_groups(w);
-    low_mark(w, LIR_IF, first);
+}
+
+/* The group's own list, if its place does not go far. */
+static void join_near(Low *w, LirVal list)
+{
+    LirVal far, r, on = goes_on(w, list, &far, &r);
+    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_AND, on, lir_op1(w->fn, LIR_NOT, far)));
+    take_trailing(w, list, 0);
+    add_some(w, add(w, list, low_ci(w, 1)), r);
     write_place(w, r, true, 0);
     low_mark(w, LIR_END, 0);
 }
 
-static void join_lists(Low *w, LirVal list)
+/* All groups, one list of the block's after another. */
+static void join_far(Low *w, LirVal list)
 {
-    LirVal bits = going_on(w, list), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, JOINED));
-    LirVal bit = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_SHR, bits, add(w, i, low_ci(w, 1))), low_ci(w, 1));
-    mark_uniform(w, LIR_IF, lir_op2(w->fn, LIR_NE, bit, low_ci(w, 0)));
-    join_list(w, add(w, list, i));
+    int groups = join_groups(w->s, w->host);
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, groups)), own = add(w, list, i), far, r;
+    LirVal on = goes_on(w, own, &far, &r), first = lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0));
+    mark_uniform(w, LIR_IF, groups > 1 ? lir_op2(w->fn, LIR_AND, on, far) : on);
+    take_trailing(w, own, first);
+    add_all(w, add(w, own, low_ci(w, 1)), r);
+    add_groups(w);
+    low_mark(w, LIR_IF, first);
+    write_place(w, r, true, 0);
+    low_mark(w, LIR_END, 0);
     mark_uniform(w, LIR_END, 0);
     low_loop_end(w, var, i, low_ci(w, 1));
 }
@@ -586,8 +635,11 @@ static void join(const Low *first, const char *symbol)
     sums_new(&w);
     LirVal tiles = low_tiles(&w);
     w.turn = times(&w, lir_op2(w.fn, LIR_REM, w.block, tiles), low_tile(&w));
-    join_lists(&w, times(&w, lir_op2(w.fn, LIR_DIV, w.block, tiles), JOINED));
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_COLUMNS, .per = JOINED * LIST, .per2 = low_tile(&w), .work_bytes = JOINED * 2 * low_tile(&w) * 4});
+    LirVal list = times(&w, lir_op2(w.fn, LIR_DIV, w.block, tiles), groups);
+    if (groups > 1)
+        join_near(&w, add(&w, list, w.grp));
+    join_far(&w, list);
+    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_COLUMNS, .per = groups * LIST, .per2 = low_tile(&w), .work_bytes = groups * 2 * low_tile(&w) * 4});
 }
 
 void low_scatter(Low *w, const char *symbol)

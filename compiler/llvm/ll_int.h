@@ -55,7 +55,7 @@ typedef struct LlHooks {
     /* forms within 2 units in the last place over the whole range; NULL, or NULL results: the general form */
     LLVMValueRef (*exact)(Ll *l, LirOpcode op, LLVMValueRef x);
     LLVMValueRef (*scale)(Ll *l, LLVMValueRef x, LLVMValueRef n);     /* x * 2**n, n a whole f32, rounded once; may be NULL or give NULL */
-    LLVMValueRef (*ratio)(Ll *l, LLVMValueRef a, LLVMValueRef b);     /* a / b within one unit, for b from 1 to 4; likewise */
+    LLVMValueRef (*inverse)(Ll *l, LLVMValueRef b);                   /* 1 / b within one unit, for b from 1 to 2; likewise */
 } LlHooks;
 
 struct Ll {

@@ -219,12 +219,6 @@ static LlVal load_masked(Ll *l, const LirOp *o)
     return cheap_masks(l) ? load_part(l, o) : ll_load_forked(l, o, load_part);
 }
 
-static void load_run(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out)
-{
-    for (uint32_t i = 0; i < n; i++)
-        out[i] = load_masked(l, o[i]);
-}
-
 static void store_masked(Ll *l, const LirOp *o)
 {
     LlVal v = ll_arg(l, o, 1);
@@ -363,6 +357,6 @@ static LLVMValueRef inverse(Ll *l, LLVMValueRef b)
 
 const LlHooks ll_host_hooks = {
     .parts = false, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = load, .store = store,
-    .load_run = load_run, .store_masked = store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
+    .load_masked = load_masked, .store_masked = store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
     .narrow = narrow, .widen = widen, .scale = scale, .inverse = inverse,
 };

@@ -42,7 +42,7 @@ typedef struct LlHooks {
     LLVMValueRef (*word_addr)(Ll *l, int64_t word);
     LLVMValueRef (*load)(Ll *l, const LlAccess *m);                /* unit, or vector of k units; zeros where pred is false */
     void (*store)(Ll *l, const LlAccess *m, LLVMValueRef v);
-    void (*load_run)(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out);   /* LDGMs that do not depend on each other */
+    LlVal (*load_masked)(Ll *l, const LirOp *o);                   /* LDGM; NULL: there is none, nor a STGM */
     void (*store_masked)(Ll *l, const LirOp *o);                   /* STGM */
     void (*sync)(Ll *l, const LirOp *o);                           /* CPA .. PDLGO but shuffles */
     LLVMValueRef (*shuffle)(Ll *l, const LirOp *o, LLVMValueRef v);

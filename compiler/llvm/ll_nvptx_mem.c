@@ -2,7 +2,6 @@
  *
  * In: LlAccess (up to 16 bytes, aligned).  Out: plain IR loads and stores where there is neither predicate nor hint, so that
  * LLVM folds constant offsets into the address; else one inline assembler statement with the predicate inside (no branch).
- * Partly masked vectors are in ll_nvptx_mask.c.
  */
 #include <stdio.h>
 #include <string.h>

@@ -71,6 +71,8 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
 
 static const char *async_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
+    if (t->kind == TGT_HOST && s->stages > 1)
+        return s->stages == 2 && s->grid == GRID_PERSISTENT && s->len == LEN_ANY && f->walks > 1 ? NULL : "the host walks two rows in step, where blocks walk over rows that are walked twice";
     if (s->async == ASYNC_NONE)
         return s->stages == 1 ? NULL : "stages without asynchronous copies";
     if (!(t->features & TGT_F_CPASYNC))

@@ -26,6 +26,11 @@ typedef struct Sched {
 } Sched;
 
 Sched sched_default(void);
+/* Elements of a row that it need not hold in vectors, single elements at its ends; under line=1 less those that lanes may stand before its first vector. */
+static inline int sched_slack(const Sched *s, int bytes)
+{
+    return s->align != ALIGN_SHIFT ? 0 : 2 * s->vec - 1 - (s->line ? 128 / bytes - s->vec : 0);
+}
 void  sched_print(Buf *b, const Sched *s);
 /* Parses one line; false and a message in err (static text with the field's name) when malformed. */
 bool  sched_parse(const char *text, Sched *out, Buf *err);

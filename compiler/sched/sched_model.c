@@ -541,7 +541,7 @@ static void host_candidates(Search *q, SchedList *out, uint32_t most)
 
 bool sched_holds(const Sched *s, const Target *t, int64_t n)
 {
-    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per + (s->align == ALIGN_SHIFT ? 2 * s->vec - 1 : 0);
+    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per + sched_slack(s, 16 / s->vec);
     if (s->len == LEN_EXACT)
         return n == s->n;
     return (s->len != LEN_CAP || n <= cap) && (s->align != ALIGN_VEC || t->kind == TGT_HOST || n % s->vec == 0);
@@ -632,7 +632,8 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     return s;
 }
 
-/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, where that is legal. */
+/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
+ * lines, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
     Sched c = s;
@@ -641,6 +642,9 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
         c.n *= c.cluster;
         s = sched_illegal(f, &c, t) ? s : c;
     }
+    c = s;
+    c.line = 1;
+    s = s.align != ALIGN_SHIFT || pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
     c = s;
     c.wkeep = WKEEP_WIDE;
     return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;

@@ -100,7 +100,8 @@ static bool nests_ok(const Pack *p, const LgkVariant *v, uint32_t nest, uint32_t
     for (uint32_t i = 0; ok && i < v->launches.count; i++) {
         const LgkLaunch *l = &p->t_LAUNCHES[v->launches.first + i];
         for (uint32_t j = 0; ok && j < l->words.count; j++)
-            ok = p->t_WORDS[l->words.first + j].nest < v->covers;
+            ok = p->t_WORDS[l->words.first + j].nest < v->covers && (p->t_WORDS[l->words.first + j].kind != LGK_W_COUNTER || nests > 2);
+        ok = ok && (l->grid != LGK_G_GROUPS_LAST || (nest && v->covers > 1));
     }
     return ok && (v->covers == 1 || (v->launches.count == 1 && !p->t_LAUNCHES[v->launches.first].work_bytes));
 }

@@ -174,6 +174,7 @@ static LlVal memory(Ll *l, const LirOp *o)
     case LIR_STGP: ll_store(l, o, LL_GLOBAL, ll_arg(l, o, 1), scalar(l, o, 2)); break;
     case LIR_STGM: l->hooks->store_masked(l, o); break;
     case LIR_ATOM: atomic_add(l, o); break;
+    case LIR_TICKET: return one(l, o, l->hooks->ticket(l, o));
     case LIR_STS:  ll_store(l, o, LL_SHARED, ll_arg(l, o, 1), NULL); break;
     case LIR_STSP: ll_store(l, o, LL_SHARED, ll_arg(l, o, 1), scalar(l, o, 2)); break;
     default:       break;

@@ -30,6 +30,7 @@ typedef enum LowGridKind {
     LOW_G_COLUMNS,        /* ceil(row length / per) blocks (the second stage of cross-row sums) */
     LOW_G_GROUPS_COLUMNS, /* ceil(instances / per) * ceil(row length / per2) blocks, columns fastest */
     LOW_G_GROUPS_PLACES,  /* ceil(instances / per) + ceil(places / per2) blocks */
+    LOW_G_GROUPS_LAST,    /* ceil(instances / per) blocks, or clusters, of which the one that ends last does the next nest, that the launch covers */
     LOW_G_PLACES_COLUMNS  /* (instances + ceil(places / per)) * ceil(row length / per2) blocks, columns fastest */
 } LowGridKind;
 

@@ -48,7 +48,7 @@ const char *pack_view_choice(const PackView *v, const LgkOption *o, uint32_t cho
 const char *pack_view_grid(uint32_t grid)
 {
     static const char *const names[] = {[LGK_G_GROUPS] = "groups", [LGK_G_PERSISTENT] = "persistent", [LGK_G_COLUMNS] = "columns", [LGK_G_GROUPS_COLUMNS] = "groups_columns",
-                                        [LGK_G_GROUPS_PLACES] = "groups_places", [LGK_G_PLACES_COLUMNS] = "places_columns"};
+                                        [LGK_G_GROUPS_PLACES] = "groups_places", [LGK_G_GROUPS_LAST] = "groups_last", [LGK_G_PLACES_COLUMNS] = "places_columns"};
     return grid < LGK_G_COUNT ? names[grid] : "?";
 }
 

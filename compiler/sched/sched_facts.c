@@ -101,6 +101,13 @@ static int inner_coordinate(const RowView *rv)
     return i > 0 && !rv->npromoted && row_view_dim(rv, (uint32_t)i - 1) >= 0 && row_view_dim(rv, (uint32_t)i) >= 0 ? i : 0;
 }
 
+/* Scalars made of rows, by lanes that read them in a loop. */
+static bool has_tail(const TirFn *fn, Arena *a, Diag *d)
+{
+    RowView *rv = fn->tail ? row_view(fn->tail, true, a, d) : NULL;
+    return rv && rv->row_axis != UINT32_MAX && rv->npars == 1 && !rv->npromoted && !rv->nstore && !rv->nacc && !rv->scatter;
+}
+
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
 {
     Arena *a = arena_new();
@@ -113,6 +120,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         out->scatter = rv->scatter != 0;
         out->several = fn->place != TIR_WHOLE;
         out->twin = fn->twin != NULL;
+        out->tail = has_tail(fn, a, d);
         out->inner = inner_coordinate(rv);
         count_memory(rv, out);
         note_places(fn, out, rv->load, rv->nload);

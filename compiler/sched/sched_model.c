@@ -633,7 +633,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
 }
 
 /* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
- * lines, where that is legal. */
+ * lines, half before a next nest with that, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
     Sched c = s;
@@ -645,6 +645,10 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
     c = s;
     c.line = 1;
     s = s.align != ALIGN_SHIFT || pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
+    c = s;
+    c.tail = 1;
+    c.eager = s.async == ASYNC_CP ? pick(&seed, s.per + 1) : 0;
+    s = pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
     c = s;
     c.wkeep = WKEEP_WIDE;
     return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;

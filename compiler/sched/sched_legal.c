@@ -157,7 +157,7 @@ static int registers(const SchedFacts *f, const Sched *s)
     return (f->scatter ? listed : packed) + sums + operands + wide + 3 * s->vec + 4;
 }
 
-enum { TAIL_LOADS = 4, TAIL_BYTES = 1024 };      /* as few as need no more registers than the nest itself; shared memory for its partial results */
+enum { TAIL_LOADS = 8, TAIL_BYTES = 1024 };      /* as few as need no more registers than the nest itself; shared memory for its partial results */
 
 Sched sched_tail(const Sched *s)
 {

@@ -123,6 +123,8 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         out->tail = has_tail(fn, a, d);
         out->inner = inner_coordinate(rv);
         count_memory(rv, out);
+        for (uint32_t i = 0; i < rv->nload; i++)
+            out->asks |= rv->load[i].inst && rv->guard[rv->load[i].op];
         note_places(fn, out, rv->load, rv->nload);
         note_places(fn, out, rv->store, rv->nstore);
         note_slices(out, rv->load, rv->nload);

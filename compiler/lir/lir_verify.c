@@ -237,7 +237,7 @@ static void check_types(Check *c)
     case LIR_INBOX: case LIR_AWAIT:
         want(c, c->fn->cluster > 1 && c->o->ref >= 0 && c->o->ref < LIR_MAX_INBOX, "wants a cluster and the number of an inbox");
         want(c, c->fn->inbox % 8 == 0 && c->fn->inbox + 8u * (uint32_t)(c->o->ref + 1) <= c->fn->smem, "the inbox is outside shared memory"); break;
-    case LIR_PREFETCH:
+    case LIR_PREFETCH: case LIR_HEED:
         want(c, scalar_of(c, 0, DT_I64), "wants an i64 address"); break;
     case LIR_INBOXES: case LIR_ARM: case LIR_TAKE:
         check_inboxes(c); break;

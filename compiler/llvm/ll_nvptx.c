@@ -275,6 +275,13 @@ static void store_in_cluster(Ll *l, const LirOp *o)
            "r,r,r,r,~{memory}", true, 4, args);
 }
 
+/* Not a fence, which would wait for all that the block has stored. */
+static void heed(Ll *l, const LirOp *o)
+{
+    LLVMValueRef at = ll_arg(l, o, 0).p[0];
+    ll_asm(l, l->ty.v, "{ .reg .b32 n; ld.acquire.gpu.global.b32 n, [$0]; }", "l,~{memory}", true, 1, &at);
+}
+
 static void sync_op(Ll *l, const LirOp *o)
 {
     switch (o->op) {
@@ -292,7 +299,7 @@ static void sync_op(Ll *l, const LirOp *o)
     case LIR_BAR:      call1(l, "llvm.nvvm.barrier.cta.sync.aligned.all", 0); break;
     case LIR_BARN:     named_barrier(l, o); break;
     case LIR_WARPSYNC: call1(l, "llvm.nvvm.bar.warp.sync", -1); break;
-    case LIR_FENCE:    ll_asm(l, l->ty.v, "fence.acq_rel.gpu;", "~{memory}", true, 0, NULL); break;
+    case LIR_HEED:     heed(l, o); break;
     case LIR_PREFETCH: break;
     default:           dependent(l, o); break;
     }

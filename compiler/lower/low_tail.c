@@ -62,7 +62,7 @@ void low_tail(Low *w)
     if (w->s->cluster > 1)
         if_block(w, lir_op2(w->fn, LIR_LT, w->at, low_ci(w, w->s->lanes)));
     if_block(w, is_last(w, at));
-    low_mark(w, LIR_FENCE, 0);
+    low_mark(w, LIR_HEED, counter(w));
     next_nest(w);
     low_mark(w, LIR_END, 0);
     if (w->s->cluster > 1)

@@ -246,7 +246,7 @@ static void consider_persistent(Search *q, Sched s)
 /* Elements of a row of n that lanes have to hold in vectors, wherever it begins. */
 static int64_t in_vectors(int64_t n, const Sched *s)
 {
-    int64_t left = s->align == ALIGN_SHIFT ? 2 * s->vec - 1 : 0;
+    int64_t left = sched_slack(s, 16 / s->vec);
     return n > left ? n - left : 1;
 }
 
@@ -272,13 +272,17 @@ static void search_spread(Search *q, Sched s)
         }
 }
 
-/* Rows of several phases in shared memory, over one block or a cluster. */
+/* Half of a row is on its way while its instance says whether it is wanted: the whole would cost too much of rows that are not. */
+static int eager(const SchedFacts *f, const Sched *s) { return f->asks ? s->per / 2 : 0; }
+
+/* Rows of several phases, or of a reduction with much work to a vector, in shared memory, over one block or a cluster. */
 static void search_loops(Search *q, Sched s)
 {
     static const int8_t clusters[] = {1, 2, 4, 6, 8};
-    int64_t n = in_vectors(q->n, &s);
-    if (q->f->phases < 2 || q->f->accs || q->n < 4096 || !(q->t->features & TGT_F_CPASYNC))
+    if ((q->f->phases < 2 && !q->f->lses) || q->f->accs || q->n < 4096 || !(q->t->features & TGT_F_CPASYNC))
         return;
+    s.line = s.align == ALIGN_SHIFT && s.vec * q->f->min_elem_bytes == 16;
+    int64_t n = in_vectors(q->n, &s);
     s.keep = KEEP_SMEM;
     s.async = ASYNC_CP;
     s.unroll = 1;
@@ -290,6 +294,7 @@ static void search_loops(Search *q, Sched s)
             if (s.lanes < 128 || s.lanes > 1024)
                 continue;
             s.ctas = 0;
+            s.eager = eager(q->f, &s);
             consider_ahead(q, s);
             s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));   /* 32 registers a lane, so that as many blocks fit */
             if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= 32)
@@ -356,8 +361,9 @@ static void search_tiles(Search *q, SchedAlign align)
         for (s.per = 1; s.per <= (q->f->lses ? 8 : 4); s.per *= 2) {
             s.ctas = 0;
             if (q->f->lses)                            /* packed elements, and as many registers to work with */
-                s.ctas = q->t->regs_mp / (s.lanes * (s.per > 4 ? 64 : s.per > 2 ? 40 : 32));
+                s.ctas = q->t->regs_mp / (s.lanes * (s.per > 4 ? 96 : s.per > 2 ? 64 : 32));
             s.ctas = s.ctas > 32 ? 32 : s.ctas;
+            s.eager = eager(q->f, &s);
             consider(q, &s);
         }
 }
@@ -385,17 +391,18 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
     search_lanes(q, s);
     Sched held = q->best;
     double cost = q->found ? q->cost : 0;
-    if (q->found && tiles_are_better(q, align, cost))
-        return;
     q->found = false;
     search_loops(q, s);
-    bool loops = q->found && (!cost || q->cost < cost);
+    Sched looped = q->best;
+    bool any = q->found, loops = any && (!cost || q->cost < cost);
+    if ((any || cost) && tiles_are_better(q, align, loops ? q->cost : cost))
+        return;
     if (loops)
-        add(out, q->a, q->best);
+        add(out, q->a, looped);
     if (cost)
         add(out, q->a, held);
-    if (q->found && !loops && held.per * held.vec >= 96)     /* should the registers not do */
-        add(out, q->a, q->best);
+    if (any && !loops && held.per * held.vec >= 96)     /* should the registers not do */
+        add(out, q->a, looped);
 }
 
 /* ---- the variants ---- */

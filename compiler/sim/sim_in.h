@@ -61,7 +61,7 @@ struct Sim {
     uint8_t **saved;                    /* stack of masks of the ifs that are open */
     uint32_t depth;
     void    *wide[4];                   /* room for the elements of any value in 8 bytes each: 16-bit operands in f32, halves of vectors */
-    uint8_t *ticket;                    /* by cluster: 1 it has taken a ticket, 2 and fenced since */
+    uint8_t *ticket;                    /* by cluster: 1 it has taken a ticket, 2 and heeded it since */
     uint32_t bars;                      /* barriers of whole blocks so far */
     /* shared memory */
     uint8_t *smem;

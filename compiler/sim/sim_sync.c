@@ -185,7 +185,7 @@ static void run_warpsync(Sim *s, Step *st)
     s->bars++;                                /* coarse: global accesses are told apart by the launch's barriers, not by warps */
 }
 
-static void run_fence(Sim *s, Step *st)
+static void run_heed(Sim *s, Step *st)
 {
     uint8_t *ticket = &s->ticket[s->cta / s->fn->cluster];
     if (!*ticket)
@@ -208,7 +208,7 @@ bool sim_plan_sync(Sim *s, Step *st)
     case LIR_TAKE:     st->run = run_take; return true;
     case LIR_BARN:     st->run = run_named; return true;
     case LIR_WARPSYNC: st->run = run_warpsync; return true;
-    case LIR_FENCE:    st->run = run_fence; return true;
+    case LIR_HEED:     st->run = run_heed; return true;
     case LIR_PREFETCH:
     case LIR_PDLWAIT:
     case LIR_PDLGO:    st->run = run_nothing; return true;

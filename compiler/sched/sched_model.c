@@ -43,14 +43,18 @@ static double cluster_spoil(const SchedFacts *f, const Sched *s, int64_t n)
     return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (f->shared_loads > 1 ? 0.22 * (f->shared_loads - 1) : 0);
 }
 
+/* Of a lane that walks a row in shared memory, at least. */
+static int looped_registers(const Sched *s) { return s->align == ALIGN_SHIFT ? 48 : 32; }
+
 /* Rows in shared memory, walked in a loop: what counts is how much of them a multiprocessor holds, and the blocks that must meet. */
 static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out), slice = (double)sched_shared_bytes(f, s) + 1024;
     int threads = s->rows * s->lanes, k = (int)(t->smem_mp_kb * 1024.0 / slice), by_threads = t->threads_mp / threads;
     k = k < by_threads ? k : by_threads;
-    if (k * threads * 40 > t->regs_mp && (s->ctas != k || t->regs_mp / (k * threads) < 32))
-        k = t->regs_mp / (threads * 40);
+    int free = s->align == ALIGN_SHIFT ? 48 : 40;
+    if (k * threads * free > t->regs_mp && (s->ctas != k || t->regs_mp / (k * threads) < looped_registers(s)))
+        k = t->regs_mp / (threads * free);
     k = k < 1 ? 1 : k;
     double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * 900.0;
     double spoil = 0.02 + 0.002 * s->per + (held < wanted ? 0.15 * (wanted / held - 1) : 0);
@@ -297,8 +301,8 @@ static void search_loops(Search *q, Sched s)
             s.ctas = 0;
             s.eager = eager(q->f, &s);
             consider_ahead(q, s);
-            s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));   /* 32 registers a lane, so that as many blocks fit */
-            if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= 32)
+            s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));   /* few registers a lane, so that as many blocks fit */
+            if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= looped_registers(&s))
                 consider_ahead(q, s);
         }
 }

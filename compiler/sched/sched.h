@@ -59,7 +59,7 @@ typedef struct SchedFacts {
     bool     wide_scalars;    /* one of them has 64 bits */
     bool     several;         /* one of a kernel's nests: their launches may overlap */
     bool     twin;            /* the next nest does the same with other tensors, and may run at one time with this one */
-    bool     asks;            /* whether a row is wanted is known from a scalar of the instance, first to be loaded */
+    bool     asks;            /* rows are read under conditions, and from places that are there whether these hold or not */
     bool     tail;            /* the next nest is a single instance that a block of this one may do when all others are there */
     int      inner;           /* a par coordinate, counted from 1, that tensors may have nearer in memory than the last one; 0: none */
 } SchedFacts;

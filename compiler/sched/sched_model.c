@@ -659,7 +659,7 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
     s = s.align != ALIGN_SHIFT || pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
     c = s;
     c.tail = 1;
-    c.eager = s.async == ASYNC_CP ? pick(&seed, s.per + 1) : 0;
+    c.eager = f->asks && s.grid == GRID_ONESHOT && (s.len != LEN_ANY || s.split) ? pick(&seed, s.per + 1) : 0;
     s = pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
     c = s;
     c.wkeep = WKEEP_WIDE;

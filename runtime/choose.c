@@ -57,8 +57,6 @@ static bool serves(const Bound *b, const Part *t, const Pack *p, const LgkVarian
     const LgkCond *c = &p->t_CONDS[v->conds.first];
     if (v->covers > 1 && !t->instances)
         return false;
-    if (p->t_LAUNCHES[v->launches.first].grid == LGK_G_GROUPS_LAST && !b->part[0].blocks[0])      /* whose counter the first nest sets to 0 */
-        return false;
     for (uint32_t i = 0; i < v->conds.count; i++)
         if (!holds(b, t + c[i].nest, &c[i]))
             return false;
@@ -129,7 +127,8 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
     case LGK_G_COLUMNS:        return ceil_div(t->row, l->per);
     case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(t->row, l->per2);
     case LGK_G_GROUPS_PLACES:  return groups + ceil_div(t->places, l->per2);
-    case LGK_G_PLACES_COLUMNS: return (t->instances + ceil_div(t->places, l->per)) * ceil_div(t->row, l->per2);
+    case LGK_G_GROUPS_BEYOND:  return t->instances > l->per2 ? groups : 0;
+    case LGK_G_PLACES_COLUMNS: return (groups + ceil_div(t->places, l->per2)) * ceil_div(t->row, l->per3);
     default:                   return groups;
     }
 }
@@ -151,7 +150,7 @@ static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
         const LgkLaunch *l = &p->t_LAUNCHES[t->variant->launches.first + i];
         int64_t n = blocks_of(ctx, b, t, l) * l->cluster;
         t->own = i ? t->own : (uint32_t)n;
-        for (uint32_t k = 1; k < t->variant->covers && l->grid != LGK_G_GROUPS_LAST; k++)
+        for (uint32_t k = 1; k < t->variant->covers; k++)
             n += blocks_of(ctx, b, t + k, l);
         if (n > INT32_MAX)
             return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "more than 2^31 blocks", "%s", "fewer");
@@ -251,9 +250,7 @@ static lgr_status choose_part(lgr_context *ctx, const lgr_call *call, Bound *b, 
     return lgr__fail(LGR_ERROR_NO_VARIANT, b->kernel, "", "", "%s", call->variant ? "tensors that this variant serves" : "tensors that a variant of the pack serves");
 }
 
-enum { COUNTER_BYTES = 256 };
-
-/* Scratch tensors lie at the head of the workspace, one after another, each dense; behind them the counter of a kernel of many nests. */
+/* Scratch tensors lie at the head of the workspace, one after another, each dense. */
 static lgr_status place_scratch(Bound *b)
 {
     const LgkKernel *k = b->kernel->k;
@@ -272,7 +269,6 @@ static lgr_status place_scratch(Bound *b)
         }
         b->scratch += (n + 255) & ~(size_t)255;
     }
-    b->scratch += b->inst->nests > 2 ? COUNTER_BYTES : 0;
     return LGR_OK;
 }
 
@@ -285,7 +281,7 @@ lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b)
     }
     if (b->device != LGR_HOST_DEVICE && !lgr__cuda_processors(ctx, b->device))
         return lgr__fail(LGR_ERROR_DEVICE, b->kernel, "", "a CUDA device that the driver does not have", "%s", "one that it has");
-    lgr_status s = place_scratch(b);
+    lgr_status s = b->kernel->k->scratch ? place_scratch(b) : (b->scratch = 0, LGR_OK);
     b->workspace = b->scratch;
     b->nparts = b->inst->nests;
     for (uint32_t i = 0; s == LGR_OK && i < b->nparts; i++)
@@ -329,7 +325,6 @@ void lgr__fill_words(const Bound *b, const Part *t, const lgr_call *call, const 
         case LGK_W_PARDIV: words[i] = lgk_divider((uint64_t)t[w[i].nest].par[w[i].a]); break;
         case LGK_W_ROWLEN: words[i] = (uint64_t)t[w[i].nest].row; break;
         case LGK_W_OWN:    words[i] = t->own; break;
-        case LGK_W_COUNTER: words[i] = work + b->scratch - COUNTER_BYTES; break;
         case LGK_W_OPTION: words[i] = b->option[w[i].a]; break;
         default:           words[i] = t->blocks[w[i].a]; break;
         }

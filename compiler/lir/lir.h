@@ -54,7 +54,6 @@ typedef enum LirWordKind {
     LIR_W_ROWLEN,     /* extent of the row axis */
     LIR_W_BLOCKS,     /* number of blocks of launch a of the same kernel */
     LIR_W_OWN,        /* of those of launch 0, the ones that work for this nest itself */
-    LIR_W_COUNTER,    /* address of an i32 of this call, 0 from the kernel's first nest on */
     LIR_W_PARDIV      /* what divides by the extent of par a: see low_row.c; m in the low half, s in the high one */
 } LirWordKind;
 typedef struct LirWord { uint8_t kind; uint16_t a, b; uint8_t nest; } LirWord;     /* nest: 0 this one, 1 the next, of par extents, INST and ROWLEN */

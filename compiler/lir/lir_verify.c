@@ -219,8 +219,6 @@ static void check_types(Check *c)
         check_leaf(c); break;
     case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM: case LIR_ATOM:
         check_global(c); break;
-    case LIR_TICKET:
-        want(c, scalar_of(c, 0, DT_I64) && scalar_of(c, 1, DT_BOOL) && c->o->dt == DT_I32 && c->o->lanes == 1, "wants an i64 address and a bool, is one i32"); break;
     case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_STSC: case LIR_SEND: case LIR_CPA:
         check_shared(c); break;
     case LIR_BFLY: case LIR_BCAST:
@@ -237,7 +235,7 @@ static void check_types(Check *c)
     case LIR_INBOX: case LIR_AWAIT:
         want(c, c->fn->cluster > 1 && c->o->ref >= 0 && c->o->ref < LIR_MAX_INBOX, "wants a cluster and the number of an inbox");
         want(c, c->fn->inbox % 8 == 0 && c->fn->inbox + 8u * (uint32_t)(c->o->ref + 1) <= c->fn->smem, "the inbox is outside shared memory"); break;
-    case LIR_PREFETCH: case LIR_HEED:
+    case LIR_PREFETCH:
         want(c, scalar_of(c, 0, DT_I64), "wants an i64 address"); break;
     case LIR_INBOXES: case LIR_ARM: case LIR_TAKE:
         check_inboxes(c); break;

@@ -46,7 +46,6 @@ typedef struct LlHooks {
     void (*store_masked)(Ll *l, const LirOp *o);                   /* STGM */
     void (*sync)(Ll *l, const LirOp *o);                           /* CPA .. PDLGO but shuffles */
     LLVMValueRef (*shuffle)(Ll *l, const LirOp *o, LLVMValueRef v);
-    LLVMValueRef (*ticket)(Ll *l, const LirOp *o);                 /* TICKET; of a GPU */
     LLVMValueRef (*opaque)(Ll *l, LLVMValueRef v);
     LlVal (*narrow)(Ll *l, DType dt, LlVal f32);                   /* f32 to a 16-bit float */
     LlVal (*widen)(Ll *l, LlVal v);                                /* 16-bit float to f32 */

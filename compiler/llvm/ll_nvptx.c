@@ -275,13 +275,6 @@ static void store_in_cluster(Ll *l, const LirOp *o)
            "r,r,r,r,~{memory}", true, 4, args);
 }
 
-/* Not a fence, which would wait for all that the block has stored. */
-static void heed(Ll *l, const LirOp *o)
-{
-    LLVMValueRef at = ll_arg(l, o, 0).p[0];
-    ll_asm(l, l->ty.v, "{ .reg .b32 n; ld.acquire.gpu.global.b32 n, [$0]; }", "l,~{memory}", true, 1, &at);
-}
-
 static void sync_op(Ll *l, const LirOp *o)
 {
     switch (o->op) {
@@ -299,17 +292,9 @@ static void sync_op(Ll *l, const LirOp *o)
     case LIR_BAR:      call1(l, "llvm.nvvm.barrier.cta.sync.aligned.all", 0); break;
     case LIR_BARN:     named_barrier(l, o); break;
     case LIR_WARPSYNC: call1(l, "llvm.nvvm.bar.warp.sync", -1); break;
-    case LIR_HEED:     heed(l, o); break;
     case LIR_PREFETCH: break;
     default:           dependent(l, o); break;
     }
-}
-
-/* LLVM drops the release of an atomicrmw here. */
-static LLVMValueRef ticket(Ll *l, const LirOp *o)
-{
-    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_pred_word(l, ll_arg(l, o, 1).p[0])};
-    return ll_asm(l, l->ty.i32, "{ .reg .pred p; setp.ne.b32 p, $2, 0; mov.b32 $0, 0; @p atom.release.gpu.global.add.u32 $0, [$1], 1; }", "=&r,l,r,~{memory}", true, 2, args);
 }
 
 static LLVMValueRef opaque(Ll *l, LLVMValueRef v)
@@ -395,6 +380,6 @@ static LlVal narrow(Ll *l, DType dt, LlVal v)
 
 const LlHooks ll_nvptx_hooks = {
     .parts = true, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = ll_nvptx_load, .store = ll_nvptx_store,
-    .load_run = ll_nvptx_load_run, .store_masked = ll_nvptx_store_masked, .sync = sync_op, .shuffle = shuffle, .ticket = ticket, .opaque = opaque,
+    .load_run = ll_nvptx_load_run, .store_masked = ll_nvptx_store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
     .narrow = narrow, .widen = widen, .pair = pair, .fast = ll_nvptx_fast, .exact = ll_nvptx_exact,
 };

@@ -57,7 +57,6 @@ typedef struct Low {
     bool   parts;                     /* this launch leaves its tiles' reductions, and all scalar results, to a second one */
     bool   narrow_scalar;             /* here the scalar that low_narrow_scalar tells of is a 16-bit float */
     bool   listed;                    /* the instance is one of a list of those whose conditions hold */
-    LirVal ticket;                    /* i32 number of the instance among those whose scalars are stored; in its first lane. 0: not under tail=1 */
     bool   joined;                    /* the cluster's blocks are known to have started */
     LirVal rowlen;                    /* i32 row length: a constant for len=exact */
     LirVal ninst;                     /* i32 */
@@ -166,11 +165,6 @@ void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 bool   low_early(Low *w);                      /* may the rows be fetched then? Sets w->waits */
 bool   low_wait(Low *w);                       /* for those nests, where that is still to be done */
 
-/* low_tail.c: the next nest, done by the block that ends last */
-void   low_tail_count(Low *w);                 /* in the kernel's first nest: none has, yet */
-void   low_tail_take(Low *w);                  /* this one's scalars are stored */
-void   low_tail(Low *w);
-
 /* low_reduce.c: along the row */
 void   low_red_open(Low *w, Red *r);            /* new variables holding the reduction's identity, for a loop over the row */
 void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
@@ -245,7 +239,6 @@ void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
 void   low_persistent(Low *w);
 
 /* low_row.c */
-void   low_arrays(Low *w);                     /* by op and tensor, empty */
 void   low_instance(Low *w);                                           /* all phases of the instance that is set */
 void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an operation without result: structure, waits */
 LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while var < end; the turn's value of var */

@@ -506,16 +506,6 @@ static void walk_distances(Low *w, int p, Red *r, uint32_t n)
             r[i].squares = low_red_warp(w, &d[--m]);
 }
 
-/* Scalars may be stored before the last walk where nothing is reduced there. */
-static bool stores_early(const Low *w, int p, uint32_t n) { return w->s->tail && p && p == w->rv->last_phase && !n; }
-
-static void finish_scalars(Low *w)
-{
-    low_scalars_of_phase(w, w->rv->last_phase + 1);
-    low_scalar_stores(w);
-    low_tail_take(w);
-}
-
 static void phase(Low *w, int p)
 {
     Red r[LOW_MAX_RED];
@@ -525,8 +515,6 @@ static void phase(Low *w, int p)
     bases_of_phase(w, p);
     loads_of_phase(w, p, r, n, need);
     low_red_pick(w, r, n);
-    if (stores_early(w, p, n))
-        finish_scalars(w);
     bool last = p && p == w->rv->last_phase && !n && !w->rv->nacc && w->s->len != LEN_ANY;
     LirVal is_narrow = last ? low_narrow_scalar(w) : 0;
     if (is_narrow)
@@ -567,8 +555,8 @@ void low_instance(Low *w)
         phase(w, p);
     if (w->parts)
         return;                             /* to the second launch */
-    if (!w->ticket)
-        finish_scalars(w);
+    low_scalars_of_phase(w, w->rv->last_phase + 1);
+    low_scalar_stores(w);
 }
 
 /* ---- the grid ---- */
@@ -605,17 +593,6 @@ static bool results_are_narrow(const TirFn *fn)
     return true;
 }
 
-void low_arrays(Low *w)
-{
-    w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    w->row = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    w->red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    w->red_rest = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    w->row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
-    w->kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
-    w->ahead = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
-}
-
 static void begin(Low *w, const char *symbol)
 {
     const Sched *s = w->s;
@@ -627,7 +604,13 @@ static void begin(Low *w, const char *symbol)
     w->fn->max_regs = (uint32_t)s->regs;
     w->fn->precise = !results_are_narrow(w->tir);
     w->fn->pdl = !s->pdl ? LIR_PDL_NONE : w->tir->place == TIR_BESIDE ? LIR_PDL_BESIDE : low_early(w) ? LIR_PDL_LATE : LIR_PDL_AFTER;
-    low_arrays(w);
+    w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->row = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->red_rest = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
+    w->kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
+    w->ahead = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
     low_plan_smem(w);
     w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
     w->lane = s->rows > 1 ? lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, s->lanes)) : w->tid;
@@ -669,7 +652,6 @@ static void body(Low *w)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
     w->joined = w->s->grid == GRID_PERSISTENT;
     start(w);
-    low_tail_count(w);
     if (low_has_edges(w) && w->rv->nacc)
         low_edge_fix(w);
     low_acc_begin(w);
@@ -682,7 +664,6 @@ static void body(Low *w)
     else
         oneshot(w);
     low_acc_end(w);
-    low_tail(w);
     if (w->fn->pdl == LIR_PDL_BESIDE)
         low_mark(w, LIR_PDLWAIT, 0);
 }
@@ -697,14 +678,14 @@ static void describe_sizes(Low *w)
         k->inst_ext[k->ninst++] = w->tir->axes[w->rv->promoted[i]].ext;
     k->row_ext = row_view_ext(w->rv);
     k->places = row_view_places(w->rv);
-    k->covers = w->s->join || w->s->tail ? 2 : 1;
+    k->covers = w->s->join ? 2 : 1;
 }
 
 static void describe(Low *w)
 {
     const Sched *s = w->s;
     LowLaunch *l = &w->out->launch[w->out->nlaunch++];
-    *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : s->tail ? LOW_G_GROUPS_LAST : LOW_G_GROUPS,
+    *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
                      .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .multiple = w->head_fixed ? s->vec : 1};
     l->work_by_column = !w->parts;
     l->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);

@@ -60,16 +60,12 @@ typedef struct SchedFacts {
     bool     several;         /* one of a kernel's nests: their launches may overlap */
     bool     twin;            /* the next nest does the same with other tensors, and may run at one time with this one */
     bool     asks;            /* rows are read under conditions, and from places that are there whether these hold or not */
-    bool     tail;            /* the next nest is a single instance that a block of this one may do when all others are there */
     int      inner;           /* a par coordinate, counted from 1, that tensors may have nearer in memory than the last one; 0: none */
 } SchedFacts;
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d);   /* false with a DIAG_LIMIT when no row form exists */
 
 /* Legality on a target: NULL, or one sentence why not (static). */
 const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t);
-
-/* How a block under s does the next nest, under tail=1. */
-Sched sched_tail(const Sched *s);
 
 /* Shared memory of a block, in bytes, never less than the lowering takes. */
 uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s);

@@ -123,13 +123,6 @@ static bool asks(const RowView *rv)
     return some && plain;
 }
 
-/* Scalars made of rows, by lanes that read them in a loop. */
-static bool has_tail(const TirFn *fn, Arena *a, Diag *d)
-{
-    RowView *rv = fn->tail ? row_view(fn->tail, true, a, d) : NULL;
-    return rv && rv->row_axis != UINT32_MAX && rv->npars == 1 && !rv->npromoted && !rv->nstore && !rv->nacc && !rv->scatter;
-}
-
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
 {
     Arena *a = arena_new();
@@ -142,7 +135,6 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         out->scatter = rv->scatter != 0;
         out->several = fn->place != TIR_WHOLE;
         out->twin = fn->twin != NULL;
-        out->tail = has_tail(fn, a, d);
         out->inner = inner_coordinate(rv);
         count_memory(rv, out);
         out->asks = asks(rv);

@@ -123,8 +123,6 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "no such coordinate to walk along";
     if (s->join && (!f->twin || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->cluster > 1 || (s->split && f->reductions)))
         return "join wants a next nest that does the same, and one-shot blocks in one launch";
-    if (s->tail && (!f->tail || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->rows > 1 || s->lanes % t->warp || s->split || s->join))
-        return "tail wants a next nest of a single instance that reads what this one's blocks leave, a row to each of them";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";
     return NULL;
@@ -157,19 +155,6 @@ static int registers(const SchedFacts *f, const Sched *s)
     return (f->scatter ? listed : packed) + sums + operands + wide + 3 * s->vec + 4;
 }
 
-enum { TAIL_LOADS = 8, TAIL_BYTES = 1024 };      /* as few as need no more registers than the nest itself; shared memory for its partial results */
-
-Sched sched_tail(const Sched *s)
-{
-    Sched t = sched_default();
-    t.lanes = s->lanes;
-    t.align = ALIGN_SCALAR;
-    t.keep = KEEP_RELOAD;
-    t.vec = 1;
-    t.per = TAIL_LOADS;
-    return t;
-}
-
 uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
 {
     uint32_t threads = (uint32_t)(s->rows * s->lanes), vectors = threads * (uint32_t)(s->per * s->vec);
@@ -186,7 +171,6 @@ uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
         bytes += threads * (uint32_t)s->per * (uint32_t)(slot > s->vec * f->row_bytes_in ? slot : s->vec * f->row_bytes_in);
     }
     uint32_t fold = f->accs && s->align == ALIGN_SHIFT ? (vectors + 4u * (uint32_t)s->vec) * 4u + 512u : f->accs && s->rows > 1 ? vectors * 4u : 0;
-    bytes = s->tail ? (bytes > TAIL_BYTES ? bytes : TAIL_BYTES) + 32u : bytes;
     return bytes > fold ? bytes : fold;
 }
 

@@ -645,7 +645,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
 }
 
 /* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
- * lines, half before a next nest with that, where that is legal. */
+ * lines, half of those under conditions early, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
     Sched c = s;
@@ -658,7 +658,6 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
     c.line = 1;
     s = s.align != ALIGN_SHIFT || pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
     c = s;
-    c.tail = 1;
     c.eager = f->asks && s.grid == GRID_ONESHOT && (s.len != LEN_ANY || s.split) ? pick(&seed, s.per + 1) : 0;
     s = pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
     c = s;

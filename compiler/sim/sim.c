@@ -81,31 +81,17 @@ static void run_while(Sim *s, Step *st)
         s->pc = st->jump + 1;
 }
 
-/* Of those that came, each block of the cluster enters whole or not at all. */
-static void check_uniform(Sim *s, const Step *st)
-{
-    const uint8_t *came = s->saved[s->depth - 1];
-    for (uint32_t r = 0; r < s->fn->cluster; r++) {
-        uint32_t all = 0, enter = 0;
-        for (uint32_t t = r * s->fn->threads; t < (r + 1) * s->fn->threads; t++) {
-            all += came[t];
-            enter += s->mask[t];
-        }
-        if (enter && enter != all)
-            sim_fault(s, st, r * s->fn->threads, "said to be uniform, but %u of %u threads enter", enter, all);
-    }
-}
-
 static void run_if(Sim *s, Step *st)
 {
     const uint8_t *c = st->a[0];
+    uint32_t all = s->active;
     memcpy(s->saved[s->depth++], s->mask, s->threads);
     for (uint32_t t = 0; t < s->threads; t++)
         if (s->mask[t] && sim_clean(s, st, 0, t, "the condition"))
             s->mask[t] = c[t];
     count_active(s);
-    if (st->o->flags & LIR_F_UNIFORM)
-        check_uniform(s, st);
+    if (st->o->flags & LIR_F_UNIFORM && s->active && s->active != all)
+        sim_fault(s, st, 0, "said to be uniform, but %u of %u threads enter", s->active, all);
     if (!s->active)
         s->pc = st->jump;
 }
@@ -217,7 +203,6 @@ static void allocate(Sim *s)
     uint32_t smem = (s->fn->smem ? s->fn->smem : 1) * s->fn->cluster;
     s->mask = ARENA_ARRAY(s->arena, uint8_t, s->threads);
     s->shadow = ARENA_ARRAY(s->arena, SimGlobal *, s->nbufs ? s->nbufs : 1);
-    s->ticket = ARENA_ARRAY(s->arena, uint8_t, s->nctas / s->fn->cluster + 1);
     s->smem = ARENA_ARRAY(s->arena, uint8_t, smem);
     s->byte = ARENA_ARRAY(s->arena, SimByte, smem);
     s->read_at = ARENA_ARRAY(s->arena, uint32_t, (size_t)smem * s->warps);

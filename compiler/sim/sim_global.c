@@ -26,13 +26,10 @@ static const SimBuffer *find(Sim *s, uint64_t addr, uint32_t bytes)
 static uint32_t group(const Sim *s) { return s->cta / s->fn->cluster; }
 static uint32_t block_of(const Sim *s, uint32_t who) { return who & SIM_BLOCK ? who & ~SIM_BLOCK : (who - 1) / s->threads; }
 
-/* Do tickets order what was written there before this read, by another block? */
-static bool told(const Sim *s, const SimGlobal *g) { return !g->late && s->ticket[block_of(s, g->writer)] && s->ticket[group(s)] == 2; }
-
 static void note_read(Sim *s, const Step *st, uint32_t t, SimGlobal *g)
 {
     uint32_t me = group(s) * s->threads + t + 1;
-    if (g->writer && g->writer != me && (block_of(s, g->writer) != group(s) ? !told(s, g) : g->wbar == s->bars))
+    if (g->writer && g->writer != me && (block_of(s, g->writer) != group(s) || g->wbar == s->bars))
         sim_fault(s, st, t, "reads what thread %u of block %u writes in this launch", (g->writer - 1) % s->threads, block_of(s, g->writer));
     else if (g->writer && st->o->flags & LIR_F_CONST)
         sim_fault(s, st, t, "reads as constant what this launch writes");
@@ -52,7 +49,6 @@ static void note_write(Sim *s, const Step *st, uint32_t t, SimGlobal *g)
     else if (g->reader && g->reader != me && g->rbar == s->bars)
         sim_fault(s, st, t, "writes what another thread of the block has read, with no barrier between");
     g->writer = me;
-    g->late = s->ticket[group(s)] != 0;
     g->wbar = s->bars;
 }
 
@@ -185,24 +181,6 @@ static void run_atom(Sim *s, Step *st)
     }
 }
 
-static void run_ticket(Sim *s, Step *st)
-{
-    int32_t *d = st->d;
-    for (uint32_t t = 0; t < s->threads; t++) {
-        d[t] = 0;
-        if (!s->mask[t] || !predicate(s, st, 1, t) || !sim_clean(s, st, 0, t, "the address"))
-            continue;
-        uint64_t addr = ((const uint64_t *)st->a[0])[t];
-        if (!find(s, addr, 4)) {
-            sim_fault(s, st, t, "counts at 0x%llx, outside every buffer", (unsigned long long)addr);
-            continue;
-        }
-        d[t] = (*(int32_t *)(uintptr_t)addr)++;
-        s->ticket[group(s)] = 1;
-    }
-    st->tainted = false;
-}
-
 bool sim_plan_global(Sim *s, Step *st)
 {
     (void)s;
@@ -210,7 +188,6 @@ bool sim_plan_global(Sim *s, Step *st)
     case LIR_LDG: case LIR_LDGP: case LIR_LDGM: st->run = run_load; return true;
     case LIR_STG: case LIR_STGP: case LIR_STGM: st->run = run_store; return true;
     case LIR_ATOM: st->run = run_atom; return true;
-    case LIR_TICKET: st->run = run_ticket; return true;
     default: return false;
     }
 }

@@ -39,7 +39,6 @@ typedef struct SimByte {
 typedef struct SimGlobal {
     uint32_t writer, reader;    /* thread of the grid + 1; reader also SIM_BLOCK | block, or SIM_BLOCKS for several */
     uint32_t wbar, rbar;        /* barriers passed by the launch so far when it was last written, read */
-    bool     late;              /* written by a block that had taken its ticket */
 } SimGlobal;
 
 typedef struct SimCopy { uint32_t at, bytes, group; uint8_t data[16]; } SimCopy;
@@ -61,7 +60,6 @@ struct Sim {
     uint8_t **saved;                    /* stack of masks of the ifs that are open */
     uint32_t depth;
     void    *wide[4];                   /* room for the elements of any value in 8 bytes each: 16-bit operands in f32, halves of vectors */
-    uint8_t *ticket;                    /* by cluster: 1 it has taken a ticket, 2 and heeded it since */
     uint32_t bars;                      /* barriers of whole blocks so far */
     /* shared memory */
     uint8_t *smem;

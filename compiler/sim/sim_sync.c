@@ -24,16 +24,13 @@ static uint64_t warps_from(uint32_t first, uint32_t n) { return (n == 64 ? ~0ull
 
 static void run_bar(Sim *s, Step *st)
 {
-    uint32_t each = s->warps / s->fn->cluster, threads = s->fn->threads;
-    for (uint32_t r = 0; r < s->fn->cluster; r++) {          /* a cluster's other blocks need not come there */
-        uint32_t here = 0;
-        for (uint32_t t = 0; t < threads; t++)
-            here += s->mask[r * threads + t];
-        if (here && here < threads)
-            sim_fault(s, st, r * threads, "%u of %u threads arrive", here, threads);
-        else if (here)
-            join(s, warps_from(r * each, each));
+    if (s->active != s->threads) {
+        sim_fault(s, st, 0, "%u of %u threads arrive", s->active, s->threads);
+        return;
     }
+    uint32_t each = s->warps / s->fn->cluster;
+    for (uint32_t r = 0; r < s->fn->cluster; r++)
+        join(s, warps_from(r * each, each));
     s->bars++;
 }
 
@@ -185,14 +182,6 @@ static void run_warpsync(Sim *s, Step *st)
     s->bars++;                                /* coarse: global accesses are told apart by the launch's barriers, not by warps */
 }
 
-static void run_heed(Sim *s, Step *st)
-{
-    uint8_t *ticket = &s->ticket[s->cta / s->fn->cluster];
-    if (!*ticket)
-        sim_fault(s, st, 0, "no thread has taken a ticket");
-    *ticket = 2;
-}
-
 static void run_nothing(Sim *s, Step *st) { (void)s; (void)st; }   /* hints; launches run one after another here */
 
 bool sim_plan_sync(Sim *s, Step *st)
@@ -208,7 +197,6 @@ bool sim_plan_sync(Sim *s, Step *st)
     case LIR_TAKE:     st->run = run_take; return true;
     case LIR_BARN:     st->run = run_named; return true;
     case LIR_WARPSYNC: st->run = run_warpsync; return true;
-    case LIR_HEED:     st->run = run_heed; return true;
     case LIR_PREFETCH:
     case LIR_PDLWAIT:
     case LIR_PDLGO:    st->run = run_nothing; return true;

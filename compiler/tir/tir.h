@@ -101,8 +101,6 @@ typedef struct TirFn {
     Span sp;
     uint8_t  place;                /* TirPlace */
     uint8_t *earlier;              /* of a nest behind others: by tensor, an earlier nest writes where it lies; else NULL */
-    const struct TirFn *tail;      /* of a nest behind others: NULL, or the next one, a single instance of one coordinate, which may go on as soon as all scalars of this one are stored */
-    bool     counts;               /* of the first nest: a later one has a tail, and counts its blocks */
     const uint16_t *twin;          /* of a nest: NULL, or the next one runs beside it and does the same, with tensor twin[t] in t's place */
 } TirFn;
 

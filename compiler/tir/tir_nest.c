@@ -185,55 +185,10 @@ static const uint16_t *twins(const TirFn *one, const TirFn *other, Arena *a)
     return same ? twin : NULL;
 }
 
-/* ---- tails ---- */
-
-static bool is_one(const TirFn *nest)
-{
-    const TirOp *par = &nest->ops[1];
-    return par->ref2 == 1 && tir_ext_eq(nest->pars[par->ref].ext, tir_ext_const(1));
-}
-
-static bool is_scalar_store(const TirFn *fn, const TirOp *o)
-{
-    bool scalar = o->op == TIR_STORE;
-    for (uint32_t i = 0; i < o->nix; i++)
-        scalar &= fn->ix[o->ix + i].kind == TIR_IX_SCALAR;
-    return scalar;
-}
-
-/* Where both touch memory, one only reads what the other stored as scalars. */
-static bool may_follow(const TirFn *one, const TirFn *next)
-{
-    for (TirVal i = 1; i < one->nops; i++)
-        for (TirVal j = 1; is_access(&one->ops[i]) && j < next->nops; j++) {
-            const TirOp *x = &one->ops[i], *y = &next->ops[j];
-            bool same = is_access(y) && memory_of(one, x->ref) == memory_of(one, y->ref);
-            if (same && (y->op != TIR_LOAD || (x->op != TIR_LOAD && !is_scalar_store(one, x))))
-                return false;
-        }
-    return true;
-}
-
-static const TirFn *tail(const TirFn *one, const TirFn *next)
-{
-    return one->earlier && next->place == TIR_AFTER && is_one(next) && may_follow(one, next) ? next : NULL;
-}
-
-static bool has_tails(const TirFn *fn, Arena *a)
-{
-    bool any = false;
-    for (uint32_t i = 1; i + 1 < tir_nests(fn); i++)
-        any |= tail(copy_nest(fn, i, a), copy_nest(fn, i + 1, a)) != NULL;
-    return any;
-}
-
 TirFn *tir_nest(const TirFn *fn, uint32_t nth, Arena *a)
 {
-    TirFn *to = copy_nest(fn, nth, a), *next = nth + 1 < tir_nests(fn) ? copy_nest(fn, nth + 1, a) : NULL;
-    if (next) {
-        to->twin = twins(to, next, a);
-        to->tail = tail(to, next);
-    }
-    to->counts = !nth && has_tails(fn, a);
+    TirFn *to = copy_nest(fn, nth, a);
+    if (nth + 1 < tir_nests(fn))
+        to->twin = twins(to, copy_nest(fn, nth + 1, a), a);
     return to;
 }

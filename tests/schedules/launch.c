@@ -1,7 +1,6 @@
 /* launch.c: see launch.h. */
 #include "launch.h"
 #include "lgk.h"
-#include "row_view.h"
 
 #include <string.h>
 
@@ -70,12 +69,8 @@ static bool holds(const Call *c, const LowCond *k)
     }
 }
 
-bool call_leads(const Call *c) { return c->low->launch[0].grid == LOW_G_GROUPS_LAST; }
-
 bool call_allowed(const Call *c)
 {
-    if (call_leads(c) && !instances(c))
-        return false;
     for (uint32_t i = 0; i < c->low->nconds; i++)
         if (!holds(c, &c->low->conds[i]))
             return false;
@@ -90,12 +85,12 @@ static int64_t blocks(const Call *c, const LowLaunch *l)
 {
     int64_t n = extent(c, c->low->row_ext), g = up(instances(c), l->per), most = (int64_t)c->target->mps * l->ctas / l->fn->cluster;
     switch (l->grid) {
-    case LOW_G_GROUPS:
-    case LOW_G_GROUPS_LAST: return g;
+    case LOW_G_GROUPS:     return g;
     case LOW_G_PERSISTENT: return g <= most ? g : most < l->multiple ? l->multiple : most - most % l->multiple;
     case LOW_G_COLUMNS:    return up(n, l->per);
     case LOW_G_GROUPS_PLACES:  return g + up(extent(c, c->low->places), l->per2);
-    case LOW_G_PLACES_COLUMNS: return (instances(c) + up(extent(c, c->low->places), l->per)) * up(n, l->per2);
+    case LOW_G_GROUPS_BEYOND:  return instances(c) > l->per2 ? g : 0;
+    case LOW_G_PLACES_COLUMNS: return (g + up(extent(c, c->low->places), l->per2)) * up(n, l->per3);
     default:                   return g * up(n, l->per2);
     }
 }
@@ -120,14 +115,7 @@ static uint64_t work_before(const Call *c, uint32_t i)
     return at;
 }
 
-static TirExt next_row(const Call *c, Arena *a)
-{
-    Diag d;
-    diag_init(&d, a);
-    return row_view_ext(row_view(c->tir->tail, false, a, &d));
-}
-
-static uint64_t word(const Call *c, const LirWord *w, uint64_t work, Arena *a)
+static uint64_t word(const Call *c, const LirWord *w, uint64_t work)
 {
     switch (w->kind) {
     case LIR_W_DIM:    return (uint64_t)c->dims[w->a];
@@ -138,8 +126,7 @@ static uint64_t word(const Call *c, const LirWord *w, uint64_t work, Arena *a)
     case LIR_W_INST:   return (uint64_t)instances(c);
     case LIR_W_PARDIV: return lgk_divider((uint64_t)extent(c, c->low->inst_ext[w->a]));
     case LIR_W_PAREXT: return (uint64_t)extent(c, c->low->inst_ext[w->a]);
-    case LIR_W_ROWLEN: return (uint64_t)extent(c, w->nest ? next_row(c, a) : c->low->row_ext);
-    case LIR_W_COUNTER: return (uint64_t)(uintptr_t)c->counter;
+    case LIR_W_ROWLEN: return (uint64_t)extent(c, c->low->row_ext);
     default:           return (uint64_t)blocks(c, &c->low->launch[w->a]) * c->low->launch[w->a].fn->cluster;
     }
 }
@@ -148,7 +135,7 @@ static bool launch(Call *c, const LowLaunch *l, uint64_t work, Arena *a, SimResu
 {
     uint64_t *words = ARENA_ARRAY(a, uint64_t, l->fn->nwords + 1);
     for (uint32_t i = 0; i < l->fn->nwords; i++)
-        words[i] = word(c, &l->fn->words[i], work, a);
+        words[i] = word(c, &l->fn->words[i], work);
     return sim_run(l->fn, words, (uint32_t)(blocks(c, l) * l->fn->cluster), c->bufs, c->nbufs, res);
 }
 
@@ -159,8 +146,6 @@ bool call_run(Call *c, Arena *a, SimResult *res)
     work += -(uintptr_t)work & 255;
     memset(work, 0xff, bytes);
     *ARENA_PUSH(a, c->bufs, c->nbufs, c->capbufs) = (SimBuffer){(uint64_t)(uintptr_t)work, bytes};
-    if (c->counter)
-        *ARENA_PUSH(a, c->bufs, c->nbufs, c->capbufs) = (SimBuffer){(uint64_t)(uintptr_t)c->counter, sizeof *c->counter};
     for (uint32_t i = 0; i < c->low->nlaunch; i++)
         if (!launch(c, &c->low->launch[i], (uint64_t)(uintptr_t)work, a, res))
             return false;

@@ -18,11 +18,9 @@ typedef struct Call {
     const int64_t *dims;
     Tensor   tensor[LAUNCH_MAX_TENSORS];
     double   scalar[LAUNCH_MAX_SCALARS];
-    int32_t *counter;                    /* of all the kernel's nests, NULL: no launch asks for it */
     SimBuffer *bufs; uint32_t nbufs, capbufs;   /* what the kernel may touch, without the workspace */
 } Call;
 
-bool call_leads(const Call *c);                                /* does it do the next nest too? */
 bool call_allowed(const Call *c);                              /* do the variant's conditions hold? */
 bool call_run(Call *c, Arena *a, SimResult *res);
 bool call_verify(const LowKernel *low, Diag *d);

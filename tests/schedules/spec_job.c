@@ -35,7 +35,7 @@ static Sched plain_schedule(const SchedFacts *f)
 }
 
 static bool reads(LirOpcode op) { return op == LIR_LDG || op == LIR_LDGP || op == LIR_LDGM || op == LIR_CPA; }
-static bool writes(LirOpcode op) { return op == LIR_STG || op == LIR_STGP || op == LIR_STGM || op == LIR_ATOM || op == LIR_TICKET; }
+static bool writes(LirOpcode op) { return op == LIR_STG || op == LIR_STGP || op == LIR_STGM || op == LIR_ATOM; }
 
 /* A launch that may start before those in front of it end waits for them outside of any branch; till then it writes nothing, and reads
  * nothing that an earlier nest writes. */
@@ -96,8 +96,7 @@ static SpecVerdict lowered(const SpecJob *j, SpecCall *call, Call *c, Call *nest
 /* The nests in order, on the tensors of the whole. */
 static bool run_nests(const Call *c, Call *nest, uint32_t n, Arena *a, SimResult *res)
 {
-    int32_t counter = -1;
-    for (uint32_t i = 0; i < n; i += call_leads(&nest[i]) ? 2 : 1) {
+    for (uint32_t i = 0; i < n; i++) {
         const LowKernel *low = nest[i].low;
         const TirFn *fn = nest[i].tir;
         nest[i] = *c;
@@ -105,7 +104,6 @@ static bool run_nests(const Call *c, Call *nest, uint32_t n, Arena *a, SimResult
         nest[i].low = low;
         nest[i].bufs = NULL;
         nest[i].nbufs = nest[i].capbufs = 0;
-        nest[i].counter = &counter;
         for (uint32_t b = 0; b < c->nbufs; b++)
             *ARENA_PUSH(a, nest[i].bufs, nest[i].nbufs, nest[i].capbufs) = c->bufs[b];
         if (!call_run(&nest[i], a, res))

@@ -141,6 +141,7 @@ LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
 static inline bool low_has_edges(const Low *w) { return w->s->align == ALIGN_SHIFT; }
 const RowMem *low_first_stream(const Low *w);  /* all others begin where it does, modulo a vector */
 void   low_edge_set(Low *w);                   /* of the instance just set */
+LirVal low_edge_count(Low *w, int lanes);      /* i32 edges of so many lanes of the row from w->at on */
 void   low_edge_fix(Low *w);                   /* before the loop over instances: for all of them */
 LirVal low_edge_load(Low *w, uint32_t load, LirVal inside);    /* of the instance just set, where bool `inside` holds, else zero */
 void   low_edge_begin(Low *w);                 /* the edge is the current vector, */

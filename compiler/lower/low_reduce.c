@@ -101,7 +101,7 @@ void low_red_update(Low *w, Red *r)
     bool loop = low_loops(w);
     if (r->kind == RED_PICK)
         return;
-    if (r->kind == RED_VAR && low_var_once(w)) {
+    if (r->kind == RED_VAR && low_var_once(w) && !w->edge) {
         low_var_update(w, r, lir_splat(w->fn, term(w, r), w->s->vec), loop ? w->k : 0);
         return;
     }
@@ -210,6 +210,8 @@ static Partial lane_total(Low *w, Red *r)
     Partial t = vectors_total(w, r);
     if (!r->edge)
         return t;
+    if (r->kind == RED_VAR)                /* its sum alone: the squares come in a second walk */
+        return (Partial){{lir_op2(w->fn, LIR_ADD, t.v[0], r->edge)}};
     return low_red_join(w, r, t, (Partial){{r->edge, r->kind == RED_LSE ? low_lse_one(w, r->edge) : 0}});
 }
 

@@ -665,7 +665,7 @@ static void describe(Low *w)
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
 {
     Low w = {.tir = fn, .s = s, .t = t, .a = a, .d = d, .host = t->kind == TGT_HOST};
-    w.rv = row_view(fn, (s->len == LEN_ANY && !s->split) || s->align == ALIGN_SHIFT, a, d);      /* an edge has no part in a triple */
+    w.rv = row_view(fn, s->len == LEN_ANY && !s->split, a, d);
     if (!w.rv)
         return NULL;
     w.out = ARENA_NEW(a, LowKernel);

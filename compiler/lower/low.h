@@ -99,6 +99,12 @@ typedef struct Low {
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
     LirVal   turns;                   /* variable i32: exchanges so far of a persistent cluster, whose groups have two inboxes each */
     LirVal   slot;                    /* i32 byte offset of the current stage */
+
+    /* rows that a one-shot block takes together */
+    struct LowRow *batch;             /* those; NULL: one */
+    int      turn_of;                 /* which of them is the current instance */
+    int      together;                /* 1, or all of them in the walk in which they share operands */
+    int      behind;                  /* groups of copies still on their way for those behind this one */
 } Low;
 
 #define LOW_LOG2E 1.4426950408889634
@@ -172,7 +178,7 @@ void   low_red_pick(Low *w, Red *r, uint32_t n);   /* before the row is walked: 
 void   low_red_update(Low *w, Red *r);
 void   low_red_top(Low *w, Red *r);             /* before the updates of several vectors: for each, then */
 void   low_red_grow(Low *w, Red *r);            /* once */
-void   low_red_finish(Low *w, Red *r, uint32_t n);
+void   low_red_finish(Low *w, Red *r, uint32_t n);   /* what the lanes have together becomes the reductions' values: all that follows */
 uint32_t low_exchange_bytes(Low *w, int p);     /* of shared memory for a row's partials in phase p */
 LirVal low_red_warp(Low *w, Red *r);            /* of the lanes of a warp, of a reduction of one word */
 void   low_inboxes(Low *w);                     /* opens one for each exchange of a cluster */
@@ -181,6 +187,9 @@ typedef struct Partial {        /* the words of a reduction's partial result */
     LirVal v[LOW_MAX_WORDS];
 } Partial;
 uint32_t low_red_words(const Low *w, const Red *r);
+bool   low_red_meet(const Low *w, uint32_t n);          /* do lanes of more than a warp exchange n reductions? */
+void   low_red_totals(Low *w, Red *r, Partial *total, uint32_t n);         /* of a warp's lanes, */
+void   low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n); /* and of all lanes of the row */
 Partial low_red_none(Low *w, const Red *r);             /* of no elements */
 Partial low_red_join(Low *w, const Red *r, Partial a, Partial b);
 Partial low_red_across(Low *w, const Red *r, Partial t, int lanes);   /* the lanes of a warp together */
@@ -238,7 +247,13 @@ void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
 /* low_persistent.c: blocks that walk over row groups */
 void   low_persistent(Low *w);
 
+/* low_batch.c: rows that a one-shot block takes together */
+void   low_batch(Low *w, LirVal g);            /* all phases of rows g*batch .. */
+void   low_batch_turn(Low *w, int j);          /* row j is the current instance; operands that another has met, it has */
+
 /* low_row.c */
+void   low_enter_phase(Low *w, int p);                                 /* scalars and bases of the instance that is set */
+uint32_t low_walk_phase(Low *w, int p, Red *r);                        /* its walk; the number of reductions that are to be finished */
 void   low_instance(Low *w);                                           /* all phases of the instance that is set */
 void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an operation without result: structure, waits */
 LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while var < end; the turn's value of var */

@@ -632,7 +632,8 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     return s;
 }
 
-/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, where that is legal. */
+/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, most of the others with several rows
+ * together, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
     Sched c = s;
@@ -641,6 +642,9 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
         c.n *= c.cluster;
         s = sched_illegal(f, &c, t) ? s : c;
     }
+    c = s;
+    c.batch = 1 + pick(&seed, 3);
+    s = s.grid == GRID_ONESHOT && !sched_illegal(f, &c, t) ? c : s;
     c = s;
     c.wkeep = WKEEP_WIDE;
     return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;

@@ -156,10 +156,13 @@ static void load_vector(Low *w, const uint8_t *need, LirVal *loaded)
 /* The same of each row taken together, in the walk in which they share operands. */
 static void rows_vector(Low *w, int p, Red *r, uint32_t n, LirVal *loaded, const uint8_t *need)
 {
+    if (w->together == 1) {
+        one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+        return;
+    }
     for (int j = 0; j < w->together; j++) {
         low_batch_turn(w, j);
-        if (w->together > 1)
-            load_vector(w, need, loaded);
+        load_vector(w, need, loaded);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
     low_batch_turn(w, 0);

@@ -627,7 +627,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     }
     s.wkeep = pick(seed, s.grid == GRID_PERSISTENT ? 3 : 2);
     s.split = (f->parts || !f->reductions) && !f->accs ? pick(seed, 2) : 0;
-    s.hint = pick(seed, 2);
+    s.hint = pick(seed, 3);
     s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
     return s;
 }

@@ -48,7 +48,9 @@ static void access_conds(Low *w, const RowMem *m)
     }
     if (align > bytes)
         cond(w, LOW_C_ALIGNED, m->tensor, (uint16_t)m->row_dim, align);
-    else
+    if (align > bytes && w->host && m->start_mul > 0)      /* begins a row's length behind; on a GPU rows are whole vectors */
+        cond(w, LOW_C_ROWLEN_MULT, 0, 0, align / bytes);
+    if (align <= bytes)
         cond(w, LOW_C_UNIT, m->tensor, (uint16_t)m->row_dim, 0);
 }
 

@@ -18,6 +18,11 @@ import json, sys
 rows = json.load(open(sys.argv[1]))
 sys.exit([r["case"] for r in rows] != ["swiglu.forward:M=8,F=64,T=f32", "swiglu.backward:M=8,F=64,T=f32"] or any(r["us"] <= 0 or r["copy_us"] <= 0 or r["target"] != "host" for r in rows))
 P
+# long enough for stores past the caches, in rows whose second half begins beside a vector's boundary
+expect 0 "$ligerc" bench -t host --shapes=rope.forward:B=1,H=32,K=8,S=2048,D=80,P=0 -D T=bf16 -D C=bf16 -k forward "$root/specs/rope.tile"
+# what is counted: of a table that is read by index the places named, of anything else the whole
+expect 0 "$ligerc" bench -t host --shapes="embedding.forward:I=9,V=40,H=8;embedding.forward:I=90,V=40,H=8;embedding.backward:I=90,V=40,H=8" -D T=bf16 --format=csv -o "$tmp/rows.csv" "$root/specs/embedding.tile"
+[ "$(sed 's/.*",\([0-9]*\).*/\1/' "$tmp/rows.csv" | tail -3 | tr '\n' ' ')" = "$((9 * 8 * 4 + 9 * 8 + 4)) $(((40 + 90) * 16 + 90 * 8 + 4)) $(((40 + 90) * 16 + 90 * 8 + 4)) " ] || fault "bytes: $(cat "$tmp/rows.csv")"
 refused 2 "--shapes wants shapes, for example --shapes=8192x4096,65536x4096; swiglu.forward has the dims M, F" "$ligerc" bench -t host "$spec"
 refused 2 "\`8x64x2\` is no shape of swiglu.forward: wanted the sizes of M, F, as 1024x4096 or M=1024,F=1024" "$ligerc" bench -t host --shapes=8x64x2 "$spec"
 refused 2 "\`M=8\` is no shape of swiglu.forward" "$ligerc" bench -t host --shapes=M=8 "$spec"

@@ -400,15 +400,39 @@ void measure_free(Measure *m, Set *s)
     memset(s, 0, sizeof *s);
 }
 
+static bool has_extent(const Case *c, const Set *s, uint32_t tensor, const char *extent)
+{
+    char own[64];
+    for (int32_t d = 0; d < s->t[tensor].ndim; d++) {
+        lgr_kernel_extent(c->k, tensor, (uint32_t)d, own, sizeof own);
+        if (!strcmp(own, extent))
+            return true;
+    }
+    return false;
+}
+
+/* Places of a table that are read: where no output and no list of indices is as long as the table, one for each index. */
+static int64_t places_read(const Case *c, const Set *s, uint32_t table)
+{
+    char extent[64];
+    int64_t indices = 0;
+    lgr_kernel_extent(c->k, table, 0, extent, sizeof extent);
+    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++) {
+        bool out = lgr_kernel_tensor(c->k, i).is_out, list = s->arg[i] && !out && s->t[i].dtype.code == kDLInt;
+        if ((out || list) && s->arg[i] && has_extent(c, s, i, extent))
+            return s->t[table].shape[0];
+        indices = list && s->t[i].shape[0] > indices ? s->t[i].shape[0] : indices;
+    }
+    return indices && indices < s->t[table].shape[0] ? indices : s->t[table].shape[0];
+}
+
 size_t measure_bytes(const Case *c, const Set *s)
 {
-    size_t n = 0, largest_out = 0;
-    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++)
-        if (lgr_kernel_tensor(c->k, i).is_out && s->bytes[i] > largest_out)
-            largest_out = s->bytes[i];
-    bool gathers = !strcmp(c->op, "embedding");
-    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++)
-        n += gathers && s->bytes[i] > largest_out ? largest_out : s->bytes[i];
+    size_t n = 0;
+    for (uint32_t i = 0; i < lgr_kernel_tensors(c->k); i++) {
+        bool table = s->arg[i] && s->t[i].ndim > 1 && s->t[i].shape[0] > 0 && !lgr_kernel_tensor(c->k, i).is_out;
+        n += table ? s->bytes[i] / (size_t)s->t[i].shape[0] * (size_t)places_read(c, s, i) : s->bytes[i];
+    }
     return n;
 }
 

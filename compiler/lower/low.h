@@ -27,8 +27,7 @@ typedef struct Red {
     int     step;        /* 0, or 1 for the second half of argmax */
     DType   dt;          /* of the accumulator */
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
-    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR in one walk the squares of distances from pivot, whose acc are their sums */
-    LirVal  plain[LOW_MAX_PER]; /* and the sums themselves */
+    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR in one walk the squares of distances from pivot, whose acc are their sums, of one word */
     LirVal  edge;               /* what the lane's edge gives, a scalar; 0: no edges */
     LirVal  top, from;          /* of RED_LSE, where several vectors are taken together: their largest, and what their elements are counted from */
     bool    met;                /* of RED_LSE: such vectors have been taken in before */

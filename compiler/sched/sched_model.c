@@ -59,7 +59,7 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
     spoil += k == 1 ? 0.15 : k == 2 ? 0.05 : 0;
     spoil += s->cluster > 1 ? 0.005 + 0.002 * s->cluster : 0;
     spoil += s->lanes > 512 ? 0.00008 * (s->lanes - 512) : s->lanes < 256 ? 0.0003 * (256 - s->lanes) : 0;
-    double waves = (double)rows * s->cluster / ((double)t->mps * k);
+    double waves = (double)ceil_div(rows, s->batch) * s->cluster / ((double)t->mps * k);
     if (waves < 8)
         spoil += 0.2 * (ceil(waves) / waves - 1) / waves;
     return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + (s->pdl ? 0.7 : 1.3);
@@ -250,13 +250,23 @@ static int64_t in_vectors(int64_t n, const Sched *s)
     return n > left ? n - left : 1;
 }
 
-/* Operands a turn ahead have not been measured yet: a tuner's to try. */
-static void consider_ahead(Search *q, Sched s)
+/* With as many blocks as the registers leave, and, with 32 registers a lane, as many as fit. */
+static void consider_blocks(Search *q, Sched s)
 {
+    s.ctas = 0;
     consider(q, &s);
-    s.wkeep = WKEEP_REG;
-    if (q->collect && q->f->shared_loads)
+    s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));
+    if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= 32)
         consider(q, &s);
+}
+
+/* Operands a turn ahead, and for two rows together, have not been measured yet: a tuner's to try. */
+static void consider_operands(Search *q, Sched s)
+{
+    int both = q->collect && q->f->shared_loads ? 2 : 1;
+    for (s.batch = 1; s.batch <= both; s.batch++)
+        for (s.wkeep = WKEEP_LOAD; s.wkeep < both; s.wkeep++)
+            consider_blocks(q, s);
 }
 
 /* Rows over a cluster of persistent blocks, each of which sums its own columns. */
@@ -289,11 +299,7 @@ static void search_loops(Search *q, Sched s)
             s.lanes = (int32_t)round_up(ceil_div(n, (int64_t)s.vec * s.per * s.cluster), 32);
             if (s.lanes < 128 || s.lanes > 1024)
                 continue;
-            s.ctas = 0;
-            consider_ahead(q, s);
-            s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));   /* 32 registers a lane, so that as many blocks fit */
-            if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= 32)
-                consider_ahead(q, s);
+            consider_operands(q, s);
         }
 }
 

@@ -27,8 +27,7 @@ typedef struct Red {
     int     step;        /* 0, or 1 for the second half of argmax */
     DType   dt;          /* of the accumulator */
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
-    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR in one walk the squares of distances from pivot, whose acc are their sums */
-    LirVal  plain[LOW_MAX_PER]; /* and the sums themselves */
+    LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR in one walk the squares of distances from pivot, whose acc are their sums, of one word */
     LirVal  edge;               /* what the lane's edge gives, a scalar; 0: no edges */
     LirVal  top, from;          /* of RED_LSE, where several vectors are taken together: their largest, and what their elements are counted from */
     bool    met;                /* of RED_LSE: such vectors have been taken in before */
@@ -100,6 +99,12 @@ typedef struct Low {
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
     LirVal   turns;                   /* variable i32: exchanges so far of a persistent cluster, whose groups have two inboxes each */
     LirVal   slot;                    /* i32 byte offset of the current stage */
+
+    /* rows that a one-shot block takes together */
+    struct LowRow *batch;             /* those; NULL: one */
+    int      turn_of;                 /* which of them is the current instance */
+    int      together;                /* 1, or all of them in the walk in which they share operands */
+    int      behind;                  /* groups of copies still on their way for those behind this one */
 } Low;
 
 #define LOW_LOG2E 1.4426950408889634
@@ -142,6 +147,7 @@ LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
 static inline bool low_has_edges(const Low *w) { return w->s->align == ALIGN_SHIFT; }
 const RowMem *low_first_stream(const Low *w);  /* all others begin where it does, modulo a vector */
 void   low_edge_set(Low *w);                   /* of the instance just set */
+LirVal low_edge_count(Low *w, int lanes);      /* i32 edges of so many lanes of the row from w->at on */
 void   low_edge_fix(Low *w);                   /* before the loop over instances: for all of them */
 LirVal low_edge_load(Low *w, uint32_t load, LirVal inside);    /* of the instance just set, where bool `inside` holds, else zero */
 void   low_edge_begin(Low *w);                 /* the edge is the current vector, */
@@ -172,7 +178,7 @@ void   low_red_pick(Low *w, Red *r, uint32_t n);   /* before the row is walked: 
 void   low_red_update(Low *w, Red *r);
 void   low_red_top(Low *w, Red *r);             /* before the updates of several vectors: for each, then */
 void   low_red_grow(Low *w, Red *r);            /* once */
-void   low_red_finish(Low *w, Red *r, uint32_t n);
+void   low_red_finish(Low *w, Red *r, uint32_t n);   /* what the lanes have together becomes the reductions' values: all that follows */
 uint32_t low_exchange_bytes(Low *w, int p);     /* of shared memory for a row's partials in phase p */
 LirVal low_red_warp(Low *w, Red *r);            /* of the lanes of a warp, of a reduction of one word */
 void   low_inboxes(Low *w);                     /* opens one for each exchange of a cluster */
@@ -181,6 +187,9 @@ typedef struct Partial {        /* the words of a reduction's partial result */
     LirVal v[LOW_MAX_WORDS];
 } Partial;
 uint32_t low_red_words(const Low *w, const Red *r);
+bool   low_red_meet(const Low *w, uint32_t n);          /* do lanes of more than a warp exchange n reductions? */
+void   low_red_totals(Low *w, Red *r, Partial *total, uint32_t n);         /* of a warp's lanes, */
+void   low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n); /* and of all lanes of the row */
 Partial low_red_none(Low *w, const Red *r);             /* of no elements */
 Partial low_red_join(Low *w, const Red *r, Partial a, Partial b);
 Partial low_red_across(Low *w, const Red *r, Partial t, int lanes);   /* the lanes of a warp together */
@@ -241,12 +250,19 @@ void   low_persistent(Low *w);
 /* low_along.c: the host's rows, two in step */
 void   low_along(Low *w, LirVal first, LirVal end);                    /* instances first .. end-1 */
 
+/* low_batch.c: rows that a one-shot block takes together */
+void   low_batch(Low *w, LirVal g);            /* all phases of rows g*batch .. */
+void   low_batch_turn(Low *w, int j);          /* row j is the current instance; operands that another has met, it has */
+
 /* low_row.c */
 enum { LOW_MAX_WALKS = 2 };
 typedef struct LowWalk { Low *w; int p; Red *r; uint32_t n; const uint8_t *need; } LowWalk;      /* a walk over a row: phase, its reductions, the loads it needs */
-LowWalk low_walk_begin(Low *w, int p);                                 /* what phase p of the instance that is set needs before its row is walked */
+void   low_enter_phase(Low *w, int p);                                 /* scalars and bases of the instance that is set */
+LowWalk low_walk_of(Low *w, int p);                                    /* what the walk of a phase that was entered is to do */
+LowWalk low_walk_begin(Low *w, int p);                                 /* both */
+void   low_walk(const LowWalk *x);                                     /* up to the reductions that are to be finished */
 void   low_row_loop(const LowWalk *x, int walks);                      /* over rows in memory, turn about */
-void   low_phase(Low *w, int p);                                       /* one whole phase of it */
+void   low_phase(Low *w, int p);                                       /* one whole phase of the instance that is set */
 void   low_instance(Low *w);                                           /* all phases of the instance that is set */
 void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an operation without result: structure, waits */
 LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while var < end; the turn's value of var */

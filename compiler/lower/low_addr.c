@@ -150,9 +150,9 @@ int low_align(const Low *w, int bytes)
 
 static uint8_t load_flags(const Low *w, const RowMem *m)
 {
-    if (w->s->hint == HINT_STREAM && m->inst && !w->host)
-        return LIR_F_STREAM;
-    return 0;
+    if (w->host || w->s->hint == HINT_NONE)
+        return 0;
+    return m->inst ? LIR_F_STREAM : w->s->hint == HINT_KEEP ? LIR_F_KEEP : 0;
 }
 
 /* What all rows share, and each meets at another element: the elements of an aligned unit, 0 elsewhere. */

@@ -71,6 +71,18 @@ void low_edge_end(Low *w)
 
 LirVal low_edge_step(Low *w) { return lir_op2(w->fn, LIR_SUB, w->edge_at, low_lane_first(w)); }
 
+static LirVal up_to(Low *w, LirVal v, int most) { return lir_op2(w->fn, LIR_MIN, lir_op2(w->fn, LIR_MAX, v, low_ci(w, 0)), low_ci(w, most)); }
+
+LirVal low_edge_count(Low *w, int lanes)
+{
+    LirVal vec = low_ci(w, w->s->vec), before = lir_op2(w->fn, LIR_MIN, w->head, w->rowlen);
+    LirVal end = lir_op2(w->fn, LIR_MAX, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_SUB, w->rowlen, w->body), vec), vec);
+    LirVal n = up_to(w, lir_op2(w->fn, LIR_SUB, before, w->at), lanes);
+    n = lir_op2(w->fn, LIR_ADD, n, up_to(w, lir_op2(w->fn, LIR_SUB, end, w->at), lanes));
+    n = lir_op2(w->fn, LIR_SUB, n, up_to(w, lir_op2(w->fn, LIR_SUB, vec, w->at), lanes));
+    return w->s->split ? lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)), n, low_ci(w, 0)) : n;
+}
+
 /* The first instance of this block stands for all. */
 void low_edge_fix(Low *w)
 {

@@ -57,7 +57,7 @@ void low_plan_smem(Low *w)
     uint32_t inboxes = w->inboxes ? (uint32_t)(w->rv->last_phase + 1) : w->s->cluster > 1 ? 2 * (uint32_t)w->s->rows : 0;
     w->async_base = up(w->fn->inbox + 8 * inboxes, 128);
     w->async_stage = w->s->async == ASYNC_CP ? area(w, n, is_async, threads) : 0;
-    w->wkeep_base = up(w->async_base + w->async_stage * (uint32_t)w->s->stages, 128);
+    w->wkeep_base = up(w->async_base + w->async_stage * (uint32_t)(w->s->stages * w->s->batch), 128);
     w->keep_base = up(w->wkeep_base + area(w, n, is_operand_smem, (uint32_t)w->s->lanes), 128);
     w->smem = w->keep_base + area(w, n, is_kept_smem, threads);
     w->fold_base = w->async_base;
@@ -235,8 +235,8 @@ LirVal low_kept_load(Low *w, uint32_t load)
     if (is_operand(w, load))
         return operand(w, load);
     if (w->s->keep == KEEP_REG && unrolled && m->inst && *kept)   /* long rows stay packed: unpacked twice, not held wide */
-        return w->s->per >= 8 && w->s->vec > 1 && !w->host ? lir_op1(w->fn, LIR_OPAQUE, *kept) : *kept;
-    if (!m->inst && low_turns_ahead(w) && *kept)
+        return w->s->per * w->s->batch >= 8 && w->s->vec > 1 && !w->host ? lir_op1(w->fn, LIR_OPAQUE, *kept) : *kept;
+    if (!m->inst && (low_turns_ahead(w) || w->together > 1) && *kept)
         return *kept;
     if (is_async(w, load)) {
         LirVal v = lds(w, load, async_addr(w, load, w->slot));

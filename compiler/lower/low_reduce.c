@@ -101,7 +101,7 @@ void low_red_update(Low *w, Red *r)
     bool loop = low_loops(w);
     if (r->kind == RED_PICK)
         return;
-    if (r->kind == RED_VAR && low_var_once(w)) {
+    if (r->kind == RED_VAR && low_var_once(w) && !w->edge) {
         low_var_update(w, r, lir_splat(w->fn, term(w, r), w->s->vec), loop ? w->k : 0);
         return;
     }
@@ -210,6 +210,8 @@ static Partial lane_total(Low *w, Red *r)
     Partial t = vectors_total(w, r);
     if (!r->edge)
         return t;
+    if (r->kind == RED_VAR)                /* its sum alone: the squares come in a second walk */
+        return (Partial){{lir_op2(w->fn, LIR_ADD, t.v[0], r->edge)}};
     return low_red_join(w, r, t, (Partial){{r->edge, r->kind == RED_LSE ? low_lse_one(w, r->edge) : 0}});
 }
 
@@ -400,7 +402,7 @@ uint32_t low_exchange_bytes(Low *w, int p)
 {
     Red r[LOW_MAX_RED];
     uint32_t n = low_reductions(w, p, r);
-    return exchange_bytes(w, r, n);
+    return exchange_bytes(w, r, n) * (uint32_t)w->s->batch;
 }
 
 /* Bytes that come to each block of a cluster. */
@@ -421,7 +423,7 @@ void low_inboxes(Low *w)
     for (int p = 0; w->inboxes && p <= w->rv->last_phase; p++) {
         uint32_t n = low_reductions(w, p, r);
         if (n)
-            lir_add(w->fn, (LirOp){.op = LIR_INBOX, .ref = at++, .imm.i = sent_bytes(w, r, n)});
+            lir_add(w->fn, (LirOp){.op = LIR_INBOX, .ref = at++, .imm.i = sent_bytes(w, r, n) * w->s->batch});
     }
 }
 
@@ -433,14 +435,14 @@ static void join(Low *w)
     w->joined = true;
 }
 
-static bool exchanges(const Low *w, uint32_t n) { return n && (w->s->lanes > 32 || w->s->cluster > 1); }
+bool low_red_meet(const Low *w, uint32_t n) { return n && (w->s->lanes > 32 || w->s->cluster > 1); }
 
 /* A one-shot block's places for partials are free from the start. Only what the first warp reads is told. */
 void low_red_pick(Low *w, Red *r, uint32_t n)
 {
     uint32_t group = exchange_bytes(w, r, n), at = 0;
     for (uint32_t i = 0; i < n; at += low_red_words(w, &r[i]) * word_bytes(w, &r[i]), i++) {
-        if (r[i].kind != RED_PICK || w->s->grid != GRID_ONESHOT || !exchanges(w, n) || (w->waits && w->waits[r[i].op]))
+        if (r[i].kind != RED_PICK || w->s->grid != GRID_ONESHOT || !low_red_meet(w, n) || (w->waits && w->waits[r[i].op]))
             continue;
         LirVal lane = w->s->cluster > 1 ? w->at : w->lane, first = lir_op2(w->fn, LIR_LT, lane, low_ci(w, 32));
         Partial t = {{lir_cast(w->fn, r[i].dt, low_scalar_raw(w, r[i].op, first))}};
@@ -450,7 +452,7 @@ void low_red_pick(Low *w, Red *r, uint32_t n)
     }
 }
 
-static void exchange(Low *w, Red *r, Partial *total, uint32_t n)
+void low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n)
 {
     uint32_t group = exchange_bytes(w, r, n), at = 0;
     join(w);
@@ -507,18 +509,22 @@ static Partial of_warp(Low *w, Red *r) { return low_red_across(w, r, lane_total(
 
 LirVal low_red_warp(Low *w, Red *r) { return of_warp(w, r).v[0]; }
 
+void low_red_totals(Low *w, Red *r, Partial *total, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (!r[i].sent)
+            total[i] = r[i].kind == RED_VAR ? low_var_partial(w, &r[i]) : of_warp(w, &r[i]);
+}
+
 void low_red_finish(Low *w, Red *r, uint32_t n)
 {
     Partial total[LOW_MAX_RED];
     bool picks = false;
     for (uint32_t i = 0; i < n; i++)
         picks |= r[i].kind == RED_PICK;
-    bool meet = exchanges(w, n);
-    for (uint32_t i = 0; i < n; i++)
-        if (!r[i].sent)
-            total[i] = r[i].kind == RED_VAR ? low_var_partial(w, &r[i]) : of_warp(w, &r[i]);
-    if (meet)
-        exchange(w, r, total, n);
+    low_red_totals(w, r, total, n);
+    if (low_red_meet(w, n))
+        low_red_exchange(w, r, total, n);
     else if (picks && w->s->lanes > 1)
         lir_add(w->fn, (LirOp){.op = LIR_WARPSYNC, .ref = -1});
     if (w->parts) {

@@ -147,6 +147,21 @@ static void load_vector(Low *w, const uint8_t *need, LirVal *loaded)
             loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
 }
 
+/* The same of each row taken together, in the walk in which they share operands. */
+static void rows_vector(Low *w, int p, Red *r, uint32_t n, LirVal *loaded, const uint8_t *need)
+{
+    if (w->together == 1) {
+        one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+        return;
+    }
+    for (int j = 0; j < w->together; j++) {
+        low_batch_turn(w, j);
+        load_vector(w, need, loaded);
+        one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+    }
+    low_batch_turn(w, 0);
+}
+
 /* Where nothing is reduced any more, lanes without an edge sit out. */
 static bool edge_apart(const Low *w, int p, uint32_t n) { return p == w->rv->last_phase && !n && !w->rv->nacc; }
 
@@ -211,7 +226,7 @@ static void load_again(Low *w, const uint8_t *need, LirVal *loaded)
 
 static void arrive(Low *w, const uint8_t *need, LirVal *loaded)
 {
-    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->per - 1 - w->k});
+    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->per - 1 - w->k + w->behind});
     load_vector(w, need, loaded);
 }
 
@@ -237,7 +252,7 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0 && !w->second, twice = count_lse(r, n) > 0;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     load_edge(w, p, n, need);
-    for (w->k = 0; w->k < w->s->per && !arriving; w->k++) {
+    for (w->k = 0; w->k < w->s->per && !arriving && w->together == 1; w->k++) {
         low_mask(w);
         load_vector(w, need, loaded);
     }
@@ -249,7 +264,7 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         else if (arriving)
             arrive(w, need, loaded);
         low_mask(w);
-        one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+        rows_vector(w, p, r, n, loaded, need);
     }
     edge_vector(w, p, r, n, need, loaded);
     if (p == 0 && !w->second && fill_late(w) && p < w->rv->last_phase)
@@ -429,8 +444,9 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
             low_mark(w, LIR_IF, m.in);
         w->mask = (Mask){MASK_FULL, 0, 0, 0};
         low_ahead_have(w, now, true);
-        load_vector(w, need, loaded);
-        one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+        if (w->together == 1)
+            load_vector(w, need, loaded);
+        rows_vector(w, p, r, n, loaded, need);
         low_ahead_have(w, now, false);
         if (m.kind != MASK_FULL)
             low_mark(w, LIR_END, 0);
@@ -454,10 +470,10 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     for (int from = 0, to; from < w->s->per; from = to) {
         to = from + part < w->s->per ? from + part : w->s->per;
         if (arriving)
-            lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = (w->s->per - to + part - 1) / part});
+            lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = (w->s->per - to + part - 1) / part + w->behind});
         smem_turns(w, p, r, n, need, from, to);
     }
-    if (low_turns_ahead(w) && p + 1 == w->rv->last_phase)
+    if (low_turns_ahead(w) && p + 1 == w->rv->last_phase && !w->behind)
         first_ahead(w);
     edge_vector(w, p, r, n, need, loaded);
 }
@@ -519,28 +535,44 @@ static void walk_distances(Low *w, int p, Red *r, uint32_t n)
             r[i].squares = low_red_warp(w, &d[--m]);
 }
 
-LowWalk low_walk_begin(Low *w, int p)
+void low_enter_phase(Low *w, int p)
+{
+    low_scalars_of_phase(w, p);
+    bases_of_phase(w, p);
+}
+
+LowWalk low_walk_of(Low *w, int p)
 {
     uint8_t *need = ARENA_ARRAY(w->a, uint8_t, ROW_MAX_MEM);
     LowWalk x = {w, p, ARENA_ARRAY(w->a, Red, LOW_MAX_RED), 0, need};
     x.n = low_reductions(w, p, x.r);
-    low_scalars_of_phase(w, p);
-    bases_of_phase(w, p);
     loads_of_phase(w, p, x.r, x.n, need);
     low_red_pick(w, x.r, x.n);
     return x;
 }
 
+LowWalk low_walk_begin(Low *w, int p)
+{
+    low_enter_phase(w, p);
+    return low_walk_of(w, p);
+}
+
+void low_walk(const LowWalk *x)
+{
+    Low *w = x->w;
+    bool last = x->p && x->p == w->rv->last_phase && !x->n && !w->rv->nacc && w->s->len != LEN_ANY && w->together == 1;
+    LirVal is_narrow = last ? low_narrow_scalar(w) : 0;
+    if (is_narrow)
+        walk_both(w, x->p, x->need, is_narrow);
+    else
+        walk_row(w, x->p, x->r, x->n, x->need);
+    walk_distances(w, x->p, x->r, x->n);
+}
+
 void low_phase(Low *w, int p)
 {
     LowWalk x = low_walk_begin(w, p);
-    bool last = p && p == w->rv->last_phase && !x.n && !w->rv->nacc && w->s->len != LEN_ANY;
-    LirVal is_narrow = last ? low_narrow_scalar(w) : 0;
-    if (is_narrow)
-        walk_both(w, p, x.need, is_narrow);
-    else
-        walk_row(w, p, x.r, x.n, x.need);
-    walk_distances(w, p, x.r, x.n);
+    low_walk(&x);
     if (low_wait(w))
         low_scalars_of_phase(w, p);          /* under way while the lanes meet */
     low_red_finish(w, x.r, x.n);
@@ -590,6 +622,10 @@ static void oneshot(Low *w)
     }
     if (w->s->rows > 1)
         g = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp);
+    if (w->s->batch > 1) {
+        low_batch(w, g);
+        return;
+    }
     low_set_instance(w, g, w->s->rows > 1);
     if (low_fills(w) && !fill_late(w))
         low_wkeep_fill(w);
@@ -637,6 +673,7 @@ static void begin(Low *w, const char *symbol)
     w->at = w->lane;
     w->lanes = s->lanes * s->cluster;
     w->vec = s->vec;
+    w->together = 1;
     w->block = sreg(w, LIR_CTAID);
     w->blocks = sreg(w, LIR_NCTAID);
     if (s->cluster > 1) {
@@ -705,7 +742,7 @@ static void describe(Low *w)
     const Sched *s = w->s;
     LowLaunch *l = &w->out->launch[w->out->nlaunch++];
     *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .multiple = w->head_fixed ? s->vec : 1};
+                     .per = s->rows * s->batch, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .multiple = w->head_fixed ? s->vec : 1};
     l->work_by_column = !w->parts;
     l->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
 }
@@ -713,7 +750,7 @@ static void describe(Low *w)
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
 {
     Low w = {.tir = fn, .s = s, .t = t, .a = a, .d = d, .host = t->kind == TGT_HOST};
-    w.rv = row_view(fn, (s->len == LEN_ANY && !s->split) || s->align == ALIGN_SHIFT, a, d);      /* an edge has no part in a triple */
+    w.rv = row_view(fn, s->len == LEN_ANY && !s->split, a, d);
     if (!w.rv)
         return NULL;
     w.out = ARENA_NEW(a, LowKernel);

@@ -4,7 +4,7 @@
  * lane holds much, it walks once: it adds up distances from a pivot, the mean of its first vector, and their squares, so that what cancels in
  * squares - off*off/count is at most as many times the result as it has vectors.  Lanes, or warps, blocks of a cluster and column tiles
  * then exchange triples (sum, squares, count), which are put together as T. Chan, G. Golub and R. LeVeque (1979) show: squares add up, and
- * so do those of the means' distances from the mean of all, each as often as it has elements.  Sums are those of plain addition.  Where every warp has as many elements, counts are known here and not exchanged.
+ * so do those of the means' distances from the mean of all, each as often as it has elements.  Where every warp has as many elements, counts are known here and not exchanged.
  */
 #include "low.h"
 
@@ -28,11 +28,11 @@ bool low_var_even(const Low *w)
 
 static int warp_lanes(const Low *w) { return w->s->lanes < 32 ? w->s->lanes : 32; }
 
-/* i32: elements of the row between its element `first` (< 0 before it) and span elements on, and so again each `stride` on, `per` times. */
-static LirVal strided_count(Low *w, LirVal first, int64_t span, int64_t stride)
+/* i32: elements before `end` between element `first` (< 0 before the row) and span elements on, and so again each `stride` on, `per` times. */
+static LirVal strided_count(Low *w, LirVal first, LirVal end, int64_t span, int64_t stride)
 {
     LirVal zero = low_ci(w, 0), most = low_ci(w, (w->s->per - 1) * stride + span);
-    LirVal left = lir_op2(w->fn, LIR_MIN, lir_op2(w->fn, LIR_MAX, lir_op2(w->fn, LIR_SUB, w->rowlen, first), zero), most);
+    LirVal left = lir_op2(w->fn, LIR_MIN, lir_op2(w->fn, LIR_MAX, lir_op2(w->fn, LIR_SUB, end, first), zero), most);
     LirVal whole = lir_op2(w->fn, LIR_DIV, left, low_ci(w, stride));
     LirVal rest = lir_op2(w->fn, LIR_MIN, lir_op2(w->fn, LIR_SUB, left, lir_op2(w->fn, LIR_MUL, whole, low_ci(w, stride))), low_ci(w, span));
     LirVal n = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, whole, low_ci(w, span)), rest);
@@ -50,10 +50,12 @@ static LirVal warp_count(Low *w)
     int k = w->k;
     w->k = 0;
     w->at = lir_op2(w->fn, LIR_SUB, at, lir_op2(w->fn, LIR_REM, at, low_ci(w, warp_lanes(w))));
-    LirVal first = low_position(w);
+    LirVal n = strided_count(w, low_position(w), low_has_edges(w) ? w->body : w->rowlen, span, (int64_t)w->lanes * w->s->vec);
+    if (low_has_edges(w))
+        n = lir_op2(w->fn, LIR_ADD, n, low_edge_count(w, warp_lanes(w)));
     w->at = at;
     w->k = k;
-    return lir_cast(w->fn, DT_F32, strided_count(w, first, span, (int64_t)w->lanes * w->s->vec));
+    return lir_cast(w->fn, DT_F32, n);
 }
 
 bool low_var_once(const Low *w) { return low_loops(w) || w->s->per >= 8; }
@@ -108,9 +110,8 @@ void low_var_open(Low *w, Red *r)
     r->pivot = open(w, 1);
     r->count = open(w, 1);
     for (uint32_t k = 0; k < r->nacc; k++) {
-        r->acc[k] = open(w, w->s->vec);
+        r->acc[k] = open(w, 1);                 /* few registers, so that many rows are on their way */
         r->sum[k] = open(w, w->s->vec);
-        r->plain[k] = open(w, w->s->vec);
     }
 }
 
@@ -130,9 +131,7 @@ void low_var_update(Low *w, Red *r, LirVal x, int k)
         put(w, &r->pivot, pivot);
     }
     LirVal d = low_inside(w, lir_op2(w->fn, LIR_SUB, x, lir_splat(w->fn, pivot, w->s->vec)), zero), squares = get(w, r->sum[k]);
-    LirVal in = low_inside(w, x, zero);
-    put(w, &r->plain[k], first ? in : plus(w, get(w, r->plain[k]), in));
-    put(w, &r->acc[k], first ? d : plus(w, get(w, r->acc[k]), d));
+    put(w, &r->acc[k], first ? sum_of(w, d) : plus(w, get(w, r->acc[k]), sum_of(w, d)));
     put(w, &r->sum[k], first ? lir_op2(w->fn, LIR_MUL, d, d) : lir_op3(w->fn, LIR_FMA, d, d, squares));
     put(w, &r->count, first ? n : plus(w, count, n));
 }
@@ -144,20 +143,33 @@ static LirVal across(Low *w, LirVal v, int lanes)
     return v;
 }
 
+/* One element more, where the lane has one; it is the pivot where it is alone. */
+static void take_edge(Low *w, LirVal edge, LirVal *pivot, LirVal *off, LirVal *squares, LirVal *count)
+{
+    LirVal zero = cf(w, 0), x = lir_op3(w->fn, LIR_SELECT, w->edge_in, edge, zero);
+    *pivot = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, *count, zero), x, *pivot);
+    LirVal d = lir_op3(w->fn, LIR_SELECT, w->edge_in, lir_op2(w->fn, LIR_SUB, x, *pivot), zero);
+    *off = plus(w, *off, d);
+    *squares = lir_op3(w->fn, LIR_FMA, d, d, *squares);
+    *count = plus(w, *count, lir_op3(w->fn, LIR_SELECT, w->edge_in, cf(w, 1), zero));
+}
+
 /* A lane's mean is pivot + off/count, its squares those counted from pivot less off*off/count; then as from partials with means. */
 void low_var_lanes(Low *w, Red *r)
 {
-    LirVal off = 0, squares = 0, all = 0, count = low_var_even(w) ? cf(w, (double)w->s->vec * w->s->per) : get(w, r->count);
+    LirVal off = 0, squares = 0, count = low_var_even(w) ? cf(w, (double)w->s->vec * w->s->per) : get(w, r->count);
     for (uint32_t k = 0; k < r->nacc; k++) {
         off = plus(w, off, get(w, r->acc[k]));
         squares = plus(w, squares, get(w, r->sum[k]));
-        all = plus(w, all, get(w, r->plain[k]));
     }
-    off = sum_of(w, off);
-    LirVal apart = over(w, off, count), pivot = get(w, r->pivot);
-    squares = lir_op3(w->fn, LIR_FMA, off, lir_op1(w->fn, LIR_NEG, apart), sum_of(w, squares));
+    LirVal pivot = get(w, r->pivot);
+    squares = sum_of(w, squares);
+    if (r->edge)
+        take_edge(w, r->edge, &pivot, &off, &squares, &count);
+    LirVal apart = over(w, off, count);
+    squares = lir_op3(w->fn, LIR_FMA, off, lir_op1(w->fn, LIR_NEG, apart), squares);
     squares = lir_op2(w->fn, LIR_MAX, squares, cf(w, 0));
-    r->total = across(w, sum_of(w, all), warp_lanes(w));
+    r->total = across(w, lir_op3(w->fn, LIR_FMA, count, pivot, off), warp_lanes(w));
     LirVal mean = over(w, r->total, warp_count(w)), d = lir_op2(w->fn, LIR_SUB, plus(w, pivot, apart), mean);
     r->squares = across(w, lir_op3(w->fn, LIR_FMA, times(w, d, d), count, squares), warp_lanes(w));
     w->red_value[r->op] = mean;

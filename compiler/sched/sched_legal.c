@@ -109,8 +109,9 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "operands are kept by blocks whose lanes hold a whole row";
     if ((s->wkeep == WKEEP_SMEM || s->wkeep == WKEEP_WIDE) && s->grid != GRID_PERSISTENT)
         return "operands in shared memory, or wide, want a persistent grid";
-    if (s->batch != 1)
-        return "one row a barrier is what the lowering writes";
+    if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align != ALIGN_VEC || s->len == LEN_ANY || f->several || f->picks || f->exchanges >= f->phases
+                         || s->keep != (s->async == ASYNC_CP ? KEEP_SMEM : KEEP_REG) || f->reductions * s->batch > 16 || t->kind == TGT_HOST))
+        return "a batch is of aligned rows that one-shot blocks keep in registers, or copies in shared memory, and whose last walk reduces nothing";
     if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
         return "the target has no clusters of blocks";
     if (s->cluster > 1 && (s->lanes % t->warp || s->split || f->wide_scalars || s->acc == ACC_MEM))
@@ -146,7 +147,7 @@ static int registers(const SchedFacts *f, const Sched *s)
 {
     if (f->accs && s->acc == ACC_REG && s->len != LEN_ANY && s->async == ASYNC_CP)
         return summing_registers(f, s);
-    int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
+    int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->batch * s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
     int sums = s->acc == ACC_REG ? f->accs * s->per * s->vec : 0;
     int listed = f->scatter ? s->per * s->vec * (1 + f->row_bytes_in) : 0;      /* sums, and four rows on their way to them */
     int operands = s->wkeep == WKEEP_REG ? (s->unroll ? 2 * s->unroll : s->per) * s->vec * f->shared_loads / 2 : 0;
@@ -163,9 +164,9 @@ uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
     uint32_t partials = ((uint32_t)(s->lanes + 31) / 32u * (uint32_t)s->cluster + 3u) / 4u * 4u;
     uint32_t slots = f->exchanges > 1 || s->grid == GRID_PERSISTENT ? 2 : 1, told = s->grid == GRID_ONESHOT ? (uint32_t)f->picks : 0;
     uint32_t words = ((uint32_t)f->reductions - told) * partials + told * 4u;
-    uint32_t bytes = s->lanes > 32 || s->cluster > 1 ? slots * words * (uint32_t)s->rows * (f->wide_scalars ? 8u : 4u) + 256u + (s->cluster > 1 ? 16u * (uint32_t)s->rows : 0) : 0;
+    uint32_t bytes = s->lanes > 32 || s->cluster > 1 ? slots * words * (uint32_t)(s->rows * s->batch) * (f->wide_scalars ? 8u : 4u) + 256u + (s->cluster > 1 ? 16u * (uint32_t)s->rows : 0) : 0;
     if (s->async == ASYNC_CP)
-        bytes += vectors * (uint32_t)f->row_bytes_in * (uint32_t)s->stages;
+        bytes += vectors * (uint32_t)f->row_bytes_in * (uint32_t)(s->stages * s->batch);
     if (s->wkeep == WKEEP_SMEM)
         bytes += vectors / (uint32_t)s->rows * 4u * (uint32_t)f->shared_loads;
     if (s->keep == KEEP_SMEM && s->async != ASYNC_CP) {

@@ -63,7 +63,7 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
     spoil += k == 1 ? 0.15 : k == 2 ? 0.05 : 0;
     spoil += s->cluster > 1 ? 0.005 + 0.002 * s->cluster : 0;
     spoil += s->lanes > 512 ? 0.00008 * (s->lanes - 512) : s->lanes < 256 ? 0.0003 * (256 - s->lanes) : 0;
-    double waves = (double)rows * s->cluster / ((double)t->mps * k);
+    double waves = (double)ceil_div(rows, s->batch) * s->cluster / ((double)t->mps * k);
     if (waves < 8)
         spoil += 0.2 * (ceil(waves) / waves - 1) / waves;
     return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + (s->pdl ? 0.7 : 1.3);
@@ -255,13 +255,24 @@ static int64_t in_vectors(int64_t n, const Sched *s)
     return n > left ? n - left : 1;
 }
 
-/* Operands a turn ahead have not been measured yet: a tuner's to try. */
-static void consider_ahead(Search *q, Sched s)
+/* With as many blocks as the registers leave, and, with few registers a lane, as many as fit. */
+static void consider_blocks(Search *q, Sched s)
 {
+    s.ctas = 0;
     consider(q, &s);
-    s.wkeep = WKEEP_REG;
-    if (q->collect && q->f->shared_loads)
+    s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));
+    if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= looped_registers(&s))
         consider(q, &s);
+}
+
+/* Operands a turn ahead, and for two rows together: faster where a kernel has two operands and long rows, by how much was measured with more
+ * registers than it takes now. A tuner's to try. */
+static void consider_operands(Search *q, Sched s)
+{
+    int both = q->collect && q->f->shared_loads ? 2 : 1;
+    for (s.batch = 1; s.batch <= both; s.batch++)
+        for (s.wkeep = WKEEP_LOAD; s.wkeep < both; s.wkeep++)
+            consider_blocks(q, s);
 }
 
 /* Rows over a cluster of persistent blocks, each of which sums its own columns. */
@@ -298,12 +309,8 @@ static void search_loops(Search *q, Sched s)
             s.lanes = (int32_t)round_up(ceil_div(n, (int64_t)s.vec * s.per * s.cluster), 32);
             if (s.lanes < 128 || s.lanes > 1024)
                 continue;
-            s.ctas = 0;
             s.eager = eager(q->f, &s);
-            consider_ahead(q, s);
-            s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));   /* few registers a lane, so that as many blocks fit */
-            if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= looped_registers(&s))
-                consider_ahead(q, s);
+            consider_operands(q, s);
         }
 }
 
@@ -652,13 +659,13 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     }
     s.wkeep = pick(seed, s.grid == GRID_PERSISTENT ? 3 : 2);
     s.split = (f->parts || !f->reductions) && !f->accs ? pick(seed, 2) : 0;
-    s.hint = pick(seed, 2);
+    s.hint = pick(seed, 3);
     s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
     return s;
 }
 
 /* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
- * lines, half of those under conditions early, where that is legal. */
+ * lines, half of those under conditions early, most of the one-shot ones with several rows together, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
     Sched c = s;
@@ -673,6 +680,9 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
     c = s;
     c.eager = f->asks && s.grid == GRID_ONESHOT && (s.len != LEN_ANY || s.split) ? pick(&seed, s.per + 1) : 0;
     s = pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
+    c = s;
+    c.batch = 1 + pick(&seed, 3);
+    s = s.grid == GRID_ONESHOT && !sched_illegal(f, &c, t) ? c : s;
     c = s;
     c.wkeep = WKEEP_WIDE;
     return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;

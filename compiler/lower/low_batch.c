@@ -1,0 +1,135 @@
+/* low_batch.c: rows that a one-shot block takes together (batch): fetched one behind the other, reduced with one exchange, and walked side by
+ * side where nothing is reduced any more, so that each operand is fetched once for all of them.
+ *
+ * The instance that the other files know as the current one is any of these: its values lie in arrays of its own.
+ */
+#include "low.h"
+
+#include <string.h>
+
+typedef struct LowRow {
+    LirVal active, coord[ROW_MAX_COORDS], slot;
+    LirVal *scalar, *row_base, *red_value, *red_rest, *kept;
+} LowRow;
+
+static LowRow current(const Low *w)
+{
+    LowRow r = {.active = w->active, .slot = w->slot, .scalar = w->scalar, .row_base = w->row_base, .red_value = w->red_value,
+                .red_rest = w->red_rest, .kept = w->kept};
+    memcpy(r.coord, w->coord, sizeof r.coord);
+    return r;
+}
+
+static void make_current(Low *w, const LowRow *r)
+{
+    w->active = r->active;
+    w->slot = r->slot;
+    w->scalar = r->scalar;
+    w->row_base = r->row_base;
+    w->red_value = r->red_value;
+    w->red_rest = r->red_rest;
+    w->kept = r->kept;
+    memcpy(w->coord, r->coord, sizeof r->coord);
+}
+
+void low_batch_turn(Low *w, int j)
+{
+    if (!w->batch || j == w->turn_of)
+        return;
+    w->batch[w->turn_of] = current(w);
+    make_current(w, &w->batch[j]);
+    w->turn_of = j;
+    for (uint32_t i = 0; i < w->rv->nload && j; i++)
+        if (!w->rv->load[i].inst)
+            memcpy(&w->kept[i * LOW_MAX_PER], &w->batch[0].kept[i * LOW_MAX_PER], sizeof *w->kept * LOW_MAX_PER);
+}
+
+static void open_batch(Low *w)
+{
+    LowRow *rows = ARENA_ARRAY(w->a, LowRow, (uint32_t)w->s->batch);
+    for (int j = 1; j < w->s->batch; j++) {
+        rows[j].scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+        rows[j].row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
+        rows[j].red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+        rows[j].red_rest = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+        rows[j].kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
+    }
+    w->batch = rows;
+}
+
+/* Groups of copies of a row. */
+static int groups_of_row(const Low *w)
+{
+    int part = w->s->unroll ? low_part_vectors(w) : 1;
+    return w->s->async == ASYNC_CP ? (w->s->per + part - 1) / part : 0;
+}
+
+/* Each row by itself, but for the exchange. */
+static void reduce(Low *w, int p)
+{
+    Red r[LOW_MAX_RED];
+    Partial total[LOW_MAX_RED];
+    uint32_t n = 0, m = 0;
+    for (int j = 0; j < w->s->batch; j++, m += n) {
+        low_batch_turn(w, j);
+        w->behind = p ? 0 : (w->s->batch - 1 - j) * groups_of_row(w);
+        low_enter_phase(w, p);
+        LowWalk x = low_walk_of(w, p);
+        low_walk(&x);
+        n = x.n;
+        memcpy(&r[m], x.r, n * sizeof *r);
+        low_red_totals(w, &r[m], &total[m], n);
+    }
+    if (low_red_meet(w, m))
+        low_red_exchange(w, r, total, m);
+    for (uint32_t i = 0; i < m; i++) {
+        low_batch_turn(w, (int)(i / n));
+        low_red_deliver(w, &r[i], total[i]);
+    }
+}
+
+/* What an earlier walk read of operands, it may have read in a loop. */
+static void forget_operands(Low *w)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (!w->rv->load[i].inst && !low_fills(w))
+            memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
+}
+
+/* All rows side by side. */
+static void finish(Low *w, int p)
+{
+    low_batch_turn(w, 0);
+    forget_operands(w);
+    for (int j = w->s->batch; j-- > 0;) {
+        low_batch_turn(w, j);
+        low_enter_phase(w, p);
+    }
+    w->together = w->s->batch;
+    LowWalk all = low_walk_of(w, p);
+    low_walk(&all);
+    w->together = 1;
+}
+
+void low_batch(Low *w, LirVal g)
+{
+    open_batch(w);
+    LirVal first = lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->batch));
+    for (int j = 0; j < w->s->batch; j++) {
+        low_batch_turn(w, j);
+        low_set_instance(w, lir_op2(w->fn, LIR_ADD, first, low_ci(w, j)), true);
+        if (!j && low_fills(w))
+            low_wkeep_fill(w);
+        w->slot = low_ci(w, (int64_t)j * w->async_stage);
+        if (w->s->async == ASYNC_CP)
+            low_async_issue(w, w->active, w->slot);
+    }
+    for (int p = 0; p < w->rv->last_phase; p++)
+        reduce(w, p);
+    finish(w, w->rv->last_phase);
+    for (int j = 0; j < w->s->batch; j++) {
+        low_batch_turn(w, j);
+        low_scalars_of_phase(w, w->rv->last_phase + 1);
+        low_scalar_stores(w);
+    }
+}

@@ -80,8 +80,8 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
 
 static const char *async_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
-    if (s->eager && (!f->asks || s->grid == GRID_PERSISTENT || (s->len == LEN_ANY && !s->split) || s->eager > s->per || t->kind == TGT_HOST))
-        return "eager wants rows that are there whether they are wanted or not, one-shot blocks of a GPU that hold a row or a tile, and no more vectors than they hold";
+    if (s->eager && (!f->asks || s->grid == GRID_PERSISTENT || s->rows > 1 || (s->len == LEN_ANY && !s->split) || s->eager > s->per || t->kind == TGT_HOST))
+        return "eager wants rows that are there whether they are wanted or not, one-shot blocks of a GPU that hold one row or a tile, and no more vectors than they hold";
     if (s->async == ASYNC_NONE)
         return s->stages == 1 ? NULL : "stages without asynchronous copies";
     if (!(t->features & TGT_F_CPASYNC))

@@ -5,7 +5,6 @@
  */
 #include "ll_int.h"
 
-enum { MAX_RUN = 128 };
 
 LlVal ll_arg(Ll *l, const LirOp *o, int i)
 {
@@ -180,15 +179,24 @@ static void atomic_add(Ll *l, const LirOp *o)
     LLVMPositionBuilderAtEnd(l->b, join);
 }
 
+/* A GPU's vectors lie inside the row or outside it. */
+static const LlHooks *masks(Ll *l, const LirOp *o)
+{
+    if (!l->hooks->load_masked)
+        ll_fail(l, DIAG_BUG, LG_EMIT, o->sp, "%s: this target has no masked vectors", lir_op_name(o->op));
+    return l->hooks;
+}
+
 static LlVal memory(Ll *l, const LirOp *o)
 {
     switch (o->op) {
     case LIR_LDG:  return ll_load(l, o, LL_GLOBAL, NULL);
     case LIR_LDGP: return ll_load(l, o, LL_GLOBAL, scalar(l, o, 1));
     case LIR_LDS:  return ll_load(l, o, LL_SHARED, NULL);
+    case LIR_LDGM: return masks(l, o)->load_masked(l, o);
     case LIR_STG:  ll_store(l, o, LL_GLOBAL, ll_arg(l, o, 1), NULL); break;
     case LIR_STGP: ll_store(l, o, LL_GLOBAL, ll_arg(l, o, 1), scalar(l, o, 2)); break;
-    case LIR_STGM: l->hooks->store_masked(l, o); break;
+    case LIR_STGM: masks(l, o)->store_masked(l, o); break;
     case LIR_ATOM: atomic_add(l, o); break;
     case LIR_STS:  ll_store(l, o, LL_SHARED, ll_arg(l, o, 1), NULL); break;
     case LIR_STSP: ll_store(l, o, LL_SHARED, ll_arg(l, o, 1), scalar(l, o, 2)); break;
@@ -227,36 +235,6 @@ static LlVal emit_op(Ll *l, const LirOp *o)
     return are_neighbours(l, o) ? either_word(l, o) : ll_elementwise(l, o);
 }
 
-/* ---- runs of masked loads: those of a row's vectors, with only address arithmetic between them ---- */
-
-static bool pure(const LirOp *o)
-{
-    return o->op <= LIR_STEPS || (o->op >= LIR_ADD && o->op <= LIR_CONCAT && o->op != LIR_INSERT);
-}
-
-static bool uses(const LirOp *o, const uint32_t *member, uint32_t n)
-{
-    for (int i = 0; i < lir_op_nargs(o->op); i++)
-        for (uint32_t k = 0; k < n; k++)
-            if (o->a[i] == member[k])
-                return true;
-    return false;
-}
-
-/* Members of the run that begins at the LDGM `at`. */
-static uint32_t find_run(const LirFn *fn, uint32_t at, uint32_t *member)
-{
-    uint32_t n = 0;
-    for (uint32_t i = at; i < fn->nops && n < MAX_RUN; i++) {
-        const LirOp *o = &fn->ops[i];
-        if (uses(o, member, n) || !(o->op == LIR_LDGM || pure(o)))
-            break;
-        if (o->op == LIR_LDGM)
-            member[n++] = i;
-    }
-    return n;
-}
-
 static LlVal emit_placed(Ll *l, const LirOp *o)
 {
     bool exact = o->flags & LIR_F_EXACT;
@@ -264,24 +242,6 @@ static LlVal emit_placed(Ll *l, const LirOp *o)
     l->fmf = exact ? 0 : LLVMFastMathNoSignedZeros | LLVMFastMathAllowContract;
     ll_lines_at(l, o->sp);
     return emit_op(l, o);
-}
-
-/* Emits the run and what lies between its loads; returns the index of its last load. */
-static uint32_t emit_run(Ll *l, uint32_t at)
-{
-    uint32_t member[MAX_RUN], n = find_run(l->fn, at, member), last = member[n - 1];
-    const LirOp *o[MAX_RUN];
-    LlVal v[MAX_RUN];
-    for (uint32_t i = at; i < last; i++)
-        if (l->fn->ops[i].op != LIR_LDGM)
-            l->val[i] = emit_placed(l, &l->fn->ops[i]);
-    for (uint32_t i = 0; i < n; i++)
-        o[i] = &l->fn->ops[member[i]];
-    ll_lines_at(l, o[0]->sp);
-    l->hooks->load_run(l, o, n, v);
-    for (uint32_t i = 0; i < n; i++)
-        l->val[member[i]] = v[i];
-    return last;
 }
 
 void ll_emit_fn(Ll *l, const LirFn *fn)
@@ -292,12 +252,8 @@ void ll_emit_fn(Ll *l, const LirFn *fn)
     ll_lines_none(l);
     l->hooks->begin(l);
     ll_lines_fn(l);
-    for (uint32_t i = 1; i < fn->nops; i++) {
-        if (fn->ops[i].op == LIR_LDGM)
-            i = emit_run(l, i);
-        else
-            l->val[i] = emit_placed(l, &fn->ops[i]);
-    }
+    for (uint32_t i = 1; i < fn->nops; i++)
+        l->val[i] = emit_placed(l, &fn->ops[i]);
     if (l->nscope)
         ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "%s: a loop or if is not closed", fn->name);
     l->hooks->end(l);

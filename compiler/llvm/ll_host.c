@@ -219,12 +219,6 @@ static LlVal load_masked(Ll *l, const LirOp *o)
     return cheap_masks(l) ? load_part(l, o) : ll_load_forked(l, o, load_part);
 }
 
-static void load_run(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out)
-{
-    for (uint32_t i = 0; i < n; i++)
-        out[i] = load_masked(l, o[i]);
-}
-
 static void store_masked(Ll *l, const LirOp *o)
 {
     LlVal v = ll_arg(l, o, 1);
@@ -352,20 +346,17 @@ static LLVMValueRef scale(Ll *l, LLVMValueRef x, LLVMValueRef n)
     return sixteen(l, x) ? of_sixteen(l, "llvm.x86.avx512.mask.scalef.ps.512", args, 5) : NULL;
 }
 
-/* The unit's reciprocal is good to 2**-14; Newton's step doubles the bits, and what the quotient misses is put right. */
-static LLVMValueRef ratio(Ll *l, LLVMValueRef a, LLVMValueRef b)
+/* The unit's reciprocal is good to 2**-14, which is enough for results of 16 bits; Newton's step doubles the bits. */
+static LLVMValueRef inverse(Ll *l, LLVMValueRef b)
 {
     if (!sixteen(l, b))
         return NULL;
-    LLVMValueRef args[] = {b, b, all_lanes(l)}, minus = LLVMBuildFNeg(l->b, b, "");
-    LLVMValueRef r = of_sixteen(l, "llvm.x86.avx512.rcp14.ps.512", args, 3);
-    r = ll_fma(l, r, ll_fma(l, minus, r, ll_fc(l, b, 1.0)), r);
-    LLVMValueRef q = ll_fmul(l, a, r);
-    return ll_fma(l, ll_fma(l, minus, q, a), r, q);
+    LLVMValueRef args[] = {b, b, all_lanes(l)}, r = of_sixteen(l, "llvm.x86.avx512.rcp14.ps.512", args, 3);
+    return l->precise ? ll_fma(l, r, ll_fma(l, LLVMBuildFNeg(l->b, b, ""), r, ll_fc(l, b, 1.0)), r) : r;
 }
 
 const LlHooks ll_host_hooks = {
     .parts = false, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = load, .store = store,
-    .load_run = load_run, .store_masked = store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
-    .narrow = narrow, .widen = widen, .scale = scale, .ratio = ratio,
+    .load_masked = load_masked, .store_masked = store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
+    .narrow = narrow, .widen = widen, .scale = scale, .inverse = inverse,
 };

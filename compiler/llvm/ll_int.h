@@ -42,7 +42,7 @@ typedef struct LlHooks {
     LLVMValueRef (*word_addr)(Ll *l, int64_t word);
     LLVMValueRef (*load)(Ll *l, const LlAccess *m);                /* unit, or vector of k units; zeros where pred is false */
     void (*store)(Ll *l, const LlAccess *m, LLVMValueRef v);
-    void (*load_run)(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out);   /* LDGMs that do not depend on each other */
+    LlVal (*load_masked)(Ll *l, const LirOp *o);                   /* LDGM; NULL: there is none, nor a STGM */
     void (*store_masked)(Ll *l, const LirOp *o);                   /* STGM */
     void (*sync)(Ll *l, const LirOp *o);                           /* CPA .. PDLGO but shuffles */
     LLVMValueRef (*shuffle)(Ll *l, const LirOp *o, LLVMValueRef v);
@@ -55,7 +55,7 @@ typedef struct LlHooks {
     /* forms within 2 units in the last place over the whole range; NULL, or NULL results: the general form */
     LLVMValueRef (*exact)(Ll *l, LirOpcode op, LLVMValueRef x);
     LLVMValueRef (*scale)(Ll *l, LLVMValueRef x, LLVMValueRef n);     /* x * 2**n, n a whole f32, rounded once; may be NULL or give NULL */
-    LLVMValueRef (*ratio)(Ll *l, LLVMValueRef a, LLVMValueRef b);     /* a / b within one unit, for b from 1 to 4; likewise */
+    LLVMValueRef (*inverse)(Ll *l, LLVMValueRef b);                   /* 1 / b within one unit, for b from 1 to 2; likewise */
 } LlHooks;
 
 struct Ll {

@@ -1,8 +1,8 @@
 /* ll_math.c: functions of one f32, written once for all targets in terms of f32 and i32 operations.
  *
  * In: f32 of any shape.  Out: the same shape.  A target may have a fast form (hook fast) for functions whose result is
- * rounded to 16 bits; the general forms below stay within 2 units in the last place over the whole range, denormals, infinities and
- * NaN included.  Polynomials are minimax fits (Lawson's iteration on Chebyshev points, relative error); the figure behind each
+ * rounded to 16 bits, and exp is shorter for them here; the general forms below stay within 2 units in the last place over the whole
+ * range, denormals, infinities and NaN included.  Polynomials are minimax fits (Lawson's iteration on Chebyshev points, relative error); the figure behind each
  * is that error before rounding of the coefficients.  No fast-math flags: the order of operations is the algorithm.
  */
 #include <math.h>
@@ -20,13 +20,15 @@ LLVMValueRef ll_poly(Ll *l, LLVMValueRef x, const double *c, int n)
     return r;
 }
 
-/* Adding 1.5 * 2**23 leaves the integer in the low bits. */
-LLVMValueRef ll_round_int(Ll *l, LLVMValueRef x, LLVMValueRef *as_int)
+/* Adding 1.5 * 2**23 to x * scale leaves the integer in the low bits. */
+static LLVMValueRef round_scaled(Ll *l, LLVMValueRef x, double scale, LLVMValueRef *as_int)
 {
-    LLVMValueRef magic = ll_fc(l, x, 12582912.0), t = ll_fadd(l, x, magic);
+    LLVMValueRef magic = ll_fc(l, x, 12582912.0), t = scale == 1 ? ll_fadd(l, x, magic) : ll_fma(l, x, ll_fc(l, x, scale), magic);
     *as_int = LLVMBuildSub(l->b, ll_bits(l, t, l->ty.i32), ll_bits(l, magic, l->ty.i32), "");
     return ll_fsub(l, t, magic);
 }
+
+LLVMValueRef ll_round_int(Ll *l, LLVMValueRef x, LLVMValueRef *as_int) { return round_scaled(l, x, 1, as_int); }
 
 static LLVMValueRef power_of_2(Ll *l, LLVMValueRef n)
 {
@@ -47,25 +49,31 @@ static LLVMValueRef scaled(Ll *l, LLVMValueRef x, LLVMValueRef n, LLVMValueRef a
     return r ? r : ll_scale2(l, x, as_int);
 }
 
-static LLVMValueRef ratio(Ll *l, LLVMValueRef a, LLVMValueRef b)
+static LLVMValueRef inverse(Ll *l, LLVMValueRef b)
 {
-    LLVMValueRef r = l->hooks->ratio ? l->hooks->ratio(l, a, b) : NULL;
-    return r ? r : ll_fdiv(l, a, b);
+    LLVMValueRef r = l->hooks->inverse ? l->hooks->inverse(l, b) : NULL;
+    return r ? r : ll_fdiv(l, ll_fc(l, b, 1.0), b);
+}
+
+static LLVMValueRef at_least(Ll *l, LLVMValueRef x, double lo)
+{
+    LLVMValueRef a = ll_fc(l, x, lo);
+    return ll_sel(l, ll_fcmp(l, LLVMRealOLT, x, a), a, x);
 }
 
 static LLVMValueRef clamp(Ll *l, LLVMValueRef x, double lo, double hi)
 {
-    LLVMValueRef a = ll_fc(l, x, lo), b = ll_fc(l, x, hi);
-    x = ll_sel(l, ll_fcmp(l, LLVMRealOLT, x, a), a, x);
+    LLVMValueRef b = ll_fc(l, x, hi);
+    x = at_least(l, x, lo);
     return ll_sel(l, ll_fcmp(l, LLVMRealOGT, x, b), b, x);
 }
 
-/* e**r, |r| <= ln2/2: 2**-28 */
+/* e**r, |r| <= ln2/2: 2**-28; for results of 16 bits 2**-23 */
 static LLVMValueRef exp_frac(Ll *l, LLVMValueRef r)
 {
-    static const double c[] = {0.001381456882, 0.008368730395, 0.04166838938, 0.1666652052, 0.4999999344};
-    LLVMValueRef p = ll_poly(l, r, c, 5);
-    return ll_fadd(l, ll_fma(l, ll_fmul(l, r, r), p, r), ll_fc(l, r, 1.0));
+    static const double c[] = {0.001381454007, 0.008368745108, 0.04166839079, 0.166665204, 0.4999999343, 1.0, 1.0};
+    static const double brief[] = {0.008290272107, 0.04189815962, 0.1666763813, 0.4999914784, 0.9999997063, 1.0};
+    return l->precise ? ll_poly(l, r, c, 7) : ll_poly(l, r, brief, 6);
 }
 
 LLVMValueRef ll_exp2_frac(Ll *l, LLVMValueRef f)
@@ -76,16 +84,21 @@ LLVMValueRef ll_exp2_frac(Ll *l, LLVMValueRef f)
     return exp_frac(l, ll_fmul(l, f, ll_fc(l, f, M_LN2)));
 }
 
-static LLVMValueRef exp_general(Ll *l, LLVMValueRef x)
+/* -150 <= x <= 130, or NaN */
+static LLVMValueRef exp_within(Ll *l, LLVMValueRef x)
 {
-    LLVMValueRef own = l->hooks->exact ? l->hooks->exact(l, LIR_EXP, x) : NULL;
-    if (own)
-        return own;
-    x = clamp(l, x, -150.0, 130.0);
-    LLVMValueRef i, n = ll_round_int(l, ll_fmul(l, x, ll_fc(l, x, LOG2E)), &i);
+    LLVMValueRef i, n = round_scaled(l, x, LOG2E, &i);
+    if (!l->precise)
+        return scaled(l, exp_frac(l, ll_fma(l, n, ll_fc(l, x, -M_LN2), x)), n, i);
     LLVMValueRef r = ll_fma(l, n, ll_fc(l, x, -LN2_HI), x);
     r = ll_fma(l, n, ll_fc(l, x, -LN2_LO), r);
     return scaled(l, exp_frac(l, r), n, i);
+}
+
+static LLVMValueRef exp_general(Ll *l, LLVMValueRef x)
+{
+    LLVMValueRef own = l->hooks->exact ? l->hooks->exact(l, LIR_EXP, x) : NULL;
+    return own ? own : exp_within(l, clamp(l, x, -150.0, 130.0));
 }
 
 static LLVMValueRef exp2_general(Ll *l, LLVMValueRef x)
@@ -176,13 +189,13 @@ static LLVMValueRef tanh_general(Ll *l, LLVMValueRef x)
     return ll_sel(l, ll_fcmp(l, LLVMRealOLT, a, ll_fc(l, x, 0.5625)), small, big);
 }
 
-/* With e = e**-|x| <= 1: 1/(1+e) or e/(1+e), so that small results keep their bits. */
+/* With e = e**-|x| <= 1: 1/(1+e), or that times e, so that small results keep their bits. */
 static LLVMValueRef sigmoid_general(Ll *l, LLVMValueRef x)
 {
-    LLVMValueRef one = ll_fc(l, x, 1.0), neg = LLVMBuildFNeg(l->b, ll_intr1(l, "llvm.fabs", x), "");
-    LLVMValueRef e = exp_general(l, neg);
-    LLVMValueRef top = ll_sel(l, ll_fcmp(l, LLVMRealOLT, x, ll_fc(l, x, 0.0)), e, one);
-    return ratio(l, top, ll_fadd(l, one, e));
+    LLVMValueRef neg = LLVMBuildFNeg(l->b, ll_intr1(l, "llvm.fabs", x), "");
+    LLVMValueRef own = l->hooks->exact ? l->hooks->exact(l, LIR_EXP, neg) : NULL;
+    LLVMValueRef e = own ? own : exp_within(l, at_least(l, neg, -150.0)), r = inverse(l, ll_fadd(l, e, ll_fc(l, x, 1.0)));
+    return ll_sel(l, ll_fcmp(l, LLVMRealOLT, x, ll_fc(l, x, 0.0)), ll_fmul(l, e, r), r);
 }
 
 /* |x| < 1: x + x*E(z): 2**-29; else 1 - e**-G(|x|), G fitted to -log(erfc): 2**-30 of erf; 1 from 4 on */

@@ -380,6 +380,6 @@ static LlVal narrow(Ll *l, DType dt, LlVal v)
 
 const LlHooks ll_nvptx_hooks = {
     .parts = true, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = ll_nvptx_load, .store = ll_nvptx_store,
-    .load_run = ll_nvptx_load_run, .store_masked = ll_nvptx_store_masked, .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
+    .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
     .narrow = narrow, .widen = widen, .pair = pair, .fast = ll_nvptx_fast, .exact = ll_nvptx_exact,
 };

@@ -1,4 +1,4 @@
-/* ll_nvptx.h: shared by ll_nvptx.c, ll_nvptx_mem.c, ll_nvptx_mask.c and ll_nvptx_math.c. */
+/* ll_nvptx.h: shared by ll_nvptx.c, ll_nvptx_mem.c and ll_nvptx_math.c. */
 #ifndef LGR_LL_NVPTX_H
 #define LGR_LL_NVPTX_H
 #include "ll_int.h"
@@ -11,9 +11,7 @@ LLVMValueRef ll_pred_word(Ll *l, LLVMValueRef pred);           /* i1 as an i32 f
 const char  *ll_nvptx_load_hint(const Ll *l, unsigned flags);   /* ".L1::.." or "" */
 LLVMValueRef ll_nvptx_load(Ll *l, const LlAccess *m);
 void         ll_nvptx_store(Ll *l, const LlAccess *m, LLVMValueRef v);
-void         ll_nvptx_load_run(Ll *l, const LirOp *const *o, uint32_t n, LlVal *out);
 LLVMValueRef ll_nvptx_fast(Ll *l, LirOpcode op, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_nvptx_exact(Ll *l, LirOpcode op, LLVMValueRef x);
-void         ll_nvptx_store_masked(Ll *l, const LirOp *o);
 
 #endif

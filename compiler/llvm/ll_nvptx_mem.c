@@ -2,7 +2,6 @@
  *
  * In: LlAccess (up to 16 bytes, aligned).  Out: plain IR loads and stores where there is neither predicate nor hint, so that
  * LLVM folds constant offsets into the address; else one inline assembler statement with the predicate inside (no branch).
- * Partly masked vectors are in ll_nvptx_mask.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,12 +17,25 @@ LLVMValueRef ll_pred_word(Ll *l, LLVMValueRef pred) { return LLVMBuildZExt(l->b,
 
 static LLVMTypeRef access_type(const LlAccess *m) { return m->k == 1 ? m->unit : LLVMVectorType(m->unit, (unsigned)m->k); }
 
+/* What is added to *at and known here goes into the instruction: as an offset of its own it would be added for each access. */
+static int64_t without_constants(LLVMValueRef *at)
+{
+    int64_t sum = 0;
+    while (LLVMIsAInstruction(*at) && LLVMGetInstructionOpcode(*at) == LLVMAdd && LLVMIsAConstantInt(LLVMGetOperand(*at, 1))) {
+        sum += LLVMConstIntGetSExtValue(LLVMGetOperand(*at, 1));
+        *at = LLVMGetOperand(*at, 0);
+    }
+    return sum;
+}
+
 static LLVMValueRef pointer(Ll *l, const LlAccess *m)
 {
     if (m->space == LL_GLOBAL)
         return LLVMBuildIntToPtr(l->b, m->addr, l->ty.gptr, "");
     LLVMValueRef at = m->addr;
-    return LLVMBuildGEP2(l->b, l->ty.i8, l->smem, &at, 1, "");
+    int64_t further = without_constants(&at);
+    LLVMValueRef p = LLVMBuildGEP2(l->b, l->ty.i8, l->smem, &at, 1, ""), by = ll_i32(l, further);
+    return further ? LLVMBuildGEP2(l->b, l->ty.i8, p, &by, 1, "") : p;
 }
 
 static void mark(Ll *l, LLVMValueRef load, const char *kind)

@@ -238,7 +238,15 @@ void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
 /* low_persistent.c: blocks that walk over row groups */
 void   low_persistent(Low *w);
 
+/* low_along.c: the host's rows, two in step */
+void   low_along(Low *w, LirVal first, LirVal end);                    /* instances first .. end-1 */
+
 /* low_row.c */
+enum { LOW_MAX_WALKS = 2 };
+typedef struct LowWalk { Low *w; int p; Red *r; uint32_t n; const uint8_t *need; } LowWalk;      /* a walk over a row: phase, its reductions, the loads it needs */
+LowWalk low_walk_begin(Low *w, int p);                                 /* what phase p of the instance that is set needs before its row is walked */
+void   low_row_loop(const LowWalk *x, int walks);                      /* over rows in memory, turn about */
+void   low_phase(Low *w, int p);                                       /* one whole phase of it */
 void   low_instance(Low *w);                                           /* all phases of the instance that is set */
 void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an operation without result: structure, waits */
 LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while var < end; the turn's value of var */

@@ -19,11 +19,20 @@ static void length_conds(Low *w)
         cond(w, LOW_C_ROWLEN_MULT, 0, 0, s->vec);
 }
 
-/* A variant that was found for launches of some sizes. */
+/* Are there results of an instance's scalars, which the block of its first column tile stores? */
+static bool tile_stores_scalars(const Low *w)
+{
+    bool any = false;
+    for (TirVal v = 1; v < w->tir->nops && w->s->split && !w->parts && !w->rv->scatter; v++)
+        any |= (w->tir->ops[v].op == TIR_STORE || w->tir->ops[v].op == TIR_ACC) && !w->rv->is_row[v];
+    return any;
+}
+
+/* A variant that was found for launches of some sizes; and rows of no elements have no tile. */
 static void size_conds(Low *w)
 {
-    if (w->s->least)
-        cond(w, LOW_C_ELEMS_GE, 0, 0, (int64_t)w->s->least * 1024);
+    if (w->s->least || tile_stores_scalars(w))
+        cond(w, LOW_C_ELEMS_GE, 0, 0, w->s->least ? (int64_t)w->s->least * 1024 : 1);
     if (w->s->most)
         cond(w, LOW_C_ELEMS_LE, 0, 0, (int64_t)w->s->most * 1024);
 }

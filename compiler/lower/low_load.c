@@ -71,10 +71,11 @@ void low_plan_smem(Low *w)
     w->fn->smem = w->host ? 0 : up(w->smem, 16);
 }
 
-/* Offset of this thread's slot for vector k: base + (area + k*threads*bytes) + index*bytes. */
-static LirVal slot_addr(Low *w, uint32_t base, LirVal index, uint32_t threads, uint32_t bytes)
+/* Offset of this thread's slot for vector k, in stage `stage` (0: there is one): stage + index*bytes + (base + area + k*threads*bytes). */
+static LirVal slot_addr(Low *w, uint32_t base, LirVal stage, LirVal index, uint32_t threads, uint32_t bytes)
 {
     LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, bytes));
+    at = stage ? lir_op2(w->fn, LIR_ADD, at, stage) : at;
     if (w->turn_k)
         at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)threads * bytes)));
     return lir_op2(w->fn, LIR_ADD, at, low_ci(w, base + (uint32_t)w->k * threads * bytes));
@@ -97,20 +98,19 @@ static void sts(Low *w, uint32_t load, LirVal at, LirVal v)
 
 static LirVal kept_addr(Low *w, uint32_t load)
 {
-    return slot_addr(w, w->keep_base + area(w, load, is_kept_smem, w->fn->threads), w->tid, w->fn->threads, up(vec_bytes(w, load), 4));
+    return slot_addr(w, w->keep_base + area(w, load, is_kept_smem, w->fn->threads), 0, w->tid, w->fn->threads, up(vec_bytes(w, load), 4));
 }
 
 static LirVal operand_addr(Low *w, uint32_t load)
 {
     uint32_t lanes = (uint32_t)w->s->lanes;
-    return slot_addr(w, w->wkeep_base + area(w, load, is_operand_smem, lanes), w->lane, lanes, up(vec_bytes(w, load), 4));
+    return slot_addr(w, w->wkeep_base + area(w, load, is_operand_smem, lanes), 0, w->lane, lanes, up(vec_bytes(w, load), 4));
 }
 
 static LirVal async_addr(Low *w, uint32_t load, LirVal slot)
 {
     uint32_t threads = w->fn->threads;
-    LirVal at = slot_addr(w, w->async_base + area(w, load, is_async, threads), w->tid, threads, up(vec_bytes(w, load), 4));
-    return lir_op2(w->fn, LIR_ADD, at, slot);
+    return slot_addr(w, w->async_base + area(w, load, is_async, threads), slot, w->tid, threads, up(vec_bytes(w, load), 4));
 }
 
 static LirVal base_of(Low *w, uint32_t load)

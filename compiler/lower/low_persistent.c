@@ -124,6 +124,10 @@ void low_persistent(Low *w)
     LirVal first, end, step, slot = 0;
     Ahead h;
     walk(w, &first, &end, &step);
+    if (w->host && w->s->stages > 1) {
+        low_along(w, first, end);
+        return;
+    }
     find_ahead(w, &h);
     LirVal var = lir_op1(w->fn, LIR_VAR, first);
     if (async)

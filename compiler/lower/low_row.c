@@ -81,22 +81,16 @@ static void loads_of_phase(Low *w, int p, const Red *r, uint32_t n, uint8_t *nee
         mark_loads(w, w->tir->ops[w->rv->acc[i].op].a[0], seen, need);
 }
 
-/* The same vector of the next instance, where that lies one stride on: a processor's own prefetching stops at the row's end, and while a
- * row is walked a second time nothing else is on its way. */
-static void ask_for_next(Low *w, const uint8_t *need)
+enum { AHEAD = 1024 };       /* bytes: what a processor waits for memory, at the rate at which one of them is served */
+
+/* Asks for what comes so far behind vector k, be it of the next instance: a processor's own prefetching begins anew at each page. */
+static void ask_ahead(Low *w, const uint8_t *need)
 {
-    uint32_t last = w->rv->first_par + w->rv->npars - 1;
     for (uint32_t i = 0; i < w->rv->nload; i++) {
         const RowMem *m = &w->rv->load[i];
-        const TirOp *o = &w->tir->ops[m->op];
         int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
-        for (uint32_t d = 0; d < o->nix && need[i] && m->inst; d++) {
-            const TirIndex *x = &w->tir->ix[o->ix + d];
-            if (x->kind != TIR_IX_SCALAR || w->tir->ops[x->val].op != TIR_COORD || w->tir->ops[x->val].ref != last)
-                continue;
-            LirVal pitch = lir_op2(w->fn, LIR_MUL, low_word(w, DT_I64, (LirWord){LIR_W_STRIDE, m->tensor, (uint16_t)d, 0}), lir_ci(w->fn, DT_I64, bytes));
-            low_mark(w, LIR_PREFETCH, lir_op2(w->fn, LIR_ADD, low_vec_addr(w, w->row_base[i], m, bytes), pitch));
-        }
+        if (need[i] && m->inst && w->s->align != ALIGN_SCALAR)
+            low_mark(w, LIR_PREFETCH, lir_op2(w->fn, LIR_ADD, low_vec_addr(w, w->row_base[i], m, bytes), lir_ci(w->fn, DT_I64, AHEAD)));
     }
 }
 
@@ -112,12 +106,12 @@ static void begin_vector(Low *w, const LirVal *loaded, const uint8_t *need)
 static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, const uint8_t *need)
 {
     begin_vector(w, loaded, need);
+    if (w->host && w->s->hint == HINT_STREAM && p == 0)
+        ask_ahead(w, need);
     for (uint32_t i = 0; i < n; i++)
         low_red_update(w, &r[i]);
     if (p != w->rv->last_phase || w->second)
         return;
-    if (w->host && w->s->hint == HINT_STREAM)
-        ask_for_next(w, need);
     for (uint32_t i = 0; i < w->rv->nacc; i++)
         low_acc_update(w, i);
     for (uint32_t i = 0; i < w->rv->nstore; i++) {
@@ -343,37 +337,56 @@ void low_loop_end(Low *w, LirVal var, LirVal at, LirVal step)
     low_mark(w, LIR_END, 0);
 }
 
-static void row_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal var, LirVal end)
+static void row_turns(const LowWalk *x, int walks, LirVal var, LirVal end)
 {
-    w->turn = low_loop_begin(w, var, end);
-    vectors(w, p, r, n, need);
-    low_loop_end(w, var, w->turn, low_ci(w, (int64_t)w->lanes * w->s->vec * w->s->per));
-    w->turn = 0;
+    Low *w = x->w;
+    LirVal turn = low_loop_begin(w, var, end);
+    for (int i = 0; i < walks; i++) {
+        x[i].w->turn = turn;
+        vectors(x[i].w, x[i].p, x[i].r, x[i].n, x[i].need);
+        x[i].w->turn = 0;
+    }
+    low_loop_end(w, var, turn, low_ci(w, (int64_t)w->lanes * w->s->vec * w->s->per));
 }
 
-static void row_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
+static void open_all(const LowWalk *x, int walks)
 {
+    for (int i = 0; i < walks; i++)
+        for (uint32_t j = 0; j < x[i].n; j++)
+            low_red_open(x[i].w, &x[i].r[j]);
+}
+
+void low_row_loop(const LowWalk *x, int walks)
+{
+    Low *w = x->w;
     LirVal end = w->rowlen, var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    if (!n) {
-        row_turns(w, p, r, n, need, var, end);
+    uint32_t reductions = 0;
+    for (int i = 0; i < walks; i++)
+        reductions += x[i].n;
+    if (!reductions) {
+        row_turns(x, walks, var, end);
         return;
     }
-    Red total[LOW_MAX_RED];
-    for (uint32_t i = 0; i < n; i++) {
-        r[i].nacc = r[i].kind == RED_LSE ? 1 : (uint32_t)w->s->per;
-        total[i] = r[i];
-        low_red_open(w, &total[i]);
+    LowWalk total[LOW_MAX_WALKS];
+    for (int i = 0; i < walks; i++) {
+        total[i] = x[i];
+        total[i].r = ARENA_ARRAY(w->a, Red, LOW_MAX_RED);
+        for (uint32_t j = 0; j < x[i].n; j++) {
+            x[i].r[j].nacc = x[i].r[j].kind == RED_LSE ? 1 : (uint32_t)w->s->per;
+            total[i].r[j] = x[i].r[j];
+        }
     }
+    open_all(total, walks);
     LirVal block = low_ci(w, (int64_t)BLOCK_TURNS * w->lanes * w->s->vec * w->s->per), outer = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     LirVal at = low_loop_begin(w, outer, end);
-    for (uint32_t i = 0; i < n; i++)
-        low_red_open(w, &r[i]);
-    row_turns(w, p, r, n, need, var, lir_op2(w->fn, LIR_MIN, end, lir_op2(w->fn, LIR_ADD, at, block)));
-    for (uint32_t i = 0; i < n; i++)
-        low_red_merge(w, &total[i], &r[i]);
+    open_all(x, walks);
+    row_turns(x, walks, var, lir_op2(w->fn, LIR_MIN, end, lir_op2(w->fn, LIR_ADD, at, block)));
+    for (int i = 0; i < walks; i++)
+        for (uint32_t j = 0; j < x[i].n; j++)
+            low_red_merge(w, &total[i].r[j], &x[i].r[j]);
     low_loop_end(w, outer, at, block);
-    for (uint32_t i = 0; i < n; i++)
-        r[i] = total[i];
+    for (int i = 0; i < walks; i++)
+        memcpy(x[i].r, total[i].r, sizeof *x[i].r * x[i].n);
 }
 
 static void first_ahead(Low *w)
@@ -437,7 +450,7 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 static void walk_row(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
     if (w->s->len == LEN_ANY && !w->s->split)
-        row_loop(w, p, r, n, need);
+        low_row_loop(&(LowWalk){w, p, r, n, need}, 1);
     else if (w->s->unroll)
         smem_loop(w, p, r, n, need);
     else
@@ -491,25 +504,31 @@ static void walk_distances(Low *w, int p, Red *r, uint32_t n)
             r[i].squares = low_red_warp(w, &d[--m]);
 }
 
-static void phase(Low *w, int p)
+LowWalk low_walk_begin(Low *w, int p)
 {
-    Red r[LOW_MAX_RED];
-    uint8_t need[ROW_MAX_MEM] = {0};
-    uint32_t n = low_reductions(w, p, r);
+    uint8_t *need = ARENA_ARRAY(w->a, uint8_t, ROW_MAX_MEM);
+    LowWalk x = {w, p, ARENA_ARRAY(w->a, Red, LOW_MAX_RED), 0, need};
+    x.n = low_reductions(w, p, x.r);
     low_scalars_of_phase(w, p);
     bases_of_phase(w, p);
-    loads_of_phase(w, p, r, n, need);
-    low_red_pick(w, r, n);
-    bool last = p && p == w->rv->last_phase && !n && !w->rv->nacc && w->s->len != LEN_ANY;
+    loads_of_phase(w, p, x.r, x.n, need);
+    low_red_pick(w, x.r, x.n);
+    return x;
+}
+
+void low_phase(Low *w, int p)
+{
+    LowWalk x = low_walk_begin(w, p);
+    bool last = p && p == w->rv->last_phase && !x.n && !w->rv->nacc && w->s->len != LEN_ANY;
     LirVal is_narrow = last ? low_narrow_scalar(w) : 0;
     if (is_narrow)
-        walk_both(w, p, need, is_narrow);
+        walk_both(w, p, x.need, is_narrow);
     else
-        walk_row(w, p, r, n, need);
-    walk_distances(w, p, r, n);
+        walk_row(w, p, x.r, x.n, x.need);
+    walk_distances(w, p, x.r, x.n);
     if (low_wait(w))
         low_scalars_of_phase(w, p);          /* under way while the lanes meet */
-    low_red_finish(w, r, n);
+    low_red_finish(w, x.r, x.n);
 }
 
 /* ---- one instance ---- */
@@ -537,7 +556,7 @@ void low_scalar_stores(Low *w)
 void low_instance(Low *w)
 {
     for (int p = 0; p <= w->rv->last_phase; p++)
-        phase(w, p);
+        low_phase(w, p);
     if (w->parts)
         return;                             /* to the second launch */
     low_scalars_of_phase(w, w->rv->last_phase + 1);

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MiB = 1 << 20, LONG_ROW = 32768 };
+enum { MiB = 1 << 20, LONG_ROW = 32768, HOST_BLOCKS = 128 };      /* a few for each thread of a large host, many for each of a small one */
 
 static int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
 
@@ -484,15 +484,27 @@ static void choose_gpu(Search *q, SchedList *out)
     add_if_legal(out, q, always(q->f, 1, ALIGN_SCALAR));
 }
 
+/* Long rows and many: loads ahead of the work, and where rows are walked more than once two of them in step. */
+static Sched host_stream(const SchedFacts *f, Sched s)
+{
+    s.hint = HINT_STREAM;
+    s.per = f->row_loads > 1 ? 4 : 8;
+    if (f->walks > 1) {
+        s.grid = GRID_PERSISTENT;
+        s.stages = 2;
+        s.per = 4;
+        s.ctas = HOST_BLOCKS;
+    }
+    return s;
+}
+
 static void choose_host(Search *q, SchedList *out)
 {
     for (int form = 0; form < 3; form++) {
         Sched s = always(q->f, form == 2 ? 1 : 16, form == 2 ? ALIGN_SCALAR : ALIGN_VEC);
         s.lanes = 1;
-        s.hint = form == 0 ? HINT_STREAM : HINT_NONE;
-        s.per = form == 0 ? 8 : s.per;        /* long rows and many: loads far ahead of the work */
-        s.ctas = q->f->accs ? 32 : 0;
-        add_if_legal(out, q, s);
+        s.ctas = q->f->accs ? HOST_BLOCKS : 0;
+        add_if_legal(out, q, form ? s : host_stream(q->f, s));
     }
 }
 
@@ -544,8 +556,9 @@ static void host_candidates(Search *q, SchedList *out, uint32_t most)
             Sched s = always(q->f, vecs[i / 4], ALIGN_VEC);
             s.lanes = 1;
             s.per = pers[i % 4];
-            s.hint = hint;
-            s.ctas = q->f->accs ? 32 : 0;
+            s.ctas = q->f->accs ? HOST_BLOCKS : 0;
+            s = hint == HINT_STREAM ? host_stream(q->f, s) : s;
+            s.per = pers[i % 4];
             if (out->n - from < most)
                 add_if_legal(out, q, s);
         }
@@ -629,7 +642,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     s.acc = f->accs ? pick(seed, 2) : 0;
     s.ctas = s.grid == GRID_PERSISTENT ? 1 + pick(seed, 2) : 0;
     s.async = s.grid == GRID_PERSISTENT ? pick(seed, 2) : 0;
-    s.stages = s.async ? 2 + pick(seed, 3) : 1;
+    s.stages = s.async ? 2 + pick(seed, 3) : host && s.grid == GRID_PERSISTENT && s.len == LEN_ANY && f->walks > 1 ? 1 + pick(seed, 2) : 1;
     if (s.grid == GRID_ONESHOT && !host && pick(seed, 3) == 0) {          /* a cluster; or rows in shared memory, walked in a loop */
         s.cluster = (t->features & TGT_F_CLUSTER) && pick(seed, 2) ? 2 << pick(seed, 3) : 1;
         s.rows = s.cluster > 1 ? 1 : s.rows;

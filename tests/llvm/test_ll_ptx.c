@@ -139,15 +139,13 @@ static void access_kernel(Case *c, DType t, int lanes, int align, int flags)
 {
     LirFn *fn = c->fn;
     fn->threads = 64;
-    LirVal i = case_leaf(c, LIR_TID), zero = lir_ci(fn, DT_I32, 0), n = lir_word(fn, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
+    LirVal i = case_leaf(c, LIR_TID), n = lir_word(fn, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
     LirVal src = case_at(c, case_ptr(c, 0), i, lanes * dt_bytes(t)), dst = case_at(c, case_ptr(c, 1), i, lanes * dt_bytes(t));
-    LirVal in = lir_op2(fn, LIR_LT, i, n), far = lir_ci(fn, DT_I64, 1 << 16), left = lir_op2(fn, LIR_SUB, n, i);
+    LirVal in = lir_op2(fn, LIR_LT, i, n), far = lir_ci(fn, DT_I64, 1 << 16);
     LirVal a = case_mem(c, LIR_LDG, t, lanes, src, 0, 0, 0, align, flags);
     LirVal b = case_mem(c, LIR_LDGP, t, lanes, lir_op2(fn, LIR_ADD, src, far), in, 0, 0, align, flags);
-    LirVal m = case_mem(c, LIR_LDGM, t, lanes, src, lir_op1(fn, LIR_NEG, n), left, 0, align, flags);
     case_mem(c, LIR_STG, 0, 0, dst, a, 0, 0, align, flags);
     case_mem(c, LIR_STGP, 0, 0, lir_op2(fn, LIR_ADD, dst, far), b, in, 0, align, flags);
-    case_mem(c, LIR_STGM, 0, 0, dst, m, zero, left, align, flags);
 }
 
 static void test_access(void **state)
@@ -171,46 +169,17 @@ static void test_access(void **state)
     case_free(c);
 }
 
-static void test_masked(void **state)
+static void test_predicated(void **state)
 {
     (void)state;
-    Case *c = case_new("lgr_masked");
+    Case *c = case_new("lgr_predicated");
     Buf ptx = {0};
     access_kernel(c, DT_BF16, 8, 16, 0);
     case_ptx(c, TARGET_SM90A, &ptx);
-    assert_int_equal(case_count(ptx.p, "@p ld.global.b16"), 8);        /* LDGM's element path */
-    assert_int_equal(case_count(ptx.p, "@p st.global.b16"), 8);
-    assert_int_equal(case_count(ptx.p, "@p ld.global.v4.b32"), 2);     /* LDGP, and LDGM when whole */
-    assert_int_equal(case_count(ptx.p, "@p st.global.v4.b32"), 2);
-    assert_int_equal(case_count(ptx.p, "ld.global.v4.b32"), 3);
+    assert_int_equal(case_count(ptx.p, "@p ld.global.v4.b32"), 1);
+    assert_int_equal(case_count(ptx.p, "@p st.global.v4.b32"), 1);
+    assert_int_equal(case_count(ptx.p, "ld.global.v4.b32"), 2);
     buf_free(&ptx);
-    case_free(c);
-}
-
-/* The masked loads of a row's vectors stand together, with one branch behind them. */
-static void test_run(void **state)
-{
-    (void)state;
-    enum { VECTORS = 4 };
-    Case *c = case_new("lgr_run");
-    LirFn *fn = c->fn;
-    Buf ptx = {0};
-    fn->threads = 64;
-    LirVal i = case_leaf(c, LIR_TID), zero = lir_ci(fn, DT_I32, 0), n = lir_word(fn, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0}), v[VECTORS];
-    LirVal src = case_at(c, case_ptr(c, 0), i, 16), left = lir_op2(fn, LIR_SUB, n, lir_op2(fn, LIR_MUL, i, lir_ci(fn, DT_I32, 8)));
-    for (int k = 0; k < VECTORS; k++) {
-        LirVal hi = lir_op2(fn, LIR_SUB, left, lir_ci(fn, DT_I32, k * 512));
-        v[k] = case_mem(c, LIR_LDGM, DT_BF16, 8, lir_op2(fn, LIR_ADD, src, lir_ci(fn, DT_I64, k * 1024)), zero, hi, 0, 16, 0);
-    }
-    LirVal sum = lir_cast(fn, DT_F32, v[0]);
-    for (int k = 1; k < VECTORS; k++)
-        sum = lir_op2(fn, LIR_ADD, sum, lir_cast(fn, DT_F32, v[k]));
-    case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 1), i, 4), lir_op1(fn, LIR_HSUM, sum), 0, 0, 4, 0);
-    case_ptx(c, TARGET_SM90A, &ptx);
-    case_ordered(ptx.p, "@p ld.global.v4", "@p ld.global.v4", "@p ld.global.v4", "@p ld.global.v4", "bra", "@p ld.global.b16", "ret;", NULL);
-    assert_int_equal(case_count(ptx.p, "\tbra") + case_count(ptx.p, " bra"), 1);
-    buf_free(&ptx);
-    case_assemble(c);
     case_free(c);
 }
 
@@ -485,7 +454,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_either), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
-        cmocka_unit_test(test_masked), cmocka_unit_test(test_run), cmocka_unit_test(test_slide), cmocka_unit_test(test_ring), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
+        cmocka_unit_test(test_predicated), cmocka_unit_test(test_run), cmocka_unit_test(test_slide), cmocka_unit_test(test_ring), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_exact), cmocka_unit_test(test_lines), cmocka_unit_test(test_same),
         cmocka_unit_test(test_bad_ptx)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,13 +122,15 @@ static bool parse_shape(const char *text, Case *c)
 static void bind_names(const Case *shape, const Frees *v, Case *c)
 {
     *c = *shape;
-    int at = snprintf(c->text, sizeof c->text, "%s.%s:", c->op, c->kernel);
+    char text[sizeof c->text];
+    int at = snprintf(text, sizeof text, "%s.%s:", c->op, c->kernel);
     for (uint32_t i = 0; i < v->n && c->n < MEASURE_MAX_NAMES; i++, c->n++) {
         snprintf(c->name[c->n], sizeof c->name[0], "%s", v->f[i].name);
         snprintf(c->value[c->n], sizeof c->value[0], "%s", v->f[i].value[v->f[i].at]);
     }
-    for (int i = 0; i < c->n && at < (int)sizeof c->text; i++)
-        at += snprintf(c->text + at, sizeof c->text - (size_t)at, "%s%s=%s", i ? "," : "", c->name[i], c->value[i]);
+    for (int i = 0; i < c->n && at < (int)sizeof text; i++)
+        at += snprintf(text + at, sizeof text - (size_t)at, "%s%s=%s", i ? "," : "", c->name[i], c->value[i]);
+    memcpy(c->text, text, sizeof text);
 }
 
 static TrialLayout layout_of(const Case *c, uint64_t i)

@@ -86,17 +86,12 @@ static double check_host(Measure *m, const Case *c)
 static void on_host(Measure *m, const Case *c, BenchRow *r)
 {
     Set s;
-    double t[MEASURE_ROUNDS];
     r->err = check_host(m, c);
     if (wrong(m, c, r, "the form that always holds"))
         return;
     measure_set(m, false, c, &s);
-    measure_host_launch(m, &s);
-    for (int i = 0; i < MEASURE_ROUNDS; i++)
-        t[i] = measure_host_launch(m, &s);
-    r->us = measure_median(t, MEASURE_ROUNDS);
     describe(m, c, &s, r);
-    r->copy = measure_host_copy(m, r->bytes);
+    r->us = measure_host_beside(m, &s, r->bytes, &r->copy);
     measure_free(m, &s);
 }
 

@@ -609,6 +609,8 @@ double measure_copy(Measure *m, size_t bytes)
     return us[0] < us[1] ? us[0] : us[1];
 }
 
+enum { HOST_ROUNDS = 31 };       /* processors are shared: turn and turn about, and many */
+
 double measure_host_launch(Measure *m, Set *s)
 {
     double t0 = measure_now_us();
@@ -617,20 +619,44 @@ double measure_host_launch(Measure *m, Set *s)
     return measure_now_us() - t0;
 }
 
-double measure_host_copy(Measure *m, size_t bytes)
+/* Operands of a copy that moves so many bytes; false: there is no copy in the packs. */
+static bool host_copy_set(Measure *m, size_t bytes, Set *s)
 {
     char text[96];
     Case c;
-    Set s;
-    double t[MEASURE_ROUNDS];
     const lgr_kernel *k;
     long long rows = (long long)(bytes / 2 / 4 / 4096);
     if (lgr_kernel_find(m->ctx, "copy", "forward", &k) != LGR_OK)
-        return 0;
+        return false;
     snprintf(text, sizeof text, "copy.forward:M=%lld,N=%lld,T=f32", rows ? rows : 1, rows ? 4096ll : (long long)(bytes / 8 > 0 ? bytes / 8 : 1));
     if (!measure_parse(m, text, &c))
+        return false;
+    measure_set(m, false, &c, s);
+    return true;
+}
+
+double measure_host_beside(Measure *m, Set *ours, size_t bytes, double *copy)
+{
+    Set s;
+    double t[2][HOST_ROUNDS];
+    bool have = host_copy_set(m, bytes, &s);
+    for (int r = -1; r < HOST_ROUNDS; r++)
+        for (int i = 0; i < 1 + have; i++) {
+            double us = measure_host_launch(m, i ? &s : ours);
+            t[i][r < 0 ? 0 : r] = us;
+        }
+    *copy = have ? measure_median(t[1], HOST_ROUNDS) : 0;
+    if (have)
+        measure_free(m, &s);
+    return measure_median(t[0], HOST_ROUNDS);
+}
+
+double measure_host_copy(Measure *m, size_t bytes)
+{
+    Set s;
+    double t[MEASURE_ROUNDS];
+    if (!host_copy_set(m, bytes, &s))
         return 0;
-    measure_set(m, false, &c, &s);
     measure_host_launch(m, &s);
     for (int r = 0; r < MEASURE_ROUNDS; r++)
         t[r] = measure_host_launch(m, &s);

@@ -78,6 +78,8 @@ double measure_copy(Measure *m, size_t bytes);
 /* The same on the host: one launch; the copy op (f32, as many threads), 0 when the pack has none. */
 double measure_host_launch(Measure *m, Set *s);
 double measure_host_copy(Measure *m, size_t bytes);
+/* Microseconds of a launch of `ours`, and of a copy of so many bytes, launched alternately. */
+double measure_host_beside(Measure *m, Set *ours, size_t bytes, double *copy);
 /* In a process of its own: signals end it, whatever handlers the caller had. */
 void   measure_plain_signals(void);
 double measure_now_us(void);

@@ -82,8 +82,8 @@ static const char *async_illegal(const SchedFacts *f, const Sched *s, const Targ
 {
     if (t->kind == TGT_HOST && s->stages > 1)
         return s->stages == 2 && s->grid == GRID_PERSISTENT && s->len == LEN_ANY && f->walks > 1 ? NULL : "the host walks two rows in step, where blocks walk over rows that are walked twice";
-    if (s->eager && (!f->asks || s->grid == GRID_PERSISTENT || (s->len == LEN_ANY && !s->split) || s->eager > s->per || t->kind == TGT_HOST))
-        return "eager wants rows that are there whether they are wanted or not, one-shot blocks of a GPU that hold a row or a tile, and no more vectors than they hold";
+    if (s->eager && (!f->asks || s->grid == GRID_PERSISTENT || s->rows > 1 || (s->len == LEN_ANY && !s->split) || s->eager > s->per || t->kind == TGT_HOST))
+        return "eager wants rows that are there whether they are wanted or not, one-shot blocks of a GPU that hold one row or a tile, and no more vectors than they hold";
     if (s->async == ASYNC_NONE)
         return s->stages == 1 ? NULL : "stages without asynchronous copies";
     if (!(t->features & TGT_F_CPASYNC))

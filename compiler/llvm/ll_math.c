@@ -68,12 +68,20 @@ static LLVMValueRef clamp(Ll *l, LLVMValueRef x, double lo, double hi)
     return ll_sel(l, ll_fcmp(l, LLVMRealOGT, x, b), b, x);
 }
 
-/* e**r, |r| <= ln2/2: 2**-28; brief: 2**-23 */
-static LLVMValueRef exp_frac(Ll *l, LLVMValueRef r, bool in_brief)
+/* e**r, |r| <= ln2/2: 2**-28 */
+static LLVMValueRef exp_frac(Ll *l, LLVMValueRef r)
+{
+    static const double c[] = {0.001381456882, 0.008368730395, 0.04166838938, 0.1666652052, 0.4999999344};
+    LLVMValueRef p = ll_poly(l, r, c, 5);
+    return ll_fadd(l, ll_fma(l, ll_fmul(l, r, r), p, r), ll_fc(l, r, 1.0));
+}
+
+/* The same with an operation less, whose last bit is less sure; for results of 16 bits 2**-23. */
+static LLVMValueRef exp_frac_short(Ll *l, LLVMValueRef r)
 {
     static const double c[] = {0.001381454007, 0.008368745108, 0.04166839079, 0.166665204, 0.4999999343, 1.0, 1.0};
     static const double brief[] = {0.008290272107, 0.04189815962, 0.1666763813, 0.4999914784, 0.9999997063, 1.0};
-    return in_brief ? ll_poly(l, r, brief, 6) : ll_poly(l, r, c, 7);
+    return l->precise ? ll_poly(l, r, c, 7) : ll_poly(l, r, brief, 6);
 }
 
 LLVMValueRef ll_exp2_frac(Ll *l, LLVMValueRef f)
@@ -81,18 +89,18 @@ LLVMValueRef ll_exp2_frac(Ll *l, LLVMValueRef f)
     LLVMValueRef r = l->hooks->exact ? l->hooks->exact(l, LIR_EXP2, f) : NULL;
     if (r)
         return r;
-    return exp_frac(l, ll_fmul(l, f, ll_fc(l, f, M_LN2)), false);
+    return exp_frac(l, ll_fmul(l, f, ll_fc(l, f, M_LN2)));
 }
 
 /* -150 <= x <= 130, or NaN */
-static LLVMValueRef exp_within(Ll *l, LLVMValueRef x, bool brief)
+static LLVMValueRef exp_within(Ll *l, LLVMValueRef x, bool shorter)
 {
     LLVMValueRef i, n = round_scaled(l, x, LOG2E, &i);
-    if (brief)
-        return scaled(l, exp_frac(l, ll_fma(l, n, ll_fc(l, x, -M_LN2), x), true), n, i);
+    if (shorter && !l->precise)
+        return scaled(l, exp_frac_short(l, ll_fma(l, n, ll_fc(l, x, -M_LN2), x)), n, i);
     LLVMValueRef r = ll_fma(l, n, ll_fc(l, x, -LN2_HI), x);
     r = ll_fma(l, n, ll_fc(l, x, -LN2_LO), r);
-    return scaled(l, exp_frac(l, r, false), n, i);
+    return scaled(l, shorter ? exp_frac_short(l, r) : exp_frac(l, r), n, i);
 }
 
 static LLVMValueRef exp_general(Ll *l, LLVMValueRef x)
@@ -194,7 +202,7 @@ static LLVMValueRef sigmoid_general(Ll *l, LLVMValueRef x)
 {
     LLVMValueRef neg = LLVMBuildFNeg(l->b, ll_intr1(l, "llvm.fabs", x), "");
     LLVMValueRef own = l->hooks->exact ? l->hooks->exact(l, LIR_EXP, neg) : NULL;
-    LLVMValueRef e = own ? own : exp_within(l, at_least(l, neg, -150.0), !l->precise), r = inverse(l, ll_fadd(l, e, ll_fc(l, x, 1.0)));
+    LLVMValueRef e = own ? own : exp_within(l, at_least(l, neg, -150.0), true), r = inverse(l, ll_fadd(l, e, ll_fc(l, x, 1.0)));
     return ll_sel(l, ll_fcmp(l, LLVMRealOLT, x, ll_fc(l, x, 0.0)), ll_fmul(l, e, r), r);
 }
 

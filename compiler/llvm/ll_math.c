@@ -1,7 +1,7 @@
 /* ll_math.c: functions of one f32, written once for all targets in terms of f32 and i32 operations.
  *
  * In: f32 of any shape.  Out: the same shape.  A target may have a fast form (hook fast) for functions whose result is
- * rounded to 16 bits, and sigmoid is shorter for them here; the general forms below stay within 2 units in the last place over the whole
+ * rounded to 16 bits, and a sigmoid's exp is shorter for them here; the general forms below stay within 2 units in the last place over the whole
  * range, denormals, infinities and NaN included.  Polynomials are minimax fits (Lawson's iteration on Chebyshev points, relative error); the figure behind each
  * is that error before rounding of the coefficients.  No fast-math flags: the order of operations is the algorithm.
  */

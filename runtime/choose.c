@@ -127,7 +127,8 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
     case LGK_G_COLUMNS:        return ceil_div(t->row, l->per);
     case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(t->row, l->per2);
     case LGK_G_GROUPS_PLACES:  return groups + ceil_div(t->places, l->per2);
-    case LGK_G_PLACES_COLUMNS: return (t->instances + ceil_div(t->places, l->per)) * ceil_div(t->row, l->per2);
+    case LGK_G_GROUPS_BEYOND:  return t->instances > l->per2 ? groups : 0;
+    case LGK_G_PLACES_COLUMNS: return (groups + ceil_div(t->places, l->per2)) * ceil_div(t->row, l->per3);
     default:                   return groups;
     }
 }

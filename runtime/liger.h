@@ -163,7 +163,7 @@ typedef struct lgr_choice {
     const char *target, *schedule, *symbol;
     uint32_t variant, variants;     /* its place in the list, most special first */
     uint32_t launches;
-    uint32_t blocks[4], threads[4], shared[4];
+    uint32_t blocks[5], threads[5], shared[5];
     int32_t registers, spills;      /* of the first launch; -1 unknown */
     size_t workspace;
     int64_t instances, row_length;

@@ -81,7 +81,7 @@ static json_t *condition(const PackView *v, const LgkKernel *k, const LgkVariant
 
 static json_t *launch(const PackView *v, const LgkLaunch *l)
 {
-    return json_pack("{so ss si si si si si sb si si si sb si}", "symbol", named(v, l->symbol), "grid", pack_view_grid(l->grid), "per", l->per, "per2", l->per2, "multiple", l->multiple, "ctas", l->ctas, "workspace", l->work_bytes, "by_column",
+    return json_pack("{so ss si si si si si si sb si si si sb si}", "symbol", named(v, l->symbol), "grid", pack_view_grid(l->grid), "per", l->per, "per2", l->per2, "per3", l->per3, "multiple", l->multiple, "ctas", l->ctas, "workspace", l->work_bytes, "by_column",
                      (int)l->work_by_column, "threads",
                      (int)l->threads, "shared", (int)l->shared, "cluster", (int)l->cluster, "pdl", (int)l->pdl, "words", (int)l->words.count);
 }

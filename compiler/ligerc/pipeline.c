@@ -32,7 +32,7 @@ static bool assemble(PipeVariant *v, const PipeUnit *u, const PipeRequest *r, Di
         return !v->code.failed;
     }
     v->kind = LGK_CODE_CUBIN;
-    return ll_ptxas(v->ptx.p, v->ptx.n, u->target, &v->code, v->info, 4, &v->ninfo, d);
+    return ll_ptxas(v->ptx.p, v->ptx.n, u->target, &v->code, v->info, LOW_MAX_LAUNCHES, &v->ninfo, d);
 }
 
 static bool emit_gpu(PipeVariant *v, LirFn *const *fns, const PipeUnit *u, const PipeRequest *r, LlSession *ll, const LlOptions *o, Diag *d)
@@ -81,7 +81,7 @@ static void free_variant(PipeVariant *v)
 
 static bool compile_variant(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
 {
-    LirFn *fns[4];
+    LirFn *fns[LOW_MAX_LAUNCHES];
     if (!wants(r, AFTER_SCHEDULE))
         return true;
     v->low = low_run(v->fn, &v->sched, u->target, symbol_of(u, r->op, (uint32_t)(v - u->variants), a), a, &v->diag);

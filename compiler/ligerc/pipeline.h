@@ -46,8 +46,8 @@ typedef struct PipeVariant {
     LgkCodeKind kind;                   /* of code; 0 without PIPE_CODE */
     Buf        code;                    /* cubin, PTX or host blob */
     Buf        llvm, ptx, object;       /* where wanted */
-    uint32_t   entry[4];
-    LlAsmInfo  info[4]; uint32_t ninfo;
+    uint32_t   entry[LOW_MAX_LAUNCHES];
+    LlAsmInfo  info[LOW_MAX_LAUNCHES]; uint32_t ninfo;
     Diag       diag;                    /* its items end up in the unit's */
     double     ms;
     bool       failed, late;            /* late: not compiled, there was no time */

@@ -133,13 +133,29 @@ static LlVal one(Ll *l, const LirOp *o, LLVMValueRef x)
     return v;
 }
 
-static LlVal word(Ll *l, const LirOp *o)
+static LlVal word_at(Ll *l, const LirOp *o, LLVMValueRef at)
 {
     LLVMTypeRef t = ll_mem_type(l, o->dt, 1);
-    LLVMValueRef x = LLVMBuildLoad2(l->b, t, l->hooks->word_addr(l, o->imm.i), "");
+    LLVMValueRef x = LLVMBuildLoad2(l->b, t, at, "");
     unsigned kind = LLVMGetMDKindIDInContext(l->cx, "invariant.load", 14);
     LLVMSetMetadata(x, kind, LLVMMetadataAsValue(l->cx, LLVMMDNodeInContext2(l->cx, NULL, 0)));
     return o->dt == DT_BOOL ? one(l, o, LLVMBuildICmp(l->b, LLVMIntNE, x, LLVMConstNull(t), "")) : one(l, o, x);
+}
+
+static LlVal word(Ll *l, const LirOp *o) { return word_at(l, o, l->hooks->word_addr(l, o->imm.i)); }
+
+/* One of two words that stand side by side: the step from one to the other is the same for all words that one bool chooses between, so that
+ * each is one read. */
+static bool are_neighbours(const Ll *l, const LirOp *o)
+{
+    const LirOp *a = &l->fn->ops[o->a[1]], *b = &l->fn->ops[o->a[2]];
+    return o->op == LIR_SELECT && a->op == LIR_WORD && b->op == LIR_WORD && a->imm.i == b->imm.i + 1 && l->fn->ops[o->a[0]].lanes == 1;
+}
+
+static LlVal either_word(Ll *l, const LirOp *o)
+{
+    LLVMValueRef step = LLVMBuildZExt(l->b, ll_arg(l, o, 0).p[0], l->ty.i64, "");
+    return word_at(l, o, LLVMBuildGEP2(l->b, l->ty.i64, l->hooks->word_addr(l, l->fn->ops[o->a[2]].imm.i), &step, 1, ""));
 }
 
 /* 64-bit values and 16-bit ones cross lanes as 32-bit words. */
@@ -216,7 +232,7 @@ static LlVal emit_op(Ll *l, const LirOp *o)
         return memory(l, o);
     if (o->op >= LIR_SPLAT || o->op == LIR_STEPS)
         return ll_vector_op(l, o);
-    return ll_elementwise(l, o);
+    return are_neighbours(l, o) ? either_word(l, o) : ll_elementwise(l, o);
 }
 
 static LlVal emit_placed(Ll *l, const LirOp *o)

@@ -65,6 +65,7 @@ typedef struct Low {
     LirVal  active;                   /* bool, 0 when always */
     LirVal  coord[ROW_MAX_COORDS];    /* i64 */
     LirVal  head, body;               /* i32, of rows that begin anywhere: the first and the end of the elements taken in vectors; 0 elsewhere */
+    LirVal  first;                    /* i32, likewise: where vector 0 of lane 0 stands: at head, or up to a line before it */
     bool    head_fixed;               /* all rows of a block begin alike, so that its sums stay in their columns */
     LirVal  edge_at, edge_in;         /* i32 place in the row of the element that is this lane's edge; bool: it has one */
     LirVal *scalar;                   /* by TirVal */

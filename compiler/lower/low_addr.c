@@ -22,7 +22,7 @@ static LirVal stride(Low *w, uint16_t tensor, uint16_t dim)
 LirVal low_lane_first(Low *w)
 {
     LirVal e = lir_op2(w->fn, LIR_MUL, w->at, low_ci(w, w->s->vec));
-    return w->head ? lir_op2(w->fn, LIR_ADD, e, w->head) : e;
+    return w->head ? lir_op2(w->fn, LIR_ADD, e, w->first) : e;
 }
 
 LirVal low_position(Low *w)
@@ -47,6 +47,8 @@ static bool surely_inside(const Low *w)
         return w->inside;
     if (!rowlen_const(w, &n))
         return false;
+    if (w->s->line && (w->turn_k || !w->k)) /* it may stand before the head */
+        return false;
     if (w->s->align == ALIGN_SHIFT)         /* of the body, which is shortest where the head is longest */
         return !w->s->split && (w->turn_k ? w->s->per : w->k + 1) * block <= n + 1 - 2 * w->s->vec;
     if (w->turn_k)
@@ -66,8 +68,11 @@ void low_mask(Low *w)
     if (surely_inside(w))
         return;
     LirVal e = low_position(w);
-    if (w->s->vec == 1 || !w->host)
-        w->mask = (Mask){MASK_WHOLE, lir_op2(w->fn, LIR_LT, e, w->body ? w->body : w->rowlen), 0, 0};
+    if (w->s->vec == 1 || !w->host) {
+        LirVal in = lir_op2(w->fn, LIR_LT, e, w->body ? w->body : w->rowlen);
+        in = low_and(w, in, w->s->line && (w->turn || !w->k) ? lir_op2(w->fn, LIR_GE, e, w->head) : 0);
+        w->mask = (Mask){MASK_WHOLE, in, 0, 0};
+    }
     else
         w->mask = (Mask){MASK_PART, 0, low_ci(w, 0), lir_op2(w->fn, LIR_SUB, w->rowlen, e)};
 }

@@ -14,7 +14,7 @@ static void length_conds(Low *w)
     if (s->len == LEN_EXACT)
         cond(w, LOW_C_ROWLEN_EQ, 0, 0, s->n);
     if (s->len == LEN_CAP)
-        cond(w, LOW_C_ROWLEN_LE, 0, 0, s->align == ALIGN_SHIFT ? cap + 2 * s->vec - 1 : cap);
+        cond(w, LOW_C_ROWLEN_LE, 0, 0, cap + sched_slack(s, 16 / s->vec));
     if (s->align == ALIGN_VEC && !w->host && s->vec > 1 && s->len != LEN_EXACT)
         cond(w, LOW_C_ROWLEN_MULT, 0, 0, s->vec);
 }

@@ -18,26 +18,32 @@ const RowMem *low_first_stream(const Low *w)
     return w->rv->nstore ? &w->rv->store[0] : &w->rv->load[0];
 }
 
-/* Elements before the first vector boundary (the variant's conditions make it the same for all streams of the instance). */
-static LirVal row_head(Low *w)
+enum { LINE = 128 };   /* bytes of memory that are written as one */
+
+/* i32 bytes by which the row begins behind a line's boundary (modulo a vector, the variant's conditions make it the same for all streams of the
+ * instance). */
+static LirVal row_offset(Low *w)
 {
     const RowMem *m = low_first_stream(w);
-    int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
     LirVal at = w->at;
     w->at = low_ci(w, 0);
-    LirVal base = lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, low_base(w, &w->tir->ops[m->op], m), lir_ci(w->fn, DT_I64, w->s->vec * bytes - 1)));
+    LirVal base = lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, low_base(w, &w->tir->ops[m->op], m), lir_ci(w->fn, DT_I64, LINE - 1)));
     w->at = at;
-    LirVal past = lir_op2(w->fn, LIR_DIV, base, low_ci(w, bytes));
-    return lir_op2(w->fn, LIR_AND, lir_op1(w->fn, LIR_NEG, past), low_ci(w, w->s->vec - 1));
+    return base;
 }
 
 void low_edge_set(Low *w)
 {
     LirVal vec = low_ci(w, w->s->vec);
+    int bytes = dt_bytes(w->tir->tensors[low_first_stream(w)->tensor].dt);
     w->head = w->body = 0;
-    LirVal head = row_head(w), rest = lir_op2(w->fn, LIR_SUB, w->rowlen, lir_op2(w->fn, LIR_ADD, head, vec));
+    LirVal past = lir_op2(w->fn, LIR_DIV, row_offset(w), low_ci(w, bytes));
+    LirVal head = lir_op2(w->fn, LIR_AND, lir_op1(w->fn, LIR_NEG, past), low_ci(w, w->s->vec - 1));
+    LirVal rest = lir_op2(w->fn, LIR_SUB, w->rowlen, lir_op2(w->fn, LIR_ADD, head, vec));
     rest = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_MAX, rest, low_ci(w, 0)), low_ci(w, -w->s->vec));
-    w->head = head;
+    w->head = w->first = head;
+    if (w->s->line)                         /* vectors of the line that head stands in, before it */
+        w->first = lir_op2(w->fn, LIR_SUB, head, lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_ADD, past, head), low_ci(w, LINE / bytes - 1)));
     w->body = lir_op2(w->fn, LIR_ADD, head, rest);
     LirVal before = lir_op2(w->fn, LIR_LT, w->at, vec);
     LirVal behind = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_SUB, w->body, vec), w->at);

@@ -132,8 +132,8 @@ static bool may_be_overwritten(const Low *w, uint16_t tensor)
 static LirVal from_memory(Low *w, uint32_t load)
 {
     const RowMem *m = &w->rv->load[load];
-    bool idle = w->active && may_be_overwritten(w, m->tensor);
-    LirVal guard = (w->rv->guard[m->op] || idle || w->listed) && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
+    bool idle = w->active && may_be_overwritten(w, m->tensor), asks = w->rv->guard[m->op] && w->k >= w->s->eager;
+    LirVal guard = (asks || idle || w->listed) && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }
 
@@ -266,7 +266,8 @@ static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
     const RowMem *m = &w->rv->load[load];
     LirVal base = base_of(w, load);
     low_mask(w);
-    LirVal guard = low_and(w, inside, w->rv->guard[m->op] ? low_guard(w, m->op) : 0), at = async_addr(w, load, slot);
+    LirVal wanted = w->rv->guard[m->op] ? low_guard(w, m->op) : 0, at = async_addr(w, load, slot);
+    LirVal guard = low_and(w, inside, w->k < w->s->eager ? 0 : wanted);
     LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
     lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
                            .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});

@@ -161,19 +161,34 @@ static void load_edge(Low *w, int p, uint32_t n, const uint8_t *need)
     low_edge_end(w);
 }
 
+/* The lanes that have an edge take it; what they reduce of it is a variable, nothing in the others. */
+static void edge_of_some(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded)
+{
+    LirVal var[LOW_MAX_RED];
+    for (uint32_t i = 0; i < n; i++)
+        var[i] = lir_op1(w->fn, LIR_VAR, low_red_none(w, &r[i]).v[0]);
+    low_mark(w, LIR_IF, w->edge_in);
+    w->mask = (Mask){MASK_FULL, 0, 0, 0};
+    load_vector(w, need, loaded);
+    one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+    for (uint32_t i = 0; i < n; i++)
+        lir_set(w->fn, var[i], r[i].edge);
+    low_mark(w, LIR_END, 0);
+    for (uint32_t i = 0; i < n; i++)
+        r[i].edge = lir_op1(w->fn, LIR_GET, var[i]);
+}
+
 static void edge_vector(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded)
 {
     if (!low_has_edges(w))
         return;
     low_edge_begin(w);
-    if (edge_apart(w, p, n)) {
-        low_mark(w, LIR_IF, w->edge_in);
-        w->mask = (Mask){MASK_FULL, 0, 0, 0};
+    if (edge_apart(w, p, n) || w->s->split)      /* of a row's tiles one has edges */
+        edge_of_some(w, p, r, n, need, loaded);
+    else {
+        load_vector(w, need, loaded);
+        one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
     }
-    load_vector(w, need, loaded);
-    one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
-    if (edge_apart(w, p, n))
-        low_mark(w, LIR_END, 0);
     low_edge_end(w);
 }
 
@@ -285,6 +300,18 @@ static void masked_tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     low_loop_end(w, var, at, low_ci(w, (int64_t)one.per * s->lanes * s->vec));
 }
 
+/* The vectors that are wanted whatever the row is, before it is known what it is. */
+static void ask_early(Low *w, const uint8_t *need)
+{
+    for (w->k = 0; w->k < w->s->eager; w->k++) {
+        low_mask(w);
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            if (need[i])
+                low_kept_load(w, i);
+    }
+    w->k = 0;
+}
+
 /* A column tile; most lie inside the row, and need no masks.  Its results are variables then. */
 static void tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
@@ -296,7 +323,9 @@ static void tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         r[i].nacc = 1;
         low_red_open(w, &r[i]);
     }
-    low_mark(w, LIR_IF, is_plain(w));
+    LirVal plain = is_plain(w);
+    ask_early(w, need);
+    low_mark(w, LIR_IF, plain);
     w->inside = w->elsewhere = true;
     vectors(w, p, r, n, need);
     forget_rows(w);

@@ -1,22 +1,23 @@
-/* low_scatter.c: sums through an index (dw[idx[i], :] += ..), deterministic: whoever owns a place adds up, in f32 and in the order of their
- * instances, the rows that name it, and writes it once; places that nobody names become zero.
+/* low_scatter.c: sums through an index (dw[idx[i], :] += ..), deterministic: the rows that name a place are added up in f32 and in an order
+ * that the indices alone tell, and each place is written once; places that nobody names become zero.
  *
- * Four launches.  (1) order: a block sorts the entries (place, instance) of CHUNK instances, and does what else they do with scalars.
- * (2) place: an entry's rank is the number of smaller ones in every chunk, so that all are sorted.  (3) lists: every LIST sorted entries of
- * one and the same place are added up, so that a place named by thousands is no chain of thousands; and the places that are named are
- * marked.  (4) owners: the first blocks own an entry each, and where it is its place's first write the place, taking whole lists where
- * they meet them; the others write zeros, `run` places each, but for those that are marked.  Reads and writes come together, then writes
- * alone: mixed throughout, the memory turns round too often.
+ * Five launches.  (1) order: a block sorts the entries (place, instance) of CHUNK instances, and does what else they do with scalars; other
+ * blocks clear the marks.  (2) merge: an entry's rank is the number of smaller ones in FAN chunks, which make one run; it marks its place.
+ * (3) where there are several runs, they are merged as the chunks were.  (4) sums: the first blocks take LIST sorted entries a group of lanes and
+ * write each place whose entries end there; what began before the list or goes on after it becomes a partial sum.  The other blocks write
+ * zeros, `run` places a group, but for those that are marked.  Reads and writes come together, then writes alone: mixed throughout, the memory
+ * turns round too often.  (5) join: places whose entries are in several lists, from the partial sums.
  *
- * Workspace: of (1), entries by chunk, then all of them sorted, i64 each, place << 32 | instance; of (2), an i32 mark for each place; of
- * (3), a row of f32 for each list, by column tiles.  Entries that name no place stand last.
+ * Workspace: of (1), entries by chunk, then an i32 mark for each place; of (2), the merged entries, which (3) puts back in the place of the
+ * chunks; of (5), two rows of f32 for each list, by column tiles.  An entry is an i64, place << 32 | instance.  Those that name no place stand
+ * last, and fill up the last chunk.
  */
 #include "low.h"
 
 #include <string.h>
 
-enum { CHUNK = 512, LIST = 64, AT_ONCE = 4, SEARCHES = 16, PLACERS = 128, NOWHERE = INT32_MAX - 1 };
-enum { ORDER, PLACE, LISTS, OWNERS };
+enum { PIECE = 128, CHUNK = 512, FAN = 16, RUN = CHUNK * FAN, MERGERS = 64 /* a block: all multiprocessors take part */, LIST = 32, AT_ONCE = 4, JOIN_GROUPS = 8, JOIN_THREADS = 512, JOIN_BYTES = 32768, NOWHERE = INT32_MAX - 1 };
+enum { ORDER, MERGE, MERGE_RUNS, SUMS, JOIN };
 
 static LirVal add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }
 static LirVal times(Low *w, LirVal a, int64_t by) { return lir_op2(w->fn, LIR_MUL, a, low_ci(w, by)); }
@@ -32,15 +33,20 @@ static LirVal places(Low *w) { return low_extent(w, row_view_places(w->rv)); }
 
 static LirVal part(Low *w, int launch) { return low_word(w, DT_I64, (LirWord){LIR_W_WORK, (uint16_t)launch, 0}); }
 static LirVal element(Low *w, LirVal base, LirVal i, int64_t bytes) { return add(w, base, low_mul_i64(w, i, bytes)); }
+static LirVal ceil_div(Low *w, LirVal a, int by) { return lir_op2(w->fn, LIR_DIV, add(w, a, low_ci(w, by - 1)), low_ci(w, by)); }
 
-/* Blocks of launch 0, which are its chunks. */
-static LirVal chunks(Low *w, int launch) { return launch == ORDER ? sreg(w, LIR_NCTAID) : low_word(w, DT_I32, (LirWord){LIR_W_BLOCKS, ORDER, 0}); }
+static LirVal chunks(Low *w) { return ceil_div(w, w->ninst, CHUNK); }
+static int mergers(const Low *w) { return w->host ? CHUNK : MERGERS; }      /* on the host the keys of a whole chunk stand in that part first */
+static LirVal merged(Low *w) { return times(w, ceil_div(w, w->ninst, mergers(w)), mergers(w)); }      /* entries, those of no instance included */
 static LirVal by_chunk(Low *w, LirVal i) { return element(w, part(w, ORDER), i, 8); }
-static LirVal sorted(Low *w, int launch, LirVal i) { return element(w, element(w, part(w, ORDER), chunks(w, launch), CHUNK * 8), i, 8); }
+static LirVal by_run(Low *w, LirVal i) { return element(w, part(w, MERGE), i, 8); }
+static LirVal mark_of(Low *w, LirVal place) { return element(w, by_chunk(w, times(w, chunks(w), CHUNK)), place, 4); }
 
-/* Marks stand behind the blocks of (2) that place entries. */
-static LirVal placing_blocks(Low *w) { return lir_op2(w->fn, LIR_DIV, add(w, w->ninst, low_ci(w, PLACERS - 1)), low_ci(w, PLACERS)); }
-static LirVal mark_of(Low *w, LirVal place) { return element(w, part(w, PLACE), add(w, times(w, placing_blocks(w), PLACERS), place), 4); }
+static LirVal sorted(Low *w, LirVal i)
+{
+    LirVal several = lir_op2(w->fn, LIR_GT, w->ninst, low_ci(w, RUN));
+    return element(w, lir_op3(w->fn, LIR_SELECT, several, part(w, ORDER), part(w, MERGE)), i, 8);
+}
 
 static LirVal load(Low *w, DType dt, int lanes, LirVal at, LirVal when, int align)
 {
@@ -62,13 +68,6 @@ static LirVal entry(Low *w, LirVal place, LirVal instance)
 static LirVal place_of(Low *w, LirVal e) { return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, e, lir_ci(w->fn, DT_I64, 32))); }
 static LirVal instance_of(Low *w, LirVal e) { return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, e, lir_ci(w->fn, DT_I64, INT32_MAX))); }
 
-/* Sorted entry p, and in *in whether there is one (and `also` holds; 0: always). */
-static LirVal sorted_entry(Low *w, LirVal p, LirVal also, LirVal *in)
-{
-    *in = low_and(w, lir_op2(w->fn, LIR_LT, p, w->ninst), also);
-    return load(w, DT_I64, 1, sorted(w, OWNERS, p), *in, 8);
-}
-
 /* ---- launches and what their threads share ---- */
 
 static void open_launch(Low *w, const Low *first, int nth, const char *symbol, int threads)
@@ -80,7 +79,7 @@ static void open_launch(Low *w, const Low *first, int nth, const char *symbol, i
     w->fn->warp = w->host ? 1 : 32;
     w->fn->cluster = 1;
     w->fn->threads = w->host ? 1 : (uint32_t)threads;
-    w->fn->min_ctas = nth == OWNERS ? (uint32_t)w->s->ctas : 0;
+    w->fn->min_ctas = nth == SUMS ? (uint32_t)w->s->ctas : 0;
     w->active = w->head = w->turn = w->turn_k = 0;
     w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
     w->grp = low_ci(w, 0);
@@ -93,6 +92,14 @@ static void open_launch(Low *w, const Low *first, int nth, const char *symbol, i
         low_mark(w, LIR_PDLWAIT, 0);
         low_mark(w, LIR_PDLGO, 0);
     }
+}
+
+static void open_groups(Low *w, int n)
+{
+    if (n == 1)
+        return;
+    w->lane = w->at = lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, w->s->lanes));
+    w->grp = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, w->s->lanes));
 }
 
 static void close_launch(const Low *w, LowLaunch l)
@@ -117,13 +124,61 @@ static void each_end(Low *w, const Each *e)
         low_loop_end(w, e->var, e->t, low_ci(w, 1));
 }
 
+/* ---- rank among pieces ---- */
+
+/* Places in rising order, `size` a piece, n in all: `at` reads the i-th of all. Of two alike that of the earlier piece comes first. */
+typedef struct Pieces { LirVal (*at)(Low *w, LirVal i), n; int size; } Pieces;
+/* One of them: its place, its piece and its rank there. */
+typedef struct Ranked { LirVal place, piece, rank; } Ranked;
+
+/* Entries before e in pieces c .. c+many-1, side by side; those from `end` on do not count. */
+static LirVal before_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirVal end, int many)
+{
+    LirVal first[FAN], last[FAN], bound[FAN], pos[FAN], sum = low_ci(w, 0), one = low_ci(w, 1), up = add(w, e->place, one);
+    int steps = 1;
+    while (p->size >> steps)
+        steps++;
+    for (int u = 0; u < many; u++) {
+        LirVal piece = lir_op2(w->fn, LIR_MIN, add(w, c, low_ci(w, u)), lir_op2(w->fn, LIR_SUB, end, one));
+        first[u] = times(w, piece, p->size);
+        last[u] = lir_op2(w->fn, LIR_SUB, lir_op2(w->fn, LIR_MIN, add(w, first[u], low_ci(w, p->size)), p->n), one);
+        bound[u] = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, e->piece), up, e->place);
+        pos[u] = lir_op1(w->fn, LIR_VAR, first[u]);
+    }
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), nth = low_loop_begin(w, var, low_ci(w, steps)), step = lir_op2(w->fn, LIR_SHR, low_ci(w, p->size), nth);
+    LirVal less = lir_op2(w->fn, LIR_SUB, step, one);
+    for (int u = 0; u < many; u++) {
+        LirVal have = get(w, pos[u]), i = add(w, have, less), x = p->at(w, lir_op2(w->fn, LIR_MIN, i, last[u]));
+        LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LE, i, last[u]), lir_op2(w->fn, LIR_LT, x, bound[u]));
+        lir_set(w->fn, pos[u], lir_op3(w->fn, LIR_SELECT, on, add(w, have, step), have));
+    }
+    low_loop_end(w, var, nth, one);
+    for (int u = 0; u < many; u++) {
+        LirVal piece = add(w, c, low_ci(w, u)), n = lir_op2(w->fn, LIR_SUB, get(w, pos[u]), first[u]);
+        n = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, piece, e->piece), e->rank, n);
+        sum = add(w, sum, lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, end), n, low_ci(w, 0)));
+    }
+    return sum;
+}
+
+/* Rank of e in pieces c .. end-1, `many` at a time. */
+static LirVal rank_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirVal end, int many)
+{
+    LirVal sum = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), var = lir_op1(w->fn, LIR_VAR, c), at = low_loop_begin(w, var, end);
+    lir_set(w->fn, sum, add(w, get(w, sum), before_in(w, p, e, at, end, many)));
+    low_loop_end(w, var, at, low_ci(w, many));
+    return get(w, sum);
+}
+
 /* ---- (1) order ---- */
 
-/* Keys of the block's chunk: in shared memory; on the host where the sorted entries will come. */
+/* Keys of the block's chunk: in shared memory; on the host where (2) will put its entries. */
+static LirVal key_place(Low *w, LirVal t) { return element(w, by_run(w, times(w, w->block, CHUNK)), t, 4); }
+
 static void key_store(Low *w, LirVal t, LirVal key)
 {
     if (w->host)
-        store(w, element(w, sorted(w, ORDER, times(w, w->block, CHUNK)), t, 4), key, 0, 4);
+        store(w, key_place(w, t), key, 0, 4);
     else
         lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {times(w, t, 4), key}, .imm.i = 4});
 }
@@ -133,7 +188,7 @@ static int key_lanes(const Low *w) { return w->host ? 16 : 4; }
 static LirVal key_load(Low *w, LirVal t, int lanes)
 {
     if (w->host)
-        return load(w, DT_I32, lanes, element(w, sorted(w, ORDER, times(w, w->block, CHUNK)), t, 4), 0, 4);
+        return load(w, DT_I32, lanes, key_place(w, t), 0, 4);
     return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = (uint8_t)lanes, .ref = -1, .a = {times(w, t, 4)}, .imm.i = 4 * lanes});
 }
 
@@ -148,24 +203,57 @@ static LirVal key_of(Low *w)
 
 static LirVal count(Low *w, LirVal yes) { return lir_cast(w->fn, DT_I32, yes); }
 
-/* How many entries of the chunk come before that of t: smaller keys, and equal ones before t. */
-static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
+/* How many entries of the n from `from` on come before that of t among them: smaller keys, and equal ones before t. */
+static LirVal rank_of_key(Low *w, LirVal t, LirVal key, LirVal from, int all)
 {
     int n = key_lanes(w);
-    LirVal up = add(w, key, low_ci(w, 1)), sum = lir_op1(w->fn, LIR_VAR, lir_splat(w->fn, low_ci(w, 0), n)), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    LirVal u = low_loop_begin(w, var, low_ci(w, CHUNK)), s = get(w, sum);
-    for (int i = 0; i < 4; i++) {
-        LirVal at = add(w, u, low_ci(w, i * n)), before = lir_op2(w->fn, LIR_LE, add(w, at, low_ci(w, n)), t);
-        LirVal bound = lir_op3(w->fn, LIR_SELECT, before, up, key);
-        s = add(w, s, count(w, lir_op2(w->fn, LIR_LT, key_load(w, at, n), lir_splat(w->fn, bound, n))));
-    }
-    lir_set(w->fn, sum, s);
-    low_loop_end(w, var, u, low_ci(w, 4 * n));
+    LirVal up = add(w, key, low_ci(w, 1)), sum = lir_op1(w->fn, LIR_VAR, lir_splat(w->fn, low_ci(w, 0), n)), var = lir_op1(w->fn, LIR_VAR, from);
+    LirVal u = low_loop_begin(w, var, add(w, from, low_ci(w, all))), s = get(w, sum);
+    LirVal bound = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LE, add(w, u, low_ci(w, n)), t), up, key);
+    lir_set(w->fn, sum, add(w, s, count(w, lir_op2(w->fn, LIR_LT, key_load(w, u, n), lir_splat(w->fn, bound, n)))));
+    low_loop_end(w, var, u, low_ci(w, n));
     LirVal own = lir_op2(w->fn, LIR_AND, t, low_ci(w, -n)), steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)n, .ref = -1});
     LirVal same = lir_op2(w->fn, LIR_EQ, key_load(w, own, n), lir_splat(w->fn, key, n));
     LirVal before = lir_op2(w->fn, LIR_LT, steps, lir_splat(w->fn, lir_op2(w->fn, LIR_SUB, t, own), n));
     s = add(w, get(w, sum), count(w, lir_op2(w->fn, LIR_AND, same, before)));
     return lir_add(w->fn, (LirOp){.op = LIR_HSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {s}});
+}
+
+static LirVal sorted_key(Low *w, LirVal i) { return key_load(w, add(w, i, low_ci(w, CHUNK)), 1); }
+
+/* Rank of the thread's key in the chunk: by comparing it with all others of its PIECE, and by a search among those of the other pieces. */
+static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
+{
+    if (w->host)
+        return rank_of_key(w, t, key, low_ci(w, 0), CHUNK);
+    LirVal piece = lir_op2(w->fn, LIR_DIV, t, low_ci(w, PIECE)), from = times(w, piece, PIECE);
+    Ranked e = {key, piece, rank_of_key(w, t, key, from, PIECE)};
+    Pieces p = {sorted_key, low_ci(w, CHUNK), PIECE};
+    key_store(w, add(w, add(w, from, e.rank), low_ci(w, CHUNK)), key);
+    low_mark(w, LIR_BAR, 0);
+    LirVal left = lir_op2(w->fn, LIR_SUB, w->ninst, times(w, w->block, CHUNK)), pieces = lir_op2(w->fn, LIR_MIN, ceil_div(w, left, PIECE), low_ci(w, CHUNK / PIECE));
+    LirVal rank = rank_in(w, &p, &e, low_ci(w, 0), pieces, 1);
+    return lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, pieces), rank, t);      /* those of no instance are last already */
+}
+
+static void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .flags = LIR_F_UNIFORM, .a = {a}}); }
+
+static void order_chunk(Low *w, LirVal chunk)
+{
+    Each e;
+    LirVal t = each_begin(w, &e, CHUNK);
+    low_set_instance(w, add(w, chunk, t), true);
+    LirVal key = key_of(w);
+    key_store(w, t, key);
+    low_scalar_stores(w);
+    each_end(w, &e);
+    if (!w->host)
+        low_mark(w, LIR_BAR, 0);
+    t = each_begin(w, &e, CHUNK);
+    key = w->host ? key_load(w, t, 1) : key;
+    LirVal to = add(w, chunk, rank_in_chunk(w, t, key));
+    store(w, by_chunk(w, to), entry(w, key, add(w, chunk, t)), 0, 8);
+    each_end(w, &e);
 }
 
 static void order(const Low *first, const char *symbol)
@@ -174,73 +262,67 @@ static void order(const Low *first, const char *symbol)
     Each e;
     open_launch(&w, first, ORDER, symbol, CHUNK);
     w.lanes = 1;                        /* an instance a thread */
-    w.fn->smem = w.host ? 0 : CHUNK * 4;
-    LirVal chunk = times(&w, w.block, CHUNK), t = each_begin(&w, &e, CHUNK);
-    low_set_instance(&w, add(&w, chunk, t), true);
-    LirVal key = key_of(&w);
-    key_store(&w, t, key);
-    low_scalar_stores(&w);
+    w.fn->smem = w.host ? 0 : 2 * CHUNK * 4;       /* keys, and those of each piece in order */
+    LirVal chunk = times(&w, w.block, CHUNK);
+    mark_uniform(&w, LIR_IF, lir_op2(w.fn, LIR_LT, w.block, chunks(&w)));
+    order_chunk(&w, chunk);
+    mark_uniform(&w, LIR_ELSE, 0);
+    LirVal t = each_begin(&w, &e, CHUNK);
+    store(&w, by_chunk(&w, add(&w, chunk, t)), lir_ci(w.fn, DT_I64, 0), 0, 8);        /* two marks */
     each_end(&w, &e);
-    if (!w.host)
-        low_mark(&w, LIR_BAR, 0);
-    t = each_begin(&w, &e, CHUNK);
-    key = w.host ? key_load(&w, t, 1) : key;
-    LirVal to = add(&w, chunk, rank_in_chunk(&w, t, key));
-    store(&w, by_chunk(&w, to), entry(&w, key, add(&w, chunk, t)), 0, 8);
-    each_end(&w, &e);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = CHUNK, .work_bytes = CHUNK * 16});
+    mark_uniform(&w, LIR_END, 0);
+    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_PLACES, .per = CHUNK, .per2 = 2 * CHUNK, .work_bytes = CHUNK * 8});
 }
 
-/* ---- (2) place ---- */
+/* ---- (2), (3) merge ---- */
 
-/* Entries below e in chunks c .. c+n-1; past the last chunk there are none. */
-static LirVal below(Low *w, LirVal e, LirVal c, int n)
+static LirVal place_in_chunk(Low *w, LirVal i) { return load(w, DT_I32, 1, add(w, by_chunk(w, i), lir_ci(w->fn, DT_I64, 4)), 0, 4); }
+static LirVal place_in_run(Low *w, LirVal i) { return load(w, DT_I32, 1, add(w, by_run(w, i), lir_ci(w->fn, DT_I64, 4)), 0, 4); }
+
+static Ranked ranked(Low *w, LirVal e, LirVal q, int size)
 {
-    LirVal nchunks = chunks(w, PLACE), at[SEARCHES], pos[SEARCHES], sum = low_ci(w, 0);
-    for (int u = 0; u < n; u++) {
-        LirVal mine = lir_op2(w->fn, LIR_MIN, add(w, c, low_ci(w, u)), lir_op2(w->fn, LIR_SUB, nchunks, low_ci(w, 1)));
-        at[u] = by_chunk(w, times(w, mine, CHUNK));
-        pos[u] = low_ci(w, 0);
-    }
-    for (int step = CHUNK / 2, last = 0; !last; step /= 2) {
-        last = step == 0;
-        for (int u = 0; u < n; u++) {
-            LirVal x = load(w, DT_I64, 1, element(w, at[u], add(w, pos[u], low_ci(w, last ? 0 : step - 1)), 8), 0, 8);
-            LirVal on = lir_op2(w->fn, LIR_LT, x, e);
-            pos[u] = lir_op3(w->fn, LIR_SELECT, on, add(w, pos[u], low_ci(w, last ? 1 : step)), pos[u]);
-        }
-    }
-    for (int u = 0; u < n; u++) {
-        LirVal there = lir_op2(w->fn, LIR_LT, add(w, c, low_ci(w, u)), nchunks);
-        sum = add(w, sum, lir_op3(w->fn, LIR_SELECT, there, pos[u], low_ci(w, 0)));
-    }
-    return sum;
+    return (Ranked){place_of(w, e), lir_op2(w->fn, LIR_DIV, q, low_ci(w, size)), lir_op2(w->fn, LIR_AND, q, low_ci(w, size - 1))};
 }
 
-static LirVal rank_in_all(Low *w, LirVal e)
+static int searches(const Low *w) { return w->host ? 1 : FAN; }
+
+/* The first of its chunk that names its place marks it. */
+static void mark_place(Low *w, LirVal q, LirVal e)
 {
-    int n = w->host ? 1 : SEARCHES;
-    LirVal sum = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    LirVal c = low_loop_begin(w, var, chunks(w, PLACE));
-    lir_set(w->fn, sum, add(w, get(w, sum), below(w, e, c, n)));
-    low_loop_end(w, var, c, low_ci(w, n));
-    return get(w, sum);
+    LirVal within = lir_op2(w->fn, LIR_GT, lir_op2(w->fn, LIR_AND, q, low_ci(w, CHUNK - 1)), low_ci(w, 0));
+    LirVal before = place_of(w, load(w, DT_I64, 1, by_chunk(w, lir_op2(w->fn, LIR_SUB, q, low_ci(w, 1))), within, 8)), place = place_of(w, e);
+    LirVal first = lir_op2(w->fn, LIR_OR, lir_op1(w->fn, LIR_NOT, within), lir_op2(w->fn, LIR_NE, before, place));
+    first = lir_op2(w->fn, LIR_AND, first, lir_op2(w->fn, LIR_NE, place, low_ci(w, NOWHERE)));
+    lir_add(w->fn, (LirOp){.op = LIR_ATOM, .ref = -1, .a = {mark_of(w, place), low_ci(w, 1), first}, .imm.i = 4});
 }
 
-static void place(const Low *first, const char *symbol)
+static void merge(const Low *first, const char *symbol)
 {
     Low w;
     Each each;
-    open_launch(&w, first, PLACE, symbol, PLACERS);
-    LirVal blocks = placing_blocks(&w), t = each_begin(&w, &each, PLACERS), q = add(&w, times(&w, w.block, PLACERS), t);
-    low_mark(&w, LIR_IF, lir_op2(w.fn, LIR_LT, w.block, blocks));
-    LirVal e = load(&w, DT_I64, 1, by_chunk(&w, q), 0, 8);
-    store(&w, sorted(&w, PLACE, rank_in_all(&w, e)), e, 0, 8);
-    low_mark(&w, LIR_ELSE, 0);
-    store(&w, element(&w, part(&w, PLACE), q, 4), low_ci(&w, 0), 0, 4);
-    low_mark(&w, LIR_END, 0);
+    open_launch(&w, first, MERGE, symbol, mergers(first));
+    Pieces p = {place_in_chunk, times(&w, chunks(&w), CHUNK), CHUNK};
+    LirVal t = each_begin(&w, &each, mergers(&w)), q = add(&w, times(&w, w.block, mergers(&w)), t);
+    LirVal e = load(&w, DT_I64, 1, by_chunk(&w, q), 0, 8), run = lir_op2(w.fn, LIR_DIV, q, low_ci(&w, RUN)), c = times(&w, run, FAN);
+    mark_place(&w, q, e);
+    Ranked r = ranked(&w, e, q, CHUNK);
+    LirVal to = rank_in(&w, &p, &r, c, lir_op2(w.fn, LIR_MIN, add(&w, c, low_ci(&w, FAN)), chunks(&w)), searches(&w));
+    store(&w, by_run(&w, add(&w, times(&w, run, RUN), to)), e, 0, 8);
     each_end(&w, &each);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_PLACES, .per = PLACERS, .per2 = PLACERS, .work_bytes = PLACERS * 4});
+    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = mergers(&w), .work_bytes = mergers(&w) * 8});
+}
+
+static void merge_runs(const Low *first, const char *symbol)
+{
+    Low w;
+    Each each;
+    open_launch(&w, first, MERGE_RUNS, symbol, mergers(first));
+    Pieces p = {place_in_run, merged(&w), RUN};
+    LirVal t = each_begin(&w, &each, mergers(&w)), q = add(&w, times(&w, w.block, mergers(&w)), t), e = load(&w, DT_I64, 1, by_run(&w, q), 0, 8);
+    Ranked r = ranked(&w, e, q, RUN);
+    store(&w, by_chunk(&w, rank_in(&w, &p, &r, low_ci(&w, 0), ceil_div(&w, w.ninst, RUN), searches(&w))), e, 0, 8);
+    each_end(&w, &each);
+    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_BEYOND, .per = mergers(&w), .per2 = RUN});
 }
 
 /* ---- rows of a tile of columns, added up in registers ---- */
@@ -260,23 +342,10 @@ static void sums_clear(Low *w)
         lir_set(w->fn, w->acc[k], zeros(w));
 }
 
-/* acc += v[0], then v[1], .., each where its ok holds (0: always). */
-static void sums_add(Low *w, LirVal (*v)[LOW_MAX_PER], const LirVal *ok, int n)
-{
-    for (int k = 0; k < w->s->per; k++) {
-        LirVal s = get(w, w->acc[k]);
-        for (int u = 0; u < n; u++) {
-            LirVal more = add(w, s, v[u][k]);
-            s = ok[u] ? lir_op3(w->fn, LIR_SELECT, ok[u], more, s) : more;
-        }
-        lir_set(w->fn, w->acc[k], s);
-    }
-}
-
-/* The row that an entry's instance adds; its conditions hold, or it would name no place. */
+/* The row that an entry's instance adds, where ok: it names a place, so that there is one and its conditions hold. */
 static void row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
 {
-    low_set_instance(w, instance_of(w, e), false);
+    low_set_instance(w, instance_of(w, e), true);
     w->active = ok;
     w->listed = true;
     for (w->k = 0; w->k < w->s->per; w->k++) {
@@ -290,111 +359,28 @@ static void row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
 
 static int at_once(const Low *w) { return w->host ? 1 : AT_ONCE; }
 
-/* ---- (3) lists ---- */
+/* ---- partial sums of lists ---- */
 
-/* Address of this lane's vector k of a list's sum, of the column tile `tile` of `tiles`. */
-static LirVal list_vector(Low *w, LirVal list, LirVal tiles, LirVal tile)
+enum { LEADING, TRAILING };     /* of a list: of a place that began before it; of one that began in it and goes on after it */
+
+static LirVal partial(Low *w, LirVal list, int which)
 {
-    LirVal block = add(w, lir_op2(w->fn, LIR_MUL, list, tiles), tile), at = element(w, part(w, LISTS), block, (int64_t)low_tile(w) * 4);
-    LirVal lane = times(w, w->lane, w->s->vec);
-    return element(w, at, add(w, lane, low_ci(w, (int64_t)w->k * w->s->lanes * w->s->vec)), 4);
-}
-
-static int list_align(const Low *w) { return w->host || w->s->vec < 4 ? 4 : 16; }
-
-/* Entry p is the first of its place. */
-static LirVal is_first(Low *w, LirVal p, LirVal *e)
-{
-    LirVal in, there, before = sorted_entry(w, lir_op2(w->fn, LIR_SUB, p, low_ci(w, 1)), lir_op2(w->fn, LIR_GT, p, low_ci(w, 0)), &in);
-    *e = sorted_entry(w, p, 0, &there);
-    LirVal other = lir_op2(w->fn, LIR_OR, lir_op1(w->fn, LIR_NOT, in), lir_op2(w->fn, LIR_NE, place_of(w, before), place_of(w, *e)));
-    return lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_AND, there, other), lir_op2(w->fn, LIR_NE, place_of(w, *e), low_ci(w, NOWHERE)));
-}
-
-/* Marks the places that the list's entries name first; by the block of its first columns. */
-static void mark_places(Low *w, LirVal p, LirVal tile)
-{
-    Each each;
-    LirVal e, t = each_begin(w, &each, LIST);
-    for (int from = 0; from < LIST; from += w->host ? LIST : (int)w->fn->threads) {
-        LirVal i = add(w, t, low_ci(w, from)), mine = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LT, i, low_ci(w, LIST)), lir_op2(w->fn, LIR_EQ, tile, low_ci(w, 0)));
-        LirVal first = lir_op2(w->fn, LIR_AND, is_first(w, add(w, p, i), &e), mine);
-        store(w, mark_of(w, place_of(w, e)), low_ci(w, 1), first, 4);
-    }
-    each_end(w, &each);
-}
-
-static void lists(const Low *first, const char *symbol)
-{
-    Low w;
-    open_launch(&w, first, LISTS, symbol, first->s->lanes);
-    LirVal tiles = low_tiles(&w), list = lir_op2(w.fn, LIR_DIV, w.block, tiles), tile = lir_op2(w.fn, LIR_REM, w.block, tiles), in, in0, p = times(&w, list, LIST);
-    mark_places(&w, p, tile);
-    w.turn = times(&w, tile, low_tile(&w));
-    LirVal last = place_of(&w, sorted_entry(&w, add(&w, p, low_ci(&w, LIST - 1)), 0, &in)), same = place_of(&w, sorted_entry(&w, p, 0, &in0));
-    LirVal one = lir_op2(w.fn, LIR_AND, lir_op2(w.fn, LIR_EQ, same, last), lir_op2(w.fn, LIR_NE, last, low_ci(&w, NOWHERE)));
-    low_mark(&w, LIR_IF, lir_op2(w.fn, LIR_AND, in, one));
-    sums_new(&w);
-    LirVal var = lir_op1(w.fn, LIR_VAR, low_ci(&w, 0)), q = low_loop_begin(&w, var, low_ci(&w, LIST));
-    LirVal v[AT_ONCE][LOW_MAX_PER], e[AT_ONCE], none[AT_ONCE] = {0};
-    for (int u = 0; u < at_once(&w); u++)
-        e[u] = load(&w, DT_I64, 1, sorted(&w, LISTS, add(&w, add(&w, p, q), low_ci(&w, u))), 0, 8);
-    for (int u = 0; u < at_once(&w); u++)
-        row_of(&w, e[u], 0, v[u]);
-    sums_add(&w, v, none, at_once(&w));
-    low_loop_end(&w, var, q, low_ci(&w, at_once(&w)));
-    for (w.k = 0; w.k < w.s->per; w.k++)
-        store(&w, list_vector(&w, list, tiles, tile), get(&w, w.acc[w.k]), 0, list_align(&w));
-    w.k = 0;
-    low_mark(&w, LIR_END, 0);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_COLUMNS, .per = LIST, .per2 = low_tile(&w), .work_bytes = low_tile(&w) * 4});
-}
-
-/* ---- (4) owners ---- */
-
-/* Entry p names place r, where `also` holds. */
-static LirVal names(Low *w, LirVal p, LirVal also, LirVal r)
-{
-    LirVal in, e = sorted_entry(w, p, also, &in);
-    return lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, place_of(w, e), r));
-}
-
-static LirVal how_many(Low *w, const LirVal *ok, int n)
-{
-    LirVal sum = low_ci(w, 0);
-    for (int u = 0; u < n; u++)
-        sum = add(w, sum, count(w, ok[u]));
-    return sum;
-}
-
-/* Lists from p on, the first of which is known to name r alone; gives how many entries. */
-static LirVal take_lists(Low *w, LirVal p, LirVal r)
-{
-    LirVal ok[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], tiles = low_tiles(w), first = lir_op2(w->fn, LIR_DIV, p, low_ci(w, LIST));
     LirVal tile = lir_op2(w->fn, LIR_DIV, w->turn ? w->turn : low_ci(w, 0), low_ci(w, low_tile(w)));
-    for (int u = 0; u < at_once(w); u++) {
-        ok[u] = names(w, add(w, p, low_ci(w, (int64_t)(u + 1) * LIST - 1)), 0, r);
-        for (w->k = 0; w->k < w->s->per; w->k++)
-            v[u][w->k] = load(w, DT_F32, w->s->vec, list_vector(w, add(w, first, low_ci(w, u)), tiles, tile), ok[u], list_align(w));
-    }
-    w->k = 0;
-    sums_add(w, v, ok, at_once(w));
-    return times(w, how_many(w, ok, at_once(w)), LIST);
+    LirVal nth = add(w, times(w, add(w, lir_op2(w->fn, LIR_MUL, list, low_tiles(w)), tile), 2), low_ci(w, which));
+    LirVal lane = add(w, times(w, w->lane, w->s->vec), low_ci(w, (int64_t)w->k * w->s->lanes * w->s->vec));
+    return element(w, element(w, part(w, JOIN), nth, (int64_t)low_tile(w) * 4), lane, 4);
 }
 
-/* Entries from p on that name r, not past the end of their list, so that the next one is met at its beginning; gives how many. */
-static LirVal take_entries(Low *w, LirVal p, LirVal r)
+static int partial_align(const Low *w) { return w->host || w->s->vec < 4 ? 4 : 16; }
+
+static void partial_store(Low *w, LirVal list, int which)
 {
-    LirVal ok[AT_ONCE], e[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], in, within = lir_op2(w->fn, LIR_AND, p, low_ci(w, LIST - 1));
-    for (int u = 0; u < at_once(w); u++) {
-        e[u] = sorted_entry(w, add(w, p, low_ci(w, u)), u ? lir_op2(w->fn, LIR_LT, add(w, within, low_ci(w, u)), low_ci(w, LIST)) : 0, &in);
-        ok[u] = lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, place_of(w, e[u]), r));
-    }
-    for (int u = 0; u < at_once(w); u++)
-        row_of(w, e[u], ok[u], v[u]);
-    sums_add(w, v, ok, at_once(w));
-    return how_many(w, ok, at_once(w));
+    for (w->k = 0; w->k < w->s->per; w->k++)
+        store(w, partial(w, list, which), get(w, w->acc[w->k]), 0, partial_align(w));
+    w->k = 0;
 }
+
+/* ---- (4) sums ---- */
 
 static void write_place(Low *w, LirVal r, bool sums, LirVal when)
 {
@@ -410,77 +396,257 @@ static void write_place(Low *w, LirVal r, bool sums, LirVal when)
     low_forget_instance(w);
 }
 
-/* Place r, whose first entry is p, in the columns at hand. */
-static void sum_place(Low *w, LirVal first, LirVal r)
+/* Place that entry p names; where there is no such entry, one that no entry names. */
+static LirVal place_at(Low *w, LirVal p)
 {
-    sums_clear(w);
-    LirVal var = lir_op1(w->fn, LIR_VAR, first), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1));
-    low_mark(w, LIR_LOOP, 0);
-    low_mark(w, LIR_WHILE, get(w, more));
-    LirVal p = get(w, var), begins = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, p, low_ci(w, LIST - 1)), low_ci(w, 0));
-    low_mark(w, LIR_IF, names(w, add(w, p, low_ci(w, LIST - 1)), begins, r));
-    lir_set(w->fn, var, add(w, p, take_lists(w, p, r)));
+    LirVal there = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, p, low_ci(w, 0)), lir_op2(w->fn, LIR_LT, p, merged(w)));
+    return lir_op3(w->fn, LIR_SELECT, there, place_of(w, load(w, DT_I64, 1, sorted(w, p), there, 8)), low_ci(w, -1));
+}
+
+static LirVal place_before(Low *w, LirVal p) { return place_at(w, lir_op2(w->fn, LIR_SUB, p, low_ci(w, 1))); }
+static LirVal named(Low *w, LirVal place) { return lir_op2(w->fn, LIR_NE, place, low_ci(w, NOWHERE)); }
+
+/* The sum at hand is that of `place` up to the list's end, or of all its entries there. */
+static void put_sum(Low *w, LirVal list, LirVal leading, LirVal place)
+{
+    low_mark(w, LIR_IF, leading);
+    partial_store(w, list, LEADING);
     low_mark(w, LIR_ELSE, 0);
-    LirVal n = take_entries(w, p, r), next = add(w, p, n);
-    LirVal at_list = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, next, low_ci(w, LIST - 1)), low_ci(w, 0)), some = lir_op2(w->fn, LIR_GT, n, low_ci(w, 0));
-    lir_set(w->fn, var, next);
-    lir_set(w->fn, more, lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_EQ, n, low_ci(w, at_once(w))), lir_op2(w->fn, LIR_AND, at_list, some)));
+    if (place)
+        write_place(w, place, true, 0);
+    else
+        partial_store(w, list, TRAILING);
     low_mark(w, LIR_END, 0);
+}
+
+/* Entries p .. p + n of a list, and of its sum so far: what the last entry named, and whether it began before the list. */
+static void sum_entries(Low *w, LirVal list, LirVal p, LirVal last, LirVal leading)
+{
+    int n = at_once(w);
+    LirVal e[AT_ONCE], place[AT_ONCE + 1], in[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], before = get(w, last);
+    for (int u = 0; u < n; u++) {
+        e[u] = load(w, DT_I64, 1, sorted(w, add(w, p, low_ci(w, u))), 0, 8);
+        place[u] = place_of(w, e[u]);
+        in[u] = named(w, place[u]);
+    }
+    place[n] = place_at(w, add(w, p, low_ci(w, n)));
+    for (int u = 0; u < n; u++)
+        row_of(w, e[u], in[u], v[u]);
+    for (int u = 0; u < n; u++) {
+        LirVal begins = lir_op2(w->fn, LIR_NE, u ? place[u - 1] : before, place[u]);
+        for (int k = 0; k < w->s->per; k++)
+            lir_set(w->fn, w->acc[k], add(w, lir_op3(w->fn, LIR_SELECT, begins, zeros(w), get(w, w->acc[k])), v[u][k]));
+        low_mark(w, LIR_IF, lir_op2(w->fn, LIR_AND, in[u], lir_op2(w->fn, LIR_NE, place[u], place[u + 1])));
+        put_sum(w, list, get(w, leading), place[u]);
+        lir_set(w->fn, leading, lir_ci(w->fn, DT_BOOL, 0));
+        low_mark(w, LIR_END, 0);
+    }
+    lir_set(w->fn, last, place[n - 1]);
+}
+
+static void sum_list(Low *w, LirVal list)
+{
+    LirVal p = times(w, list, LIST), end = add(w, p, low_ci(w, LIST)), before = place_before(w, p);
+    LirVal last = lir_op1(w->fn, LIR_VAR, before), leading = lir_op1(w->fn, LIR_VAR, lir_op2(w->fn, LIR_EQ, before, place_at(w, p)));
+    sums_clear(w);
+    LirVal var = lir_op1(w->fn, LIR_VAR, p), at = low_loop_begin(w, var, end);
+    sum_entries(w, list, at, last, leading);
+    low_loop_end(w, var, at, low_ci(w, at_once(w)));
+    LirVal on = lir_op2(w->fn, LIR_EQ, get(w, last), place_at(w, end));
+    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_AND, on, named(w, get(w, last))));
+    put_sum(w, list, get(w, leading), 0);
     low_mark(w, LIR_END, 0);
-    write_place(w, r, true, 0);
 }
 
 /* `run` places from r on that nobody names. */
 static void clear_places(Low *w, LirVal r)
 {
-    LirVal free[64], at[64];
+    LirVal free[64], at[64], marks[64];
+    int vec = w->s->run % 4 ? 1 : 4;
+    for (int i = 0; i < w->s->run; i += vec)
+        marks[i / vec] = load(w, DT_I32, vec, mark_of(w, add(w, r, low_ci(w, i))), 0, 4 * vec);
     for (int i = 0; i < w->s->run; i++) {
         at[i] = add(w, r, low_ci(w, i));
+        LirVal mark = vec == 1 ? marks[i] : lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {marks[i / vec]}, .imm.i = i % vec});
         LirVal in = lir_op2(w->fn, LIR_LT, at[i], lir_cast(w->fn, DT_I32, places(w)));
-        free[i] = lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, load(w, DT_I32, 1, mark_of(w, at[i]), in, 4), low_ci(w, 0)));
+        free[i] = lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, mark, low_ci(w, 0)));
     }
     for (int i = 0; i < w->s->run; i++)
         write_place(w, at[i], false, free[i]);
 }
 
-/* What an owner does in the columns at hand: entry `owner`, or zeros. */
-static void own(Low *w, LirVal owner)
+/* What a block does in the columns at hand: lists, or zeros. */
+static void sum_or_clear(Low *w, LirVal nth)
 {
-    LirVal e;
-    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, owner, w->ninst));
-    LirVal first = is_first(w, owner, &e);
-    low_mark(w, LIR_IF, first);
-    sum_place(w, owner, place_of(w, e));
+    int rows = w->s->rows;
+    LirVal lists = ceil_div(w, w->ninst, rows * LIST);
+    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, nth, lists));
+    LirVal list = add(w, times(w, nth, rows), w->grp);
+    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, times(w, list, LIST), w->ninst));
+    sum_list(w, list);
     low_mark(w, LIR_END, 0);
     low_mark(w, LIR_ELSE, 0);
-    clear_places(w, times(w, lir_op2(w->fn, LIR_SUB, owner, w->ninst), w->s->run));
+    clear_places(w, times(w, add(w, times(w, lir_op2(w->fn, LIR_SUB, nth, lists), rows), w->grp), w->s->run));
     low_mark(w, LIR_END, 0);
 }
 
-static void owners(const Low *first, const char *symbol)
+/* f for the block's columns, with its number among those of the same columns. */
+static void each_tile(Low *w, void (*f)(Low *w, LirVal nth))
+{
+    if (w->s->split) {
+        LirVal tiles = low_tiles(w);
+        w->turn = times(w, lir_op2(w->fn, LIR_REM, w->block, tiles), low_tile(w));
+        f(w, lir_op2(w->fn, LIR_DIV, w->block, tiles));
+    } else if (w->s->len == LEN_ANY) {
+        LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), turn = low_loop_begin(w, var, w->rowlen);
+        w->turn = turn;
+        f(w, w->block);
+        w->turn = 0;
+        low_loop_end(w, var, turn, low_ci(w, low_tile(w)));
+    } else
+        f(w, w->block);
+}
+
+static int columns_a_block(const Low *w) { return w->s->split ? low_tile(w) : INT32_MAX; }
+
+static void sums(const Low *first, const char *symbol)
 {
     Low w;
-    open_launch(&w, first, OWNERS, symbol, first->s->lanes);
+    const Sched *s = first->s;
+    open_launch(&w, first, SUMS, symbol, s->rows * s->lanes);
+    open_groups(&w, s->rows);
     sums_new(&w);
-    if (w.s->split) {
-        LirVal tiles = low_tiles(&w);
-        w.turn = times(&w, lir_op2(w.fn, LIR_REM, w.block, tiles), low_tile(&w));
-        own(&w, lir_op2(w.fn, LIR_DIV, w.block, tiles));
-    } else if (w.s->len == LEN_ANY) {
-        LirVal var = lir_op1(w.fn, LIR_VAR, low_ci(&w, 0)), turn = low_loop_begin(&w, var, w.rowlen);
-        w.turn = turn;
-        own(&w, w.block);
-        w.turn = 0;
-        low_loop_end(&w, var, turn, low_ci(&w, low_tile(&w)));
-    } else
-        own(&w, w.block);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_PLACES_COLUMNS, .per = w.s->run, .per2 = w.s->split ? low_tile(&w) : INT32_MAX});
+    each_tile(&w, sum_or_clear);
+    close_launch(&w, (LowLaunch){.grid = LOW_G_PLACES_COLUMNS, .per = s->rows * LIST, .per2 = s->rows * s->run, .per3 = columns_a_block(&w)});
+}
+
+/* ---- (5) join ---- */
+
+/* Groups of lanes, each of which has a list of the block's. */
+static int join_groups(const Sched *s, bool host)
+{
+    int n = 1;
+    while (!host && 2 * n <= JOIN_GROUPS && 2 * n * s->lanes <= JOIN_THREADS && 2 * n * s->lanes * s->vec * s->per * 4 <= JOIN_BYTES)
+        n *= 2;
+    return n;
+}
+
+/* Adds the leading partial sums of lists from m on, as many as are read at once, where they name r. */
+static void add_some(Low *w, LirVal m, LirVal r)
+{
+    LirVal v[AT_ONCE][LOW_MAX_PER];
+    for (int u = 0; u < at_once(w); u++) {
+        LirVal list = add(w, m, low_ci(w, u)), ok = lir_op2(w->fn, LIR_EQ, place_at(w, times(w, list, LIST)), r);
+        for (w->k = 0; w->k < w->s->per; w->k++)
+            v[u][w->k] = load(w, DT_F32, w->s->vec, partial(w, list, LEADING), ok, partial_align(w));
+    }
+    for (w->k = 0; w->k < w->s->per; w->k++)
+        for (int u = 0; u < at_once(w); u++)
+            lir_set(w->fn, w->acc[w->k], add(w, get(w, w->acc[w->k]), v[u][w->k]));
+    w->k = 0;
+}
+
+/* Adds those of all lists from m on that name r, in rounds of which each group has its own. */
+static void add_all(Low *w, LirVal m, LirVal r)
+{
+    int n = at_once(w), all = n * join_groups(w->s, w->host);
+    LirVal var = lir_op1(w->fn, LIR_VAR, m), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1));
+    low_mark(w, LIR_LOOP, 0);
+    low_mark(w, LIR_WHILE, get(w, more));
+    LirVal at = get(w, var), end = add(w, at, low_ci(w, all));
+    lir_set(w->fn, more, lir_op2(w->fn, LIR_EQ, place_at(w, times(w, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1)), LIST)), r));
+    add_some(w, add(w, at, times(w, w->grp, n)), r);
+    lir_set(w->fn, var, end);
+    low_mark(w, LIR_END, 0);
+}
+
+/* The groups' sums together, which the first group then has. */
+static void add_groups(Low *w)
+{
+    int groups = join_groups(w->s, w->host), bytes = low_tile(w) * 4;
+    LirVal lane = times(w, w->lane, 4 * w->s->vec), own = add(w, lane, times(w, w->grp, bytes));
+    if (groups == 1)
+        return;
+    for (int k = 0; k < w->s->per; k++)
+        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {add(w, own, low_ci(w, k * w->s->lanes * w->s->vec * 4)), get(w, w->acc[k])}, .imm.i = 4 * w->s->vec < 16 ? 4 : 16});
+    low_mark(w, LIR_BAR, 0);
+    for (int g = 1; g < groups; g++)
+        for (int k = 0; k < w->s->per; k++) {
+            LirVal from = add(w, lane, low_ci(w, g * bytes + k * w->s->lanes * w->s->vec * 4));
+            LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {from}, .imm.i = 4 * w->s->vec < 16 ? 4 : 16});
+            lir_set(w->fn, w->acc[k], add(w, get(w, w->acc[k]), v));
+        }
+    low_mark(w, LIR_BAR, 0);            /* before the next sums come there */
+}
+
+/* Does the place that list's last entry names begin in the list, and go on after it? In *far whether past the lists that are read at once. */
+static LirVal goes_on(Low *w, LirVal list, LirVal *far, LirVal *r)
+{
+    LirVal p = times(w, list, LIST), last = place_at(w, add(w, p, low_ci(w, LIST - 1)));
+    LirVal begins = lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_NE, place_at(w, p), last), lir_op2(w->fn, LIR_NE, place_before(w, p), last));
+    LirVal some = lir_op2(w->fn, LIR_AND, named(w, last), lir_op2(w->fn, LIR_GE, last, low_ci(w, 0)));
+    *r = place_at(w, add(w, p, low_ci(w, LIST)));
+    *far = lir_op2(w->fn, LIR_EQ, place_at(w, add(w, p, low_ci(w, (int64_t)LIST * (1 + at_once(w))))), last);
+    return lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_AND, begins, some), lir_op2(w->fn, LIR_EQ, *r, last));
+}
+
+static void take_trailing(Low *w, LirVal list, LirVal when)
+{
+    for (w->k = 0; w->k < w->s->per; w->k++)
+        lir_set(w->fn, w->acc[w->k], load(w, DT_F32, w->s->vec, partial(w, list, TRAILING), when, partial_align(w)));
+    w->k = 0;
+}
+
+/* The group's own list, if its place does not go far. */
+static void join_near(Low *w, LirVal list)
+{
+    LirVal far, r, on = goes_on(w, list, &far, &r);
+    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_AND, on, lir_op1(w->fn, LIR_NOT, far)));
+    take_trailing(w, list, 0);
+    add_some(w, add(w, list, low_ci(w, 1)), r);
+    write_place(w, r, true, 0);
+    low_mark(w, LIR_END, 0);
+}
+
+/* All groups, one list of the block's after another. */
+static void join_far(Low *w, LirVal list)
+{
+    int groups = join_groups(w->s, w->host);
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, groups)), own = add(w, list, i), far, r;
+    LirVal on = goes_on(w, own, &far, &r), first = lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0));
+    mark_uniform(w, LIR_IF, groups > 1 ? lir_op2(w->fn, LIR_AND, on, far) : on);
+    take_trailing(w, own, first);
+    add_all(w, add(w, own, low_ci(w, 1)), r);
+    add_groups(w);
+    low_mark(w, LIR_IF, first);
+    write_place(w, r, true, 0);
+    low_mark(w, LIR_END, 0);
+    mark_uniform(w, LIR_END, 0);
+    low_loop_end(w, var, i, low_ci(w, 1));
+}
+
+static void join(const Low *first, const char *symbol)
+{
+    Low w;
+    int groups = join_groups(first->s, first->host);
+    open_launch(&w, first, JOIN, symbol, groups * first->s->lanes);
+    open_groups(&w, groups);
+    w.fn->smem = groups > 1 ? (uint32_t)(groups * low_tile(&w) * 4) : 0;
+    sums_new(&w);
+    LirVal tiles = low_tiles(&w);
+    w.turn = times(&w, lir_op2(w.fn, LIR_REM, w.block, tiles), low_tile(&w));
+    LirVal list = times(&w, lir_op2(w.fn, LIR_DIV, w.block, tiles), groups);
+    if (groups > 1)
+        join_near(&w, add(&w, list, w.grp));
+    join_far(&w, list);
+    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_COLUMNS, .per = groups * LIST, .per2 = low_tile(&w), .work_bytes = groups * 2 * low_tile(&w) * 4});
 }
 
 void low_scatter(Low *w, const char *symbol)
 {
     order(w, symbol);
-    place(w, symbol);
-    lists(w, symbol);
-    owners(w, symbol);
+    merge(w, symbol);
+    merge_runs(w, symbol);
+    sums(w, symbol);
+    join(w, symbol);
 }

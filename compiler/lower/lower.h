@@ -1,4 +1,4 @@
-/* lower.h: one typed kernel under one schedule on one target becomes one to four launches of lowered IR.
+/* lower.h: one typed kernel under one schedule on one target becomes one to five launches of lowered IR.
  *
  * In: TirFn, Sched (legal).  Out: LowKernel.  Decides nothing: what the schedule does not say, does not happen.
  */
@@ -30,22 +30,24 @@ typedef enum LowGridKind {
     LOW_G_COLUMNS,        /* ceil(row length / per) blocks (the second stage of cross-row sums) */
     LOW_G_GROUPS_COLUMNS, /* ceil(instances / per) * ceil(row length / per2) blocks, columns fastest */
     LOW_G_GROUPS_PLACES,  /* ceil(instances / per) + ceil(places / per2) blocks */
-    LOW_G_PLACES_COLUMNS  /* (instances + ceil(places / per)) * ceil(row length / per2) blocks, columns fastest */
+    LOW_G_GROUPS_BEYOND,  /* ceil(instances / per) blocks where there are more than per2 instances, else none */
+    LOW_G_PLACES_COLUMNS  /* (ceil(instances / per) + ceil(places / per2)) * ceil(row length / per3) blocks, columns fastest */
 } LowGridKind;
 
 typedef struct LowLaunch {
     LirFn  *fn;
     uint8_t grid;               /* LowGridKind */
-    int32_t per, per2, ctas;
+    int32_t per, per2, per3, ctas;
     int32_t multiple;           /* 1: any number of blocks */
     /* its part of the workspace: blocks, or clusters, * work_bytes (* row length, where it is by column), rounded up to 256; the parts lie one after another */
     int32_t work_bytes;
     bool    work_by_column;
 } LowLaunch;
 
+enum { LOW_MAX_LAUNCHES = 5 };
 typedef struct LowKernel {
     LowCond  *conds; uint32_t nconds, capconds;
-    LowLaunch launch[4]; uint32_t nlaunch;
+    LowLaunch launch[LOW_MAX_LAUNCHES]; uint32_t nlaunch;
     uint32_t  covers;          /* nests that launch 0 works for: its grid is the sum of theirs */
     /* instance extents (pars, then promoted tile axes; INST is their product, PAREXT counts through them) and the row's */
     TirExt    inst_ext[8]; uint32_t ninst;

@@ -48,7 +48,7 @@ const char *pack_view_choice(const PackView *v, const LgkOption *o, uint32_t cho
 const char *pack_view_grid(uint32_t grid)
 {
     static const char *const names[] = {[LGK_G_GROUPS] = "groups", [LGK_G_PERSISTENT] = "persistent", [LGK_G_COLUMNS] = "columns", [LGK_G_GROUPS_COLUMNS] = "groups_columns",
-                                        [LGK_G_GROUPS_PLACES] = "groups_places", [LGK_G_PLACES_COLUMNS] = "places_columns"};
+                                        [LGK_G_GROUPS_PLACES] = "groups_places", [LGK_G_GROUPS_BEYOND] = "groups_beyond", [LGK_G_PLACES_COLUMNS] = "places_columns"};
     return grid < LGK_G_COUNT ? names[grid] : "?";
 }
 
@@ -198,15 +198,15 @@ static void put_count(Buf *out, int n, const char *what) { buf_printf(out, "%d %
 
 void pack_put_blocks(const LgkLaunch *l, Buf *out)
 {
-    buf_puts(out, l->grid == LGK_G_PLACES_COLUMNS ? "1 instance or " : "");
-    put_count(out, l->per, l->grid == LGK_G_COLUMNS ? "column" : l->grid == LGK_G_PLACES_COLUMNS ? "place" : "instance");
-    if (l->grid == LGK_G_GROUPS_PLACES) {
+    int columns = l->grid == LGK_G_GROUPS_COLUMNS ? l->per2 : l->grid == LGK_G_PLACES_COLUMNS ? l->per3 : INT32_MAX;
+    put_count(out, l->per, l->grid == LGK_G_COLUMNS ? "column" : "instance");
+    if (l->grid == LGK_G_GROUPS_PLACES || l->grid == LGK_G_PLACES_COLUMNS) {
         buf_puts(out, " or ");
         put_count(out, l->per2, "place");
     }
-    if ((l->grid == LGK_G_GROUPS_COLUMNS || l->grid == LGK_G_PLACES_COLUMNS) && l->per2 < INT32_MAX) {
+    if (columns < INT32_MAX) {
         buf_puts(out, " and ");
-        put_count(out, l->per2, "column");
+        put_count(out, columns, "column");
     }
     buf_puts(out, " a block");
     if (l->grid == LGK_G_PERSISTENT) {

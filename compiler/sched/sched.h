@@ -26,6 +26,11 @@ typedef struct Sched {
 } Sched;
 
 Sched sched_default(void);
+/* Elements of a row that it need not hold in vectors, single elements at its ends; under line=1 less those that lanes may stand before its first vector. */
+static inline int sched_slack(const Sched *s, int bytes)
+{
+    return s->align != ALIGN_SHIFT ? 0 : 2 * s->vec - 1 - (s->line ? 128 / bytes - s->vec : 0);
+}
 void  sched_print(Buf *b, const Sched *s);
 /* Parses one line; false and a message in err (static text with the field's name) when malformed. */
 bool  sched_parse(const char *text, Sched *out, Buf *err);
@@ -54,6 +59,7 @@ typedef struct SchedFacts {
     bool     wide_scalars;    /* one of them has 64 bits */
     bool     several;         /* one of a kernel's nests: their launches may overlap */
     bool     twin;            /* the next nest does the same with other tensors, and may run at one time with this one */
+    bool     asks;            /* rows are read under conditions, and from places that are there whether these hold or not */
     int      inner;           /* a par coordinate, counted from 1, that tensors may have nearer in memory than the last one; 0: none */
 } SchedFacts;
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d);   /* false with a DIAG_LIMIT when no row form exists */

@@ -101,6 +101,28 @@ static int inner_coordinate(const RowView *rv)
     return i > 0 && !rv->npromoted && row_view_dim(rv, (uint32_t)i - 1) >= 0 && row_view_dim(rv, (uint32_t)i) >= 0 ? i : 0;
 }
 
+/* Is the place told by coordinates alone, so that it is there whether it is wanted or not? */
+static bool plain_place(const TirFn *fn, const TirOp *o)
+{
+    bool plain = true;
+    for (uint32_t i = 0; i < o->nix; i++) {
+        TirVal v = fn->ix[o->ix + i].val;
+        plain &= !v || fn->ops[v].op == TIR_COORD || fn->ops[v].op == TIR_CONST;
+    }
+    return plain;
+}
+
+static bool asks(const RowView *rv)
+{
+    bool some = false, plain = true;
+    for (uint32_t i = 0; i < rv->nload; i++) {
+        bool guarded = rv->load[i].inst && rv->guard[rv->load[i].op];
+        some |= guarded;
+        plain &= !guarded || plain_place(rv->fn, &rv->fn->ops[rv->load[i].op]);
+    }
+    return some && plain;
+}
+
 bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
 {
     Arena *a = arena_new();
@@ -115,6 +137,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         out->twin = fn->twin != NULL;
         out->inner = inner_coordinate(rv);
         count_memory(rv, out);
+        out->asks = asks(rv);
         note_places(fn, out, rv->load, rv->nload);
         note_places(fn, out, rv->store, rv->nstore);
         note_slices(out, rv->load, rv->nload);

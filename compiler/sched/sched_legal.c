@@ -31,7 +31,7 @@ static const char *shape_illegal(const SchedFacts *f, const Sched *s, const Targ
 static const char *length_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per;
-    if (s->len == LEN_EXACT && !s->split && cap < s->n - (s->align == ALIGN_SHIFT ? 2 * s->vec - 1 : 0))
+    if (s->len == LEN_EXACT && !s->split && cap < s->n - sched_slack(s, f->min_elem_bytes))
         return "the lanes do not hold a row of n elements";
     if (s->len == LEN_EXACT && s->align == ALIGN_VEC && s->n % s->vec)
         return "n is not a multiple of the vector";
@@ -48,10 +48,19 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s, const Tar
     return NULL;
 }
 
+/* Rows of exactly n elements end within their tiles, from wherever in a line they are counted. */
+static bool lines_fit(const SchedFacts *f, const Sched *s)
+{
+    int64_t tile = (int64_t)s->lanes * s->vec * s->per;
+    return s->len == LEN_EXACT && (s->n + tile - 1) / tile * tile >= s->n - sched_slack(s, f->min_elem_bytes);
+}
+
 static const char *align_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     if (s->align == ALIGN_SCALAR)
         return s->vec == 1 ? NULL : "align=scalar takes one element at a time";
+    if (s->line && (s->align != ALIGN_SHIFT || s->vec * f->min_elem_bytes != 16 || f->accs || (s->split && !lines_fit(f, s))))
+        return "line wants rows that begin anywhere, in vectors of 16 bytes, and tiles that hold a row from its first line on";
     if (s->align == ALIGN_SHIFT) {
         if (t->kind == TGT_HOST || !power_of_two(s->vec) || f->max_elem_bytes != f->min_elem_bytes)
             return "align=shift wants streams of one element size, on a GPU";
@@ -73,6 +82,8 @@ static const char *async_illegal(const SchedFacts *f, const Sched *s, const Targ
 {
     if (t->kind == TGT_HOST && s->stages > 1)
         return s->stages == 2 && s->grid == GRID_PERSISTENT && s->len == LEN_ANY && f->walks > 1 ? NULL : "the host walks two rows in step, where blocks walk over rows that are walked twice";
+    if (s->eager && (!f->asks || s->grid == GRID_PERSISTENT || (s->len == LEN_ANY && !s->split) || s->eager > s->per || t->kind == TGT_HOST))
+        return "eager wants rows that are there whether they are wanted or not, one-shot blocks of a GPU that hold a row or a tile, and no more vectors than they hold";
     if (s->async == ASYNC_NONE)
         return s->stages == 1 ? NULL : "stages without asynchronous copies";
     if (!(t->features & TGT_F_CPASYNC))

@@ -43,14 +43,18 @@ static double cluster_spoil(const SchedFacts *f, const Sched *s, int64_t n)
     return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (f->shared_loads > 1 ? 0.22 * (f->shared_loads - 1) : 0);
 }
 
+/* Of a lane that walks a row in shared memory, at least. */
+static int looped_registers(const Sched *s) { return s->align == ALIGN_SHIFT ? 48 : 32; }
+
 /* Rows in shared memory, walked in a loop: what counts is how much of them a multiprocessor holds, and the blocks that must meet. */
 static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out), slice = (double)sched_shared_bytes(f, s) + 1024;
     int threads = s->rows * s->lanes, k = (int)(t->smem_mp_kb * 1024.0 / slice), by_threads = t->threads_mp / threads;
     k = k < by_threads ? k : by_threads;
-    if (k * threads * 40 > t->regs_mp && (s->ctas != k || t->regs_mp / (k * threads) < 32))
-        k = t->regs_mp / (threads * 40);
+    int free = s->align == ALIGN_SHIFT ? 48 : 40;
+    if (k * threads * free > t->regs_mp && (s->ctas != k || t->regs_mp / (k * threads) < looped_registers(s)))
+        k = t->regs_mp / (threads * free);
     k = k < 1 ? 1 : k;
     double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * 900.0;
     double spoil = 0.02 + 0.002 * s->per + (held < wanted ? 0.15 * (wanted / held - 1) : 0);
@@ -99,6 +103,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += waits && f->shared_loads && k <= 2 ? 0.0025 * s->per : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
     spoil += f->phases > 1 && f->sfu > 0 ? 0.02 * s->per : 0;      /* much arithmetic on wide rows */
+    spoil += f->lses && !s->split ? 0.06 * s->per : 0;             /* every vector waits for the last before the first is summed */
     spoil += f->shared_loads > 1 ? (s->wkeep == WKEEP_REG ? 0.02 * s->per : 0) + (s->per > 8 ? 0.03 * (s->per - 8) : 0) : 0;
     double tiles = s->split ? (double)ceil_div(n, (int64_t)s->lanes * s->vec * s->per) : 1;
     double waves = (double)ceil_div(rows, s->rows) * tiles * s->cluster / ((double)t->mps * k);
@@ -246,7 +251,7 @@ static void consider_persistent(Search *q, Sched s)
 /* Elements of a row of n that lanes have to hold in vectors, wherever it begins. */
 static int64_t in_vectors(int64_t n, const Sched *s)
 {
-    int64_t left = s->align == ALIGN_SHIFT ? 2 * s->vec - 1 : 0;
+    int64_t left = sched_slack(s, 16 / s->vec);
     return n > left ? n - left : 1;
 }
 
@@ -272,13 +277,17 @@ static void search_spread(Search *q, Sched s)
         }
 }
 
-/* Rows of several phases in shared memory, over one block or a cluster. */
+/* Half of a row is on its way while its instance says whether it is wanted: the whole would cost too much of rows that are not. */
+static int eager(const SchedFacts *f, const Sched *s) { return f->asks ? s->per / 2 : 0; }
+
+/* Rows of several phases, or of a reduction with much work to a vector, in shared memory, over one block or a cluster. */
 static void search_loops(Search *q, Sched s)
 {
     static const int8_t clusters[] = {1, 2, 4, 6, 8};
-    int64_t n = in_vectors(q->n, &s);
-    if (q->f->phases < 2 || q->f->accs || q->n < 4096 || !(q->t->features & TGT_F_CPASYNC))
+    if ((q->f->phases < 2 && !q->f->lses) || q->f->accs || q->n < 4096 || !(q->t->features & TGT_F_CPASYNC))
         return;
+    s.line = s.align == ALIGN_SHIFT && s.vec * q->f->min_elem_bytes == 16;
+    int64_t n = in_vectors(q->n, &s);
     s.keep = KEEP_SMEM;
     s.async = ASYNC_CP;
     s.unroll = 1;
@@ -290,9 +299,10 @@ static void search_loops(Search *q, Sched s)
             if (s.lanes < 128 || s.lanes > 1024)
                 continue;
             s.ctas = 0;
+            s.eager = eager(q->f, &s);
             consider_ahead(q, s);
-            s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));   /* 32 registers a lane, so that as many blocks fit */
-            if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= 32)
+            s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));   /* few registers a lane, so that as many blocks fit */
+            if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= looped_registers(&s))
                 consider_ahead(q, s);
         }
 }
@@ -356,8 +366,9 @@ static void search_tiles(Search *q, SchedAlign align)
         for (s.per = 1; s.per <= (q->f->lses ? 8 : 4); s.per *= 2) {
             s.ctas = 0;
             if (q->f->lses)                            /* packed elements, and as many registers to work with */
-                s.ctas = q->t->regs_mp / (s.lanes * (s.per > 4 ? 64 : s.per > 2 ? 40 : 32));
+                s.ctas = q->t->regs_mp / (s.lanes * (s.per > 4 ? 96 : s.per > 2 ? 64 : 32));
             s.ctas = s.ctas > 32 ? 32 : s.ctas;
+            s.eager = eager(q->f, &s);
             consider(q, &s);
         }
 }
@@ -385,17 +396,18 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
     search_lanes(q, s);
     Sched held = q->best;
     double cost = q->found ? q->cost : 0;
-    if (q->found && tiles_are_better(q, align, cost))
-        return;
     q->found = false;
     search_loops(q, s);
-    bool loops = q->found && (!cost || q->cost < cost);
+    Sched looped = q->best;
+    bool any = q->found, loops = any && (!cost || q->cost < cost);
+    if ((any || cost) && tiles_are_better(q, align, loops ? q->cost : cost))
+        return;
     if (loops)
-        add(out, q->a, q->best);
+        add(out, q->a, looped);
     if (cost)
         add(out, q->a, held);
-    if (q->found && !loops && held.per * held.vec >= 96)     /* should the registers not do */
-        add(out, q->a, q->best);
+    if (any && !loops && held.per * held.vec >= 96)     /* should the registers not do */
+        add(out, q->a, looped);
 }
 
 /* ---- the variants ---- */
@@ -554,7 +566,7 @@ static void host_candidates(Search *q, SchedList *out, uint32_t most)
 
 bool sched_holds(const Sched *s, const Target *t, int64_t n)
 {
-    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per + (s->align == ALIGN_SHIFT ? 2 * s->vec - 1 : 0);
+    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per + sched_slack(s, 16 / s->vec);
     if (s->len == LEN_EXACT)
         return n == s->n;
     return (s->len != LEN_CAP || n <= cap) && (s->align != ALIGN_VEC || t->kind == TGT_HOST || n % s->vec == 0);
@@ -645,7 +657,8 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     return s;
 }
 
-/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, where that is legal. */
+/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
+ * lines, half of those under conditions early, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
     Sched c = s;
@@ -654,6 +667,12 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
         c.n *= c.cluster;
         s = sched_illegal(f, &c, t) ? s : c;
     }
+    c = s;
+    c.line = 1;
+    s = s.align != ALIGN_SHIFT || pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
+    c = s;
+    c.eager = f->asks && s.grid == GRID_ONESHOT && (s.len != LEN_ANY || s.split) ? pick(&seed, s.per + 1) : 0;
+    s = pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
     c = s;
     c.wkeep = WKEEP_WIDE;
     return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;

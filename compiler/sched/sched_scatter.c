@@ -7,14 +7,16 @@
 
 #include <string.h>
 
-enum { BLOCK_BYTES = 16384 };
+enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, MOST_GROUPS = 8 };
 
 const char *sched_scatter_illegal(const SchedFacts *f, const Sched *s)
 {
     if (!f->scatter)
         return s->run == 1 ? NULL : "run counts places of a sum through an index";
-    if (s->rows > 1 || s->cluster > 1 || s->grid != GRID_ONESHOT || s->async != ASYNC_NONE || s->keep != KEEP_REG || s->wkeep != WKEEP_LOAD || s->unroll || s->join || s->inner)
-        return "a sum through an index wants one-shot blocks of one row group, and plain loads";
+    if (s->rows > MOST_GROUPS || s->rows & (s->rows - 1) || s->run & (s->run - 1))
+        return "a sum through an index wants up to eight groups of lanes, of a power of two of places, in a block";
+    if (s->cluster > 1 || s->grid != GRID_ONESHOT || s->async != ASYNC_NONE || s->keep != KEEP_REG || s->wkeep != WKEEP_LOAD || s->unroll || s->join || s->inner)
+        return "a sum through an index wants one-shot blocks, and plain loads";
     return NULL;
 }
 
@@ -38,27 +40,24 @@ static Sched tiles(const SchedFacts *f, SchedAlign align)
     Sched s = sched_default();
     s.align = align;
     s.vec = align == ALIGN_SCALAR ? 1 : 16 / f->min_elem_bytes;
-    s.lanes = 256;
+    s.lanes = BLOCK_LANES;
     s.per = align == ALIGN_SCALAR ? 4 : 1;
     s.split = 1;
     s.run = run_of(f, (int64_t)s.lanes * s.vec * s.per);
     return s;
 }
 
-/* Rows of up to n elements: few lanes with one vector each, then more, then more vectors. */
+/* Rows of up to n elements, a vector a lane: several groups of few lanes in a block. */
 static Sched held(const SchedFacts *f, const Target *t, int64_t n)
 {
     Sched s = tiles(f, ALIGN_VEC);
     s.split = 0;
     s.len = LEN_CAP;
     s.per = 1;
-    s.lanes = 32;
-    while ((int64_t)s.lanes * s.vec * s.per < n)
-        if (s.lanes < 256 && (s.lanes < 128 || s.per == 2))
-            s.lanes *= 2;
-        else
-            s.per *= 2;
-    s.run = run_of(f, n);
+    s.lanes = (int)(n / s.vec);
+    while (s.rows < MOST_GROUPS && s.rows * s.lanes < BLOCK_LANES)
+        s.rows *= 2;
+    s.run = run_of(f, n * s.rows);
     s.pdl = (t->features & TGT_F_PDL) != 0;      /* short launches; long ones lost by it */
     return s;
 }
@@ -83,7 +82,7 @@ void sched_scatter_choose(const SchedFacts *f, const Target *t, Arena *a, SchedL
         choose_host(f, t, a, out);
         return;
     }
-    for (int64_t n = 32 * (16 / f->min_elem_bytes); n <= 1024; n *= 2)
+    for (int64_t n = 8 * (16 / f->min_elem_bytes); n <= BLOCK_LANES * (16 / f->min_elem_bytes); n *= 2)
         add(f, t, a, out, held(f, t, n));
     add(f, t, a, out, tiles(f, ALIGN_VEC));
     add(f, t, a, out, tiles(f, ALIGN_SCALAR));
@@ -113,14 +112,15 @@ static int pick(uint64_t *seed, int n)
 
 Sched sched_scatter_random(const SchedFacts *f, const Target *t, uint64_t *seed)
 {
-    static const int lanes[] = {32, 64, 96, 128, 256};
+    static const int lanes[] = {32, 64, 96, 128, 256, 8, 16};
     for (int i = 0; i < 1000; i++) {
         Sched s = sched_default();
         bool host = t->kind == TGT_HOST;
         s.align = pick(seed, 2) ? ALIGN_VEC : ALIGN_SCALAR;
         s.vec = s.align == ALIGN_SCALAR ? 1 : host ? 16 : 1 << pick(seed, 4);
         s.per = 1 + pick(seed, 4);
-        s.lanes = host ? 1 : lanes[pick(seed, 5)];
+        s.lanes = host ? 1 : lanes[pick(seed, 7)];
+        s.rows = host ? 1 : 1 << pick(seed, 4);
         s.len = pick(seed, 3);
         s.n = s.len == LEN_EXACT ? s.lanes * s.vec * s.per - s.vec * pick(seed, 2) * pick(seed, s.lanes) : 0;
         s.split = s.len != LEN_CAP && pick(seed, 2);

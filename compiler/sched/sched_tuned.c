@@ -24,8 +24,8 @@ static void place(SchedList *out, uint32_t from, Arena *a, Sched s)
     out->s[at] = s;
 }
 
-/* A schedule that keeps rows for a second walk was measured with options that have one. */
-static bool suits(const SchedFacts *f, const Sched *s, const Target *t) { return !sched_illegal(f, s, t) && !(s->unroll && f->phases < 2); }
+/* A schedule that keeps rows for a second walk was measured with options that have one, or that take as long over the first. */
+static bool suits(const SchedFacts *f, const Sched *s, const Target *t) { return !sched_illegal(f, s, t) && !(s->unroll && f->phases < 2 && !f->lses); }
 
 void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {

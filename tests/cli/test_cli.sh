@@ -29,6 +29,10 @@ said "no value of packed is called perhaps"
 # shellcheck disable=SC2086
 expect 0 "$ligerc" build -e tile-ir -D packed=true -D casting=gemma $both
 grep -q 'packed=false\|casting=llama' "$tmp/out" && fault "a binding was not obeyed where several specs are given"
+for wrong in "eager=3 per=2:eager wants rows that are there whether they are wanted or not" "line=1 per=2:line wants rows that begin anywhere"; do
+    expect 1 "$ligerc" build -t sm_90a -e schedule --defaults -D T=bf16 -s "${wrong%%:*}" "$root/specs/swiglu.tile"
+    said "${wrong#*:}"
+done
 printf 'op x "y"\nkernel forward (in x: Q[M]) { }\n' >"$tmp/bad.tile"
 expect 1 "$ligerc" build "$tmp/bad.tile" -o "$tmp/bad.lgk"
 [ ! -e "$tmp/bad.lgk" ] || fault "a pack was written for a faulty spec"

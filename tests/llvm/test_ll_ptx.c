@@ -47,6 +47,25 @@ static void test_hints(void **state)
     case_free(c);
 }
 
+/* Two words that stand side by side, one or the other: a read each, at one step for both pairs. */
+static void test_either(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_either");
+    Buf ptx = {0};
+    LirVal later = lir_op2(c->fn, LIR_GE, case_leaf(c, LIR_CTAID), lir_ci(c->fn, DT_I32, 4)), p[4];
+    for (int i = 0; i < 4; i++)
+        p[i] = case_ptr(c, i);
+    LirVal src = lir_op3(c->fn, LIR_SELECT, later, p[1], p[0]), dst = lir_op3(c->fn, LIR_SELECT, later, p[3], p[2]);
+    LirVal t = case_leaf(c, LIR_TID), v = case_mem(c, LIR_LDG, DT_F32, 1, case_at(c, src, t, 4), 0, 0, 0, 4, 0);
+    case_mem(c, LIR_STG, 0, 0, case_at(c, dst, t, 4), v, 0, 0, 4, 0);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    assert_int_equal(case_count(ptx.p, "ld.param"), 2);
+    assert_true(case_count(ptx.p, "selp") <= 1);
+    buf_free(&ptx);
+    case_assemble(c);
+    case_free(c);
+}
 
 /* ---- a row sum: 4 warps, shuffles, shared memory, a loop ---- */
 
@@ -434,8 +453,8 @@ static void test_bad_ptx(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
-        cmocka_unit_test(test_predicated), cmocka_unit_test(test_slide), cmocka_unit_test(test_ring), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
+        cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_either), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
+        cmocka_unit_test(test_predicated), cmocka_unit_test(test_run), cmocka_unit_test(test_slide), cmocka_unit_test(test_ring), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_exact), cmocka_unit_test(test_lines), cmocka_unit_test(test_same),
         cmocka_unit_test(test_bad_ptx)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,8 @@ static int64_t blocks(const Call *c, const LowLaunch *l)
     case LOW_G_PERSISTENT: return g <= most ? g : most < l->multiple ? l->multiple : most - most % l->multiple;
     case LOW_G_COLUMNS:    return up(n, l->per);
     case LOW_G_GROUPS_PLACES:  return g + up(extent(c, c->low->places), l->per2);
-    case LOW_G_PLACES_COLUMNS: return (instances(c) + up(extent(c, c->low->places), l->per)) * up(n, l->per2);
+    case LOW_G_GROUPS_BEYOND:  return instances(c) > l->per2 ? g : 0;
+    case LOW_G_PLACES_COLUMNS: return (g + up(extent(c, c->low->places), l->per2)) * up(n, l->per3);
     default:                   return g * up(n, l->per2);
     }
 }

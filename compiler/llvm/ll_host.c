@@ -346,13 +346,13 @@ static LLVMValueRef scale(Ll *l, LLVMValueRef x, LLVMValueRef n)
     return sixteen(l, x) ? of_sixteen(l, "llvm.x86.avx512.mask.scalef.ps.512", args, 5) : NULL;
 }
 
-/* The unit's reciprocal is good to 2**-14, which is enough for results of 16 bits; Newton's step doubles the bits. */
+/* The unit's reciprocal is good to 2**-14; Newton's step doubles the bits. */
 static LLVMValueRef inverse(Ll *l, LLVMValueRef b)
 {
     if (!sixteen(l, b))
         return NULL;
     LLVMValueRef args[] = {b, b, all_lanes(l)}, r = of_sixteen(l, "llvm.x86.avx512.rcp14.ps.512", args, 3);
-    return l->precise ? ll_fma(l, r, ll_fma(l, LLVMBuildFNeg(l->b, b, ""), r, ll_fc(l, b, 1.0)), r) : r;
+    return ll_fma(l, r, ll_fma(l, LLVMBuildFNeg(l->b, b, ""), r, ll_fc(l, b, 1.0)), r);
 }
 
 const LlHooks ll_host_hooks = {

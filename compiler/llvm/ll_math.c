@@ -1,7 +1,7 @@
 /* ll_math.c: functions of one f32, written once for all targets in terms of f32 and i32 operations.
  *
  * In: f32 of any shape.  Out: the same shape.  A target may have a fast form (hook fast) for functions whose result is
- * rounded to 16 bits, and exp is shorter for them here; the general forms below stay within 2 units in the last place over the whole
+ * rounded to 16 bits, and a sigmoid's exp is shorter for them here; the general forms below stay within 2 units in the last place over the whole
  * range, denormals, infinities and NaN included.  Polynomials are minimax fits (Lawson's iteration on Chebyshev points, relative error); the figure behind each
  * is that error before rounding of the coefficients.  No fast-math flags: the order of operations is the algorithm.
  */
@@ -68,8 +68,16 @@ static LLVMValueRef clamp(Ll *l, LLVMValueRef x, double lo, double hi)
     return ll_sel(l, ll_fcmp(l, LLVMRealOGT, x, b), b, x);
 }
 
-/* e**r, |r| <= ln2/2: 2**-28; for results of 16 bits 2**-23 */
+/* e**r, |r| <= ln2/2: 2**-28 */
 static LLVMValueRef exp_frac(Ll *l, LLVMValueRef r)
+{
+    static const double c[] = {0.001381456882, 0.008368730395, 0.04166838938, 0.1666652052, 0.4999999344};
+    LLVMValueRef p = ll_poly(l, r, c, 5);
+    return ll_fadd(l, ll_fma(l, ll_fmul(l, r, r), p, r), ll_fc(l, r, 1.0));
+}
+
+/* The same with an operation less, whose last bit is less sure; for results of 16 bits 2**-23. */
+static LLVMValueRef exp_frac_short(Ll *l, LLVMValueRef r)
 {
     static const double c[] = {0.001381454007, 0.008368745108, 0.04166839079, 0.166665204, 0.4999999343, 1.0, 1.0};
     static const double brief[] = {0.008290272107, 0.04189815962, 0.1666763813, 0.4999914784, 0.9999997063, 1.0};
@@ -85,20 +93,20 @@ LLVMValueRef ll_exp2_frac(Ll *l, LLVMValueRef f)
 }
 
 /* -150 <= x <= 130, or NaN */
-static LLVMValueRef exp_within(Ll *l, LLVMValueRef x)
+static LLVMValueRef exp_within(Ll *l, LLVMValueRef x, bool shorter)
 {
     LLVMValueRef i, n = round_scaled(l, x, LOG2E, &i);
-    if (!l->precise)
-        return scaled(l, exp_frac(l, ll_fma(l, n, ll_fc(l, x, -M_LN2), x)), n, i);
+    if (shorter && !l->precise)
+        return scaled(l, exp_frac_short(l, ll_fma(l, n, ll_fc(l, x, -M_LN2), x)), n, i);
     LLVMValueRef r = ll_fma(l, n, ll_fc(l, x, -LN2_HI), x);
     r = ll_fma(l, n, ll_fc(l, x, -LN2_LO), r);
-    return scaled(l, exp_frac(l, r), n, i);
+    return scaled(l, shorter ? exp_frac_short(l, r) : exp_frac(l, r), n, i);
 }
 
 static LLVMValueRef exp_general(Ll *l, LLVMValueRef x)
 {
     LLVMValueRef own = l->hooks->exact ? l->hooks->exact(l, LIR_EXP, x) : NULL;
-    return own ? own : exp_within(l, clamp(l, x, -150.0, 130.0));
+    return own ? own : exp_within(l, clamp(l, x, -150.0, 130.0), false);
 }
 
 static LLVMValueRef exp2_general(Ll *l, LLVMValueRef x)
@@ -194,7 +202,7 @@ static LLVMValueRef sigmoid_general(Ll *l, LLVMValueRef x)
 {
     LLVMValueRef neg = LLVMBuildFNeg(l->b, ll_intr1(l, "llvm.fabs", x), "");
     LLVMValueRef own = l->hooks->exact ? l->hooks->exact(l, LIR_EXP, neg) : NULL;
-    LLVMValueRef e = own ? own : exp_within(l, at_least(l, neg, -150.0)), r = inverse(l, ll_fadd(l, e, ll_fc(l, x, 1.0)));
+    LLVMValueRef e = own ? own : exp_within(l, at_least(l, neg, -150.0), true), r = inverse(l, ll_fadd(l, e, ll_fc(l, x, 1.0)));
     return ll_sel(l, ll_fcmp(l, LLVMRealOLT, x, ll_fc(l, x, 0.0)), ll_fmul(l, e, r), r);
 }
 

@@ -118,7 +118,7 @@ count() { # OP TOOL: one line of what the tool found
   for op in $OPS; do
     case $proof in
       packed) packed $op >"$OUT/$op.packed" ;;
-      compiled) compiled $op >"$OUT/$op.compiled" 2>&1 & ;;
+      compiled) compiled $op >"$OUT/$op.compiled" 2>&1 ;;
       right) prove $op $op.right right "" $(shapes $op) & ;;
       repeat) prove $op $op.repeat repeat "" $(again $op) & ;;
       graph) prove $op $op.graph graph --defaults $(small $op) & wait $! ;;

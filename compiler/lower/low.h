@@ -242,6 +242,7 @@ void   low_conds(Low *w);                      /* what must hold at launch */
 
 /* low_instance.c */
 void   low_forget_instance(Low *w);            /* the current one, and all that was made of it */
+void   low_own_values(Low *w);                  /* empty arrays for the values of an instance of its own */
 void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
 
 /* low_persistent.c: blocks that walk over row groups */

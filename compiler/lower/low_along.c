@@ -11,12 +11,7 @@ static Low *another(const Low *w)
 {
     Low *n = ARENA_NEW(w->a, Low);
     *n = *w;
-    n->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    n->row = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    n->red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    n->red_rest = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    n->row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
-    n->kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
+    low_own_values(n);
     return n;
 }
 

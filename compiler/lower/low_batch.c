@@ -48,11 +48,9 @@ static void open_batch(Low *w)
 {
     LowRow *rows = ARENA_ARRAY(w->a, LowRow, (uint32_t)w->s->batch);
     for (int j = 1; j < w->s->batch; j++) {
-        rows[j].scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-        rows[j].row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
-        rows[j].red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-        rows[j].red_rest = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-        rows[j].kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
+        Low own = *w;
+        low_own_values(&own);
+        rows[j] = current(&own);
     }
     w->batch = rows;
 }

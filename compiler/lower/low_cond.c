@@ -55,12 +55,13 @@ static void access_conds(Low *w, const RowMem *m)
                  (int64_t)w->s->vec * bytes | (int64_t)first->row_dim << 16 | (int64_t)m->row_dim << 24);
         return;
     }
-    if (align > bytes)
-        cond(w, LOW_C_ALIGNED, m->tensor, (uint16_t)m->row_dim, align);
-    if (align > bytes && w->host && m->start_mul > 0)      /* begins a row's length behind; on a GPU rows are whole vectors */
-        cond(w, LOW_C_ROWLEN_MULT, 0, 0, align / bytes);
-    if (align <= bytes)
+    if (align <= bytes) {
         cond(w, LOW_C_UNIT, m->tensor, (uint16_t)m->row_dim, 0);
+        return;
+    }
+    cond(w, LOW_C_ALIGNED, m->tensor, (uint16_t)m->row_dim, align);
+    if (w->host && m->start_mul > 0)                    /* begins a row's length behind; on a GPU rows are whole vectors */
+        cond(w, LOW_C_ROWLEN_MULT, 0, 0, align / bytes);
 }
 
 /* The next nest, which shares the launch, wants what this one wants; sizes are told of this one alone. */

@@ -69,3 +69,13 @@ void low_set_instance(Low *w, LirVal g, bool may_be_outside)
     if (low_has_edges(w) && !w->head_fixed)
         low_edge_set(w);
 }
+
+void low_own_values(Low *w)
+{
+    w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->row = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->red_rest = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
+    w->kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
+}

@@ -644,12 +644,7 @@ static void begin(Low *w, const char *symbol)
     w->fn->max_regs = (uint32_t)s->regs;
     w->fn->precise = !results_are_narrow(w->tir);
     w->fn->pdl = !s->pdl ? LIR_PDL_NONE : w->tir->place == TIR_BESIDE ? LIR_PDL_BESIDE : low_early(w) ? LIR_PDL_LATE : LIR_PDL_AFTER;
-    w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    w->row = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    w->red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    w->red_rest = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
-    w->row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
-    w->kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
+    low_own_values(w);
     w->ahead = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
     low_plan_smem(w);
     w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);

@@ -6,11 +6,14 @@
  */
 #ifndef LGR_LGK_H
 #define LGR_LGK_H
+#include "liger.h"
+
 #include <stdint.h>
 
 #define LGK_MAGIC "LGRPACK\1"
 enum { LGK_VERSION = 7, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
-       LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = 5, LGK_MAX_INST = 8, LGK_MAX_NESTS = 8 };
+       LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = LGR_MAX_LAUNCHES, LGK_MAX_INST = 8, LGK_MAX_NESTS = 8,
+       LGK_MAX_ALIGN = 256 /* bytes that a condition may ask for */ };
 
 /* X(enum, record type) */
 #define LGK_TABLES(X)            \

@@ -110,6 +110,13 @@ static bool measure(const Bound *b, Part *t, const Pack *p, const LgkVariant *v)
 /* Of numbers under 2^31: 32-bit division is several times faster. */
 static int64_t ceil_div(int64_t a, int32_t b) { return ((uint32_t)a + (uint32_t)b - 1) / (uint32_t)b; }
 
+/* From least on; or so many that each has one group at most. */
+static int64_t multiple_of(int64_t least, int32_t m, int64_t most)
+{
+    int64_t n = ceil_div(least, m) * m;
+    return n < most ? n : most;
+}
+
 static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const LgkLaunch *l)
 {
     int64_t groups = ceil_div(t->instances, l->per);
@@ -129,7 +136,7 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
     case LGK_G_GROUPS_PLACES:  return groups + ceil_div(t->places, l->per2);
     case LGK_G_GROUPS_BEYOND:  return t->instances > l->per2 ? groups : 0;
     case LGK_G_PLACES_COLUMNS: return (groups + ceil_div(t->places, l->per2)) * ceil_div(t->row, l->per3);
-    default:                   return groups;
+    default:                   return l->multiple > 1 ? multiple_of(groups, l->multiple, t->instances) : groups;
     }
 }
 

@@ -113,7 +113,7 @@ static bool spills(const PipeVariant *v)
 /* Of each nest the last two always stay, so that one serves. */
 static bool may_go(const PipeUnit *u, const PipeVariant *v) { return v + 2 < u->variants + u->n && v[2].nest == v->nest; }
 
-/* In place of a form that must be there and spills: the lightest step down that does not, or the last one. */
+/* In place of a form that spills: the first step down that does not, or the last one. */
 static bool compile_lighter(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
 {
     SchedFacts f;
@@ -127,8 +127,8 @@ static bool compile_lighter(const PipeUnit *u, PipeVariant *v, const PipeRequest
 
 static bool compile_kept(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
 {
-    bool ok = compile_variant(u, v, r, a, ll);
-    return ok && !r->nscheds && !may_go(u, v) && spills(v) ? compile_lighter(u, v, r, a, ll) : ok;
+    bool ok = compile_variant(u, v, r, a, ll), asked = r->nscheds || (r->candidates && may_go(u, v));
+    return ok && !asked && spills(v) ? compile_lighter(u, v, r, a, ll) : ok;
 }
 
 /* "T=bf16,W=bf16": what the kernel's types are bound to, as tables of measured schedules have it. */
@@ -158,13 +158,19 @@ static bool in_list(const SchedList *list, const Sched *s)
     return false;
 }
 
-/* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; then the candidates,
- * the best of every length before the next best. */
+static void add_measured(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, SchedList *list)
+{
+    if (r->tuned)
+        sched_tuned(r->tuned, &(SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest}, f, u->target, u->arena, list);
+}
+
+/* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; what the table
+ * has of these lengths; then the candidates, the best of every length before the next best. */
 static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, SchedList *list)
 {
     int32_t *lengths = ARENA_ARRAY(u->arena, int32_t, r->nlengths + 1);
     uint32_t n = 0;
-    SchedList all = {0}, *more = ARENA_ARRAY(u->arena, SchedList, r->nlengths + 1);
+    SchedList all = {0}, measured = {0}, *more = ARENA_ARRAY(u->arena, SchedList, r->nlengths + 1);
     for (uint32_t k = 0; k < r->nlengths; k++)
         if (!r->length_nests || r->length_nests[k] == nest)
             lengths[n++] = r->lengths[k];
@@ -177,6 +183,11 @@ static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *
             if (first == i && !in_list(list, &all.s[i]))
                 *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
         }
+    add_measured(u, r, f, nest, &measured);
+    for (uint32_t i = 0; i < measured.n; i++)
+        for (uint32_t k = 0; k < n; k++)
+            if (sched_holds(&measured.s[i], u->target, lengths[k]) && !in_list(list, &measured.s[i]))
+                *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = measured.s[i];
     for (uint32_t k = 0; k < n; k++)
         sched_candidates(f, u->target, lengths[k], r->candidates, u->arena, &more[k]);
     for (uint32_t i = 0; i < r->candidates; i++)
@@ -204,8 +215,8 @@ static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint3
     if (r->nlengths && (u->target->kind == TGT_GPU || (u->target->kind == TGT_HOST && r->host_too)))
         add_candidates(u, r, f, nest, list);
     bool told = list->n > 0;
-    if (!told && r->tuned)
-        sched_tuned(r->tuned, &(SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest}, f, u->target, u->arena, list);
+    if (!told)
+        add_measured(u, r, f, nest, list);
     uint32_t measured = list->n;
     sched_choose(f, u->target, u->arena, &all);
     for (uint32_t i = told && all.n > 2 ? all.n - 2 : 0; i < all.n; i++)

@@ -187,6 +187,7 @@ typedef struct Partial {        /* the words of a reduction's partial result */
     LirVal v[LOW_MAX_WORDS];
 } Partial;
 uint32_t low_red_words(const Low *w, const Red *r);
+void   low_group_barrier(Low *w);               /* the lanes of a row */
 bool   low_red_meet(const Low *w, uint32_t n);          /* do lanes of more than a warp exchange n reductions? */
 void   low_red_totals(Low *w, Red *r, Partial *total, uint32_t n);         /* of a warp's lanes, */
 void   low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n); /* and of all lanes of the row */

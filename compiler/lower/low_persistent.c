@@ -118,6 +118,20 @@ static LirVal next_stage(Low *w, LirVal slot, int by)
     return lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_GE, n, low_ci(w, ring)), lir_op2(w->fn, LIR_SUB, n, low_ci(w, ring)), n);
 }
 
+/* A block's groups come to its own barriers after as many turns, each, as the first group had, which had the most: the turns that one lacks are empty but
+ * for the group's barriers.  Nothing waits for that, but who counts barriers (compute-sanitizer's racecheck) would else take the groups to race. */
+static void catch_up(Low *w, LirVal at, LirVal end, LirVal step)
+{
+    LirVal var = lir_op1(w->fn, LIR_VAR, lir_op2(w->fn, LIR_SUB, at, lir_op2(w->fn, LIR_MUL, w->grp, w->blocks)));
+    lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = LIR_F_APART});
+    LirVal firsts = lir_op1(w->fn, LIR_GET, var);
+    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, firsts, end));
+    for (int i = 0; i < w->events; i++)
+        low_group_barrier(w);
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, firsts, step));
+    low_mark(w, LIR_END, 0);
+}
+
 void low_persistent(Low *w)
 {
     bool async = w->s->async == ASYNC_CP;
@@ -151,4 +165,6 @@ void low_persistent(Low *w)
         lir_set(w->fn, w->toggle, lir_op2(w->fn, LIR_SUB, low_ci(w, w->red_slot), lir_op1(w->fn, LIR_GET, w->toggle)));
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, base, step));
     low_mark(w, LIR_END, 0);
+    if (walk_apart(w) && w->events && !w->turns && w->rv->nacc && w->s->acc == ACC_REG)
+        catch_up(w, lir_op1(w->fn, LIR_GET, var), end, step);
 }

@@ -127,7 +127,7 @@ static LirVal fold_addr(Low *w, LirVal grp)
     int whole = w->s->vec * 4;
     LirVal index = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, grp, low_ci(w, w->s->lanes)), w->lane);
     LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, whole));
-    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base + (uint32_t)(w->k * w->s->rows * w->s->lanes * whole)));
+    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + (uint32_t)(w->k * w->s->rows * w->s->lanes * whole)));
 }
 
 static int fold_align(const Low *w) { return w->s->vec * 4 < 16 ? w->s->vec * 4 : 16; }
@@ -161,7 +161,7 @@ static void store_through_smem(Low *w, uint32_t acc, LirVal block)
         else
             low_mask(w);
         LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, low_position(w), shift), low_ci(w, 4));
-        at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base));
+        at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async));
         lir_add(w->fn, (LirOp){.op = w->mask.in ? LIR_STSP : LIR_STS, .ref = -1, .a = {at, v, w->mask.in}, .imm.i = w->edge ? 4 : fold_align(w)});
     }
     low_edge_end(w);
@@ -169,7 +169,7 @@ static void store_through_smem(Low *w, uint32_t acc, LirVal block)
     LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), from = low_loop_begin(w, var, w->rowlen), col = lir_op2(w->fn, LIR_ADD, from, w->tid);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, col, w->rowlen));
     LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, col, shift), low_ci(w, 4));
-    LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base))}, .imm.i = 4});
+    LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async))}, .imm.i = 4});
     LirVal to = lir_op2(w->fn, LIR_ADD, partial_row(w, block, acc), low_mul_i64(w, col, 4));
     lir_add(w->fn, (LirOp){.op = LIR_STG, .ref = -1, .a = {to, v}, .imm.i = 4});
     low_mark(w, LIR_END, 0);

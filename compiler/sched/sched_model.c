@@ -317,7 +317,7 @@ static void search_loops(Search *q, Sched s)
 /* Rows of several phases in the registers of a cluster's blocks. */
 static void search_clusters(Search *q, Sched s)
 {
-    if (q->f->phases < 2 || q->f->accs || q->f->wide_scalars || q->n < 16384 || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
+    if (q->f->phases < 2 || q->f->accs || q->f->shared.wide || q->n < 16384 || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
         return;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
     for (s.cluster = 2; s.cluster <= 8; s.cluster *= 2)

@@ -156,8 +156,8 @@ void low_ahead_have(Low *w, const LirVal *now, bool have)
 {
     for (uint32_t i = 0; i < w->rv->nload; i++) {
         uint32_t at = i * LOW_MAX_PER + (uint32_t)w->k;
-        if (now[at])
-            w->kept[at] = have ? low_settle(w, &w->rv->load[i], now[at]) : 0;
+        if (!w->rv->load[i].inst)               /* another turn's is another */
+            w->kept[at] = have && now[at] ? low_settle(w, &w->rv->load[i], now[at]) : 0;
     }
 }
 

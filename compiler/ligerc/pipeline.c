@@ -351,18 +351,6 @@ static bool run_units(const PipeRequest *r, Arena *a, PipeResult *res)
     return true;
 }
 
-/* Does b, with these options open, agree with every name=value asked for? A value of what the kernel does not name rules nothing out. */
-static bool wanted(const PipeRequest *r, uint32_t kernel, const SemaBinding *b, uint32_t open, Diag *d)
-{
-    SemaBinding with = *b;
-    for (uint32_t i = 0; i < r->nfix; i++)
-        if (!sema_binding_set(r->op, &with, r->fix[i], d))
-            return false;
-    with = sema_binding_open(r->op, kernel, with, open);
-    SemaBinding norm = sema_binding_normal(r->op, kernel, *b);
-    return !memcmp(&with, &norm, sizeof with);
-}
-
 static bool checked(const PipeRequest *r, uint32_t kernel, const SemaBinding *b)
 {
     for (uint32_t i = 0; i < r->op->nchecks; i++)
@@ -372,7 +360,7 @@ static bool checked(const PipeRequest *r, uint32_t kernel, const SemaBinding *b)
 }
 
 /* Units of one kernel, with these options open. Of bindings that differ only in open options the first stands for all. */
-static void list_kernel(const PipeRequest *r, uint32_t k, uint32_t open, Arena *a, Diag *d, PipeResult *out)
+static void list_kernel(const PipeRequest *r, uint32_t k, const SemaWanted *wanted, uint32_t open, Arena *a, PipeResult *out)
 {
     SemaBinding b = sema_binding_first(r->op, k);
     do {
@@ -380,7 +368,7 @@ static void list_kernel(const PipeRequest *r, uint32_t k, uint32_t open, Arena *
         for (uint32_t i = 0; i < r->op->noptions; i++)
             first &= !(open >> i & 1) || b.option[i] == 0;
         SemaBinding with = sema_binding_open(r->op, k, b, open);
-        if (!first || !wanted(r, k, &with, open, d) || !checked(r, k, &with))
+        if (!first || !sema_wanted_has(r->op, k, wanted, &with, open) || !checked(r, k, &with))
             continue;
         for (uint32_t t = 0; t < r->ntargets; t++) {
             PipeUnit *u = ARENA_PUSH(a, out->units, out->n, out->cap);
@@ -389,30 +377,24 @@ static void list_kernel(const PipeRequest *r, uint32_t k, uint32_t open, Arena *
     } while (sema_binding_next(r->op, k, &b));
 }
 
-/* Bit set of options that the request leaves open, of those that kernel k names. */
-static uint32_t asked_open(const PipeRequest *r, uint32_t k, Diag *d)
+/* Options asked for open as well as by value make kernels of both kinds. */
+static void list_kernels(const PipeRequest *r, uint32_t k, const SemaWanted *wanted, Arena *a, PipeResult *out)
 {
-    SemaBinding b = sema_binding_default(r->op);
-    uint32_t open = 0;
-    for (uint32_t i = 0; i < r->nfix; i++)
-        if (!sema_binding_set(r->op, &b, r->fix[i], d))
-            return 0;
+    uint32_t open = wanted->open & r->op->kernels[k].options, closed = open, all = r->fallback ? sema_openable(r->op, k, a) | open : open;
     for (uint32_t i = 0; i < r->op->noptions; i++)
-        if (b.option[i] == SEMA_OPEN && r->op->kernels[k].options >> i & 1)
-            open |= 1u << i;
-    return open;
+        closed &= wanted->option[i] ? ~(1u << i) : ~0u;
+    list_kernel(r, k, wanted, closed, a, out);
+    if (open != closed)
+        list_kernel(r, k, wanted, open, a, out);
+    if (all != open)
+        list_kernel(r, k, wanted, all, a, out);
 }
 
-static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
+static bool list_units(const PipeRequest *r, const SemaWanted *wanted, Arena *a, PipeResult *out)
 {
-    for (uint32_t k = 0; k < r->op->nkernels; k++) {
-        if (r->kernel && strcmp(r->kernel, r->op->kernels[k].name))
-            continue;
-        uint32_t open = asked_open(r, k, d), all = r->fallback ? sema_openable(r->op, k, a) : open;
-        list_kernel(r, k, open, a, d, out);
-        if (all & ~open)
-            list_kernel(r, k, all | open, a, d, out);
-    }
+    for (uint32_t k = 0; k < r->op->nkernels; k++)
+        if (!r->kernel || !strcmp(r->kernel, r->op->kernels[k].name))
+            list_kernels(r, k, wanted, a, out);
     for (uint32_t i = 0; i < out->n; i++) {
         PipeUnit *u = &out->units[i];
         u->arena = arena_new();
@@ -428,15 +410,15 @@ static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
 bool pipe_run(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
 {
     *out = (PipeResult){0};
-    SemaBinding probe = sema_binding_default(r->op);
+    SemaWanted wanted = {0};
     for (uint32_t i = 0; i < r->nfix; i++)
-        if (!sema_binding_set(r->op, &probe, r->fix[i], d))
+        if (!sema_wanted_add(r->op, &wanted, r->fix[i], d))
             return false;
     if (r->kernel && sema_find_kernel(r->op, r->kernel) < 0) {
         diag_report(d, DIAG_ERROR, LG_NONE, r->op->sp, "op %s has no kernel %s", r->op->name, r->kernel);
         return false;
     }
-    if (!list_units(r, a, d, out))
+    if (!list_units(r, &wanted, a, out))
         return false;
     return run_units(r, a, out);
 }

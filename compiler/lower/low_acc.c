@@ -6,6 +6,7 @@
 #include "low.h"
 
 enum { COLS = 32, THREADS = 256, FOLD_AREA = THREADS / 32 * COLS * 4, FOLD_LOADS = 12, HOST_K = 4 };   /* few threads, so that they fit beside the first launch's */
+enum { ALONE = 4 };       /* blocks that need fit on a multiprocessor where they come after it: an allocator left free spills to have two more */
 
 static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->vec, 0.0); }
 
@@ -348,6 +349,7 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.fn->warp = first->fn->warp;
     w.fn->cluster = 1;
     w.fn->threads = w.host ? 1 : THREADS;
+    w.fn->min_ctas = w.host || w.fn->pdl ? 0 : ALONE;
     w.fn->smem = w.host ? 0 : FOLD_AREA * w.rv->nacc;
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
     w.active = w.turn = 0;

@@ -393,7 +393,8 @@ def main():
     passes = [PEERS]
     if a.host:
         DEVICE, passes = "cpu", [("eager",), ("compile",)]
-        os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")          # what the processor says is believed, and not compiled and run first
+        from torch._inductor import config
+        config.cpp.vec_isa_ok = True                    # what the processor says is believed, and not compiled and run first
         keep_memory()
         torch.set_num_threads(len(os.sched_getaffinity(0)))
     with open(a.ours, newline="") as f:

@@ -22,7 +22,8 @@ static LirVal times(Low *w, LirVal a, LirVal b)
 
 static int warp_lanes(const Low *w) { return w->s->lanes < 32 ? w->s->lanes : 32; }
 
-/* i32: elements from `begin` to `end` between element `first`, which may lie before them, and span elements on, and so again each `stride` on, `per` times. */
+/* i32: elements from `begin` to `end`, of those between element `first` and span elements on, and so again each `stride` on, `per` times; only the first of
+ * these begin before `begin`. */
 static LirVal strided_count(Low *w, LirVal first, LirVal begin, LirVal end, int64_t span, int64_t stride)
 {
     LirVal zero = low_ci(w, 0), most = low_ci(w, (w->s->per - 1) * stride + span);
@@ -44,7 +45,8 @@ static LirVal warp_count(Low *w)
     int k = w->k;
     w->k = 0;
     w->at = lir_op2(w->fn, LIR_SUB, at, lir_op2(w->fn, LIR_REM, at, low_ci(w, warp_lanes(w))));
-    LirVal n = strided_count(w, low_position(w), low_has_edges(w) ? w->head : low_ci(w, 0), low_has_edges(w) ? w->body : w->rowlen, span, (int64_t)w->lanes * w->s->vec);
+    LirVal begin = low_has_edges(w) ? w->head : low_ci(w, 0), end = low_has_edges(w) ? w->body : w->rowlen;
+    LirVal n = strided_count(w, low_position(w), begin, end, span, (int64_t)w->lanes * w->s->vec);
     if (low_has_edges(w))
         n = lir_op2(w->fn, LIR_ADD, n, low_edge_count(w, warp_lanes(w)));
     w->at = at;

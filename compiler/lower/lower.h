@@ -24,7 +24,7 @@ typedef enum LowCondKind {
 typedef struct LowCond { uint8_t kind, nest; uint16_t a, b; int64_t value; } LowCond;     /* nest: 0 this one, 1 the next */
 
 typedef enum LowGridKind {
-    LOW_G_GROUPS,         /* ceil(instances / per) blocks */
+    LOW_G_GROUPS,         /* ceil(instances / per) blocks, or the next multiple of `multiple`, but no more than instances */
     LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks, or clusters, as many as run at once; host: min(.., ctas); if that is
                            * not ceil(instances / per): a multiple of `multiple`, the next below or `multiple` itself */
     LOW_G_COLUMNS,        /* ceil(row length / per) blocks (the second stage of cross-row sums) */

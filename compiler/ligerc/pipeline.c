@@ -158,10 +158,16 @@ static bool in_list(const SchedList *list, const Sched *s)
     return false;
 }
 
+static SchedKey key_of(const PipeUnit *u, const PipeRequest *r, uint32_t nest)
+{
+    return (SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest};
+}
+
 static void add_measured(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, SchedList *list)
 {
+    SchedKey k = key_of(u, r, nest);
     if (r->tuned)
-        sched_tuned(r->tuned, &(SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest}, f, u->target, u->arena, list);
+        sched_tuned(r->tuned, &k, f, u->target, u->arena, list);
 }
 
 /* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; what the table
@@ -259,6 +265,21 @@ static bool plan_unit(PipeUnit *u, const PipeRequest *r)
 
 static bool too_late(const PipeRequest *r) { return (r->until_ms > 0 && now_ms() > r->until_ms) || (r->stop && *r->stop); }
 
+/* A measured schedule that is left out is named, with its place in the table: what was measured is not what is built. */
+static void tell_spill(PipeUnit *u, const PipeRequest *r, const PipeVariant *v)
+{
+    SchedKey k = key_of(u, r, v->nest);
+    const char *entry = r->tuned ? sched_tuned_entry(r->tuned, &k, &v->sched, u->arena) : NULL;
+    int bytes = 0;
+    for (uint32_t i = 0; i < v->ninfo; i++)
+        bytes += v->info[i].spill_stores;
+    if (!entry)
+        return;
+    uint32_t at = (uint32_t)(entry - r->tuned), file = diag_add_file(&u->diag, r->tuned_name ? r->tuned_name : "tuned.txt", r->tuned, strlen(r->tuned));
+    diag_report(&u->diag, DIAG_WARNING, LG_SPILLS, (Span){file, at, at + (uint32_t)strcspn(entry, ":\n")}, "this schedule spills %d bytes in %s [%s] on %s and is left out", bytes, k.kernel,
+                sema_binding_text(r->op, (int)u->kernel, &u->binding, u->arena), u->target->name);
+}
+
 /* What became of its variants: their diagnostics, and those left out that spill, the next one that holds serves, or were no longer compiled. */
 static void settle_unit(PipeUnit *u, const PipeRequest *r)
 {
@@ -268,7 +289,10 @@ static void settle_unit(PipeUnit *u, const PipeRequest *r)
         diag_take(&u->diag, &v->diag);
         u->failed |= v->failed;
         u->ms += v->ms;
-        if (v->late || (!r->nscheds && may_go(u, v) && spills(v)))
+        bool out = !v->late && !r->nscheds && may_go(u, v) && spills(v);
+        if (out)
+            tell_spill(u, r, v);
+        if (out || v->late)
             free_variant(v);
         else
             u->variants[n++] = *v;

@@ -8,7 +8,7 @@
 #include "lower.h"
 #include "row_view.h"
 
-enum { LOW_MAX_PER = 65, LOW_MAX_RED = 16, LOW_MAX_PARTS = 32, LOW_MAX_BARN = 15 };   /* 64 vectors of a row and an edge; named barriers of a block, besides its own */
+enum { LOW_MAX_PER = 65, LOW_MAX_RED = 16, LOW_MAX_PARTS = 32, LOW_MAX_BARN = 14 };   /* 64 vectors of a row and an edge; row groups with a named barrier each, besides the block's own and one of single warps */
 
 /* What part of a vector lies inside the row. */
 typedef enum { MASK_FULL, MASK_WHOLE, MASK_PART } MaskKind;
@@ -187,7 +187,6 @@ typedef struct Partial {        /* the words of a reduction's partial result */
     LirVal v[LOW_MAX_WORDS];
 } Partial;
 uint32_t low_red_words(const Low *w, const Red *r);
-void   low_group_barrier(Low *w);               /* the lanes of a row */
 bool   low_red_meet(const Low *w, uint32_t n);          /* do lanes of more than a warp exchange n reductions? */
 void   low_red_totals(Low *w, Red *r, Partial *total, uint32_t n);         /* of a warp's lanes, */
 void   low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n); /* and of all lanes of the row */

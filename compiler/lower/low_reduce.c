@@ -280,7 +280,7 @@ static LirVal exchange_at(Low *w, uint32_t before, uint32_t group)
     return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->events & 1 ? w->smem.slot : 0));
 }
 
-void low_group_barrier(Low *w)
+static void group_barrier(Low *w)
 {
     if (w->turns) {
         lir_add(w->fn, (LirOp){.op = LIR_TAKE, .ref = -1, .a = {group_inbox(w), turn_bit(w, 1)}, .imm.i = w->s->lanes});
@@ -455,7 +455,7 @@ void low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n)
         for (uint32_t k = 0; k < low_red_words(w, &r[i]); k++, at += word_bytes(w, &r[i]))
             if (!r[i].sent)
                 put_partial(w, &r[i], exchange_at(w, at, group), total[i].v[k]);
-    low_group_barrier(w);
+    group_barrier(w);
     at = 0;
     for (uint32_t i = 0; i < n; i++) {
         total[i] = read_partials(w, &r[i], at, group);

@@ -102,12 +102,13 @@ const LlAsmInfo *pipe_info(const PipeVariant *v, uint32_t i)
     return NULL;
 }
 
-static bool spills(const PipeVariant *v)
+/* Bytes. */
+static int spills(const PipeVariant *v)
 {
+    int bytes = 0;
     for (uint32_t k = 0; k < v->ninfo; k++)
-        if (v->info[k].spill_stores)
-            return true;
-    return false;
+        bytes += v->info[k].spill_stores;
+    return bytes;
 }
 
 /* Of each nest the last two always stay, so that one serves. */
@@ -127,8 +128,10 @@ static bool compile_lighter(const PipeUnit *u, PipeVariant *v, const PipeRequest
 
 static bool compile_kept(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
 {
+    v->planned = v->sched;
     bool ok = compile_variant(u, v, r, a, ll), asked = r->nscheds || (r->candidates && may_go(u, v));
-    return ok && !asked && spills(v) ? compile_lighter(u, v, r, a, ll) : ok;
+    v->spilled = ok ? spills(v) : 0;
+    return ok && !asked && v->spilled ? compile_lighter(u, v, r, a, ll) : ok;
 }
 
 /* "T=bf16,W=bf16": what the kernel's types are bound to, as tables of measured schedules have it. */
@@ -265,19 +268,21 @@ static bool plan_unit(PipeUnit *u, const PipeRequest *r)
 
 static bool too_late(const PipeRequest *r) { return (r->until_ms > 0 && now_ms() > r->until_ms) || (r->stop && *r->stop); }
 
-/* A measured schedule that is left out is named, with its place in the table: what was measured is not what is built. */
-static void tell_spill(PipeUnit *u, const PipeRequest *r, const PipeVariant *v)
+/* A measured schedule that spills is named, with its place in the table: what was measured is not what is built. */
+static void tell_spill(PipeUnit *u, const PipeRequest *r, const PipeVariant *v, bool out)
 {
     SchedKey k = key_of(u, r, v->nest);
-    const char *entry = r->tuned ? sched_tuned_entry(r->tuned, &k, &v->sched, u->arena) : NULL;
-    int bytes = 0;
-    for (uint32_t i = 0; i < v->ninfo; i++)
-        bytes += v->info[i].spill_stores;
+    const char *entry = r->tuned ? sched_tuned_entry(r->tuned, &k, &v->planned, u->arena) : NULL;
+    Buf instead = {0};
     if (!entry)
         return;
     uint32_t at = (uint32_t)(entry - r->tuned), file = diag_add_file(&u->diag, r->tuned_name ? r->tuned_name : "tuned.txt", r->tuned, strlen(r->tuned));
-    diag_report(&u->diag, DIAG_WARNING, LG_SPILLS, (Span){file, at, at + (uint32_t)strcspn(entry, ":\n")}, "this schedule spills %d bytes in %s [%s] on %s and is left out", bytes, k.kernel,
+    diag_report(&u->diag, DIAG_WARNING, LG_SPILLS, (Span){file, at, at + (uint32_t)strcspn(entry, ":\n")}, "this schedule spills %d bytes in %s [%s] on %s and is left out", v->spilled, k.kernel,
                 sema_binding_text(r->op, (int)u->kernel, &u->binding, u->arena), u->target->name);
+    sched_print(&instead, &v->sched);
+    if (!out)
+        diag_note(&u->diag, (Span){0}, "in its place: %.*s", (int)instead.n, instead.p);
+    buf_free(&instead);
 }
 
 /* What became of its variants: their diagnostics, and those left out that spill, the next one that holds serves, or were no longer compiled. */
@@ -290,8 +295,8 @@ static void settle_unit(PipeUnit *u, const PipeRequest *r)
         u->failed |= v->failed;
         u->ms += v->ms;
         bool out = !v->late && !r->nscheds && may_go(u, v) && spills(v);
-        if (out)
-            tell_spill(u, r, v);
+        if (v->spilled && !r->nscheds && !r->candidates)
+            tell_spill(u, r, v, out);
         if (out || v->late)
             free_variant(v);
         else

@@ -41,7 +41,8 @@ typedef struct PipeRequest {
 typedef struct PipeVariant {
     uint32_t   nest;                    /* of the kernel's par nests, which are compiled each by itself */
     const TirFn *fn;                    /* that nest */
-    Sched      sched;
+    Sched      sched, planned;          /* planned: the one first compiled, which spilled `spilled` bytes */
+    int        spilled;
     LowKernel *low;                     /* NULL before that stage */
     LgkCodeKind kind;                   /* of code; 0 without PIPE_CODE */
     Buf        code;                    /* cubin, PTX or host blob */

@@ -6,6 +6,7 @@
 #include "low.h"
 
 enum { COLS = 32, THREADS = 256, FOLD_AREA = THREADS / 32 * COLS * 4, FOLD_LOADS = 12, HOST_K = 4 };   /* few threads, so that they fit beside the first launch's */
+enum { ALONE = 4 };       /* blocks that need fit on a multiprocessor where they come after it: an allocator left free spills to have two more */
 
 static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->vec, 0.0); }
 
@@ -127,7 +128,7 @@ static LirVal fold_addr(Low *w, LirVal grp)
     int whole = w->s->vec * 4;
     LirVal index = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, grp, low_ci(w, w->s->lanes)), w->lane);
     LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, whole));
-    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base + (uint32_t)(w->k * w->s->rows * w->s->lanes * whole)));
+    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + (uint32_t)(w->k * w->s->rows * w->s->lanes * whole)));
 }
 
 static int fold_align(const Low *w) { return w->s->vec * 4 < 16 ? w->s->vec * 4 : 16; }
@@ -161,7 +162,7 @@ static void store_through_smem(Low *w, uint32_t acc, LirVal block)
         else
             low_mask(w);
         LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, low_position(w), shift), low_ci(w, 4));
-        at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base));
+        at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async));
         lir_add(w->fn, (LirOp){.op = w->mask.in ? LIR_STSP : LIR_STS, .ref = -1, .a = {at, v, w->mask.in}, .imm.i = w->edge ? 4 : fold_align(w)});
     }
     low_edge_end(w);
@@ -169,7 +170,7 @@ static void store_through_smem(Low *w, uint32_t acc, LirVal block)
     LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), from = low_loop_begin(w, var, w->rowlen), col = lir_op2(w->fn, LIR_ADD, from, w->tid);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, col, w->rowlen));
     LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, col, shift), low_ci(w, 4));
-    LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base))}, .imm.i = 4});
+    LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async))}, .imm.i = 4});
     LirVal to = lir_op2(w->fn, LIR_ADD, partial_row(w, block, acc), low_mul_i64(w, col, 4));
     lir_add(w->fn, (LirOp){.op = LIR_STG, .ref = -1, .a = {to, v}, .imm.i = 4});
     low_mark(w, LIR_END, 0);
@@ -348,6 +349,7 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.fn->warp = first->fn->warp;
     w.fn->cluster = 1;
     w.fn->threads = w.host ? 1 : THREADS;
+    w.fn->min_ctas = w.host || w.fn->pdl ? 0 : ALONE;
     w.fn->smem = w.host ? 0 : FOLD_AREA * w.rv->nacc;
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
     w.active = w.turn = 0;

@@ -120,9 +120,9 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
         most /= l->cluster;
         most -= l->cluster > 2 ? (most + 10) / 11 : 0;      /* the processors of a GPC are no multiple: on 132 there run 66 clusters of 2, 30 of 4, 15 of 8 */
         most = most > 0 ? most : 1;
-        if (groups <= most)
-            return groups;
-        return most < l->multiple ? l->multiple : most - most % l->multiple;
+        most = most < l->multiple ? l->multiple : most - most % l->multiple;
+        groups = ceil_div(groups, (int32_t)l->multiple) * l->multiple;
+        return groups < most ? groups : most;
     }
     case LGK_G_COLUMNS:        return ceil_div(t->row, l->per);
     case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(t->row, l->per2);

@@ -148,8 +148,22 @@ static void fold_groups(Low *w, LirVal *v)
     w->k = 0;
 }
 
-/* Rows that begin anywhere: a sum's vectors and edges become a row in shared memory, where its vectors lie aligned, which then goes to the workspace
- * column by column. */
+uint32_t low_fold_row(const Low *w) { return (uint32_t)((w->s->lanes * w->s->per + 4) * w->s->vec) * 4; }
+
+/* Column col of all row groups' rows in shared memory. */
+static LirVal fold_column(Low *w, LirVal col)
+{
+    LirVal at = lir_op2(w->fn, LIR_MUL, col, low_ci(w, 4)), sum = 0;
+    for (int g = 0; g < w->s->rows; g++) {
+        LirVal from = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base + (uint32_t)g * low_fold_row(w)));
+        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {from}, .imm.i = 4});
+        sum = sum ? lir_op2(w->fn, LIR_ADD, sum, v) : v;
+    }
+    return sum;
+}
+
+/* Rows that begin anywhere: a row group's vectors and edges of a sum become a row in shared memory, where its vectors lie aligned; those of all groups
+ * then go to the workspace column by column. */
 static void store_through_smem(Low *w, uint32_t acc, LirVal block)
 {
     LirVal shift = lir_op2(w->fn, LIR_SUB, low_ci(w, w->s->vec), w->head);          /* of column 0 in that row */
@@ -161,15 +175,14 @@ static void store_through_smem(Low *w, uint32_t acc, LirVal block)
         else
             low_mask(w);
         LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, low_position(w), shift), low_ci(w, 4));
-        at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base));
+        at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, low_fold_row(w))), low_ci(w, w->fold_base)));
         lir_add(w->fn, (LirOp){.op = w->mask.in ? LIR_STSP : LIR_STS, .ref = -1, .a = {at, v, w->mask.in}, .imm.i = w->edge ? 4 : fold_align(w)});
     }
     low_edge_end(w);
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
     LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), from = low_loop_begin(w, var, w->rowlen), col = lir_op2(w->fn, LIR_ADD, from, w->tid);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, col, w->rowlen));
-    LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, col, shift), low_ci(w, 4));
-    LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base))}, .imm.i = 4});
+    LirVal v = fold_column(w, lir_op2(w->fn, LIR_ADD, col, shift));
     LirVal to = lir_op2(w->fn, LIR_ADD, partial_row(w, block, acc), low_mul_i64(w, col, 4));
     lir_add(w->fn, (LirOp){.op = LIR_STG, .ref = -1, .a = {to, v}, .imm.i = 4});
     low_mark(w, LIR_END, 0);

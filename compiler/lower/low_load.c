@@ -62,7 +62,7 @@ void low_plan_smem(Low *w)
     w->smem = w->keep_base + area(w, n, is_kept_smem, threads);
     w->fold_base = w->async_base;
     if (w->rv->nacc && low_has_edges(w)) {
-        uint32_t fold = w->fold_base + (uint32_t)(w->s->lanes * w->s->per + 4) * (uint32_t)w->s->vec * 4;
+        uint32_t fold = w->fold_base + (uint32_t)w->s->rows * low_fold_row(w);
         w->smem = w->smem > fold ? w->smem : fold;
     } else if (w->rv->nacc && w->s->acc == ACC_REG && w->s->rows > 1) {
         uint32_t fold = w->fold_base + (uint32_t)(w->s->rows * w->s->lanes * w->s->vec * w->s->per) * 4;

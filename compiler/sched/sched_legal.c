@@ -66,8 +66,8 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
             return "align=shift wants streams of one element size, on a GPU";
         if (s->lanes * s->cluster < 3 * s->vec - 1)
             return "align=shift wants a lane for each element before and behind a row's vectors";
-        if (s->acc == ACC_MEM || f->scatter || (f->accs && (s->rows > 1 || f->axes > 1 || s->cluster > 1)))
-            return "align=shift sums over rows in registers, of one row group a block and instances of one axis";
+        if (s->acc == ACC_MEM || f->scatter || (f->accs && ((s->rows > 1 && s->lanes % t->warp) || s->rows > 15 || f->axes > 1 || s->cluster > 1)))
+            return "align=shift sums over rows in registers, of row groups of whole warps, 15 or fewer a block, and instances of one axis";
         if ((s->wkeep != WKEEP_LOAD && s->grid != GRID_ONESHOT && !f->accs) || (s->len == LEN_ANY && !s->split))
             return "align=shift keeps operands where all rows of a block begin alike, and a loop over the row only in shared memory";
     }
@@ -173,7 +173,7 @@ uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
         int slot = s->vec * f->min_elem_bytes < 4 ? 4 * f->row_loads : 0;                 /* no less than a word for each load */
         bytes += threads * (uint32_t)s->per * (uint32_t)(slot > s->vec * f->row_bytes_in ? slot : s->vec * f->row_bytes_in);
     }
-    uint32_t fold = f->accs && s->align == ALIGN_SHIFT ? (vectors + 4u * (uint32_t)s->vec) * 4u + 512u : f->accs && s->rows > 1 ? vectors * 4u : 0;
+    uint32_t fold = f->accs && s->align == ALIGN_SHIFT ? (vectors + 4u * (uint32_t)(s->rows * s->vec)) * 4u + 512u : f->accs && s->rows > 1 ? vectors * 4u : 0;
     return bytes > fold ? bytes : fold;
 }
 

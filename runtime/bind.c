@@ -560,7 +560,7 @@ static lgr_status check_scalar(const lgr_kernel *k, const LgkScalar *s, lgr_scal
     return lgr__fail(LGR_ERROR_RANGE, k, lgr__str(k->pack, s->name), found, "a value in %s", wanted);
 }
 
-static lgr_status check_scalars(const lgr_kernel *k, const lgr_call *call)
+lgr_status lgr__check_scalars(const lgr_kernel *k, const lgr_call *call)
 {
     const LgkScalar *s = &k->pack->t_SCALARS[k->k->scalars.first];
     lgr_status st = LGR_OK;
@@ -580,6 +580,14 @@ lgr_status lgr__bind_key(const lgr_kernel *k, const lgr_call *call, Key *key, in
     return find_device(k, call, device);
 }
 
+bool lgr__well_formed(const lgr_context *ctx, const lgr_call *call)
+{
+    if (!ctx || !call || call->size < sizeof *call || !call->kernel || !call->tensors)
+        return false;
+    const LgkKernel *k = call->kernel->k;
+    return call->ntensors == k->tensors.count && (!call->scalars || call->nscalars == k->scalars.count) && (!call->options || call->noptions == k->options.count);
+}
+
 lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b)
 {
     Key key;
@@ -587,12 +595,11 @@ lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b)
     if (!ctx || !call || call->size < sizeof *call || !call->kernel || !call->tensors)
         return lgr__fail(LGR_ERROR_ARGUMENT, NULL, "call", "null, or its size is not set", "%s", "a kernel, its tensors and size = sizeof(lgr_call)");
     const lgr_kernel *k = call->kernel;
-    if (call->ntensors != k->k->tensors.count || (call->scalars && call->nscalars != k->k->scalars.count) ||
-        (call->options && call->noptions != k->k->options.count))
+    if (!lgr__well_formed(ctx, call))
         return lgr__fail(LGR_ERROR_ARGUMENT, k, "call", "", "%u tensors, %u scalars, %u options", (unsigned)k->k->tensors.count,
                          (unsigned)k->k->scalars.count, (unsigned)k->k->options.count);
     b->kernel = k;
-    if ((s = check_scalars(k, call)) || (s = lgr__bind_key(k, call, &key, &b->device)) || (s = find_instance(ctx, k, &key, b)) ||
+    if ((s = lgr__check_scalars(k, call)) || (s = lgr__bind_key(k, call, &key, &b->device)) || (s = find_instance(ctx, k, &key, b)) ||
         (s = check_presence(k, b->inst, key.present)))
         return s;
     memcpy(b->option, key.option, sizeof b->option);

@@ -110,6 +110,13 @@ static bool measure(const Bound *b, Part *t, const Pack *p, const LgkVariant *v)
 /* Of numbers under 2^31: 32-bit division is several times faster. */
 static int64_t ceil_div(int64_t a, int32_t b) { return ((uint32_t)a + (uint32_t)b - 1) / (uint32_t)b; }
 
+/* From least on; or so many that each has one group at most. */
+static int64_t multiple_of(int64_t least, int32_t m, int64_t most)
+{
+    int64_t n = ceil_div(least, m) * m;
+    return n < most ? n : most;
+}
+
 static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const LgkLaunch *l)
 {
     int64_t groups = ceil_div(t->instances, l->per);
@@ -121,7 +128,7 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
         most -= l->cluster > 2 ? (most + 10) / 11 : 0;      /* the processors of a GPC are no multiple: on 132 there run 66 clusters of 2, 30 of 4, 15 of 8 */
         most = most > 0 ? most : 1;
         most = most < l->multiple ? l->multiple : most - most % l->multiple;
-        groups = ceil_div(groups, (int32_t)l->multiple) * l->multiple;
+        groups = l->multiple > 1 ? multiple_of(groups, l->multiple, t->instances) : groups;
         return groups < most ? groups : most;
     }
     case LGK_G_COLUMNS:        return ceil_div(t->row, l->per);
@@ -129,7 +136,7 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
     case LGK_G_GROUPS_PLACES:  return groups + ceil_div(t->places, l->per2);
     case LGK_G_GROUPS_BEYOND:  return t->instances > l->per2 ? groups : 0;
     case LGK_G_PLACES_COLUMNS: return (groups + ceil_div(t->places, l->per2)) * ceil_div(t->row, l->per3);
-    default:                   return groups;
+    default:                   return l->multiple > 1 ? multiple_of(groups, l->multiple, t->instances) : groups;
     }
 }
 
@@ -291,9 +298,30 @@ lgr_status lgr__choose(lgr_context *ctx, const lgr_call *call, Bound *b)
     return s;
 }
 
-static uint64_t scalar_bits(const Bound *b, const lgr_call *call, uint32_t i)
+void lgr__fill_words(const Bound *b, const Part *t, const LgkLaunch *l, uint64_t *words)
 {
-    const LgkScalar *s = &b->kernel->pack->t_SCALARS[b->kernel->k->scalars.first + i];
+    const LgkWord *w = &b->kernel->pack->t_WORDS[l->words.first];
+    for (uint32_t i = 0; i < l->words.count; i++) {
+        switch (w[i].kind) {
+        case LGK_W_DIM:    words[i] = (uint64_t)b->dims[w[i].a]; break;
+        case LGK_W_PTR:    words[i] = w[i].a < b->kernel->k->tensors.count ? 0 : b->view[w[i].a].base; break;
+        case LGK_W_STRIDE: words[i] = b->view[w[i].a].present ? (uint64_t)b->view[w[i].a].stride[w[i].b] : 0; break;
+        case LGK_W_SCALAR: words[i] = 0; break;
+        case LGK_W_WORK:   words[i] = b->scratch + t->work[w[i].a]; break;
+        case LGK_W_INST:   words[i] = (uint64_t)t[w[i].nest].instances; break;
+        case LGK_W_PAREXT: words[i] = (uint64_t)t[w[i].nest].par[w[i].a]; break;
+        case LGK_W_PARDIV: words[i] = lgk_divider((uint64_t)t[w[i].nest].par[w[i].a]); break;
+        case LGK_W_ROWLEN: words[i] = (uint64_t)t[w[i].nest].row; break;
+        case LGK_W_OWN:    words[i] = t->own; break;
+        case LGK_W_OPTION: words[i] = b->option[w[i].a]; break;
+        default:           words[i] = t->blocks[w[i].a]; break;
+        }
+    }
+}
+
+static uint64_t scalar_bits(const lgr_kernel *k, const lgr_call *call, uint32_t i)
+{
+    const LgkScalar *s = &k->pack->t_SCALARS[k->k->scalars.first + i];
     uint64_t bits = 0;
     if (s->dtype == LGK_F32) {
         float f = (float)(call->scalars ? call->scalars[i].f : s->def);
@@ -308,25 +336,15 @@ static uint64_t scalar_bits(const Bound *b, const lgr_call *call, uint32_t i)
     return (uint64_t)(call->scalars ? call->scalars[i].i : (int64_t)s->def);
 }
 
-void lgr__fill_words(const Bound *b, const Part *t, const lgr_call *call, const LgkLaunch *l, uint64_t *words)
+void lgr__fill_call(const lgr_kernel *k, const lgr_call *call, const uint64_t *base, const LgkLaunch *l, uint64_t *words)
 {
-    uint32_t ncaller = b->kernel->k->tensors.count;
     uint64_t work = (uint64_t)(uintptr_t)call->workspace;
-    const LgkWord *w = &b->kernel->pack->t_WORDS[l->words.first];
-    for (uint32_t i = 0; i < l->words.count; i++) {
-        switch (w[i].kind) {
-        case LGK_W_DIM:    words[i] = (uint64_t)b->dims[w[i].a]; break;
-        case LGK_W_PTR:    words[i] = b->view[w[i].a].present ? b->view[w[i].a].base + (w[i].a >= ncaller ? work : 0) : 0; break;
-        case LGK_W_STRIDE: words[i] = b->view[w[i].a].present ? (uint64_t)b->view[w[i].a].stride[w[i].b] : 0; break;
-        case LGK_W_SCALAR: words[i] = scalar_bits(b, call, w[i].a); break;
-        case LGK_W_WORK:   words[i] = work + b->scratch + t->work[w[i].a]; break;
-        case LGK_W_INST:   words[i] = (uint64_t)t[w[i].nest].instances; break;
-        case LGK_W_PAREXT: words[i] = (uint64_t)t[w[i].nest].par[w[i].a]; break;
-        case LGK_W_PARDIV: words[i] = lgk_divider((uint64_t)t[w[i].nest].par[w[i].a]); break;
-        case LGK_W_ROWLEN: words[i] = (uint64_t)t[w[i].nest].row; break;
-        case LGK_W_OWN:    words[i] = t->own; break;
-        case LGK_W_OPTION: words[i] = b->option[w[i].a]; break;
-        default:           words[i] = t->blocks[w[i].a]; break;
-        }
-    }
+    const LgkWord *w = &k->pack->t_WORDS[l->words.first];
+    for (uint32_t i = 0; i < l->words.count; i++)
+        if (w[i].kind == LGK_W_PTR)
+            words[i] += w[i].a < k->k->tensors.count ? base[w[i].a] : work;
+        else if (w[i].kind == LGK_W_WORK)
+            words[i] += work;
+        else if (w[i].kind == LGK_W_SCALAR)
+            words[i] = scalar_bits(k, call, w[i].a);
 }

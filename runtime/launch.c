@@ -54,12 +54,14 @@ static lgr_status load_part(lgr_context *ctx, const Bound *b, const Part *t)
     return s;
 }
 
-lgr_status lgr__load(lgr_context *ctx, const Bound *b)
+static bool on_backend(const lgr_context *ctx, const Bound *b) { return b->device == LGR_HOST_DEVICE && ctx->backend; }
+
+lgr_status lgr__load(lgr_context *ctx, const lgr_call *call, const Bound *b)
 {
-    if (b->device == LGR_HOST_DEVICE && ctx->backend)
+    if (on_backend(ctx, b))
         return LGR_OK;
     pthread_mutex_lock(&ctx->lock);
-    lgr_status s = LGR_OK;
+    lgr_status s = lgr__memos_make(ctx, call->kernel);
     for (uint32_t i = b->nparts; s == LGR_OK && i-- > 0;)      /* the first last, likewise */
         s = load_part(ctx, b, &b->part[i]);
     pthread_mutex_unlock(&ctx->lock);
@@ -77,7 +79,7 @@ static lgr_status make_ready(lgr_context *ctx, const lgr_call *call, const Bound
     bool ready = true;
     for (uint32_t i = 0; i < b->nparts; i++)
         ready &= function(b, &b->part[i], 0) != NULL;
-    if ((b->device == LGR_HOST_DEVICE && ctx->backend) || ready)
+    if (on_backend(ctx, b) || ready)
         return LGR_OK;
     bool capturing = false;
     lgr_status s = b->device == LGR_HOST_DEVICE ? LGR_OK : lgr__cuda_capturing(ctx, call->stream, &capturing);
@@ -85,14 +87,14 @@ static lgr_status make_ready(lgr_context *ctx, const lgr_call *call, const Bound
         return s;
     if (capturing)
         return lgr__fail(LGR_ERROR_NOT_PREPARED, b->kernel, "stream", "being captured", "%s", "lgr_prepare() of this call before the capture");
-    return lgr__load(ctx, b);
+    return lgr__load(ctx, call, b);
 }
 
-static lgr_status check_workspace(const lgr_call *call, const Bound *b)
+static lgr_status check_workspace(const lgr_call *call, size_t bytes)
 {
-    if (b->workspace <= call->workspace_size && (!b->workspace || (call->workspace && (uintptr_t)call->workspace % 256 == 0)))
+    if (bytes <= call->workspace_size && (!bytes || (call->workspace && (uintptr_t)call->workspace % 256 == 0)))
         return LGR_OK;
-    return lgr__fail(LGR_ERROR_WORKSPACE, b->kernel, "workspace", call->workspace ? "too small or misaligned" : "NULL", "%zu bytes, 256-byte aligned", b->workspace);
+    return lgr__fail(LGR_ERROR_WORKSPACE, call->kernel, "workspace", call->workspace ? "too small or misaligned" : "NULL", "%zu bytes, 256-byte aligned", bytes);
 }
 
 /* n pieces of `bytes`, `pitch` apart. */
@@ -173,21 +175,65 @@ static bool starts_early(const Bound *b, const Part *t, const LgkLaunch *l)
     return behind && (apart || l->pdl == LGK_PDL_LATE);
 }
 
-static lgr_status run_one(lgr_context *ctx, const lgr_call *call, const Bound *b, const Part *t, uint32_t i)
+bool lgr__step(const Bound *b, const Part *t, uint32_t i, LgrStep *s)
 {
+    const LgkLaunch *l = &b->kernel->pack->t_LAUNCHES[launch_index(t, i)];
+    memset(s, 0, sizeof *s);
+    s->launch = l;
+    s->fn = function(b, t, i);
+    s->blocks = t->blocks[i];
+    s->early = starts_early(b, t, l);
+    s->small = t->instances * t->row < 16384;
+    return t->blocks[i] > 0;
+}
+
+/* words: as the choice filled them; they get the call's addresses and scalars. */
+static lgr_status run_step(lgr_context *ctx, const lgr_call *call, const lgr_kernel *k, int device, const LgrStep *s, const uint64_t *base, uint64_t *words)
+{
+    lgr__fill_call(k, call, base, s->launch, words);
+    if (device != LGR_HOST_DEVICE)
+        return lgr__cuda_launch(ctx, s->fn, s->launch, s->blocks, s->early, words, call->stream);
+    return lgr__host_run(ctx, (lgr__host_fn)s->fn, words, s->blocks, s->small);
+}
+
+static lgr_status run_on_backend(lgr_context *ctx, const lgr_call *call, const Bound *b, const Part *t, uint32_t i, const uint64_t *base, uint64_t *words)
+{
+    lgr__range r[LGK_MAX_TENSORS + 1];
     const Pack *p = b->kernel->pack;
     const LgkLaunch *l = &p->t_LAUNCHES[launch_index(t, i)];
-    uint64_t words[LGK_MAX_WORDS];
-    if (!t->blocks[i])
-        return LGR_OK;
-    lgr__fill_words(b, t, call, l, words);
-    if (b->device != LGR_HOST_DEVICE)
-        return lgr__cuda_launch(ctx, function(b, t, i), l, t->blocks[i], starts_early(b, t, l), words, call->stream);
-    if (!ctx->backend)
-        return lgr__host_run(ctx, (lgr__host_fn)function(b, t, i), words, t->blocks[i], t->instances * t->row < 16384);
-    lgr__range r[LGK_MAX_TENSORS + 1];
     const LgkCode *c = &p->t_CODES[t->variant->code];
+    lgr__fill_call(b->kernel, call, base, l, words);
     return ctx->backend->launch(ctx->backend_self, p->base + c->offset, c->size, i, l, t->blocks[i], words, l->words.count, r, ranges(call, b, r));
+}
+
+static lgr_status run_one(lgr_context *ctx, const lgr_call *call, const Bound *b, const Part *t, uint32_t i)
+{
+    uint64_t words[LGK_MAX_WORDS], base[LGK_MAX_TENSORS];
+    LgrStep s;
+    if (!lgr__step(b, t, i, &s))
+        return LGR_OK;
+    for (uint32_t n = 0; n < call->ntensors; n++)
+        base[n] = b->view[n].present ? b->view[n].base : 0;
+    lgr__fill_words(b, t, s.launch, words);
+    return on_backend(ctx, b) ? run_on_backend(ctx, call, b, t, i, base, words) : run_step(ctx, call, b->kernel, b->device, &s, base, words);
+}
+
+/* Where the launches are all there is to do: no sum of nothing, no empty tensor. */
+static void remember(lgr_context *ctx, const lgr_call *call, const Bound *b)
+{
+    const LgkTensor *t = &b->kernel->pack->t_TENSORS[b->kernel->k->tensors.first];
+    bool sums = false, some = false, all = true, empty = false;
+    for (uint32_t i = 0; i < b->nparts; i++) {
+        some |= b->part[i].instances > 0;
+        all &= b->part[i].instances > 0;
+    }
+    for (uint32_t i = 0; i < b->kernel->k->tensors.count; i++) {
+        sums |= b->view[i].present && t[i].accumulate && t[i].mode == LGK_OUT;
+        for (int d = 0; b->view[i].present && d < b->view[i].rank; d++)
+            empty |= !b->view[i].shape[d];
+    }
+    if (some && !empty && (all || !sums) && !on_backend(ctx, b))
+        lgr__remember(call, b);
 }
 
 static lgr_status run_bound(lgr_context *ctx, const lgr_call *call, const Bound *b)
@@ -202,8 +248,9 @@ static lgr_status run_bound(lgr_context *ctx, const lgr_call *call, const Bound 
         return s;
     if (!some)
         return LGR_OK;
-    if ((s = check_workspace(call, b)) || (s = make_ready(ctx, call, b)))
+    if ((s = check_workspace(call, b->workspace)) || (s = make_ready(ctx, call, b)))
         return s;
+    remember(ctx, call, b);
     for (uint32_t p = 0; s == LGR_OK && p < b->nparts; p++)
         for (uint32_t i = 0; s == LGR_OK && b->part[p].instances && !b->part[p].led && i < b->part[p].variant->launches.count; i++)
             s = run_one(ctx, call, b, &b->part[p], i);
@@ -212,8 +259,10 @@ static lgr_status run_bound(lgr_context *ctx, const lgr_call *call, const Bound 
 
 static lgr_status load_bound(lgr_context *ctx, const lgr_call *call, const Bound *b)
 {
-    (void)call;
-    return lgr__load(ctx, b);
+    lgr_status s = lgr__load(ctx, call, b);
+    if (s == LGR_OK)
+        remember(ctx, call, b);
+    return s;
 }
 
 /* Binds and chooses; what no pack holds is compiled where the context may. */
@@ -247,12 +296,52 @@ static lgr_status with_bound(lgr_context *ctx, const lgr_call *call, lgr_status 
     return s == LGR_OK ? s : lgr__name_op(s, call->kernel);
 }
 
-lgr_status lgr_launch(lgr_context *ctx, const lgr_call *call) { return with_bound(ctx, call, run_bound); }
+static lgr_status run_recalled(lgr_context *ctx, const lgr_call *call, LgrRecall *r)
+{
+    const lgr_kernel *k = (const lgr_kernel *)(uintptr_t)r->w[LGR_R_KERNEL];
+    lgr_status s = LGR_OK;
+    LgrStep step;
+    for (uint64_t at = LGR_R_PLACES + 3 * call->ntensors; s == LGR_OK && at < r->w[LGR_R_END]; at += LGR_STEP_WORDS + step.launch->words.count) {
+        memcpy(&step, &r->w[at], sizeof step);
+        s = run_step(ctx, call, k, (int)r->w[LGR_R_DEVICE], &step, r->base, &r->w[at + LGR_STEP_WORDS]);
+    }
+    return s;
+}
+
+static lgr_status launch_recalled(lgr_context *ctx, const lgr_call *call, LgrRecall *r)
+{
+    int device = (int)r->w[LGR_R_DEVICE];
+    bool pushed = false;
+    lgr_status s = lgr__check_scalars(call->kernel, call);
+    if (s == LGR_OK)
+        s = check_workspace(call, r->w[LGR_R_WORKSPACE]);
+    if (s == LGR_OK && device != LGR_HOST_DEVICE)
+        s = lgr__cuda_enter(ctx, device, &pushed);
+    if (s == LGR_OK)
+        s = run_recalled(ctx, call, r);
+    if (device != LGR_HOST_DEVICE)
+        lgr__cuda_leave(ctx, pushed);
+    return s == LGR_OK ? s : lgr__name_op(s, call->kernel);
+}
+
+static bool recall(lgr_context *ctx, const lgr_call *call, LgrRecall *r) { return lgr__well_formed(ctx, call) && !ctx->backend && lgr__recall(call, r); }
+
+lgr_status lgr_launch(lgr_context *ctx, const lgr_call *call)
+{
+    LgrRecall r;
+    return recall(ctx, call, &r) ? launch_recalled(ctx, call, &r) : with_bound(ctx, call, run_bound);
+}
+
 lgr_status lgr_prepare(lgr_context *ctx, const lgr_call *call) { return with_bound(ctx, call, load_bound); }
 
 lgr_status lgr_workspace_size(lgr_context *ctx, const lgr_call *call, size_t *bytes)
 {
     Bound b;
+    LgrRecall r;
+    if (bytes && recall(ctx, call, &r)) {
+        *bytes = r.w[LGR_R_WORKSPACE];
+        return lgr__check_scalars(call->kernel, call);
+    }
     lgr_status s = bytes ? resolve(ctx, call, &b) : lgr__fail(LGR_ERROR_ARGUMENT, NULL, "bytes", "null", "%s", "a place for the size");
     if (s == LGR_OK)
         *bytes = b.workspace;

@@ -6,11 +6,14 @@
  */
 #ifndef LGR_LGK_H
 #define LGR_LGK_H
+#include "liger.h"
+
 #include <stdint.h>
 
 #define LGK_MAGIC "LGRPACK\1"
 enum { LGK_VERSION = 7, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
-       LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = 5, LGK_MAX_INST = 8, LGK_MAX_NESTS = 8 };
+       LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = LGR_MAX_LAUNCHES, LGK_MAX_INST = 8, LGK_MAX_NESTS = 8,
+       LGK_MAX_ALIGN = 256 /* bytes that a condition may ask for */ };
 
 /* X(enum, record type) */
 #define LGK_TABLES(X)            \
@@ -124,7 +127,7 @@ typedef struct LgkLaunch {
     LgkStr   symbol;
     uint32_t entry;                /* host: offset of the function in its code */
     uint32_t grid;
-    int32_t  per, per2, ctas, multiple;    /* multiple, of LGK_G_PERSISTENT: of the number of blocks */
+    int32_t  per, per2, ctas, multiple;    /* multiple, of LGK_G_PERSISTENT and LGK_G_GROUPS: of the number of blocks, where they take more than a group each */
     int32_t  work_bytes;           /* of workspace, for each of its blocks, or clusters of blocks */
     uint32_t work_by_column;       /* 1: and for each element of the row */
     uint32_t threads, shared, cluster, pdl;

@@ -35,6 +35,7 @@ struct lgr_kernel {
     Pack *pack;
     const LgkKernel *k;
     _Atomic uint32_t last;                 /* instance found last */
+    _Atomic(struct Memos *) memos;         /* NULL until code of it is loaded */
 };
 
 /* A pack of one instance of one kernel, made for a call that no other served. */
@@ -48,6 +49,7 @@ struct lgr_context {
     Pack *packs;
     lgr_kernel *kernels;
     uint32_t nkernels;
+    struct Memos *memos;                   /* of all kernels */
     struct Cuda *cuda;                     /* NULL until first needed */
     struct HostPool *pool;
     const lgr__backend *backend;           /* instead of the host's own, for CPU tensors (tests, sim) */
@@ -106,6 +108,8 @@ bool       lgr__code_intact(const Pack *p, const LgkCode *c);
 const char *lgr__str(const Pack *p, LgkStr s);
 
 /* ---- bind.c, choose.c ---- */
+bool lgr__well_formed(const lgr_context *ctx, const lgr_call *call);        /* as many arguments as the kernel has */
+lgr_status lgr__check_scalars(const lgr_kernel *k, const lgr_call *call);
 lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b);     /* instance, dims, views */
 lgr_status lgr__bind_key(const lgr_kernel *k, const lgr_call *call, Key *key, int *device);
 const char *lgr__dtype_name(uint32_t dt);
@@ -117,10 +121,28 @@ bool lgr__same_place(const View *a, const View *b);     /* one memory, element f
 bool lgr__span(const View *v, uint64_t *lo, uint64_t *hi);
 void lgr__extent_text(const lgr_kernel *k, const LgkExtent *e, char *buf, size_t n);
 int   lgr__dtype_bytes(uint32_t dt);                   /* LGK element types */
-void lgr__fill_words(const Bound *b, const Part *t, const lgr_call *call, const LgkLaunch *l, uint64_t *words);
+/* A launch's words: first what the choice tells, with offsets where the caller's addresses belong, then these and the scalars. */
+void lgr__fill_words(const Bound *b, const Part *t, const LgkLaunch *l, uint64_t *words);
+void lgr__fill_call(const lgr_kernel *k, const lgr_call *call, const uint64_t *base, const LgkLaunch *l, uint64_t *words);
+
+/* ---- memo.c: a call seen lately, as it was bound and chosen ---- */
+
+/* One launch, but for its words. */
+typedef struct LgrStep { const LgkLaunch *launch; void *fn; uint32_t blocks; bool early, small; } LgrStep;    /* early, small: of lgr__cuda_launch, lgr__host_run */
+
+enum { LGR_MEMO_WORDS = 192, LGR_STEP_WORDS = sizeof(LgrStep) / 8 };
+/* w: LGR_R_*; then base, and begin and end counted from it, of each tensor; then for each launch a step and its words, up to LGR_R_END. */
+enum { LGR_R_WORKSPACE, LGR_R_KERNEL, LGR_R_DEVICE, LGR_R_END, LGR_R_PLACES };
+typedef struct LgrRecall { uint64_t base[LGK_MAX_TENSORS], w[LGR_MEMO_WORDS]; } LgrRecall;
+
+bool lgr__recall(const lgr_call *call, LgrRecall *r);                       /* call has the kernel's numbers of arguments; its scalars and workspace are not looked at */
+void lgr__remember(const lgr_call *call, const Bound *b);                   /* a call that was launched, or may be: loaded, nothing left to do but its launches */
+lgr_status lgr__memos_make(lgr_context *ctx, const lgr_kernel *k);          /* room for the kernel's, once; under the lock */
+void lgr__memos_free(lgr_context *ctx);
+bool lgr__step(const Bound *b, const Part *t, uint32_t i, LgrStep *s);      /* launch i of the part; false: it has no blocks */
 
 /* ---- devices ---- */
-lgr_status lgr__load(lgr_context *ctx, const Bound *b);                     /* every launch of the variant; takes the lock */
+lgr_status lgr__load(lgr_context *ctx, const lgr_call *call, const Bound *b);   /* every launch of the variant; takes the lock */
 lgr_status lgr__cuda_open(lgr_context *ctx);
 void       lgr__cuda_close(lgr_context *ctx);
 int        lgr__cuda_fit(lgr_context *ctx, int device, const LgkSet *set);  /* 0: does not run there; larger is better */

@@ -157,13 +157,15 @@ LGR_API lgr_status lgr_prepare(lgr_context *ctx, const lgr_call *call);
 /* Bytes of workspace that lgr_launch(call) needs; the call's own workspace is not looked at. */
 LGR_API lgr_status lgr_workspace_size(lgr_context *ctx, const lgr_call *call, size_t *bytes);
 
+enum { LGR_MAX_LAUNCHES = 5 };      /* of a variant */
+
 /* Which variant a call takes, and why it is what it is. Strings belong to the pack. */
 typedef struct lgr_choice {
     size_t size;
     const char *target, *schedule, *symbol;
     uint32_t variant, variants;     /* its place in the list, most special first */
     uint32_t launches;
-    uint32_t blocks[5], threads[5], shared[5];
+    uint32_t blocks[LGR_MAX_LAUNCHES], threads[LGR_MAX_LAUNCHES], shared[LGR_MAX_LAUNCHES];
     int32_t registers, spills;      /* of the first launch; -1 unknown */
     size_t workspace;
     int64_t instances, row_length;

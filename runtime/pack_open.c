@@ -133,7 +133,7 @@ static bool launch_ok(const Pack *p, const LgkKernel *k, const LgkLaunch *l, uin
     return ok;
 }
 
-static bool power_of_two(int64_t v) { return v > 0 && !(v & (v - 1)); }
+static bool alignment_ok(int64_t v) { return v > 0 && v <= LGK_MAX_ALIGN && !(v & (v - 1)); }
 
 static bool cond_ok(const Pack *p, const LgkKernel *k, const LgkCond *c)
 {
@@ -141,9 +141,9 @@ static bool cond_ok(const Pack *p, const LgkKernel *k, const LgkCond *c)
     switch (c->kind) {
     case LGK_C_ROWLEN_MULT: return c->value > 0;
     case LGK_C_ALIGNED:
-    case LGK_C_UNIT:        return c->a < k->tensors.count + k->scratch && c->b < t[c->a].rank && (power_of_two(c->value) || c->kind == LGK_C_UNIT);
+    case LGK_C_UNIT:        return c->a < k->tensors.count + k->scratch && c->b < t[c->a].rank && (alignment_ok(c->value) || c->kind == LGK_C_UNIT);
     case LGK_C_NEARER:      return c->a < k->tensors.count + k->scratch && c->b < t[c->a].rank && c->value >= 0 && c->value < t[c->a].rank;
-    case LGK_C_CONGRUENT:   return c->a < k->tensors.count + k->scratch && c->b < k->tensors.count + k->scratch && power_of_two(c->value & 0xffff) &&
+    case LGK_C_CONGRUENT:   return c->a < k->tensors.count + k->scratch && c->b < k->tensors.count + k->scratch && alignment_ok(c->value & 0xffff) &&
                                    (c->value >> 16 & 0xff) < t[c->a].rank && (c->value >> 24 & 0xff) < t[c->b].rank;
     default:                return c->kind < LGK_C_COUNT;
     }
@@ -366,6 +366,7 @@ static void free_jits(lgr_context *ctx, Pack *p)
 
 void lgr__packs_free(lgr_context *ctx)
 {
+    lgr__memos_free(ctx);
     uint32_t n = ctx->nkernels;
     while (ctx->packs) {
         Pack *p = ctx->packs;

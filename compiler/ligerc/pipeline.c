@@ -158,13 +158,19 @@ static bool in_list(const SchedList *list, const Sched *s)
     return false;
 }
 
-/* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; then the candidates,
- * the best of every length before the next best. */
+static void add_measured(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, SchedList *list)
+{
+    if (r->tuned)
+        sched_tuned(r->tuned, &(SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest}, f, u->target, u->arena, list);
+}
+
+/* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; what the table
+ * has of these lengths; then the candidates, the best of every length before the next best. */
 static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, SchedList *list)
 {
     int32_t *lengths = ARENA_ARRAY(u->arena, int32_t, r->nlengths + 1);
     uint32_t n = 0;
-    SchedList all = {0}, *more = ARENA_ARRAY(u->arena, SchedList, r->nlengths + 1);
+    SchedList all = {0}, measured = {0}, *more = ARENA_ARRAY(u->arena, SchedList, r->nlengths + 1);
     for (uint32_t k = 0; k < r->nlengths; k++)
         if (!r->length_nests || r->length_nests[k] == nest)
             lengths[n++] = r->lengths[k];
@@ -177,6 +183,11 @@ static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *
             if (first == i && !in_list(list, &all.s[i]))
                 *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
         }
+    add_measured(u, r, f, nest, &measured);
+    for (uint32_t i = 0; i < measured.n; i++)
+        for (uint32_t k = 0; k < n; k++)
+            if (sched_holds(&measured.s[i], u->target, lengths[k]) && !in_list(list, &measured.s[i]))
+                *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = measured.s[i];
     for (uint32_t k = 0; k < n; k++)
         sched_candidates(f, u->target, lengths[k], r->candidates, u->arena, &more[k]);
     for (uint32_t i = 0; i < r->candidates; i++)
@@ -204,8 +215,8 @@ static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint3
     if (r->nlengths && (u->target->kind == TGT_GPU || (u->target->kind == TGT_HOST && r->host_too)))
         add_candidates(u, r, f, nest, list);
     bool told = list->n > 0;
-    if (!told && r->tuned)
-        sched_tuned(r->tuned, &(SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest}, f, u->target, u->arena, list);
+    if (!told)
+        add_measured(u, r, f, nest, list);
     uint32_t measured = list->n;
     sched_choose(f, u->target, u->arena, &all);
     for (uint32_t i = told && all.n > 2 ? all.n - 2 : 0; i < all.n; i++)

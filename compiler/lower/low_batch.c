@@ -1,5 +1,6 @@
-/* low_batch.c: rows that a one-shot block takes together (batch): fetched one behind the other, reduced with one exchange, and walked side by
- * side where nothing is reduced any more, so that each operand is fetched once for all of them.
+/* low_batch.c: rows that a one-shot block takes together (batch), as many rows apart as there are row groups: fetched one behind the other, reduced with
+ * one exchange, and walked side by side where nothing is reduced any more, so that each operand is fetched, and put in place, once for all of them.
+ * Blocks are so many that all its rows begin alike; those that then have fewer rows are the last ones.
  *
  * The instance that the other files know as the current one is any of these: its values lie in arrays of its own.
  */
@@ -111,11 +112,12 @@ static void finish(Low *w, int p)
 
 void low_batch(Low *w, LirVal g)
 {
+    LirVal groups = lir_op2(w->fn, LIR_MUL, w->blocks, low_ci(w, w->s->rows));
     open_batch(w);
-    LirVal first = lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->batch));
     for (int j = 0; j < w->s->batch; j++) {
         low_batch_turn(w, j);
-        low_set_instance(w, lir_op2(w->fn, LIR_ADD, first, low_ci(w, j)), true);
+        low_set_instance(w, lir_op2(w->fn, LIR_ADD, g, lir_op2(w->fn, LIR_MUL, groups, low_ci(w, j))), true);
+        w->head_fixed = low_has_edges(w);
         if (!j && low_fills(w))
             low_wkeep_fill(w);
         w->slot = low_ci(w, (int64_t)j * w->async_stage);

@@ -83,6 +83,9 @@ LirVal low_edge_count(Low *w, int lanes)
     return w->s->split ? lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)), n, low_ci(w, 0)) : n;
 }
 
+/* Within what their vectors, or lines, are aligned to. */
+int low_alike(const Low *w) { return w->s->line ? LINE / dt_bytes(w->tir->tensors[low_first_stream(w)->tensor].dt) : w->s->vec; }
+
 /* The first instance of this block stands for all. */
 void low_edge_fix(Low *w)
 {

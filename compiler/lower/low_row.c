@@ -128,7 +128,7 @@ static bool fill_late(Low *w)
 {
     Red r[LOW_MAX_RED];
     uint8_t need[ROW_MAX_MEM] = {0}, *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
-    if (!low_fills(w) || w->s->align != ALIGN_SHIFT || !w->rv->last_phase)
+    if (!low_fills(w) || w->s->align != ALIGN_SHIFT || w->s->grid == GRID_PERSISTENT || !w->rv->last_phase)
         return false;
     uint32_t n = low_reductions(w, 0, r);
     for (uint32_t i = 0; i < n; i++)
@@ -186,7 +186,7 @@ static void edge_vector(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, 
         w->mask = (Mask){MASK_FULL, 0, 0, 0};
     }
     load_vector(w, need, loaded);
-    one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+    rows_vector(w, p, r, n, loaded, need);
     if (edge_apart(w, p, n))
         low_mark(w, LIR_END, 0);
     low_edge_end(w);
@@ -688,7 +688,7 @@ static void body(Low *w)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
     w->joined = w->s->grid == GRID_PERSISTENT;
     start(w);
-    if (low_has_edges(w) && w->rv->nacc)
+    if (low_has_edges(w) && w->s->grid == GRID_PERSISTENT && (w->rv->nacc || low_fills(w)))
         low_edge_fix(w);
     low_acc_begin(w);
     if (w->s->grid == GRID_PERSISTENT && w->s->cluster > 1)
@@ -722,7 +722,7 @@ static void describe(Low *w)
     const Sched *s = w->s;
     LowLaunch *l = &w->out->launch[w->out->nlaunch++];
     *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows * s->batch, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .multiple = w->head_fixed ? s->vec : 1};
+                     .per = s->rows * s->batch, .per2 = s->split ? low_tile(w) : 0, .ctas = s->ctas ? s->ctas : 1, .multiple = w->head_fixed ? low_alike(w) : 1};
     l->work_by_column = !w->parts;
     l->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
 }

@@ -28,15 +28,16 @@ bool low_var_even(const Low *w)
 
 static int warp_lanes(const Low *w) { return w->s->lanes < 32 ? w->s->lanes : 32; }
 
-/* i32: elements before `end` between element `first` (< 0 before the row) and span elements on, and so again each `stride` on, `per` times. */
-static LirVal strided_count(Low *w, LirVal first, LirVal end, int64_t span, int64_t stride)
+/* i32: elements from `begin` to `end`, of those between element `first` and span elements on, and so again each `stride` on, `per` times; only the first of
+ * these begin before `begin`. */
+static LirVal strided_count(Low *w, LirVal first, LirVal begin, LirVal end, int64_t span, int64_t stride)
 {
     LirVal zero = low_ci(w, 0), most = low_ci(w, (w->s->per - 1) * stride + span);
     LirVal left = lir_op2(w->fn, LIR_MIN, lir_op2(w->fn, LIR_MAX, lir_op2(w->fn, LIR_SUB, end, first), zero), most);
     LirVal whole = lir_op2(w->fn, LIR_DIV, left, low_ci(w, stride));
     LirVal rest = lir_op2(w->fn, LIR_MIN, lir_op2(w->fn, LIR_SUB, left, lir_op2(w->fn, LIR_MUL, whole, low_ci(w, stride))), low_ci(w, span));
     LirVal n = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, whole, low_ci(w, span)), rest);
-    LirVal before = lir_op2(w->fn, LIR_MIN, lir_op2(w->fn, LIR_MAX, lir_op1(w->fn, LIR_NEG, first), zero), left);
+    LirVal before = lir_op2(w->fn, LIR_MIN, lir_op2(w->fn, LIR_MAX, lir_op2(w->fn, LIR_SUB, begin, first), zero), left);
     return lir_op2(w->fn, LIR_SUB, n, before);
 }
 
@@ -50,7 +51,8 @@ static LirVal warp_count(Low *w)
     int k = w->k;
     w->k = 0;
     w->at = lir_op2(w->fn, LIR_SUB, at, lir_op2(w->fn, LIR_REM, at, low_ci(w, warp_lanes(w))));
-    LirVal n = strided_count(w, low_position(w), low_has_edges(w) ? w->body : w->rowlen, span, (int64_t)w->lanes * w->s->vec);
+    LirVal begin = low_has_edges(w) ? w->head : low_ci(w, 0), end = low_has_edges(w) ? w->body : w->rowlen;
+    LirVal n = strided_count(w, low_position(w), begin, end, span, (int64_t)w->lanes * w->s->vec);
     if (low_has_edges(w))
         n = lir_op2(w->fn, LIR_ADD, n, low_edge_count(w, warp_lanes(w)));
     w->at = at;

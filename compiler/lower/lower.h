@@ -24,9 +24,9 @@ typedef enum LowCondKind {
 typedef struct LowCond { uint8_t kind, nest; uint16_t a, b; int64_t value; } LowCond;     /* nest: 0 this one, 1 the next */
 
 typedef enum LowGridKind {
-    LOW_G_GROUPS,         /* ceil(instances / per) blocks */
-    LOW_G_PERSISTENT,     /* min(ceil(instances / per), multiprocessors * ctas) blocks, or clusters, as many as run at once; host: min(.., ctas): a multiple of
-                           * `multiple`, the first by rounding up, the others the next below or `multiple` itself */
+    LOW_G_GROUPS,         /* ceil(instances / per) blocks, or the next multiple of `multiple`, but no more than instances */
+    LOW_G_PERSISTENT,     /* min(as LOW_G_GROUPS, multiprocessors * ctas) blocks, or clusters, as many as run at once; host: min(.., ctas); of the second a
+                           * multiple of `multiple`, the next below or `multiple` itself */
     LOW_G_COLUMNS,        /* ceil(row length / per) blocks (the second stage of cross-row sums) */
     LOW_G_GROUPS_COLUMNS, /* ceil(instances / per) * ceil(row length / per2) blocks, columns fastest */
     LOW_G_GROUPS_PLACES,  /* ceil(instances / per) + ceil(places / per2) blocks */

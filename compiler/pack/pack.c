@@ -17,6 +17,7 @@ _Static_assert((int)LGK_MAX_TYPES >= (int)SEMA_MAX_TYPES && (int)LGK_MAX_OPTIONS
 _Static_assert((int)LGK_MAX_DIMS == (int)TIR_MAX_DIMS && (int)LGK_MAX_RANK == (int)TIR_MAX_RANK, "limits");
 
 typedef struct Piece { const void *p; size_t n; } Piece;
+typedef struct Run { uint32_t table, first, count; } Run;       /* count 0: none */
 
 struct PackWriter {
     Arena *a;
@@ -26,6 +27,7 @@ struct PackWriter {
     Piece *code; uint32_t ncode, capcode;
     uint32_t *slots, nslots;       /* of STRINGS by hash, offset + 1; at most half full */
     uint32_t nstrings;
+    Run *runs; uint32_t nruns, capruns;   /* of EXTENTS, CONDS and WORDS, by hash; at most half full */
     uint32_t named_options;        /* of the current kernel */
     const TirFn *nest;             /* of the current set */
     uint32_t open[SEMA_MAX_OPTIONS], nopen;   /* of the current instance: the pack's numbers of options that are scalars of the function */
@@ -67,13 +69,76 @@ static LgkStr put_str(PackWriter *w, const char *s)
     return at;
 }
 
-static uint32_t put_extent(PackWriter *w, TirExt e)
+/* ---- runs: equal ones are there once, whichever variants they belong to ---- */
+
+static const void *run_bytes(const PackWriter *w, const Run *r, size_t *n)
+{
+    switch (r->table) {
+    case LGK_T_EXTENTS: *n = r->count * sizeof *w->t_EXTENTS; return w->t_EXTENTS + r->first;
+    case LGK_T_CONDS:   *n = r->count * sizeof *w->t_CONDS; return w->t_CONDS + r->first;
+    default:            *n = r->count * sizeof *w->t_WORDS; return w->t_WORDS + r->first;
+    }
+}
+
+/* Where an equal run is, or would go. */
+static Run *run_slot(PackWriter *w, const Run *r)
+{
+    size_t n, m;
+    const void *bytes = run_bytes(w, r, &n);
+    uint32_t i = (uint32_t)XXH3_64bits_withSeed(bytes, n, r->table) & (w->capruns - 1);
+    for (; w->runs[i].count; i = (i + 1) & (w->capruns - 1)) {
+        const void *other = run_bytes(w, &w->runs[i], &m);
+        if (w->runs[i].table == r->table && m == n && !memcmp(bytes, other, n))
+            break;
+    }
+    return &w->runs[i];
+}
+
+static void grow_runs(PackWriter *w)
+{
+    Run *old = w->runs;
+    uint32_t n = w->capruns;
+    w->capruns = n ? n * 2 : 256;
+    w->runs = ARENA_ARRAY(w->a, Run, w->capruns);
+    for (uint32_t i = 0; i < n; i++)
+        if (old[i].count)
+            *run_slot(w, &old[i]) = old[i];
+}
+
+/* The run of a table's records from `first` on, the last of the table; they go where an equal one is there. */
+static LgkRange fold(PackWriter *w, uint32_t table, uint32_t first, uint32_t *end)
+{
+    Run r = {table, first, *end - first};
+    if (!r.count)
+        return (LgkRange){first, 0};
+    if (w->nruns * 2 >= w->capruns)
+        grow_runs(w);
+    Run *at = run_slot(w, &r);
+    if (at->count) {
+        *end = first;
+    } else {
+        *at = r;
+        w->nruns++;
+    }
+    return (LgkRange){at->first, at->count};
+}
+
+#define FOLD(w, T, first) fold(w, LGK_T_##T, first, &(w)->n_##T)
+
+static void push_extent(PackWriter *w, TirExt e)
 {
     LgkExtent *x = PUSH(w, EXTENTS);
     x->c = e.c;
     x->den = e.den;
     memcpy(x->k, e.k, sizeof x->k);
-    return w->n_EXTENTS - 1;
+}
+
+static LgkRange put_extents(PackWriter *w, const TirExt *e, uint32_t n)
+{
+    uint32_t first = w->n_EXTENTS;
+    for (uint32_t i = 0; i < n; i++)
+        push_extent(w, e[i]);
+    return FOLD(w, EXTENTS, first);
 }
 
 PackWriter *pack_new(Arena *a)
@@ -128,9 +193,7 @@ static void put_tensors(PackWriter *w, const SemaKernel *k, const TirFn *fn, Lgk
         const TirTensor *t = &fn->tensors[i];
         LgkTensor x = {.name = put_str(w, s->name), .rank = s->rank, .mode = s->mode, .dtype = s->type < 0 ? s->dt : 0,
                        .type = s->type < 0 ? -1 : named(k->types, (uint32_t)s->type), .over = (int32_t)s->over - 1,
-                       .accumulate = t->accumulate, .optional = s->cond != NULL, .extents = w->n_EXTENTS};
-        for (uint32_t d = 0; d < s->rank; d++)
-            put_extent(w, s->shape[d]);
+                       .accumulate = t->accumulate, .optional = s->cond != NULL, .extents = put_extents(w, s->shape, s->rank).first};
         *PUSH(w, TENSORS) = x;
         if (s->mode == TIR_SCRATCH)
             out->scratch++;
@@ -247,14 +310,28 @@ static LgkWord word_of(const PackWriter *w, const LirWord *l)
     return (LgkWord){l->kind, l->a, l->b, l->nest};
 }
 
+static LgkRange put_words(PackWriter *w, const LirFn *fn)
+{
+    uint32_t first = w->n_WORDS;
+    for (uint32_t i = 0; i < fn->nwords; i++)
+        *PUSH(w, WORDS) = word_of(w, &fn->words[i]);
+    return FOLD(w, WORDS, first);
+}
+
+static LgkRange put_conds(PackWriter *w, const LowKernel *k)
+{
+    uint32_t first = w->n_CONDS;
+    for (uint32_t i = 0; i < k->nconds; i++)
+        *PUSH(w, CONDS) = (LgkCond){k->conds[i].kind, k->conds[i].a, k->conds[i].b, k->conds[i].nest, k->conds[i].value};
+    return FOLD(w, CONDS, first);
+}
+
 static void put_launch(PackWriter *w, const LowLaunch *l, uint32_t entry)
 {
     LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .per3 = l->per3, .ctas = l->ctas, .multiple = l->multiple,
                    .work_bytes = l->work_bytes, .work_by_column = l->work_by_column,
                    .threads = l->fn->threads, .shared = l->fn->smem, .cluster = l->fn->cluster, .pdl = l->fn->pdl,
-                   .words = {w->n_WORDS, l->fn->nwords}};
-    for (uint32_t i = 0; i < l->fn->nwords; i++)
-        *PUSH(w, WORDS) = word_of(w, &l->fn->words[i]);
+                   .words = put_words(w, l->fn)};
     *PUSH(w, LAUNCHES) = x;
 }
 
@@ -263,16 +340,11 @@ void pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t co
     Buf text = {0};
     sched_print(&text, s);
     buf_put(&text, "", 1);
-    LgkVariant v = {.schedule = put_str(w, text.p), .symbol = put_str(w, k->launch[0].fn->name), .conds = {w->n_CONDS, k->nconds},
-                    .launches = {w->n_LAUNCHES, k->nlaunch}, .inst = {w->n_EXTENTS, k->ninst}, .code = code,
+    LgkVariant v = {.schedule = put_str(w, text.p), .symbol = put_str(w, k->launch[0].fn->name), .conds = put_conds(w, k),
+                    .launches = {w->n_LAUNCHES, k->nlaunch}, .inst = put_extents(w, k->inst_ext, k->ninst), .code = code,
+                    .row = put_extents(w, &k->row_ext, 1).first, .places = put_extents(w, &k->places, 1).first,
                     .covers = k->covers, .registers = registers, .spills = spills};
     buf_free(&text);
-    for (uint32_t i = 0; i < k->ninst; i++)
-        put_extent(w, k->inst_ext[i]);
-    v.row = put_extent(w, k->row_ext);
-    v.places = put_extent(w, k->places);
-    for (uint32_t i = 0; i < k->nconds; i++)
-        *PUSH(w, CONDS) = (LgkCond){k->conds[i].kind, k->conds[i].a, k->conds[i].b, k->conds[i].nest, k->conds[i].value};
     for (uint32_t i = 0; i < k->nlaunch; i++)
         put_launch(w, &k->launch[i], entry ? entry[i] : 0);
     *PUSH(w, VARIANTS) = v;

@@ -68,8 +68,10 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
             return "align=shift wants a lane for each element before and behind a row's vectors";
         if (s->acc == ACC_MEM || f->scatter || (f->accs && ((s->rows > 1 && s->lanes % t->warp) || s->rows > 15 || f->axes > 1 || s->cluster > 1)))
             return "align=shift sums over rows in registers, of row groups of whole warps, 15 or fewer a block, and instances of one axis";
-        if ((s->wkeep != WKEEP_LOAD && s->grid != GRID_ONESHOT && !f->accs) || (s->len == LEN_ANY && !s->split))
-            return "align=shift keeps operands where all rows of a block begin alike, and a loop over the row only in shared memory";
+        if ((s->batch > 1 || (s->wkeep != WKEEP_LOAD && s->grid != GRID_ONESHOT)) && ((s->rows > 1 && !f->accs) || f->axes > 1))
+            return "align=shift keeps operands where all rows of a block begin alike: one row group a block, instances of one axis";
+        if (s->len == LEN_ANY && !s->split)
+            return "align=shift walks a row in a loop only in shared memory";
     }
     if (f->apart && s->align == ALIGN_SHIFT)
         return "rows picked by different indices need not begin alike";
@@ -109,9 +111,9 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "operands are kept by blocks whose lanes hold a whole row";
     if ((s->wkeep == WKEEP_SMEM || s->wkeep == WKEEP_WIDE) && s->grid != GRID_PERSISTENT)
         return "operands in shared memory, or wide, want a persistent grid";
-    if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align != ALIGN_VEC || s->len == LEN_ANY || f->several || f->picks || f->exchanges >= f->phases
+    if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || (s->align == ALIGN_SHIFT && s->keep != KEEP_SMEM) || s->len == LEN_ANY || f->several || f->picks || f->phases < 2 || f->exchanges >= f->phases
                          || s->keep != (s->async == ASYNC_CP ? KEEP_SMEM : KEEP_REG) || f->reductions * s->batch > 16 || t->kind == TGT_HOST))
-        return "a batch is of aligned rows that one-shot blocks keep in registers, or copies in shared memory, and whose last walk reduces nothing";
+        return "a batch is of rows that one-shot blocks keep in registers, where they are aligned, or copies in shared memory, and which it walks again at last to reduce nothing";
     if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
         return "the target has no clusters of blocks";
     if (s->cluster > 1 && (s->lanes % t->warp || s->split || f->wide_scalars || s->acc == ACC_MEM))

@@ -35,7 +35,7 @@ static int run_of(const SchedFacts *f, int64_t columns)
     return (int)run;
 }
 
-static Sched tiles(const SchedFacts *f, SchedAlign align)
+static Sched tiles(const SchedFacts *f, const Target *t, SchedAlign align)
 {
     Sched s = sched_default();
     s.align = align;
@@ -44,13 +44,14 @@ static Sched tiles(const SchedFacts *f, SchedAlign align)
     s.per = align == ALIGN_SCALAR ? 4 : 1;
     s.split = 1;
     s.run = run_of(f, (int64_t)s.lanes * s.vec * s.per);
+    s.pdl = (t->features & TGT_F_PDL) != 0;
     return s;
 }
 
 /* Rows of up to n elements, a vector a lane: several groups of few lanes in a block. */
 static Sched held(const SchedFacts *f, const Target *t, int64_t n)
 {
-    Sched s = tiles(f, ALIGN_VEC);
+    Sched s = tiles(f, t, ALIGN_VEC);
     s.split = 0;
     s.len = LEN_CAP;
     s.per = 1;
@@ -58,7 +59,6 @@ static Sched held(const SchedFacts *f, const Target *t, int64_t n)
     while (s.rows < MOST_GROUPS && s.rows * s.lanes < BLOCK_LANES)
         s.rows *= 2;
     s.run = run_of(f, n * s.rows);
-    s.pdl = (t->features & TGT_F_PDL) != 0;      /* short launches; long ones lost by it */
     return s;
 }
 
@@ -84,14 +84,14 @@ void sched_scatter_choose(const SchedFacts *f, const Target *t, Arena *a, SchedL
     }
     for (int64_t n = 8 * (16 / f->min_elem_bytes); n <= BLOCK_LANES * (16 / f->min_elem_bytes); n *= 2)
         add(f, t, a, out, held(f, t, n));
-    add(f, t, a, out, tiles(f, ALIGN_VEC));
-    add(f, t, a, out, tiles(f, ALIGN_SCALAR));
+    add(f, t, a, out, tiles(f, t, ALIGN_VEC));
+    add(f, t, a, out, tiles(f, t, ALIGN_SCALAR));
 }
 
 void sched_scatter_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out)
 {
     static const int lanes[] = {256, 128, 512}, runs[] = {8, 4, 16, 2, 32};
-    Sched s = tiles(f, n % (16 / f->min_elem_bytes) ? ALIGN_SCALAR : ALIGN_VEC);
+    Sched s = tiles(f, t, n % (16 / f->min_elem_bytes) ? ALIGN_SCALAR : ALIGN_VEC);
     s.len = LEN_EXACT;
     s.n = (int32_t)n;
     for (int r = 0; r < 5; r++)
@@ -130,7 +130,7 @@ Sched sched_scatter_random(const SchedFacts *f, const Target *t, uint64_t *seed)
         if (!sched_illegal(f, &s, t))
             return s;
     }
-    Sched s = tiles(f, ALIGN_SCALAR);
+    Sched s = tiles(f, t, ALIGN_SCALAR);
     s.lanes = t->kind == TGT_HOST ? 1 : s.lanes;
     return s;
 }

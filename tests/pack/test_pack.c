@@ -50,6 +50,19 @@ static void read_back(void **state)
     buf_free(&a);
 }
 
+/* What all variants share is not written for each. */
+static void written_once(void **state)
+{
+    (void)state;
+    Buf a = {0};
+    assert_true(make_pack(LGR_SOURCE_DIR "/specs/rms_norm.tile", "sm_90a", fix, 3, 1, &a));
+    const LgkHeader *h = (const LgkHeader *)a.p;
+    assert_true(h->table[LGK_T_VARIANTS].count > 50);
+    assert_true(h->table[LGK_T_EXTENTS].count < 20);
+    assert_true(h->table[LGK_T_WORDS].count < 10 * h->table[LGK_T_VARIANTS].count);
+    buf_free(&a);
+}
+
 static void header_text(void **state)
 {
     (void)state;
@@ -70,6 +83,6 @@ static void header_text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bytes), cmocka_unit_test(read_back), cmocka_unit_test(header_text)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bytes), cmocka_unit_test(read_back), cmocka_unit_test(written_once), cmocka_unit_test(header_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,6 +127,32 @@ static void beside(void **state)
     free(t.bytes);
 }
 
+/* Blocks that take some groups each are so many that a block's begin alike; or a group each. */
+static void alike(void **state)
+{
+    (void)state;
+    static const int32_t multiple[] = {1, 4, 64};
+    uint32_t found[3];
+    lgr_choice choice = {.size = sizeof choice};
+    for (int i = 0; i < 3; i++) {
+        ToyCall c;
+        const lgr_kernel *k;
+        Toy t = toy_pack();
+        LgkSet *s = table(t, LGK_T_SETS);
+        LgkVariant *v = table(t, LGK_T_VARIANTS);
+        ((LgkLaunch *)table(t, LGK_T_LAUNCHES))[v[s[1].variants.first + 1].launches.first].multiple = multiple[i];
+        toy_seal(t);
+        lgr_context *ctx = begin(t, &c, &k);
+        c.t[TOY_X].data = memory + 4;
+        assert_int_equal(lgr_explain(ctx, &c.call, &choice), LGR_OK);
+        found[i] = choice.blocks[0];
+        lgr_context_destroy(ctx);
+        free(t.bytes);
+    }
+    uint32_t groups = (uint32_t)(choice.instances + 3) / 4;
+    assert_true(found[0] == groups && found[1] == (groups + 3) / 4 * 4 && found[2] == choice.instances);
+}
+
 /* One launch works for two nests: its grid is the sum of theirs; a tuner that asks for a form of the second nest gets two. */
 static void joined(void **state)
 {
@@ -340,7 +366,7 @@ static void open_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(launches), cmocka_unit_test(contexts), cmocka_unit_test(capture), cmocka_unit_test(each_call_fails),
-                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside), cmocka_unit_test(joined),
+                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside), cmocka_unit_test(alike), cmocka_unit_test(joined),
                                        cmocka_unit_test(dividers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,11 +71,10 @@ static void bench_launch(Bench *b, const char *pack)
 
 int main(int argc, char **argv)
 {
-    Bench b = {.m.block_bytes = 8 << 20};
+    Bench b = {0};
     const char *why, *pack = argc > 1 ? argv[1] : NULL;
     bool launch = false, host = false;
-    b.m.block = malloc(b.m.block_bytes);
-    if (!pack || !b.m.block) {
+    if (!pack) {
         fprintf(stderr, "usage: lgr_bench PACK [--with PACK] [--csv FILE] [--host] [--launch] [op.kernel:NAME=VALUE,.. ...]\n");
         return 2;
     }
@@ -114,6 +113,6 @@ int main(int argc, char **argv)
     if (b.csv)
         fclose(b.csv);
     lgr_context_destroy(b.m.ctx);
-    free(b.m.block);
+    measure_forget(&b.m);
     return 0;
 }

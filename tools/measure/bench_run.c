@@ -10,9 +10,8 @@ typedef struct Said { int nth; BenchRow row; } Said;
 static _Noreturn void run_child(const BenchRun *b, const char *const *cases, int from, int n, int to)
 {
     const char *why;
-    Measure m = {.block_bytes = 8 << 20};
-    m.block = malloc(m.block_bytes);
-    if (!m.block || lgr_context_create(NULL, &m.ctx) != LGR_OK || lgr_pack_open_memory(m.ctx, b->pack, b->pack_size) != LGR_OK ||
+    Measure m = {0};
+    if (lgr_context_create(NULL, &m.ctx) != LGR_OK || lgr_pack_open_memory(m.ctx, b->pack, b->pack_size) != LGR_OK ||
         (b->with && lgr_pack_open_memory(m.ctx, b->with, b->with_size) != LGR_OK))
         measure_die("bench");
     if (!b->host && !(m.gpu = gpu_open(&why))) {

@@ -34,12 +34,14 @@ typedef struct Set {
     lgr_call call;
 } Set;
 
+/* Random bits that a tensor is filled with. */
+typedef struct MeasureFilling { void *p; size_t bytes; DLDataType t; bool near_one; int64_t below; } MeasureFilling;
+
 typedef struct Measure {
     lgr_context *ctx;
     Gpu *gpu;                         /* NULL: host only */
     GpuStream stream;
-    void *block;                      /* random bits that tensors are filled with */
-    size_t block_bytes;
+    MeasureFilling filling[MEASURE_MAX_TENSORS];
     const char *worst;                /* the output that the last comparison found farthest off, and its first elements */
     double got, want;
 } Measure;
@@ -57,6 +59,8 @@ void   measure_encode(void *p, DLDataType t, size_t i, double v);       /* round
 /* Tensors of the case with random inputs; outputs are filled with NaN patterns. */
 void   measure_set(Measure *m, bool device, const Case *c, Set *s);
 void   measure_free(Measure *m, Set *s);
+/* What sets were filled with, at the end. */
+void   measure_forget(Measure *m);
 /* Outputs as measure_set() leaves them. */
 void   measure_clear(Measure *m, const Case *c, Set *s);
 /* Workspace for the variant that the call now asks for; false when no variant serves. */

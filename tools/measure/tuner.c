@@ -51,9 +51,7 @@ static void open_all(Child *k)
 {
     const Tuner *t = k->t;
     const char *why;
-    k->m = (Measure){.block_bytes = 8 << 20};
-    k->m.block = malloc(k->m.block_bytes);
-    if (!k->m.block || lgr_context_create(NULL, &k->m.ctx) != LGR_OK || lgr_pack_open_memory(k->m.ctx, t->pack, t->pack_size) != LGR_OK ||
+    if (lgr_context_create(NULL, &k->m.ctx) != LGR_OK || lgr_pack_open_memory(k->m.ctx, t->pack, t->pack_size) != LGR_OK ||
         (t->with && lgr_pack_open_memory(k->m.ctx, t->with, t->with_size) != LGR_OK))
         measure_die("tune");
     if (t->host)

@@ -114,6 +114,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
     if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || (s->align == ALIGN_SHIFT && s->keep != KEEP_SMEM) || s->len == LEN_ANY || f->several || f->picks || f->phases < 2 || f->exchanges >= f->phases
                          || s->keep != (s->async == ASYNC_CP ? KEEP_SMEM : KEEP_REG) || f->reductions * s->batch > 16 || t->kind == TGT_HOST))
         return "a batch is of rows that one-shot blocks keep in registers, where they are aligned, or copies in shared memory, and which it walks again at last to reduce nothing";
+    if (s->feed && (s->grid != GRID_PERSISTENT || t->kind == TGT_HOST))
+        return "feed is for persistent blocks of a GPU";
     if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
         return "the target has no clusters of blocks";
     if (s->cluster > 1 && (s->lanes % t->warp || s->split || f->wide_scalars || s->acc == ACC_MEM))

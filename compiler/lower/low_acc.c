@@ -5,7 +5,7 @@
  */
 #include "low.h"
 
-enum { COLS = 32, THREADS = 256, FOLD_AREA = THREADS / 32 * COLS * 4, FOLD_LOADS = 12, HOST_K = 4 };   /* few threads, so that they fit beside the first launch's */
+enum { THREADS = 256, REGS = 32, FOLD_BYTES = 40960, HOST_K = 4 };   /* few threads, registers and shared memory, so that they fit beside the first launch's */
 
 static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->vec, 0.0); }
 
@@ -122,28 +122,54 @@ void low_acc_update(Low *w, uint32_t acc)
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, var), v));
 }
 
-static LirVal fold_addr(Low *w, LirVal grp)
+/* Of this lane's vector k of sum acc of row group grp. */
+static LirVal fold_addr(Low *w, uint32_t acc, LirVal grp)
 {
     int whole = w->s->vec * 4;
     LirVal index = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, grp, low_ci(w, w->s->lanes)), w->lane);
     LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, whole));
-    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base + (uint32_t)(w->k * w->s->rows * w->s->lanes * whole)));
+    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base + (acc * (uint32_t)w->s->per + (uint32_t)w->k) * (uint32_t)(w->s->rows * w->s->lanes * whole)));
 }
 
 static int fold_align(const Low *w) { return w->s->vec * 4 < 16 ? w->s->vec * 4 : 16; }
 
-/* Adds the row groups' registers through shared memory; group 0 ends with the block's sum. */
-static void fold_groups(Low *w, LirVal *v)
+static LirVal fold_groups(Low *w, uint32_t acc)
 {
+    LirVal sum = 0;
+    for (int g = 0; g < w->s->rows; g++) {
+        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {fold_addr(w, acc, low_ci(w, g))}, .imm.i = fold_align(w)});
+        sum = sum ? lir_op2(w->fn, LIR_ADD, sum, v) : v;
+    }
+    return sum;
+}
+
+static LirVal own_sum(Low *w, uint32_t acc) { return lir_op1(w->fn, LIR_GET, w->acc[acc * LOW_MAX_PER + (uint32_t)w->k]); }
+
+/* The row groups' registers go through shared memory, where the groups take turns to add up one vector of a lane each. */
+static void store_groups(Low *w)
+{
+    int turn = 0;
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    for (w->k = 0; w->k < w->s->per; w->k++)
-        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {fold_addr(w, w->grp), v[w->k]}, .imm.i = fold_align(w)});
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        for (w->k = 0; w->k < w->s->per; w->k++)
+            lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {fold_addr(w, i, w->grp), own_sum(w, i)}, .imm.i = fold_align(w)});
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    for (w->k = 0; w->k < w->s->per; w->k++)
-        for (int g = 1; g < w->s->rows; g++) {
-            LirVal other = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1,
-                                                  .a = {fold_addr(w, low_ci(w, g))}, .imm.i = fold_align(w)});
-            v[w->k] = lir_op2(w->fn, LIR_ADD, v[w->k], other);
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        for (w->k = 0; w->k < w->s->per; w->k++) {
+            low_mark(w, LIR_IF, lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, turn++ % w->s->rows)));
+            low_mask(w);
+            partial_store(w, i, fold_groups(w, i), 0);
+            low_mark(w, LIR_END, 0);
+        }
+    w->k = 0;
+}
+
+static void store_own(Low *w)
+{
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        for (w->k = 0; w->k < w->s->per; w->k++) {
+            low_mask(w);
+            partial_store(w, i, own_sum(w, i), 0);
         }
     w->k = 0;
 }
@@ -193,25 +219,14 @@ void low_acc_end(Low *w)
 {
     if (!w->rv->nacc || w->s->acc == ACC_MEM)
         return;
-    LirVal first = w->s->rows > 1 ? lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0)) : 0;
     if (w->s->async == ASYNC_CP)
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
     for (uint32_t i = 0; i < w->rv->nacc && low_has_edges(w); i++)
         store_through_smem(w, i, w->block);
-    if (low_has_edges(w))
-        return;
-    for (uint32_t i = 0; i < w->rv->nacc; i++) {
-        LirVal v[LOW_MAX_PER];
-        for (int k = 0; k < w->s->per; k++)
-            v[k] = lir_op1(w->fn, LIR_GET, w->acc[i * LOW_MAX_PER + (uint32_t)k]);
-        if (first)
-            fold_groups(w, v);
-        for (w->k = 0; w->k < w->s->per; w->k++) {
-            low_mask(w);
-            partial_store(w, i, v[w->k], first);
-        }
-        w->k = 0;
-    }
+    if (!low_has_edges(w) && w->s->rows > 1)
+        store_groups(w);
+    else if (!low_has_edges(w))
+        store_own(w);
 }
 
 /* ---- the second launch ---- */
@@ -241,36 +256,70 @@ static LirVal out_addr(Low *w, uint32_t acc, LirVal col)
 
 static LirVal round_to(Low *w, uint32_t acc, LirVal v) { return lir_cast(w->fn, w->tir->tensors[w->rv->acc[acc].tensor].dt, v); }
 
-/* The GPU's second launch: a block adds COLS columns of every sum; each of its threads takes cv neighbouring columns of every rt-th row. */
-typedef struct Fold { int cv, rt, unroll; LirVal col, row, in; } Fold;
+/* The GPU's second launch: a block adds `cols` columns of every sum; each of its threads takes cv neighbouring columns of every rt-th row, `unroll` of
+ * them at a time.  Shared memory: [sum][warp][cols] f32, then from `slots` on what threads copy for themselves: more than registers would hold. */
+typedef struct Fold { int cols, cv, rt, unroll; uint32_t area, slots; LirVal col, row, in; } Fold;
 
-/* Every rt-th row from r0 on of sum `acc`, f->unroll of them. */
-static void fold_loads(Low *w, uint32_t acc, const Fold *f, LirVal r0, LirVal rows, LirVal *v)
+/* Where the row is known, no more blocks than multiprocessors: one beside each of the first launch's. */
+static int fold_cols(const Low *w, int cv)
 {
-    for (int u = 0; u < f->unroll; u++) {
-        LirVal r = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_ADD, r0, f->row), low_ci(w, u * f->rt));
-        LirVal addr = lir_op2(w->fn, LIR_ADD, partial_row(w, r, acc), low_mul_i64(w, f->col, 4));
-        LirVal ok = lir_op2(w->fn, LIR_AND, f->in, lir_op2(w->fn, LIR_LT, r, rows));
-        v[u] = lir_add(w->fn, (LirOp){.op = LIR_LDGP, .dt = DT_F32, .lanes = (uint8_t)f->cv, .ref = -1, .a = {addr, ok}, .imm.i = 4 * f->cv});
-    }
+    int cols = 32;
+    if (w->s->len == LEN_EXACT && cv > 1)
+        for (cols = 8; cols < 128 && (w->s->n + cols - 1) / cols > w->t->mps; cols *= 2)
+            ;
+    return cols;
 }
 
-/* This thread's share of every sum: rows row, row+rt, .. in order.  Loads of all sums go out together. */
+static Fold fold_shape(const Low *w)
+{
+    Fold f = {.cv = w->s->align == ALIGN_VEC && w->s->vec % 4 == 0 ? 4 : 1};
+    int blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, most = FOLD_BYTES / (THREADS * 4 * f.cv * (int)w->rv->nacc);
+    f.cols = fold_cols(w, f.cv);
+    f.rt = THREADS / (f.cols / f.cv);
+    f.unroll = (blocks + f.rt - 1) / f.rt;
+    f.unroll = f.unroll < most ? f.unroll : most > 1 ? most : 1;
+    f.area = (uint32_t)(THREADS / 32 * f.cols * 4);
+    f.slots = w->rv->nacc * f.area;
+    return f;
+}
+
+static uint32_t fold_bytes(const Low *w, const Fold *f) { return f->slots + w->rv->nacc * (uint32_t)(f->unroll * THREADS * 4 * f->cv); }
+
+/* Of this thread, for sum acc of row r0 + row + u * rt. */
+static LirVal fold_slot(Low *w, uint32_t acc, const Fold *f, int u)
+{
+    int bytes = 4 * f->cv;
+    return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->tid, low_ci(w, bytes)), low_ci(w, f->slots + ((int64_t)acc * f->unroll + u) * THREADS * bytes));
+}
+
+/* A row that is not there is zero. */
+static void fold_copy(Low *w, uint32_t acc, const Fold *f, LirVal r, LirVal rows, int u)
+{
+    LirVal addr = lir_op2(w->fn, LIR_ADD, partial_row(w, r, acc), low_mul_i64(w, f->col, 4)), at = fold_slot(w, acc, f, u);
+    LirVal ok = lir_op2(w->fn, LIR_AND, f->in, lir_op2(w->fn, LIR_LT, r, rows));
+    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = -1, .a = {at, addr, ok}, .imm.i = 4 * f->cv});
+    lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, lir_cf(w->fn, DT_F32, f->cv, 0.0), lir_op1(w->fn, LIR_NOT, ok)}, .imm.i = 4 * f->cv});
+}
+
+/* This thread's share of every sum: rows row, row+rt, .. in order.  Copies of all sums go out together. */
 static void fold_rows(Low *w, const Fold *f, LirVal *sum)
 {
-    LirVal rows = partial_rows(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), v[ROW_MAX_MEM][FOLD_LOADS];
+    LirVal rows = partial_rows(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     uint32_t n = w->rv->nacc;
     for (uint32_t i = 0; i < n; i++)
         sum[i] = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, f->cv, 0.0));
     low_mark(w, LIR_LOOP, 0);
     LirVal r0 = lir_op1(w->fn, LIR_GET, var);
     low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, r0, rows));
-    for (uint32_t i = 0; i < n; i++)
-        fold_loads(w, i, f, r0, rows, v[i]);
+    for (int u = 0; u < f->unroll; u++)
+        for (uint32_t i = 0; i < n; i++)
+            fold_copy(w, i, f, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_ADD, r0, f->row), low_ci(w, u * f->rt)), rows, u);
+    lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1});
+    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
     for (uint32_t i = 0; i < n; i++) {
         LirVal s = lir_op1(w->fn, LIR_GET, sum[i]);
         for (int u = 0; u < f->unroll; u++)
-            s = lir_op2(w->fn, LIR_ADD, s, v[i][u]);
+            s = lir_op2(w->fn, LIR_ADD, s, lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)f->cv, .ref = -1, .a = {fold_slot(w, i, f, u)}, .imm.i = 4 * f->cv}));
         lir_set(w->fn, sum[i], s);
     }
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, r0, low_ci(w, f->unroll * f->rt)));
@@ -279,45 +328,41 @@ static void fold_rows(Low *w, const Fold *f, LirVal *sum)
         sum[i] = lir_op1(w->fn, LIR_GET, sum[i]);
 }
 
-/* The row threads of a warp together (they hold the same columns every 32/cv lanes), then into shared memory, an area a sum. */
+/* The row threads of a warp together (they hold the same columns every cols/cv lanes), then into shared memory. */
 static void fold_threads(Low *w, uint32_t acc, const Fold *f, LirVal sum)
 {
     LirVal lane = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31)), warp = lir_op2(w->fn, LIR_SHR, w->tid, low_ci(w, 5));
-    int width = COLS / f->cv;
+    int width = f->cols / f->cv;
     for (int i = 0; i < f->cv; i++) {
         LirVal s = f->cv == 1 ? sum : lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {sum}, .imm.i = i});
         for (int o = width; o < 32; o *= 2)
             s = lir_op2(w->fn, LIR_ADD, s, lir_add(w->fn, (LirOp){.op = LIR_BFLY, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {s}, .imm.i = o}));
-        LirVal at = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, warp, low_ci(w, COLS * 4)), lir_op2(w->fn, LIR_MUL, lane, low_ci(w, 4 * f->cv)));
+        LirVal at = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, warp, low_ci(w, f->cols * 4)), lir_op2(w->fn, LIR_MUL, lane, low_ci(w, 4 * f->cv)));
         lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .imm.i = 4,
-                               .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, (int64_t)acc * FOLD_AREA + 4 * i)), s, lir_op2(w->fn, LIR_LT, lane, low_ci(w, width))}});
+                               .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, acc * f->area + (uint32_t)(4 * i))), s, lir_op2(w->fn, LIR_LT, lane, low_ci(w, width))}});
     }
 }
 
 /* The warps' sums together, and out. */
-static void fold_store(Low *w, uint32_t acc, LirVal first_col)
+static void fold_store(Low *w, uint32_t acc, const Fold *f, LirVal first_col)
 {
-    LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, COLS - 1)), low_ci(w, 4)), all = 0;
+    LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, f->cols - 1)), low_ci(w, 4)), all = 0;
     for (int g = 0; g < THREADS / 32; g++) {
         LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1,
-                                          .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, (int64_t)acc * FOLD_AREA + g * COLS * 4))}, .imm.i = 4});
+                                          .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, acc * f->area + (uint32_t)(g * f->cols * 4)))}, .imm.i = 4});
         all = all ? lir_op2(w->fn, LIR_ADD, all, v) : v;
     }
     LirVal col = lir_op2(w->fn, LIR_ADD, first_col, w->tid);
-    LirVal ok = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LT, w->tid, low_ci(w, COLS)), lir_op2(w->fn, LIR_LT, col, w->rowlen));
+    LirVal ok = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LT, w->tid, low_ci(w, f->cols)), lir_op2(w->fn, LIR_LT, col, w->rowlen));
     LirVal v = round_to(w, acc, all);
     lir_add(w->fn, (LirOp){.op = LIR_STGP, .ref = (int16_t)w->rv->acc[acc].tensor, .a = {out_addr(w, acc, col), v, ok},
                            .imm.i = dt_bytes(lir_dt(w->fn, v))});
 }
 
-static void gpu_second(Low *w, LirVal block)
+static void gpu_second(Low *w, LirVal block, Fold f)
 {
-    Fold f = {.cv = w->s->align == ALIGN_VEC && w->s->vec % 4 == 0 ? 4 : 1};
-    int width = COLS / f.cv, blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster;
-    LirVal first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, COLS));
-    f.rt = THREADS / width;
-    f.unroll = FOLD_LOADS / (int)w->rv->nacc;
-    f.unroll = f.unroll < 1 ? 1 : (blocks + f.rt - 1) / f.rt < f.unroll ? (blocks + f.rt - 1) / f.rt : f.unroll;
+    int width = f.cols / f.cv;
+    LirVal first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, f.cols));
     f.col = lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, width - 1)), low_ci(w, f.cv)));
     f.row = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, width));
     f.in = lir_op2(w->fn, LIR_LT, f.col, w->rowlen);
@@ -327,7 +372,7 @@ static void gpu_second(Low *w, LirVal block)
         fold_threads(w, i, &f, sum[i]);
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
     for (uint32_t i = 0; i < w->rv->nacc; i++)
-        fold_store(w, i, first);
+        fold_store(w, i, &f, first);
 }
 
 /* One thread adds vec*HOST_K columns. */
@@ -361,7 +406,9 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.fn->warp = first->fn->warp;
     w.fn->cluster = 1;
     w.fn->threads = w.host ? 1 : THREADS;
-    w.fn->smem = w.host ? 0 : FOLD_AREA * w.rv->nacc;
+    w.fn->max_regs = w.host ? 0 : REGS;
+    Fold f = fold_shape(&w);
+    w.fn->smem = w.host ? 0 : fold_bytes(&w, &f);
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
     w.active = w.turn = 0;
     w.k = 0;
@@ -378,8 +425,8 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     if (w.host)
         host_second(&w, block, vec);
     else
-        gpu_second(&w, block);
+        gpu_second(&w, block, f);
     LowLaunch *l = &w.out->launch[w.out->nlaunch++];
-    *l = (LowLaunch){.fn = w.fn, .grid = LOW_G_COLUMNS, .per = w.host ? vec * HOST_K : COLS};
+    *l = (LowLaunch){.fn = w.fn, .grid = LOW_G_COLUMNS, .per = w.host ? vec * HOST_K : f.cols};
     return w.fn;
 }

@@ -65,7 +65,7 @@ void low_plan_smem(Low *w)
         uint32_t fold = w->fold_base + (uint32_t)w->s->rows * low_fold_row(w);
         w->smem = w->smem > fold ? w->smem : fold;
     } else if (w->rv->nacc && w->s->acc == ACC_REG && w->s->rows > 1) {
-        uint32_t fold = w->fold_base + (uint32_t)(w->s->rows * w->s->lanes * w->s->vec * w->s->per) * 4;
+        uint32_t fold = w->fold_base + w->rv->nacc * (uint32_t)(w->s->rows * w->s->lanes * w->s->vec * w->s->per) * 4;
         w->smem = w->smem > fold ? w->smem : fold;
     }
     w->fn->smem = w->host ? 0 : up(w->smem, 16);

@@ -177,7 +177,7 @@ uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
         int slot = s->vec * f->min_elem_bytes < 4 ? 4 * f->row_loads : 0;                 /* no less than a word for each load */
         bytes += threads * (uint32_t)s->per * (uint32_t)(slot > s->vec * f->row_bytes_in ? slot : s->vec * f->row_bytes_in);
     }
-    uint32_t fold = f->accs && s->align == ALIGN_SHIFT ? (vectors + 4u * (uint32_t)(s->rows * s->vec)) * 4u + 512u : f->accs && s->rows > 1 ? vectors * 4u : 0;
+    uint32_t fold = f->accs && s->align == ALIGN_SHIFT ? (vectors + 4u * (uint32_t)(s->rows * s->vec)) * 4u + 512u : f->accs && s->rows > 1 ? (uint32_t)f->accs * vectors * 4u : 0;
     return bytes > fold ? bytes : fold;
 }
 

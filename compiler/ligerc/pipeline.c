@@ -113,7 +113,7 @@ static bool spills(const PipeVariant *v)
 /* Of each nest the last two always stay, so that one serves. */
 static bool may_go(const PipeUnit *u, const PipeVariant *v) { return v + 2 < u->variants + u->n && v[2].nest == v->nest; }
 
-/* In place of a form that must be there and spills: the lightest step down that does not, or the last one. */
+/* In place of a form that spills: the first step down that does not, or the last one. */
 static bool compile_lighter(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
 {
     SchedFacts f;
@@ -127,8 +127,8 @@ static bool compile_lighter(const PipeUnit *u, PipeVariant *v, const PipeRequest
 
 static bool compile_kept(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
 {
-    bool ok = compile_variant(u, v, r, a, ll);
-    return ok && !r->nscheds && !may_go(u, v) && spills(v) ? compile_lighter(u, v, r, a, ll) : ok;
+    bool ok = compile_variant(u, v, r, a, ll), asked = r->nscheds || (r->candidates && may_go(u, v));
+    return ok && !asked && spills(v) ? compile_lighter(u, v, r, a, ll) : ok;
 }
 
 /* "T=bf16,W=bf16": what the kernel's types are bound to, as tables of measured schedules have it. */

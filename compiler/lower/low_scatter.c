@@ -126,78 +126,35 @@ static void each_end(Low *w, const Each *e)
 
 /* ---- rank among pieces ---- */
 
-/* Places in rising order, `size` a piece, n in all: `at` reads the i-th of all. Of two alike that of the earlier piece comes first.
- * samples: so many of each piece, the last of as many parts, stand in shared memory while it is searched; 0: none. */
-typedef struct Pieces { LirVal (*at)(Low *w, LirVal i), n; int size, samples; } Pieces;
+/* Places in rising order, `size` a piece, n in all: `at` reads the i-th of all. Of two alike that of the earlier piece comes first. */
+typedef struct Pieces { LirVal (*at)(Low *w, LirVal i), n; int size; } Pieces;
 /* One of them: its place, its piece and its rank there. */
 typedef struct Ranked { LirVal place, piece, rank; } Ranked;
-/* Searches side by side: where each is, its last place to look at, and what it looks for the first place not below of. */
-typedef struct Search { LirVal pos[FAN], last[FAN], bound[FAN]; int n; } Search;
-
-/* On by step, by half of it, .., by one, past places below the bound. */
-static void search_on(Low *w, const Search *s, LirVal (*at)(Low *w, LirVal i), int step)
-{
-    int steps = 0;
-    while (step >> steps)
-        steps++;
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), nth = low_loop_begin(w, var, low_ci(w, steps)), by = lir_op2(w->fn, LIR_SHR, low_ci(w, step), nth);
-    LirVal less = lir_op2(w->fn, LIR_SUB, by, low_ci(w, 1));
-    for (int u = 0; u < s->n; u++) {
-        LirVal have = get(w, s->pos[u]), i = add(w, have, less), x = at(w, lir_op2(w->fn, LIR_MIN, i, s->last[u]));
-        LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LE, i, s->last[u]), lir_op2(w->fn, LIR_LT, x, s->bound[u]));
-        lir_set(w->fn, s->pos[u], lir_op3(w->fn, LIR_SELECT, on, add(w, have, by), have));
-    }
-    low_loop_end(w, var, nth, low_ci(w, 1));
-}
-
-static LirVal piece_at(Low *w, LirVal c, LirVal end, int u) { return lir_op2(w->fn, LIR_MIN, add(w, c, low_ci(w, u)), lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1))); }
-
-static LirVal sample_at(Low *w, LirVal i) { return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {times(w, i, 4)}, .imm.i = 4}); }
-
-/* Samples of pieces c .. c+many-1, one of each a thread. */
-static void take_samples(Low *w, const Pieces *p, LirVal c, LirVal end, int many)
-{
-    LirVal sample[FAN], nth = times(w, add(w, w->tid, low_ci(w, 1)), p->size / p->samples), all = lir_op2(w->fn, LIR_SUB, p->n, low_ci(w, 1));
-    for (int u = 0; u < many; u++) {
-        LirVal i = add(w, times(w, piece_at(w, c, end, u), p->size), lir_op2(w->fn, LIR_SUB, nth, low_ci(w, 1)));
-        sample[u] = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LE, i, all), p->at(w, lir_op2(w->fn, LIR_MIN, i, all)), low_ci(w, INT32_MAX));
-    }
-    low_mark(w, LIR_BAR, 0);
-    for (int u = 0; u < many; u++)
-        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {times(w, add(w, w->tid, low_ci(w, u * p->samples)), 4), sample[u]}, .imm.i = 4});
-    low_mark(w, LIR_BAR, 0);
-}
-
-/* Where the searches may begin, as the samples tell. */
-static void search_samples(Low *w, const Pieces *p, const Search *s)
-{
-    Search x = *s;
-    for (int u = 0; u < s->n; u++) {
-        x.pos[u] = lir_op1(w->fn, LIR_VAR, low_ci(w, u * p->samples));
-        x.last[u] = low_ci(w, (u + 1) * p->samples - 1);
-    }
-    search_on(w, &x, sample_at, p->samples);
-    for (int u = 0; u < s->n; u++)
-        lir_set(w->fn, s->pos[u], add(w, get(w, s->pos[u]), times(w, lir_op2(w->fn, LIR_SUB, get(w, x.pos[u]), low_ci(w, u * p->samples)), p->size / p->samples)));
-}
 
 /* Entries before e in pieces c .. c+many-1, side by side; those from `end` on do not count. */
 static LirVal before_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirVal end, int many)
 {
-    Search s = {.n = many};
-    LirVal first[FAN], sum = low_ci(w, 0), one = low_ci(w, 1), up = add(w, e->place, one);
+    LirVal first[FAN], last[FAN], bound[FAN], pos[FAN], sum = low_ci(w, 0), one = low_ci(w, 1), up = add(w, e->place, one);
+    int steps = 1;
+    while (p->size >> steps)
+        steps++;
     for (int u = 0; u < many; u++) {
-        LirVal piece = piece_at(w, c, end, u);
+        LirVal piece = lir_op2(w->fn, LIR_MIN, add(w, c, low_ci(w, u)), lir_op2(w->fn, LIR_SUB, end, one));
         first[u] = times(w, piece, p->size);
-        s.last[u] = lir_op2(w->fn, LIR_SUB, lir_op2(w->fn, LIR_MIN, add(w, first[u], low_ci(w, p->size)), p->n), one);
-        s.bound[u] = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, e->piece), up, e->place);
-        s.pos[u] = lir_op1(w->fn, LIR_VAR, first[u]);
+        last[u] = lir_op2(w->fn, LIR_SUB, lir_op2(w->fn, LIR_MIN, add(w, first[u], low_ci(w, p->size)), p->n), one);
+        bound[u] = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, e->piece), up, e->place);
+        pos[u] = lir_op1(w->fn, LIR_VAR, first[u]);
     }
-    if (p->samples)
-        search_samples(w, p, &s);
-    search_on(w, &s, p->at, p->samples ? p->size / p->samples / 2 : p->size);
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), nth = low_loop_begin(w, var, low_ci(w, steps)), step = lir_op2(w->fn, LIR_SHR, low_ci(w, p->size), nth);
+    LirVal less = lir_op2(w->fn, LIR_SUB, step, one);
     for (int u = 0; u < many; u++) {
-        LirVal piece = add(w, c, low_ci(w, u)), n = lir_op2(w->fn, LIR_SUB, get(w, s.pos[u]), first[u]);
+        LirVal have = get(w, pos[u]), i = add(w, have, less), x = p->at(w, lir_op2(w->fn, LIR_MIN, i, last[u]));
+        LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LE, i, last[u]), lir_op2(w->fn, LIR_LT, x, bound[u]));
+        lir_set(w->fn, pos[u], lir_op3(w->fn, LIR_SELECT, on, add(w, have, step), have));
+    }
+    low_loop_end(w, var, nth, one);
+    for (int u = 0; u < many; u++) {
+        LirVal piece = add(w, c, low_ci(w, u)), n = lir_op2(w->fn, LIR_SUB, get(w, pos[u]), first[u]);
         n = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, piece, e->piece), e->rank, n);
         sum = add(w, sum, lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, end), n, low_ci(w, 0)));
     }
@@ -208,8 +165,6 @@ static LirVal before_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirV
 static LirVal rank_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirVal end, int many)
 {
     LirVal sum = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), var = lir_op1(w->fn, LIR_VAR, c), at = low_loop_begin(w, var, end);
-    if (p->samples)
-        take_samples(w, p, at, end, many);
     lir_set(w->fn, sum, add(w, get(w, sum), before_in(w, p, e, at, end, many)));
     low_loop_end(w, var, at, low_ci(w, many));
     return get(w, sum);
@@ -273,7 +228,7 @@ static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
         return rank_of_key(w, t, key, low_ci(w, 0), CHUNK);
     LirVal piece = lir_op2(w->fn, LIR_DIV, t, low_ci(w, PIECE)), from = times(w, piece, PIECE);
     Ranked e = {key, piece, rank_of_key(w, t, key, from, PIECE)};
-    Pieces p = {sorted_key, low_ci(w, CHUNK), PIECE, 0};
+    Pieces p = {sorted_key, low_ci(w, CHUNK), PIECE};
     key_store(w, add(w, add(w, from, e.rank), low_ci(w, CHUNK)), key);
     low_mark(w, LIR_BAR, 0);
     LirVal left = lir_op2(w->fn, LIR_SUB, w->ninst, times(w, w->block, CHUNK)), pieces = lir_op2(w->fn, LIR_MIN, ceil_div(w, left, PIECE), low_ci(w, CHUNK / PIECE));
@@ -341,22 +296,14 @@ static void mark_place(Low *w, LirVal q, LirVal e)
     lir_add(w->fn, (LirOp){.op = LIR_ATOM, .ref = -1, .a = {mark_of(w, place), low_ci(w, 1), first}, .imm.i = 4});
 }
 
-static int samples(const Low *w) { return w->host ? 0 : MERGERS; }
-
-static void open_merge(Low *w, const Low *first, int nth, const char *symbol)
-{
-    open_launch(w, first, nth, symbol, mergers(first));
-    w->fn->smem = (uint32_t)(samples(w) * FAN * 4);
-}
-
 static void merge(const Low *first, const char *symbol)
 {
     Low w;
     Each each;
-    open_merge(&w, first, MERGE, symbol);
-    Pieces p = {place_in_chunk, times(&w, chunks(&w), CHUNK), CHUNK, samples(&w)};
-    LirVal t = each_begin(&w, &each, mergers(&w)), from = times(&w, w.block, mergers(&w)), q = add(&w, from, t);
-    LirVal e = load(&w, DT_I64, 1, by_chunk(&w, q), 0, 8), run = lir_op2(w.fn, LIR_DIV, from, low_ci(&w, RUN)), c = times(&w, run, FAN);
+    open_launch(&w, first, MERGE, symbol, mergers(first));
+    Pieces p = {place_in_chunk, times(&w, chunks(&w), CHUNK), CHUNK};
+    LirVal t = each_begin(&w, &each, mergers(&w)), q = add(&w, times(&w, w.block, mergers(&w)), t);
+    LirVal e = load(&w, DT_I64, 1, by_chunk(&w, q), 0, 8), run = lir_op2(w.fn, LIR_DIV, q, low_ci(&w, RUN)), c = times(&w, run, FAN);
     mark_place(&w, q, e);
     Ranked r = ranked(&w, e, q, CHUNK);
     LirVal to = rank_in(&w, &p, &r, c, lir_op2(w.fn, LIR_MIN, add(&w, c, low_ci(&w, FAN)), chunks(&w)), searches(&w));
@@ -369,8 +316,8 @@ static void merge_runs(const Low *first, const char *symbol)
 {
     Low w;
     Each each;
-    open_merge(&w, first, MERGE_RUNS, symbol);
-    Pieces p = {place_in_run, merged(&w), RUN, samples(&w)};
+    open_launch(&w, first, MERGE_RUNS, symbol, mergers(first));
+    Pieces p = {place_in_run, merged(&w), RUN};
     LirVal t = each_begin(&w, &each, mergers(&w)), q = add(&w, times(&w, w.block, mergers(&w)), t), e = load(&w, DT_I64, 1, by_run(&w, q), 0, 8);
     Ranked r = ranked(&w, e, q, RUN);
     store(&w, by_chunk(&w, rank_in(&w, &p, &r, low_ci(&w, 0), ceil_div(&w, w.ninst, RUN), searches(&w))), e, 0, 8);

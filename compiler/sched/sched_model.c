@@ -26,7 +26,10 @@ static int resident_blocks(const SchedFacts *f, const Sched *s, const Target *t)
     int threads = s->rows * s->lanes, held = s->per * s->vec, regs = 24 + s->vec * 3 + held * f->row_bytes_in / 4;
     if (f->reductions && f->shared_loads && !s->split)
         regs = 24 + held * f->row_bytes_in / 4 + held * 2 / 5;
-    regs += s->wkeep == WKEEP_REG ? s->per * s->vec * f->shared_loads / 2 : 0;
+    if (s->wkeep == WKEEP_REG)
+        regs += held * f->shared_loads / 2;
+    else if (s->align == ALIGN_SHIFT && f->shared_loads)               /* operands are put in place after they have come */
+        regs += 6 + held * f->shared_loads * 3 / 8;
     int by_regs = s->ctas ? s->ctas : t->regs_mp / (threads * (regs > 32 ? regs : 32)), by_threads = t->threads_mp / threads;
     int k = by_regs < by_threads ? by_regs : by_threads;
     return k < 1 ? 1 : k > 32 ? 32 : k;
@@ -52,17 +55,17 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out), slice = (double)sched_shared_bytes(f, s) + 1024;
     int threads = s->rows * s->lanes, k = (int)(t->smem_mp_kb * 1024.0 / slice), by_threads = t->threads_mp / threads;
     k = k < by_threads ? k : by_threads;
-    int free = s->align == ALIGN_SHIFT ? 48 : 40;
+    int free = s->align == ALIGN_SHIFT || s->batch > 1 ? 48 : 40;
     if (k * threads * free > t->regs_mp && (s->ctas != k || t->regs_mp / (k * threads) < looped_registers(s)))
         k = t->regs_mp / (threads * free);
     k = k < 1 ? 1 : k;
     double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * 900.0;
     double spoil = 0.02 + 0.002 * s->per + (held < wanted ? 0.15 * (wanted / held - 1) : 0);
     if (f->shared_loads)                    /* operands are fetched turn by turn */
-        spoil += 0.01 * s->per * f->shared_loads + 0.004 * (s->cluster - 1) + 0.06 * (f->shared_loads - 1);
+        spoil += (0.01 * s->per * f->shared_loads + 0.06 * (f->shared_loads - 1)) / s->batch + 0.002 * (s->cluster - 1);
     spoil += k == 1 ? 0.15 : k == 2 ? 0.05 : 0;
     spoil += s->cluster > 1 ? 0.005 + 0.002 * s->cluster : 0;
-    spoil += s->lanes > 512 ? 0.00008 * (s->lanes - 512) : s->lanes < 256 ? 0.0003 * (256 - s->lanes) : 0;
+    spoil += s->lanes > 256 ? 0.00004 * (s->lanes - 256) : 0.0003 * (256 - s->lanes);
     double waves = (double)ceil_div(rows, s->batch) * s->cluster / ((double)t->mps * k);
     if (waves < 8)
         spoil += 0.2 * (ceil(waves) / waves - 1) / waves;
@@ -95,7 +98,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     int64_t turn = (int64_t)s->lanes * s->cluster * s->vec;
     spoil += 0.15 * ((double)ceil_div(n, turn) * (double)turn / (double)n - 1);
     spoil += cluster_spoil(f, s, n);
-    spoil += s->rows > 1 ? (!waits && threads > 128 ? 0.03 : 0.002) : 0;
+    spoil += s->rows > 1 ? 0.002 : 0;
     spoil += threads * s->per <= 128 ? 0.02 : 0;
     if (s->align == ALIGN_SHIFT && waits)                          /* what an edge costs is shared by few vectors; operands put in place cost registers */
         spoil += (s->per < 3 ? 0.03 * (3 - s->per) : 0.01 * (s->per - 3)) + (s->wkeep == WKEEP_REG ? 0 : 0.01);
@@ -112,10 +115,6 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     double wire = bytes / stream_gbps(f, t) * 1e-3, issue = s->split ? issue_time(f, s, t, (double)ceil_div(rows, s->rows) * tiles) : 0;
     if (s->split) {
         spoil += f->reductions && k < 6 ? 0.02 * (6 - k) : 0;
-        if (f->lses) {                             /* the row's index, its elements, their powers, the lanes: a long chain, behind which much must be in flight */
-            spoil += flight < 120000 ? 0.4 * (120000 / flight - 1) : 0;
-            spoil += 0.01 * (warps > 4 ? warps - 4 : 0);
-        }
         wire = pow(pow(wire, 8) + pow(issue, 8), 0.125);
     }
     double second = f->reductions && s->split ? 2 + 1e-6 * (double)rows * tiles * 4 * f->reductions : 0;
@@ -151,7 +150,7 @@ static double persistent_cost(const SchedFacts *f, const Sched *s, const Target 
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
     double partial = 0.68e-6 * t->mps / s->cluster * (s->ctas ? s->ctas : 1) * (double)n * 4 * f->accs;
     int blocks = t->mps * (s->ctas ? s->ctas : 1), idle = s->align == ALIGN_SHIFT && f->accs ? blocks % s->vec : 0;      /* all rows of a block begin alike */
-    return bytes / stream_gbps(f, t) * 1e-3 * (1 + persistent_spoil(f, s, t, rows, n) + (double)idle / blocks) + partial + 0.7 + (s->regs ? 0 : 0.15);
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + persistent_spoil(f, s, t, rows, n) + (double)idle / blocks) + partial + 0.7 + (s->regs ? 0 : s->ctas > 1 ? 1 : 0.15);
 }
 
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
@@ -197,7 +196,8 @@ static void consider(Search *q, const Sched *s)
  * asked for as their number leaves registers for. */
 static int blocks_to_ask(const SchedFacts *f, const Sched *s, const Target *t)
 {
-    int threads = s->rows * s->lanes, regs = 24 + s->per * s->vec * (f->row_bytes_in + 2 + 2 * f->shared_loads) / 8, k = t->regs_mp / (threads * regs);
+    int threads = s->rows * s->lanes, held = s->per * s->vec * (f->row_bytes_in + 2 + 2 * f->shared_loads) / 8;
+    int regs = 24 + held + (s->align == ALIGN_SHIFT ? 6 + held * 3 / 4 : 0), k = t->regs_mp / (threads * regs);      /* operands are put in place in registers */
     return k * threads > 1024 ? 1024 / threads : k;
 }
 
@@ -265,13 +265,11 @@ static void consider_blocks(Search *q, Sched s)
         consider(q, &s);
 }
 
-/* Operands a turn ahead, and for two rows together: faster where a kernel has two operands and long rows, by how much was measured with more
- * registers than it takes now. A tuner's to try. */
+/* Two operands for two rows together; and a turn ahead, which is a tuner's to try. */
 static void consider_operands(Search *q, Sched s)
 {
-    int both = q->collect && q->f->shared_loads ? 2 : 1;
-    for (s.batch = 1; s.batch <= both; s.batch++)
-        for (s.wkeep = WKEEP_LOAD; s.wkeep < both; s.wkeep++)
+    for (s.batch = 1; s.batch <= (q->f->shared_loads > 1 || (q->collect && q->f->shared_loads) ? 2 : 1); s.batch++)
+        for (s.wkeep = WKEEP_LOAD; s.wkeep <= (q->collect && q->f->shared_loads ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
             consider_blocks(q, s);
 }
 
@@ -370,21 +368,19 @@ static void search_tiles(Search *q, SchedAlign align)
     s.split = 1;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
     for (s.lanes = 128; s.lanes <= 1024; s.lanes *= 2)
-        for (s.per = 1; s.per <= (q->f->lses ? 8 : 4); s.per *= 2) {
-            s.ctas = 0;
-            if (q->f->lses)                            /* packed elements, and as many registers to work with */
-                s.ctas = q->t->regs_mp / (s.lanes * (s.per > 4 ? 96 : s.per > 2 ? 64 : 32));
-            s.ctas = s.ctas > 32 ? 32 : s.ctas;
+        for (s.per = 1; s.per <= 4; s.per *= 2) {
+            s.ctas = q->f->lses ? q->t->regs_mp / (s.lanes * (s.per > 2 ? 64 : 32)) : 0;      /* packed elements, and as many registers to work with */
             s.eager = eager(q->f, &s);
             consider(q, &s);
         }
 }
 
-/* Rows so long that they are better cut into tiles. */
+/* Rows that are better cut into tiles.  Those of a logsumexp are not, where they fit: a tile is a long chain of the row's index, its elements,
+ * their powers and the lanes, behind which too little is in flight. */
 static bool tiles_are_better(Search *q, SchedAlign align, double cost)
 {
     q->found = false;
-    if (q->f->parts)
+    if (q->f->parts && !q->f->lses)
         search_tiles(q, align);
     return q->found && q->cost < cost;
 }
@@ -478,15 +474,13 @@ static void choose_gpu(Search *q, SchedList *out)
         add_length(out, q, LEN_EXACT, ALIGN_VEC, short_lengths[i]);
     for (int i = 0; i < NEXACT && !elementwise; i++)
         add_length(out, q, LEN_EXACT, ALIGN_VEC, exact_lengths[i]);
-    for (int i = 0; i < NCAP; i++)
-        if (!elementwise || capacities[i] <= 1024)
-            add_length(out, q, LEN_CAP, ALIGN_VEC, capacities[i]);
-    if (elementwise || q->f->parts) {
-        add_tiles(out, q, ALIGN_VEC);
-        add_tiles(out, q, ALIGN_SHIFT);
+    for (SchedAlign align = ALIGN_VEC; align <= ALIGN_SHIFT; align++) {
+        for (int i = 0; i < NCAP; i++)
+            if (!elementwise || capacities[i] <= 1024)
+                add_length(out, q, LEN_CAP, align, capacities[i]);
+        if (elementwise || q->f->parts)
+            add_tiles(out, q, align);
     }
-    for (int i = 0; i < NCAP; i++)
-        add_length(out, q, LEN_CAP, ALIGN_SHIFT, capacities[i]);
     add_if_legal(out, q, always(q->f, gpu_vec(q->f), ALIGN_VEC));
     add_if_legal(out, q, always(q->f, 1, ALIGN_SCALAR));
 }
@@ -613,7 +607,7 @@ bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s)
 {
     Sched less = *s;
     if (s->ctas != 1)
-        less.ctas = s->ctas ? s->ctas / 2 : 2;
+        less.ctas = s->ctas ? s->ctas - (s->ctas + 3) / 4 : 2;
     else
         less.per = s->len == LEN_ANY ? s->per / 2 : 0;
     if (less.per < 1 || sched_illegal(f, &less, t))

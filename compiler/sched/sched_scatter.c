@@ -41,9 +41,9 @@ static Sched tiles(const SchedFacts *f, const Target *t, SchedAlign align)
     s.align = align;
     s.vec = align == ALIGN_SCALAR ? 1 : 16 / f->min_elem_bytes;
     s.lanes = BLOCK_LANES;
-    s.per = align == ALIGN_SCALAR ? 4 : 1;
+    s.per = align == ALIGN_SCALAR ? 4 : 2;
     s.split = 1;
-    s.run = run_of(f, (int64_t)s.lanes * s.vec * s.per);
+    s.run = 8;
     s.pdl = (t->features & TGT_F_PDL) != 0;
     return s;
 }

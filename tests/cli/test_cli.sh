@@ -29,7 +29,7 @@ said "no value of packed is called perhaps"
 # shellcheck disable=SC2086
 expect 0 "$ligerc" build -e tile-ir -D packed=true -D casting=gemma $both
 grep -q 'packed=false\|casting=llama' "$tmp/out" && fault "a binding was not obeyed where several specs are given"
-for wrong in "eager=3 per=2:eager wants rows that are there whether they are wanted or not" "line=1 per=2:line wants rows that begin anywhere"; do
+for wrong in "feed=30 per=2:feed is for persistent blocks of a GPU" "eager=3 per=2:eager wants rows that are there whether they are wanted or not" "line=1 per=2:line wants rows that begin anywhere"; do
     expect 1 "$ligerc" build -t sm_90a -e schedule --defaults -D T=bf16 -s "${wrong%%:*}" "$root/specs/swiglu.tile"
     said "${wrong#*:}"
 done

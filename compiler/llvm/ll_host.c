@@ -274,6 +274,47 @@ static LLVMValueRef opaque(Ll *l, LLVMValueRef v)
     return v;
 }
 
+/* ---- AVX-512: what it does to sixteen floats ---- */
+
+static bool sixteens(const Ll *l, LLVMValueRef x)
+{
+    LLVMTypeRef t = LLVMTypeOf(x);
+    unsigned n = LLVMGetTypeKind(t) == LLVMVectorTypeKind ? LLVMGetVectorSize(t) : 0;
+    return has(l, "+avx512f") && n >= 16 && !(n & (n - 1));
+}
+
+/* Elements from .. from + n - 1 of a and, behind it, b. */
+static LLVMValueRef elements(Ll *l, LLVMValueRef a, LLVMValueRef b, unsigned from, unsigned n)
+{
+    LLVMValueRef at[256];
+    for (unsigned i = 0; i < n; i++)
+        at[i] = ll_i32(l, from + i);
+    return LLVMBuildShuffleVector(l->b, a, b, LLVMConstVector(at, n), "");
+}
+
+static LLVMValueRef intrinsic(Ll *l, const char *name, LLVMValueRef *args, unsigned n)
+{
+    LLVMValueRef f = LLVMGetIntrinsicDeclaration(l->mod, LLVMLookupIntrinsicID(name, strlen(name)), NULL, 0);
+    return LLVMBuildCall2(l->b, LLVMGlobalGetValueType(f), f, args, n, "");
+}
+
+/* Sixteen at a time: vector arguments are halved until they are, others are as they are. */
+static LLVMValueRef of_sixteens(Ll *l, const char *name, LLVMValueRef *args, unsigned n)
+{
+    unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(args[0]));
+    LLVMValueRef half[2], cut[6];
+    if (lanes == 16)
+        return intrinsic(l, name, args, n);
+    for (unsigned h = 0; h < 2; h++) {
+        for (unsigned i = 0; i < n; i++)
+            cut[i] = LLVMGetTypeKind(LLVMTypeOf(args[i])) == LLVMVectorTypeKind ? elements(l, args[i], args[i], h * lanes / 2, lanes / 2) : args[i];
+        half[h] = of_sixteens(l, name, cut, n);
+    }
+    return elements(l, half[0], half[1], 0, lanes);
+}
+
+static LLVMValueRef all_lanes(Ll *l) { return LLVMConstInt(l->ty.i16, 0xffff, 0); }
+
 /* ---- 16-bit floats ---- */
 
 static LLVMValueRef bf16_to_f32(Ll *l, LLVMValueRef v)
@@ -283,16 +324,41 @@ static LLVMValueRef bf16_to_f32(Ll *l, LLVMValueRef v)
     return ll_bits(l, w, l->ty.f32);
 }
 
-/* Round to nearest even on the bits; NaN stays a NaN by a set quiet bit. */
+/* up, but where v is a NaN v with its quiet bit set: the unit's table says 2, "v made quiet", for tokens 0 and 1, its NaNs, and 0, "as it is", for others. */
+static LLVMValueRef keep_nan(Ll *l, LLVMValueRef v, LLVMValueRef up)
+{
+    LLVMTypeRef t = LLVMTypeOf(up);
+    if (sixteens(l, v)) {
+        LLVMValueRef args[] = {ll_bits(l, up, l->ty.f32), v, ll_ic(t, 0x22), ll_i32(l, 0), all_lanes(l), ll_i32(l, 4)};
+        return ll_bits(l, of_sixteens(l, "llvm.x86.avx512.mask.fixupimm.ps.512", args, 6), l->ty.i32);
+    }
+    return ll_sel(l, ll_fcmp(l, LLVMRealUNO, v, v), LLVMBuildOr(l->b, ll_bits(l, v, l->ty.i32), ll_ic(t, 0x400000), ""), up);
+}
+
+/* Words of 0 .. 65535 as 16 bits; two vectors of sixteen are packed in one step, which leaves their quarters interleaved. */
+static LLVMValueRef upper_halves(Ll *l, LLVMValueRef v)
+{
+    static const uint8_t order[] = {0, 2, 4, 6, 1, 3, 5, 7};
+    LLVMTypeRef t = ll_like(l->ty.i16, LLVMTypeOf(v));
+    if (!has(l, "+avx512bw") || !sixteens(l, v) || LLVMGetVectorSize(t) != 32)
+        return LLVMBuildTrunc(l->b, v, t, "");
+    LLVMValueRef halves[] = {elements(l, v, v, 0, 16), elements(l, v, v, 16, 16)}, at[8];
+    LLVMValueRef p = intrinsic(l, "llvm.x86.avx512.packusdw.512", halves, 2);
+    for (unsigned i = 0; i < 8; i++)
+        at[i] = ll_i32(l, order[i]);
+    p = LLVMBuildBitCast(l->b, p, LLVMVectorType(l->ty.i64, 8), "");
+    return LLVMBuildBitCast(l->b, LLVMBuildShuffleVector(l->b, p, p, LLVMConstVector(at, 8), ""), t, "");
+}
+
+/* Half a unit up on the bits, and where that was a tie, down to the even one; NaN stays a NaN. */
 static LLVMValueRef f32_to_bf16(Ll *l, LLVMValueRef v)
 {
     LLVMValueRef u = ll_bits(l, v, l->ty.i32);
     LLVMTypeRef t = LLVMTypeOf(u);
-    LLVMValueRef odd = LLVMBuildAnd(l->b, LLVMBuildLShr(l->b, u, ll_ic(t, 16), ""), ll_ic(t, 1), "");
-    LLVMValueRef up = LLVMBuildAdd(l->b, u, LLVMBuildAdd(l->b, odd, ll_ic(t, 0x7fff), ""), "");
-    LLVMValueRef nan = LLVMBuildOr(l->b, u, ll_ic(t, 0x400000), "");
-    LLVMValueRef r = ll_sel(l, ll_fcmp(l, LLVMRealUNO, v, v), nan, up);
-    return LLVMBuildTrunc(l->b, LLVMBuildLShr(l->b, r, ll_ic(t, 16), ""), ll_like(l->ty.i16, t), "");
+    LLVMValueRef up = LLVMBuildAdd(l->b, u, ll_ic(t, 0x8000), "");
+    LLVMValueRef tie = LLVMBuildICmp(l->b, LLVMIntEQ, LLVMBuildAnd(l->b, up, ll_ic(t, 0xffff), ""), LLVMConstNull(t), "");
+    LLVMValueRef r = keep_nan(l, v, ll_sel(l, tie, LLVMBuildAnd(l->b, up, ll_ic(t, 0xfffeffff), ""), up));
+    return upper_halves(l, LLVMBuildLShr(l->b, r, ll_ic(t, 16), ""));
 }
 
 static void need_f16(Ll *l)
@@ -324,34 +390,18 @@ static LlVal narrow(Ll *l, DType dt, LlVal v)
     return r;
 }
 
-/* ---- AVX-512 ---- */
-
-static LLVMValueRef of_sixteen(Ll *l, const char *name, LLVMValueRef *args, unsigned n)
-{
-    LLVMValueRef f = LLVMGetIntrinsicDeclaration(l->mod, LLVMLookupIntrinsicID(name, strlen(name)), NULL, 0);
-    return LLVMBuildCall2(l->b, LLVMGlobalGetValueType(f), f, args, n, "");
-}
-
-static bool sixteen(const Ll *l, LLVMValueRef x)
-{
-    LLVMTypeRef t = LLVMTypeOf(x);
-    return has(l, "+avx512f") && LLVMGetTypeKind(t) == LLVMVectorTypeKind && LLVMGetVectorSize(t) == 16;
-}
-
-static LLVMValueRef all_lanes(Ll *l) { return LLVMConstInt(l->ty.i16, 0xffff, 0); }
-
 static LLVMValueRef scale(Ll *l, LLVMValueRef x, LLVMValueRef n)
 {
     LLVMValueRef args[] = {x, n, x, all_lanes(l), ll_i32(l, 4)};
-    return sixteen(l, x) ? of_sixteen(l, "llvm.x86.avx512.mask.scalef.ps.512", args, 5) : NULL;
+    return sixteens(l, x) ? of_sixteens(l, "llvm.x86.avx512.mask.scalef.ps.512", args, 5) : NULL;
 }
 
 /* The unit's reciprocal is good to 2**-14; Newton's step doubles the bits. */
 static LLVMValueRef inverse(Ll *l, LLVMValueRef b)
 {
-    if (!sixteen(l, b))
+    if (!sixteens(l, b))
         return NULL;
-    LLVMValueRef args[] = {b, b, all_lanes(l)}, r = of_sixteen(l, "llvm.x86.avx512.rcp14.ps.512", args, 3);
+    LLVMValueRef args[] = {b, b, all_lanes(l)}, r = of_sixteens(l, "llvm.x86.avx512.rcp14.ps.512", args, 3);
     return ll_fma(l, r, ll_fma(l, LLVMBuildFNeg(l->b, b, ""), r, ll_fc(l, b, 1.0)), r);
 }
 

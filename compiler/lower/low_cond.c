@@ -1,9 +1,13 @@
 /* low_cond.c: what must hold at launch for the variant just lowered: row length, size, alignment, unit strides. */
 #include "low.h"
 
+/* Each is said once, however many accesses want it. */
 static void cond(Low *w, LowCondKind kind, uint16_t a, uint16_t b, int64_t value)
 {
     LowKernel *k = w->out;
+    for (uint32_t i = 0; i < k->nconds; i++)
+        if (k->conds[i].kind == kind && k->conds[i].a == a && k->conds[i].b == b && k->conds[i].value == value)
+            return;
     *ARENA_PUSH(w->a, k->conds, k->nconds, k->capconds) = (LowCond){(uint8_t)kind, 0, a, b, value};
 }
 

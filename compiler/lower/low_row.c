@@ -352,7 +352,7 @@ void low_loop_end(Low *w, LirVal var, LirVal at, LirVal step)
     low_mark(w, LIR_END, 0);
 }
 
-static void row_turns(const LowWalk *x, int walks, LirVal var, LirVal end)
+static void turns(const LowWalk *x, int walks, LirVal var, LirVal end)
 {
     Low *w = x->w;
     LirVal turn = low_loop_begin(w, var, end);
@@ -362,6 +362,22 @@ static void row_turns(const LowWalk *x, int walks, LirVal var, LirVal end)
         x[i].w->turn = 0;
     }
     low_loop_end(w, var, turn, low_ci(w, (int64_t)w->lanes * w->s->vec * w->s->per));
+}
+
+/* On the host whole tiles come first, without masks: each load would make one and be two instructions. */
+static void row_turns(const LowWalk *x, int walks, LirVal var, LirVal end)
+{
+    Low *w = x->w;
+    bool apart = w->host && w->s->vec > 1 && w->s->align == ALIGN_VEC && !w->inside;
+    if (apart) {
+        LirVal size = low_ci(w, low_tile(w));
+        for (int i = 0; i < walks; i++)
+            x[i].w->inside = true;
+        turns(x, walks, var, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_DIV, end, size), size));
+        for (int i = 0; i < walks; i++)
+            x[i].w->inside = false;
+    }
+    turns(x, walks, var, end);
 }
 
 static void open_all(const LowWalk *x, int walks)

@@ -178,6 +178,33 @@ static void test_casts(void **state)
         }
 }
 
+/* Every upper half with lower halves about the ties, signalling NaNs among them. */
+static void test_bf16_bits(void **state)
+{
+    (void)state;
+    enum { LOWS = 6, ALL = 65536 * LOWS };
+    static const uint32_t low[LOWS] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+    float *x = aligned_alloc(64, ALL * sizeof *x);
+    uint16_t *y = aligned_alloc(64, ALL * sizeof *y);
+    for (uint32_t i = 0; i < ALL; i++)
+        memcpy(&x[i], &(uint32_t){i / LOWS << 16 | low[i % LOWS]}, sizeof *x);
+    for (int lanes = 8; lanes <= 64; lanes *= 2) {
+        Case *c = case_new("lgr_bits");
+        LirVal at = case_leaf(c, LIR_CTAID), v = case_mem(c, LIR_LDG, DT_F32, lanes, case_at(c, case_ptr(c, 0), at, lanes * 4), 0, 0, 0, 4, 0);
+        case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 1), at, lanes * 2), lir_cast(c->fn, DT_BF16, v), 0, 0, 2, 0);
+        CaseCode code = case_host(c);
+        uint64_t words[] = {word(x), word(y)};
+        code.run(words, 0, (uint32_t)(ALL / lanes), (uint32_t)(ALL / lanes));
+        for (int i = 0; i < ALL; i++)
+            if (y[i] != to_bf16(x[i]))
+                fail_msg("%a to bf16, %d lanes: %04x", (double)x[i], lanes, y[i]);
+        case_unmap(&code);
+        case_free(c);
+    }
+    free(x);
+    free(y);
+}
+
 /* ---- integers ---- */
 
 static int64_t int_truth(LirOpcode op, int64_t a, int64_t b)
@@ -420,7 +447,7 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_casts), cmocka_unit_test(test_int), cmocka_unit_test(test_masked), cmocka_unit_test(test_loop),
+        cmocka_unit_test(test_casts), cmocka_unit_test(test_bf16_bits), cmocka_unit_test(test_int), cmocka_unit_test(test_masked), cmocka_unit_test(test_loop),
         cmocka_unit_test(test_folds), cmocka_unit_test(test_range), cmocka_unit_test(test_older_cpu), cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

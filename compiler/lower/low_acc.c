@@ -5,7 +5,7 @@
  */
 #include "low.h"
 
-enum { THREADS = 256, REGS = 32, FOLD_BYTES = 40960, HOST_K = 4 };   /* few threads, registers and shared memory, so that they fit beside the first launch's */
+enum { THREADS = 256, REGS = 32, FOLD_LOADS = 12, HOST_K = 4 };   /* few threads and registers, so that they fit beside the first launch's */
 
 static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->vec, 0.0); }
 
@@ -257,69 +257,57 @@ static LirVal out_addr(Low *w, uint32_t acc, LirVal col)
 static LirVal round_to(Low *w, uint32_t acc, LirVal v) { return lir_cast(w->fn, w->tir->tensors[w->rv->acc[acc].tensor].dt, v); }
 
 /* The GPU's second launch: a block adds `cols` columns of every sum; each of its threads takes cv neighbouring columns of every rt-th row, `unroll` of
- * them at a time.  Shared memory: [sum][warp][cols] f32, then from `slots` on what threads copy for themselves: more than registers would hold. */
-typedef struct Fold { int cols, cv, rt, unroll; uint32_t area, slots; LirVal col, row, in; } Fold;
+ * them at a time.  Shared memory: [sum][warp][cols] f32. */
+typedef struct Fold { int cols, cv, rt, unroll; uint32_t area; LirVal col, row, in; } Fold;
 
-/* Where the row is known, no more blocks than multiprocessors: one beside each of the first launch's. */
+/* Where the row is known and not long, as many blocks as there are multiprocessors, all of which wait beside the first launch's. */
 static int fold_cols(const Low *w, int cv)
 {
-    int cols = 32;
-    if (w->s->len == LEN_EXACT && cv > 1)
-        for (cols = 8; cols < 128 && (w->s->n + cols - 1) / cols > w->t->mps; cols *= 2)
-            ;
-    return cols;
+    for (int cols = 8; cols <= 64 && w->s->len == LEN_EXACT && cv > 1; cols *= 2)
+        if ((w->s->n + cols - 1) / cols <= w->t->mps)
+            return cols;
+    return 32;
 }
 
 static Fold fold_shape(const Low *w)
 {
     Fold f = {.cv = w->s->align == ALIGN_VEC && w->s->vec % 4 == 0 ? 4 : 1};
-    int blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, most = FOLD_BYTES / (THREADS * 4 * f.cv * (int)w->rv->nacc);
+    int blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, most = FOLD_LOADS / (int)w->rv->nacc;
     f.cols = fold_cols(w, f.cv);
     f.rt = THREADS / (f.cols / f.cv);
     f.unroll = (blocks + f.rt - 1) / f.rt;
     f.unroll = f.unroll < most ? f.unroll : most > 1 ? most : 1;
     f.area = (uint32_t)(THREADS / 32 * f.cols * 4);
-    f.slots = w->rv->nacc * f.area;
     return f;
 }
 
-static uint32_t fold_bytes(const Low *w, const Fold *f) { return f->slots + w->rv->nacc * (uint32_t)(f->unroll * THREADS * 4 * f->cv); }
-
-/* Of this thread, for sum acc of row r0 + row + u * rt. */
-static LirVal fold_slot(Low *w, uint32_t acc, const Fold *f, int u)
+/* Every rt-th row from r0 on of sum `acc`, f->unroll of them. */
+static void fold_loads(Low *w, uint32_t acc, const Fold *f, LirVal r0, LirVal rows, LirVal *v)
 {
-    int bytes = 4 * f->cv;
-    return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->tid, low_ci(w, bytes)), low_ci(w, f->slots + ((int64_t)acc * f->unroll + u) * THREADS * bytes));
+    for (int u = 0; u < f->unroll; u++) {
+        LirVal r = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_ADD, r0, f->row), low_ci(w, u * f->rt));
+        LirVal addr = lir_op2(w->fn, LIR_ADD, partial_row(w, r, acc), low_mul_i64(w, f->col, 4));
+        LirVal ok = lir_op2(w->fn, LIR_AND, f->in, lir_op2(w->fn, LIR_LT, r, rows));
+        v[u] = lir_add(w->fn, (LirOp){.op = LIR_LDGP, .dt = DT_F32, .lanes = (uint8_t)f->cv, .ref = -1, .a = {addr, ok}, .imm.i = 4 * f->cv});
+    }
 }
 
-/* A row that is not there is zero. */
-static void fold_copy(Low *w, uint32_t acc, const Fold *f, LirVal r, LirVal rows, int u)
-{
-    LirVal addr = lir_op2(w->fn, LIR_ADD, partial_row(w, r, acc), low_mul_i64(w, f->col, 4)), at = fold_slot(w, acc, f, u);
-    LirVal ok = lir_op2(w->fn, LIR_AND, f->in, lir_op2(w->fn, LIR_LT, r, rows));
-    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = -1, .a = {at, addr, ok}, .imm.i = 4 * f->cv});
-    lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, lir_cf(w->fn, DT_F32, f->cv, 0.0), lir_op1(w->fn, LIR_NOT, ok)}, .imm.i = 4 * f->cv});
-}
-
-/* This thread's share of every sum: rows row, row+rt, .. in order.  Copies of all sums go out together. */
+/* This thread's share of every sum: rows row, row+rt, .. in order.  Loads of all sums go out together. */
 static void fold_rows(Low *w, const Fold *f, LirVal *sum)
 {
-    LirVal rows = partial_rows(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    LirVal rows = partial_rows(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), v[ROW_MAX_MEM][FOLD_LOADS];
     uint32_t n = w->rv->nacc;
     for (uint32_t i = 0; i < n; i++)
         sum[i] = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, f->cv, 0.0));
     low_mark(w, LIR_LOOP, 0);
     LirVal r0 = lir_op1(w->fn, LIR_GET, var);
     low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, r0, rows));
-    for (int u = 0; u < f->unroll; u++)
-        for (uint32_t i = 0; i < n; i++)
-            fold_copy(w, i, f, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_ADD, r0, f->row), low_ci(w, u * f->rt)), rows, u);
-    lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1});
-    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
+    for (uint32_t i = 0; i < n; i++)
+        fold_loads(w, i, f, r0, rows, v[i]);
     for (uint32_t i = 0; i < n; i++) {
         LirVal s = lir_op1(w->fn, LIR_GET, sum[i]);
         for (int u = 0; u < f->unroll; u++)
-            s = lir_op2(w->fn, LIR_ADD, s, lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)f->cv, .ref = -1, .a = {fold_slot(w, i, f, u)}, .imm.i = 4 * f->cv}));
+            s = lir_op2(w->fn, LIR_ADD, s, v[i][u]);
         lir_set(w->fn, sum[i], s);
     }
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, r0, low_ci(w, f->unroll * f->rt)));
@@ -408,7 +396,7 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.fn->threads = w.host ? 1 : THREADS;
     w.fn->max_regs = w.host ? 0 : REGS;
     Fold f = fold_shape(&w);
-    w.fn->smem = w.host ? 0 : fold_bytes(&w, &f);
+    w.fn->smem = w.host ? 0 : f.area * w.rv->nacc;
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
     w.active = w.turn = 0;
     w.k = 0;

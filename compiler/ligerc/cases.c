@@ -176,15 +176,24 @@ bool cases_of(const Options *o, const SemaOp *op, const PipeUnit *u, Arena *a, C
     return add_shapes(o->shapes, &k, op, a, out, d);
 }
 
+/* Is the NAME=VALUE at p one of those that the command line asks of NAME, or does it ask for none? */
+static bool value_agrees(const Options *o, const char *p)
+{
+    size_t name = strcspn(p, "=") + 1, all = strcspn(p, " ");
+    bool asked = false, hit = false;
+    for (uint32_t i = 0; i < o->nfix; i++) {
+        asked |= !strncmp(p, o->fix[i], name);
+        hit |= strlen(o->fix[i]) == all && !strncmp(p, o->fix[i], all);
+    }
+    return hit || !asked;
+}
+
 static bool binding_agrees(const Options *o, const char *binding)
 {
-    for (uint32_t i = 0; i < o->nfix; i++) {
-        size_t n = strcspn(o->fix[i], "=");
-        for (const char *p = binding; *p; p += strcspn(p, " "), p += *p == ' ')
-            if (!strncmp(p, o->fix[i], n + 1) && (strcspn(p, " ") != strlen(o->fix[i]) || strncmp(p, o->fix[i], strlen(o->fix[i]))))
-                return false;
-    }
-    return true;
+    bool agrees = true;
+    for (const char *p = binding; *p; p += strcspn(p, " "), p += *p == ' ')
+        agrees &= value_agrees(o, p);
+    return agrees;
 }
 
 static bool add_instance(const Options *o, const PackView *v, const LgkKernel *lk, const LgkInstance *n, Arena *a, Cases *out, Diag *d)

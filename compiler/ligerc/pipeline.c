@@ -102,12 +102,13 @@ const LlAsmInfo *pipe_info(const PipeVariant *v, uint32_t i)
     return NULL;
 }
 
-static bool spills(const PipeVariant *v)
+/* Bytes. */
+static int spills(const PipeVariant *v)
 {
+    int bytes = 0;
     for (uint32_t k = 0; k < v->ninfo; k++)
-        if (v->info[k].spill_stores)
-            return true;
-    return false;
+        bytes += v->info[k].spill_stores;
+    return bytes;
 }
 
 /* Of each nest the last two always stay, so that one serves. */
@@ -127,8 +128,10 @@ static bool compile_lighter(const PipeUnit *u, PipeVariant *v, const PipeRequest
 
 static bool compile_kept(const PipeUnit *u, PipeVariant *v, const PipeRequest *r, Arena *a, LlSession *ll)
 {
+    v->planned = v->sched;
     bool ok = compile_variant(u, v, r, a, ll), asked = r->nscheds || (r->candidates && may_go(u, v));
-    return ok && !asked && spills(v) ? compile_lighter(u, v, r, a, ll) : ok;
+    v->spilled = ok ? spills(v) : 0;
+    return ok && !asked && v->spilled ? compile_lighter(u, v, r, a, ll) : ok;
 }
 
 /* "T=bf16,W=bf16": what the kernel's types are bound to, as tables of measured schedules have it. */
@@ -158,10 +161,16 @@ static bool in_list(const SchedList *list, const Sched *s)
     return false;
 }
 
+static SchedKey key_of(const PipeUnit *u, const PipeRequest *r, uint32_t nest)
+{
+    return (SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest};
+}
+
 static void add_measured(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, SchedList *list)
 {
+    SchedKey k = key_of(u, r, nest);
     if (r->tuned)
-        sched_tuned(r->tuned, &(SchedKey){u->target->name, arena_strf(u->arena, "%s.%s", u->fn->op_name, u->fn->name), types_of(u, r->op), nest}, f, u->target, u->arena, list);
+        sched_tuned(r->tuned, &k, f, u->target, u->arena, list);
 }
 
 /* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; what the table
@@ -259,6 +268,23 @@ static bool plan_unit(PipeUnit *u, const PipeRequest *r)
 
 static bool too_late(const PipeRequest *r) { return (r->until_ms > 0 && now_ms() > r->until_ms) || (r->stop && *r->stop); }
 
+/* A measured schedule that spills is named, with its place in the table: what was measured is not what is built. */
+static void tell_spill(PipeUnit *u, const PipeRequest *r, const PipeVariant *v, bool out)
+{
+    SchedKey k = key_of(u, r, v->nest);
+    const char *entry = r->tuned ? sched_tuned_entry(r->tuned, &k, &v->planned, u->arena) : NULL;
+    Buf instead = {0};
+    if (!entry)
+        return;
+    uint32_t at = (uint32_t)(entry - r->tuned), file = diag_add_file(&u->diag, r->tuned_name ? r->tuned_name : "tuned.txt", r->tuned, strlen(r->tuned));
+    diag_report(&u->diag, DIAG_WARNING, LG_SPILLS, (Span){file, at, at + (uint32_t)strcspn(entry, ":\n")}, "this schedule spills %d bytes in %s [%s] on %s and is left out", v->spilled, k.kernel,
+                sema_binding_text(r->op, (int)u->kernel, &u->binding, u->arena), u->target->name);
+    sched_print(&instead, &v->sched);
+    if (!out)
+        diag_note(&u->diag, (Span){0}, "in its place: %.*s", (int)instead.n, instead.p);
+    buf_free(&instead);
+}
+
 /* What became of its variants: their diagnostics, and those left out that spill, the next one that holds serves, or were no longer compiled. */
 static void settle_unit(PipeUnit *u, const PipeRequest *r)
 {
@@ -268,7 +294,10 @@ static void settle_unit(PipeUnit *u, const PipeRequest *r)
         diag_take(&u->diag, &v->diag);
         u->failed |= v->failed;
         u->ms += v->ms;
-        if (v->late || (!r->nscheds && may_go(u, v) && spills(v)))
+        bool out = !v->late && !r->nscheds && may_go(u, v) && spills(v);
+        if (v->spilled && !r->nscheds && !r->candidates)
+            tell_spill(u, r, v, out);
+        if (out || v->late)
             free_variant(v);
         else
             u->variants[n++] = *v;
@@ -362,18 +391,6 @@ static bool run_units(const PipeRequest *r, Arena *a, PipeResult *res)
     return true;
 }
 
-/* Does b, with these options open, agree with every name=value asked for? A value of what the kernel does not name rules nothing out. */
-static bool wanted(const PipeRequest *r, uint32_t kernel, const SemaBinding *b, uint32_t open, Diag *d)
-{
-    SemaBinding with = *b;
-    for (uint32_t i = 0; i < r->nfix; i++)
-        if (!sema_binding_set(r->op, &with, r->fix[i], d))
-            return false;
-    with = sema_binding_open(r->op, kernel, with, open);
-    SemaBinding norm = sema_binding_normal(r->op, kernel, *b);
-    return !memcmp(&with, &norm, sizeof with);
-}
-
 static bool checked(const PipeRequest *r, uint32_t kernel, const SemaBinding *b)
 {
     for (uint32_t i = 0; i < r->op->nchecks; i++)
@@ -383,7 +400,7 @@ static bool checked(const PipeRequest *r, uint32_t kernel, const SemaBinding *b)
 }
 
 /* Units of one kernel, with these options open. Of bindings that differ only in open options the first stands for all. */
-static void list_kernel(const PipeRequest *r, uint32_t k, uint32_t open, Arena *a, Diag *d, PipeResult *out)
+static void list_kernel(const PipeRequest *r, uint32_t k, const SemaWanted *wanted, uint32_t open, Arena *a, PipeResult *out)
 {
     SemaBinding b = sema_binding_first(r->op, k);
     do {
@@ -391,7 +408,7 @@ static void list_kernel(const PipeRequest *r, uint32_t k, uint32_t open, Arena *
         for (uint32_t i = 0; i < r->op->noptions; i++)
             first &= !(open >> i & 1) || b.option[i] == 0;
         SemaBinding with = sema_binding_open(r->op, k, b, open);
-        if (!first || !wanted(r, k, &with, open, d) || !checked(r, k, &with))
+        if (!first || !sema_wanted_has(r->op, k, wanted, &with, open) || !checked(r, k, &with))
             continue;
         for (uint32_t t = 0; t < r->ntargets; t++) {
             PipeUnit *u = ARENA_PUSH(a, out->units, out->n, out->cap);
@@ -400,30 +417,24 @@ static void list_kernel(const PipeRequest *r, uint32_t k, uint32_t open, Arena *
     } while (sema_binding_next(r->op, k, &b));
 }
 
-/* Bit set of options that the request leaves open, of those that kernel k names. */
-static uint32_t asked_open(const PipeRequest *r, uint32_t k, Diag *d)
+/* Options asked for open as well as by value make kernels of both kinds. */
+static void list_kernels(const PipeRequest *r, uint32_t k, const SemaWanted *wanted, Arena *a, PipeResult *out)
 {
-    SemaBinding b = sema_binding_default(r->op);
-    uint32_t open = 0;
-    for (uint32_t i = 0; i < r->nfix; i++)
-        if (!sema_binding_set(r->op, &b, r->fix[i], d))
-            return 0;
+    uint32_t open = wanted->open & r->op->kernels[k].options, closed = open, all = r->fallback ? sema_openable(r->op, k, a) | open : open;
     for (uint32_t i = 0; i < r->op->noptions; i++)
-        if (b.option[i] == SEMA_OPEN && r->op->kernels[k].options >> i & 1)
-            open |= 1u << i;
-    return open;
+        closed &= wanted->option[i] ? ~(1u << i) : ~0u;
+    list_kernel(r, k, wanted, closed, a, out);
+    if (open != closed)
+        list_kernel(r, k, wanted, open, a, out);
+    if (all != open)
+        list_kernel(r, k, wanted, all, a, out);
 }
 
-static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
+static bool list_units(const PipeRequest *r, const SemaWanted *wanted, Arena *a, PipeResult *out)
 {
-    for (uint32_t k = 0; k < r->op->nkernels; k++) {
-        if (r->kernel && strcmp(r->kernel, r->op->kernels[k].name))
-            continue;
-        uint32_t open = asked_open(r, k, d), all = r->fallback ? sema_openable(r->op, k, a) : open;
-        list_kernel(r, k, open, a, d, out);
-        if (all & ~open)
-            list_kernel(r, k, all | open, a, d, out);
-    }
+    for (uint32_t k = 0; k < r->op->nkernels; k++)
+        if (!r->kernel || !strcmp(r->kernel, r->op->kernels[k].name))
+            list_kernels(r, k, wanted, a, out);
     for (uint32_t i = 0; i < out->n; i++) {
         PipeUnit *u = &out->units[i];
         u->arena = arena_new();
@@ -439,15 +450,15 @@ static bool list_units(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
 bool pipe_run(const PipeRequest *r, Arena *a, Diag *d, PipeResult *out)
 {
     *out = (PipeResult){0};
-    SemaBinding probe = sema_binding_default(r->op);
+    SemaWanted wanted = {0};
     for (uint32_t i = 0; i < r->nfix; i++)
-        if (!sema_binding_set(r->op, &probe, r->fix[i], d))
+        if (!sema_wanted_add(r->op, &wanted, r->fix[i], d))
             return false;
     if (r->kernel && sema_find_kernel(r->op, r->kernel) < 0) {
         diag_report(d, DIAG_ERROR, LG_NONE, r->op->sp, "op %s has no kernel %s", r->op->name, r->kernel);
         return false;
     }
-    if (!list_units(r, a, d, out))
+    if (!list_units(r, &wanted, a, out))
         return false;
     return run_units(r, a, out);
 }

@@ -27,7 +27,7 @@ typedef struct PipeRequest {
     const int32_t *lengths; const uint32_t *length_nests; uint32_t nlengths, candidates;   /* a bundle for a tuner: so many candidates of a GPU for each of these row lengths, the model's own choices before them;
                                             length_nests: of this par nest only, NULL: of all */
     bool          host_too;             /* candidates of the host as well */
-    const char   *tuned;                /* table of measured schedules, or NULL: they go before the model's */
+    const char   *tuned, *tuned_name;   /* table of measured schedules, or NULL: they go before the model's; what its file is called */
     double        until_ms;             /* candidates are no longer compiled after this (CLOCK_MONOTONIC), or when *stop is set; 0, NULL: never so */
     const volatile sig_atomic_t *stop;
     bool          general_too;          /* behind it the model's general variants, so that any call is served */
@@ -41,7 +41,8 @@ typedef struct PipeRequest {
 typedef struct PipeVariant {
     uint32_t   nest;                    /* of the kernel's par nests, which are compiled each by itself */
     const TirFn *fn;                    /* that nest */
-    Sched      sched;
+    Sched      sched, planned;          /* planned: the one first compiled, which spilled `spilled` bytes */
+    int        spilled;
     LowKernel *low;                     /* NULL before that stage */
     LgkCodeKind kind;                   /* of code; 0 without PIPE_CODE */
     Buf        code;                    /* cubin, PTX or host blob */

@@ -90,6 +90,7 @@ PipeRequest request_of(const Options *o, const Source *s, const char **fix)
     PipeRequest r = {.op = s->op, .source = &s->diag, .ntargets = o->ntargets, .fix = fix, .kernel = o->kernel, .jobs = o->jobs, .ptx_only = o->ptx_only, .fallback = o->fallback};
     memcpy(r.targets, o->targets, sizeof r.targets);
     r.tuned = o->tuned_text ? o->tuned_text : tuned_table;
+    r.tuned_name = o->tuned_text ? o->tuned : "generated/tuned.txt";
     for (uint32_t i = 0; i < o->nfix; i++)
         if (o->nfiles == 1 || op_knows(s->op, o->fix[i]))
             fix[r.nfix++] = o->fix[i];

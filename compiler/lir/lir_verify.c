@@ -232,6 +232,8 @@ static void check_types(Check *c)
         want(c, scalar_of(c, 0, DT_BOOL), "the condition is not one bool"); break;
     case LIR_BARN:
         want(c, scalar_of(c, 0, DT_I32) && c->o->imm.i > 0 && c->o->imm.i % c->fn->warp == 0 && c->o->imm.i <= c->fn->threads, "wants an i32 and whole warps"); break;
+    case LIR_BARW:
+        want(c, scalar_of(c, 0, DT_BOOL) && c->o->imm.i > 0 && c->o->imm.i < 16, "wants one bool, and a barrier of 1 to 15"); break;
     case LIR_INBOX: case LIR_AWAIT:
         want(c, c->fn->cluster > 1 && c->o->ref >= 0 && c->o->ref < LIR_MAX_INBOX, "wants a cluster and the number of an inbox");
         want(c, c->fn->inbox % 8 == 0 && c->fn->inbox + 8u * (uint32_t)(c->o->ref + 1) <= c->fn->smem, "the inbox is outside shared memory"); break;

@@ -193,6 +193,14 @@ static void named_barrier(Ll *l, const LirOp *o)
     convergent(l, call);
 }
 
+static void warp_barrier(Ll *l, const LirOp *o)
+{
+    char text[96];
+    LLVMValueRef on = ll_pred_word(l, ll_arg(l, o, 0).p[0]);
+    snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.b32 p, $0, 0; @p bar.sync %d, 32; }", (int)o->imm.i);
+    convergent(l, ll_asm(l, l->ty.v, text, "r,~{memory}", true, 1, &on));
+}
+
 static void cluster_barrier(Ll *l, const LirOp *o)
 {
     static const char *const text[] = {"barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;",
@@ -291,6 +299,7 @@ static void sync_op(Ll *l, const LirOp *o)
     case LIR_CPWAIT:   call1(l, "llvm.nvvm.cp.async.wait.group", o->imm.i); clobber(l); break;
     case LIR_BAR:      call1(l, "llvm.nvvm.barrier.cta.sync.aligned.all", 0); break;
     case LIR_BARN:     named_barrier(l, o); break;
+    case LIR_BARW:     warp_barrier(l, o); break;
     case LIR_WARPSYNC: call1(l, "llvm.nvvm.bar.warp.sync", -1); break;
     case LIR_PREFETCH: break;
     default:           dependent(l, o); break;

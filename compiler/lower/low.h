@@ -8,7 +8,7 @@
 #include "lower.h"
 #include "row_view.h"
 
-enum { LOW_MAX_PER = 65, LOW_MAX_RED = 16, LOW_MAX_PARTS = 32, LOW_MAX_BARN = 15 };   /* 64 vectors of a row and an edge; named barriers of a block, besides its own */
+enum { LOW_MAX_PER = 65, LOW_MAX_RED = 16, LOW_MAX_PARTS = 32, LOW_MAX_BARN = 14 };   /* 64 vectors of a row and an edge; row groups with a named barrier each, besides the block's own and one of single warps */
 
 /* What part of a vector lies inside the row. */
 typedef enum { MASK_FULL, MASK_WHOLE, MASK_PART } MaskKind;
@@ -92,9 +92,9 @@ typedef struct Low {
     LirVal *acc;                      /* [acc * per + k]: variables (acc=reg) */
     LirVal  acc_base[ROW_MAX_MEM];    /* i64 address of this lane's vector 0 in the block's partial row */
 
-    /* shared memory layout, in bytes */
+    /* shared memory */
     bool     inboxes;                 /* a one-shot cluster's exchanges are counted in inboxes, one each, instead of met at barriers */
-    uint32_t smem, red_base, red_slot, async_base, async_stage, wkeep_base, keep_base, fold_base;
+    SchedShared smem;
     int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
     LirVal   turns;                   /* variable i32: exchanges so far of a persistent cluster, whose groups have two inboxes each */
@@ -180,7 +180,6 @@ void   low_red_update(Low *w, Red *r);
 void   low_red_top(Low *w, Red *r);             /* before the updates of several vectors: for each, then */
 void   low_red_grow(Low *w, Red *r);            /* once */
 void   low_red_finish(Low *w, Red *r, uint32_t n);   /* what the lanes have together becomes the reductions' values: all that follows */
-uint32_t low_exchange_bytes(Low *w, int p);     /* of shared memory for a row's partials in phase p */
 LirVal low_red_warp(Low *w, Red *r);            /* of the lanes of a warp, of a reduction of one word */
 void   low_inboxes(Low *w);                     /* opens one for each exchange of a cluster */
 enum { LOW_MAX_WORDS = 3 };
@@ -217,7 +216,6 @@ LirVal low_lse_one(Low *w, LirVal x);
 LirVal low_lse_rest(Low *w, LirVal m, LirVal s);
 
 /* low_var.c: triples (sum, squared distances from the mean, count) */
-bool    low_var_even(const Low *w);             /* every lane has as many elements, known here */
 bool    low_var_once(const Low *w);             /* the row is walked once, each lane with a pivot of its own */
 void    low_var_open(Low *w, Red *r);
 void    low_var_update(Low *w, Red *r, LirVal x, int k);

@@ -5,7 +5,8 @@
  */
 #include "low.h"
 
-enum { THREADS = 256, REGS = 32, FOLD_LOADS = 12, HOST_K = 4 };   /* few threads and registers, so that they fit beside the first launch's */
+enum { THREADS = 256, FOLD_LOADS = 12, HOST_K = 4 };   /* few threads, so that they fit beside the first launch's */
+enum { ALONE = 4 };       /* blocks that need fit on a multiprocessor where they come after it: an allocator left free spills to have two more */
 
 static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->vec, 0.0); }
 
@@ -128,7 +129,7 @@ static LirVal fold_addr(Low *w, uint32_t acc, LirVal grp)
     int whole = w->s->vec * 4;
     LirVal index = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, grp, low_ci(w, w->s->lanes)), w->lane);
     LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, whole));
-    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base + (acc * (uint32_t)w->s->per + (uint32_t)w->k) * (uint32_t)(w->s->rows * w->s->lanes * whole)));
+    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + (acc * (uint32_t)w->s->per + (uint32_t)w->k) * (uint32_t)(w->s->rows * w->s->lanes * whole)));
 }
 
 static int fold_align(const Low *w) { return w->s->vec * 4 < 16 ? w->s->vec * 4 : 16; }
@@ -181,7 +182,7 @@ static LirVal fold_column(Low *w, LirVal col)
 {
     LirVal at = lir_op2(w->fn, LIR_MUL, col, low_ci(w, 4)), sum = 0;
     for (int g = 0; g < w->s->rows; g++) {
-        LirVal from = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->fold_base + (uint32_t)g * low_fold_row(w)));
+        LirVal from = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + (uint32_t)g * low_fold_row(w)));
         LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {from}, .imm.i = 4});
         sum = sum ? lir_op2(w->fn, LIR_ADD, sum, v) : v;
     }
@@ -201,7 +202,7 @@ static void store_through_smem(Low *w, uint32_t acc, LirVal block)
         else
             low_mask(w);
         LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, low_position(w), shift), low_ci(w, 4));
-        at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, low_fold_row(w))), low_ci(w, w->fold_base)));
+        at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, low_fold_row(w))), low_ci(w, w->smem.async)));
         lir_add(w->fn, (LirOp){.op = w->mask.in ? LIR_STSP : LIR_STS, .ref = -1, .a = {at, v, w->mask.in}, .imm.i = w->edge ? 4 : fold_align(w)});
     }
     low_edge_end(w);
@@ -394,7 +395,7 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.fn->warp = first->fn->warp;
     w.fn->cluster = 1;
     w.fn->threads = w.host ? 1 : THREADS;
-    w.fn->max_regs = w.host ? 0 : REGS;
+    w.fn->min_ctas = w.host || w.fn->pdl ? 0 : ALONE;
     Fold f = fold_shape(&w);
     w.fn->smem = w.host ? 0 : f.area * w.rv->nacc;
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);

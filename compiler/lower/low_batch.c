@@ -120,7 +120,7 @@ void low_batch(Low *w, LirVal g)
         w->head_fixed = low_has_edges(w);
         if (!j && low_fills(w))
             low_wkeep_fill(w);
-        w->slot = low_ci(w, (int64_t)j * w->async_stage);
+        w->slot = low_ci(w, (int64_t)j * w->smem.stage);
         if (w->s->async == ASYNC_CP)
             low_async_issue(w, w->active, w->slot);
     }

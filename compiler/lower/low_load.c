@@ -1,9 +1,7 @@
 /* low_load.c: where row values come from (memory, asynchronous slots, operands kept for all rows) and where they stay
  * between phases (packed registers, shared memory, read again).
  *
- * Shared memory holds, in this order: exchange buffers of the reductions, two where there is more than one exchange; asynchronous slots [stage][load][k][thread];
- * kept operands [load][k][lane]; kept rows [load][k][thread].  Slots are private to a thread, so that a copy's own wait is all the
- * ordering its data needs.  The area in which row groups add up their cross-row sums lies over the slots.
+ * Where areas of shared memory lie sched_shared.c tells.  Slots are private to a thread, so that a copy's own wait is all the ordering its data needs.
  */
 #include "low.h"
 
@@ -34,41 +32,18 @@ static bool is_kept_smem(const Low *w, uint32_t load)
 }
 static bool is_operand_smem(const Low *w, uint32_t load) { return is_operand(w, load) && w->s->wkeep == WKEEP_SMEM; }
 
+_Static_assert((int)SCHED_MAX_INBOX <= LIR_MAX_INBOX, "counted exchanges");
+
 void low_plan_smem(Low *w)
 {
-    uint32_t threads = w->fn->threads, n = w->rv->nload;
-    uint32_t most = 0, exchanges = 0;
-    w->red_bytes = 4;
-    for (TirVal v = 1; v < w->tir->nops; v++)
-        if ((tir_op_kind(w->tir->ops[v].op) == TIR_K_REDUCE || w->rv->pick[v]) && dt_bytes(w->tir->ops[w->tir->ops[v].op == TIR_ARGMAX ? w->tir->ops[v].a[0] : v].dt) == 8)
-            w->red_bytes = 8;
-    for (int p = 0; p <= w->rv->last_phase; p++) {
-        uint32_t here = low_exchange_bytes(w, p);
-        most = here > most ? here : most;
-        exchanges += here > 0;
-    }
-    if ((w->s->lanes > 32 || w->s->cluster > 1) && !w->host) {
-        w->red_slot = most * (uint32_t)w->s->rows;
-        w->red_base = 0;
-    }
-    uint32_t slots = exchanges > 1 || w->s->grid == GRID_PERSISTENT ? 2 : 1;
-    w->inboxes = w->s->cluster > 1 && w->s->grid == GRID_ONESHOT && w->rv->last_phase < LIR_MAX_INBOX;
-    w->fn->inbox = up(slots * w->red_slot, 8);
-    uint32_t inboxes = w->inboxes ? (uint32_t)(w->rv->last_phase + 1) : w->s->cluster > 1 ? 2 * (uint32_t)w->s->rows : 0;
-    w->async_base = up(w->fn->inbox + 8 * inboxes, 128);
-    w->async_stage = w->s->async == ASYNC_CP ? area(w, n, is_async, threads) : 0;
-    w->wkeep_base = up(w->async_base + w->async_stage * (uint32_t)(w->s->stages * w->s->batch), 128);
-    w->keep_base = up(w->wkeep_base + area(w, n, is_operand_smem, (uint32_t)w->s->lanes), 128);
-    w->smem = w->keep_base + area(w, n, is_kept_smem, threads);
-    w->fold_base = w->async_base;
-    if (w->rv->nacc && low_has_edges(w)) {
-        uint32_t fold = w->fold_base + (uint32_t)w->s->rows * low_fold_row(w);
-        w->smem = w->smem > fold ? w->smem : fold;
-    } else if (w->rv->nacc && w->s->acc == ACC_REG && w->s->rows > 1) {
-        uint32_t fold = w->fold_base + w->rv->nacc * (uint32_t)(w->s->rows * w->s->lanes * w->s->vec * w->s->per) * 4;
-        w->smem = w->smem > fold ? w->smem : fold;
-    }
-    w->fn->smem = w->host ? 0 : up(w->smem, 16);
+    RowShared r = row_shared(w->rv);
+    w->red_bytes = r.wide ? 8 : 4;
+    w->inboxes = !w->host && sched_counts(&r, w->s);
+    if (w->host)
+        return;
+    w->smem = sched_shared(&r, w->s);
+    w->fn->inbox = w->smem.inbox;
+    w->fn->smem = w->smem.bytes;
 }
 
 /* Offset of this thread's slot for vector k, in stage `stage` (0: there is one): stage + index*bytes + (base + area + k*threads*bytes). */
@@ -98,19 +73,19 @@ static void sts(Low *w, uint32_t load, LirVal at, LirVal v)
 
 static LirVal kept_addr(Low *w, uint32_t load)
 {
-    return slot_addr(w, w->keep_base + area(w, load, is_kept_smem, w->fn->threads), 0, w->tid, w->fn->threads, up(vec_bytes(w, load), 4));
+    return slot_addr(w, w->smem.kept + area(w, load, is_kept_smem, w->fn->threads), 0, w->tid, w->fn->threads, up(vec_bytes(w, load), 4));
 }
 
 static LirVal operand_addr(Low *w, uint32_t load)
 {
     uint32_t lanes = (uint32_t)w->s->lanes;
-    return slot_addr(w, w->wkeep_base + area(w, load, is_operand_smem, lanes), 0, w->lane, lanes, up(vec_bytes(w, load), 4));
+    return slot_addr(w, w->smem.operands + area(w, load, is_operand_smem, lanes), 0, w->lane, lanes, up(vec_bytes(w, load), 4));
 }
 
 static LirVal async_addr(Low *w, uint32_t load, LirVal slot)
 {
     uint32_t threads = w->fn->threads;
-    return slot_addr(w, w->async_base + area(w, load, is_async, threads), slot, w->tid, threads, up(vec_bytes(w, load), 4));
+    return slot_addr(w, w->smem.async + area(w, load, is_async, threads), slot, w->tid, threads, up(vec_bytes(w, load), 4));
 }
 
 static LirVal base_of(Low *w, uint32_t load)
@@ -181,8 +156,8 @@ void low_ahead_have(Low *w, const LirVal *now, bool have)
 {
     for (uint32_t i = 0; i < w->rv->nload; i++) {
         uint32_t at = i * LOW_MAX_PER + (uint32_t)w->k;
-        if (now[at])
-            w->kept[at] = have ? low_settle(w, &w->rv->load[i], now[at]) : 0;
+        if (!w->rv->load[i].inst)               /* another turn's is another */
+            w->kept[at] = have && now[at] ? low_settle(w, &w->rv->load[i], now[at]) : 0;
     }
 }
 

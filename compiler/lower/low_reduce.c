@@ -151,7 +151,7 @@ void low_red_grow(Low *w, Red *r)
 
 uint32_t low_red_words(const Low *w, const Red *r)
 {
-    return r->kind == RED_LSE || (r->kind == RED_VAR && low_var_even(w)) ? 2 : r->kind == RED_VAR ? 3 : 1;
+    return r->kind == RED_LSE || (r->kind == RED_VAR && sched_even(w->s)) ? 2 : r->kind == RED_VAR ? 3 : 1;
 }
 
 /* Word i of the partial result of no elements. */
@@ -269,15 +269,15 @@ static LirVal group_inbox(Low *w) { return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn
 static LirVal exchange_at(Low *w, uint32_t before, uint32_t group)
 {
     LirVal at = lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, group));
-    at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->red_base + before));
+    at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, before));
     if (w->turns)
-        return lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, turn_bit(w, 0), low_ci(w, w->red_slot)));
+        return lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, turn_bit(w, 0), low_ci(w, w->smem.slot)));
     if (w->toggle) {
         LirVal q = lir_op1(w->fn, LIR_GET, w->toggle);
-        q = w->events & 1 ? lir_op2(w->fn, LIR_SUB, low_ci(w, w->red_slot), q) : q;
+        q = w->events & 1 ? lir_op2(w->fn, LIR_SUB, low_ci(w, w->smem.slot), q) : q;
         return lir_op2(w->fn, LIR_ADD, at, q);
     }
-    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->events & 1 ? w->red_slot : 0));
+    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->events & 1 ? w->smem.slot : 0));
 }
 
 static void group_barrier(Low *w)
@@ -338,7 +338,7 @@ static Partial read_one(Low *w, const Red *r, const LirVal *at, int from)
     LirVal off = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_MIN, i, low_ci(w, n - 1)), low_ci(w, w->red_bytes));
     for (uint32_t k = 0; k < low_red_words(w, r); k++)
         p.v[k] = lir_op3(w->fn, LIR_SELECT, in, lds(w, r->dt, lir_op2(w->fn, LIR_ADD, at[k], off), 1), no_word(w, r, k));
-    if (r->kind == RED_VAR && low_var_even(w))
+    if (r->kind == RED_VAR && sched_even(w->s))
         p.v[2] = lir_op3(w->fn, LIR_SELECT, in, low_var_partial(w, r).v[2], no_word(w, r, 2));
     return p;
 }
@@ -396,13 +396,6 @@ static void put_partial(Low *w, const Red *r, LirVal at, LirVal v)
         lir_add(w->fn, (LirOp){.op = LIR_STSC, .ref = (int16_t)(w->inboxes ? w->events : -1), .a = {at, v, me, in}, .imm.i = 4});
     else
         lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, in}, .imm.i = dt_bytes(r->dt)});
-}
-
-uint32_t low_exchange_bytes(Low *w, int p)
-{
-    Red r[LOW_MAX_RED];
-    uint32_t n = low_reductions(w, p, r);
-    return exchange_bytes(w, r, n) * (uint32_t)w->s->batch;
 }
 
 /* Bytes that come to each block of a cluster. */

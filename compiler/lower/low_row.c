@@ -709,7 +709,7 @@ static void body(Low *w)
     low_acc_begin(w);
     if (w->s->grid == GRID_PERSISTENT && w->s->cluster > 1)
         w->turns = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    else if (w->s->grid == GRID_PERSISTENT && w->red_slot)
+    else if (w->s->grid == GRID_PERSISTENT && w->smem.slot)
         w->toggle = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     if (w->s->grid == GRID_PERSISTENT)
         low_persistent(w);
@@ -746,7 +746,7 @@ static void describe(Low *w)
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)
 {
     Low w = {.tir = fn, .s = s, .t = t, .a = a, .d = d, .host = t->kind == TGT_HOST};
-    w.rv = row_view(fn, s->len == LEN_ANY && !s->split, a, d);
+    w.rv = row_view(fn, sched_again(s), a, d);
     if (!w.rv)
         return NULL;
     w.out = ARENA_NEW(a, LowKernel);

@@ -20,12 +20,6 @@ static LirVal times(Low *w, LirVal a, LirVal b)
     return p;
 }
 
-bool low_var_even(const Low *w)
-{
-    const Sched *s = w->s;
-    return s->len == LEN_EXACT && s->align != ALIGN_SHIFT && !s->split && (int64_t)w->lanes * s->vec * s->per == s->n;
-}
-
 static int warp_lanes(const Low *w) { return w->s->lanes < 32 ? w->s->lanes : 32; }
 
 /* i32: elements from `begin` to `end`, of those between element `first` and span elements on, and so again each `stride` on, `per` times; only the first of
@@ -45,7 +39,7 @@ static LirVal strided_count(Low *w, LirVal first, LirVal begin, LirVal end, int6
 static LirVal warp_count(Low *w)
 {
     int64_t span = (int64_t)warp_lanes(w) * w->s->vec;
-    if (low_var_even(w))
+    if (sched_even(w->s))
         return cf(w, (double)span * w->s->per);
     LirVal at = w->at;
     int k = w->k;
@@ -159,7 +153,7 @@ static void take_edge(Low *w, LirVal edge, LirVal *pivot, LirVal *off, LirVal *s
 /* A lane's mean is pivot + off/count, its squares those counted from pivot less off*off/count; then as from partials with means. */
 void low_var_lanes(Low *w, Red *r)
 {
-    LirVal off = 0, squares = 0, count = low_var_even(w) ? cf(w, (double)w->s->vec * w->s->per) : get(w, r->count);
+    LirVal off = 0, squares = 0, count = sched_even(w->s) ? cf(w, (double)w->s->vec * w->s->per) : get(w, r->count);
     for (uint32_t k = 0; k < r->nacc; k++) {
         off = plus(w, off, get(w, r->acc[k]));
         squares = plus(w, squares, get(w, r->sum[k]));
@@ -183,7 +177,7 @@ void low_var_mean(Low *w, Red *r)
 {
     double even = (double)warp_lanes(w) * w->s->vec * w->s->per;
     r->total = low_red_warp(w, r);
-    w->red_value[r->op] = low_var_even(w) ? times(w, r->total, cf(w, 1 / even)) : over(w, r->total, warp_count(w));
+    w->red_value[r->op] = sched_even(w->s) ? times(w, r->total, cf(w, 1 / even)) : over(w, r->total, warp_count(w));
 }
 
 Partial low_var_partial(Low *w, const Red *r) { return (Partial){{r->total, r->squares, warp_count(w)}}; }
@@ -215,7 +209,7 @@ static Partial few_even(Low *w, const Partial *p, int vectors)
 
 Partial low_var_few(Low *w, const Partial *p, int vectors)
 {
-    if (low_var_even(w))
+    if (sched_even(w->s))
         return few_even(w, p, vectors);
     Partial all = {{0}};
     for (int i = 0; i < vectors; i++) {
@@ -236,7 +230,7 @@ Partial low_var_many(Low *w, const Partial *p, int n)
         all.v[2] = plus(w, all.v[2], p[i].v[2]);
     }
     all.v[0] = across(w, all.v[0], 32);
-    all.v[2] = low_var_even(w) ? cf(w, (double)w->s->n) : across(w, all.v[2], 32);
+    all.v[2] = sched_even(w->s) ? cf(w, (double)w->s->n) : across(w, all.v[2], 32);
     LirVal mean = over(w, all.v[0], all.v[2]);
     for (int i = 0; i < n; i++)
         all.v[1] = plus(w, all.v[1], spread(w, p[i], mean));

@@ -130,6 +130,31 @@ int row_view_words(const RowView *rv, TirVal v)
     return op == TIR_LSE ? 2 : op == TIR_SQDEV && !rv->again ? 3 : 1;
 }
 
+static void note_words(const RowView *rv, TirVal v, RowShared *r)
+{
+    const TirOp *o = &rv->fn->ops[v];
+    int words = row_view_words(rv, v), steps = rv->pick[v] ? 1 : row_view_steps(rv, o->op);
+    for (int p = rv->phase[v] - steps; words && p < rv->phase[v] && p < r->walks; p++) {
+        r->walk[p].words += (uint8_t)words;
+        r->walk[p].variances += words == 3;
+        r->walk[p].picks += rv->pick[v];
+    }
+    if (rv->pick[v] || is_reduce(o))
+        r->wide |= dt_bytes(o->op == TIR_ARGMAX ? rv->fn->ops[o->a[0]].dt : o->dt) == 8;
+}
+
+RowShared row_shared(const RowView *rv)
+{
+    RowShared r = {.walks = rv->last_phase + 1, .sums = (uint8_t)rv->nacc};
+    for (TirVal v = 1; v < rv->fn->nops; v++)
+        note_words(rv, v, &r);
+    for (uint32_t i = 0; i < rv->nload; i++) {
+        int bytes = dt_bytes(rv->fn->tensors[rv->load[i].tensor].dt), size = bytes == 8 ? 3 : bytes / 2;
+        (rv->load[i].inst ? r.rows : r.operands)[size]++;
+    }
+    return r;
+}
+
 /* Does the kernel write along the row where tensor t is read? */
 static bool overwritten(const TirFn *fn, uint16_t t)
 {

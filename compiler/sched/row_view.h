@@ -43,6 +43,17 @@ typedef struct RowView {
     uint32_t nload, nstore, nacc;
 } RowView;
 
+/* What its lanes exchange, and what of it they may keep in shared memory, apart from a schedule. */
+enum { ROW_SIZES = 4 };          /* 1, 2, 4, 8 bytes */
+typedef struct RowShared {
+    struct { uint8_t words, variances, picks; } walk[ROW_MAX_PHASES];   /* told at its end: words, and how many of them are a variance's count, or a pick */
+    int     walks;
+    uint8_t rows[ROW_SIZES], operands[ROW_SIZES];    /* loads of elements of so many bytes: of an instance's own, and the same for all */
+    bool    wide;                /* a word has 8 bytes */
+    uint8_t sums;                /* across rows */
+} RowShared;
+RowShared row_shared(const RowView *rv);
+
 /* NULL with a DIAG_LIMIT naming what has no row form.  again: see above. */
 RowView *row_view(const TirFn *fn, bool again, Arena *a, Diag *d);
 /* Walks over the row that a reduction takes: argmax is made of two, the largest and then its first index. */

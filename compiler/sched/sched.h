@@ -5,7 +5,7 @@
  */
 #ifndef LGR_SCHED_H
 #define LGR_SCHED_H
-#include "tir.h"
+#include "row_view.h"
 #include "target.h"
 
 typedef enum { KEEP_REG, KEEP_SMEM, KEEP_RELOAD } SchedKeep;
@@ -35,6 +35,27 @@ void  sched_print(Buf *b, const Sched *s);
 /* Parses one line; false and a message in err (static text with the field's name) when malformed. */
 bool  sched_parse(const char *text, Sched *out, Buf *err);
 
+/* Does every lane hold as many elements of every row as another? */
+static inline bool sched_even(const Sched *s)
+{
+    return s->len == LEN_EXACT && s->align != ALIGN_SHIFT && !s->split && (int64_t)s->lanes * s->cluster * s->vec * s->per == s->n;
+}
+/* Is the row walked in a loop over memory, where a variance takes two walks? */
+static inline bool sched_again(const Sched *s) { return s->len == LEN_ANY && !s->split; }
+
+/* Shared memory of a row kernel's block: where areas begin, and their sizes in bytes. */
+typedef struct SchedShared {
+    uint32_t slot;            /* size of one of the exchange buffers, which come first; 0: none */
+    uint32_t inbox;           /* a cluster's */
+    uint32_t async, stage;    /* asynchronous slots; size of a stage of them */
+    uint32_t operands, kept;  /* operands, and rows */
+    uint32_t bytes;           /* of all */
+} SchedShared;
+SchedShared sched_shared(const RowShared *r, const Sched *s);
+/* Are a one-shot cluster's exchanges counted in inboxes, one each, instead of met at barriers? */
+enum { SCHED_MAX_INBOX = 8 };
+static inline bool sched_counts(const RowShared *r, const Sched *s) { return s->cluster > 1 && s->grid == GRID_ONESHOT && r->walks <= SCHED_MAX_INBOX; }
+
 /* What the scheduler knows of a kernel, found once per TirFn. */
 typedef struct SchedFacts {
     bool     scalars;         /* no row at all: instances of scalars */
@@ -56,7 +77,7 @@ typedef struct SchedFacts {
     int      lses;            /* logsumexps among the reductions */
     int      picks;           /* of these, scalars picked: one warp tells them to all */
     int      exchanges;       /* walks at whose end lanes exchange words */
-    bool     wide_scalars;    /* one of them has 64 bits */
+    RowShared shared, shared_again;    /* of the row that lanes hold, or that is walked in a loop over memory */
     bool     several;         /* one of a kernel's nests: their launches may overlap */
     bool     twin;            /* the next nest does the same with other tensors, and may run at one time with this one */
     bool     asks;            /* rows are read under conditions, and from places that are there whether these hold or not */
@@ -67,8 +88,11 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d);   /* false with a D
 /* Legality on a target: NULL, or one sentence why not (static). */
 const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t);
 
-/* Shared memory of a block, in bytes, never less than the lowering takes. */
-uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s);
+/* Shared memory of a block, in bytes. */
+static inline uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
+{
+    return sched_shared(sched_again(s) ? &f->shared_again : &f->shared, s).bytes;
+}
 
 typedef struct SchedList { Sched *s; uint32_t n, cap; } SchedList;
 /* Several, separated by `;`; as sched_parse. NULL is none. */
@@ -88,6 +112,8 @@ bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s);
 /* Entries of a table of measured schedules (its form: sched_tuned.c) that are legal for this nest of a kernel; table may be NULL. */
 typedef struct SchedKey { const char *target, *kernel, *types; uint32_t nest; } SchedKey;
 void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
+/* The line of the table that has this schedule for the nest, NULL when none has. */
+const char *sched_tuned_entry(const char *table, const SchedKey *k, const Sched *s, Arena *a);
 
 /* The model's cost in microseconds for `rows` rows of length `n` (performance.md's terms). */
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n);

@@ -88,7 +88,7 @@ static int exchanges(const RowView *rv)
 /* One walk over the row, whose reductions are sums, extremes or logsumexps of 32 bits. */
 static bool has_parts(const RowView *rv, const SchedFacts *f)
 {
-    bool ok = !rv->last_phase && f->reductions && !f->accs && !f->wide_scalars;
+    bool ok = !rv->last_phase && f->reductions && !f->accs && !f->shared.wide;
     for (TirVal v = 1; v < rv->fn->nops; v++)
         ok = ok && !rv->pick[v] && rv->fn->ops[v].op != TIR_ARGMAX;
     return ok;
@@ -136,6 +136,8 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         out->several = fn->place != TIR_WHOLE;
         out->twin = fn->twin != NULL;
         out->inner = inner_coordinate(rv);
+        out->shared = row_shared(rv);
+        out->shared_again = row_shared(loop);
         count_memory(rv, out);
         out->asks = asks(rv);
         note_places(fn, out, rv->load, rv->nload);
@@ -147,8 +149,6 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
             out->reductions += row_view_words(rv, v);
             out->picks += rv->pick[v];
             out->lses += fn->ops[v].op == TIR_LSE;
-            bool exchanged = rv->pick[v] || tir_op_kind(fn->ops[v].op) == TIR_K_REDUCE;
-            out->wide_scalars |= exchanged && dt_bytes(fn->ops[fn->ops[v].op == TIR_ARGMAX ? fn->ops[v].a[0] : v].dt) == 8;
             if (!rv->is_row[v])
                 continue;
             out->flops += tir_op_kind(fn->ops[v].op) == TIR_K_ELEM || tir_op_kind(fn->ops[v].op) == TIR_K_CAST;

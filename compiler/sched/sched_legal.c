@@ -118,7 +118,7 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "feed is for persistent blocks of a GPU";
     if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
         return "the target has no clusters of blocks";
-    if (s->cluster > 1 && (s->lanes % t->warp || s->split || f->wide_scalars || s->acc == ACC_MEM))
+    if (s->cluster > 1 && (s->lanes % t->warp || s->split || f->shared.wide || s->acc == ACC_MEM))
         return "a cluster shares its rows in whole warps and sums across rows in registers; its exchange is of 32-bit values";
     if (s->cluster > 1 && s->rows > (s->grid == GRID_PERSISTENT ? 15 : 1))
         return "a one-shot cluster shares one row, a persistent one fifteen";
@@ -160,25 +160,6 @@ static int registers(const SchedFacts *f, const Sched *s)
     if (f->accs && s->keep == KEEP_SMEM)
         wide = s->per * s->vec * 5 / 4 + 20;
     return (f->scatter ? listed : packed) + sums + operands + wide + 3 * s->vec + 4;
-}
-
-uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
-{
-    uint32_t threads = (uint32_t)(s->rows * s->lanes), vectors = threads * (uint32_t)(s->per * s->vec);
-    uint32_t partials = ((uint32_t)(s->lanes + 31) / 32u * (uint32_t)s->cluster + 3u) / 4u * 4u;
-    uint32_t slots = f->exchanges > 1 || s->grid == GRID_PERSISTENT ? 2 : 1, told = s->grid == GRID_ONESHOT ? (uint32_t)f->picks : 0;
-    uint32_t words = ((uint32_t)f->reductions - told) * partials + told * 4u;
-    uint32_t bytes = s->lanes > 32 || s->cluster > 1 ? slots * words * (uint32_t)(s->rows * s->batch) * (f->wide_scalars ? 8u : 4u) + 256u + (s->cluster > 1 ? 16u * (uint32_t)s->rows : 0) : 0;
-    if (s->async == ASYNC_CP)
-        bytes += vectors * (uint32_t)f->row_bytes_in * (uint32_t)(s->stages * s->batch);
-    if (s->wkeep == WKEEP_SMEM)
-        bytes += vectors / (uint32_t)s->rows * 4u * (uint32_t)f->shared_loads;
-    if (s->keep == KEEP_SMEM && s->async != ASYNC_CP) {
-        int slot = s->vec * f->min_elem_bytes < 4 ? 4 * f->row_loads : 0;                 /* no less than a word for each load */
-        bytes += threads * (uint32_t)s->per * (uint32_t)(slot > s->vec * f->row_bytes_in ? slot : s->vec * f->row_bytes_in);
-    }
-    uint32_t fold = f->accs && s->align == ALIGN_SHIFT ? (vectors + 4u * (uint32_t)(s->rows * s->vec)) * 4u + 512u : f->accs && s->rows > 1 ? (uint32_t)f->accs * vectors * 4u : 0;
-    return bytes > fold ? bytes : fold;
 }
 
 static const char *resources_illegal(const SchedFacts *f, const Sched *s, const Target *t)

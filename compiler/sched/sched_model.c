@@ -55,6 +55,7 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out), slice = (double)sched_shared_bytes(f, s) + 1024;
     int threads = s->rows * s->lanes, k = (int)(t->smem_mp_kb * 1024.0 / slice), by_threads = t->threads_mp / threads;
     k = k < by_threads ? k : by_threads;
+    k = s->ctas && s->ctas == k - 1 ? s->ctas : k;
     int free = s->align == ALIGN_SHIFT || s->batch > 1 ? 48 : 40;
     if (k * threads * free > t->regs_mp && (s->ctas != k || t->regs_mp / (k * threads) < looped_registers(s)))
         k = t->regs_mp / (threads * free);
@@ -263,13 +264,14 @@ static int64_t in_vectors(int64_t n, const Sched *s)
     return n > left ? n - left : 1;
 }
 
-/* With as many blocks as the registers leave, and, with few registers a lane, as many as fit. */
+/* With as many blocks as the registers leave, and, with few registers a lane, as many as fit, or one less. */
 static void consider_blocks(Search *q, Sched s)
 {
     s.ctas = 0;
     consider(q, &s);
     s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));
-    if (s.ctas > 2 && q->t->regs_mp / (s.ctas * s.lanes) >= looped_registers(&s))
+    s.ctas -= s.ctas * s.lanes * looped_registers(&s) > q->t->regs_mp;
+    if (s.ctas > 2 && s.ctas * s.lanes * looped_registers(&s) <= q->t->regs_mp)
         consider(q, &s);
 }
 
@@ -323,7 +325,7 @@ static void search_loops(Search *q, Sched s)
 /* Rows of several phases in the registers of a cluster's blocks. */
 static void search_clusters(Search *q, Sched s)
 {
-    if (q->f->phases < 2 || q->f->accs || q->f->wide_scalars || q->n < 16384 || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
+    if (q->f->phases < 2 || q->f->accs || q->f->shared.wide || q->n < 16384 || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
         return;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
     for (s.cluster = 2; s.cluster <= 8; s.cluster *= 2)

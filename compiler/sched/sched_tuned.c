@@ -27,19 +27,35 @@ static void place(SchedList *out, uint32_t from, Arena *a, Sched s)
 /* A schedule that keeps rows for a second walk was measured with options that have one, or that take as long over the first. */
 static bool suits(const SchedFacts *f, const Sched *s, const Target *t) { return !sched_illegal(f, s, t) && !(s->unroll && f->phases < 2 && !f->lses); }
 
+static const char *key_text(const SchedKey *k, Arena *a) { return arena_strf(a, "%s %s %u %s ", k->target, k->kernel, (unsigned)k->nest, k->types); }
+static const char *next_line(const char *p) { return p += strcspn(p, "\n"), p + (*p == '\n'); }
+
+/* Is the line at p an entry of this key, with a schedule that can be read? */
+static bool read_entry(const char *p, const char *key, Arena *a, Sched *s)
+{
+    const char *schedule = strncmp(p, key, strlen(key)) ? NULL : strpbrk(p, ":\n");
+    Buf why = {0};
+    bool is = schedule && *schedule == ':' && sched_parse(arena_strn(a, schedule + 1, strcspn(schedule + 1, "#\n")), s, &why);
+    buf_free(&why);
+    return is;
+}
+
 void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
-    const char *key = arena_strf(a, "%s %s %u %s ", k->target, k->kernel, (unsigned)k->nest, k->types);
+    const char *key = key_text(k, a);
     uint32_t from = out->n;
-    for (const char *p = table; p && *p; p += strcspn(p, "\n"), p += *p == '\n') {
-        const char *schedule = strncmp(p, key, strlen(key)) ? NULL : strpbrk(p, ":\n");
-        Sched s;
-        Buf why = {0};
-        if (!schedule || *schedule != ':')
-            continue;
-        schedule++;
-        if (sched_parse(arena_strn(a, schedule, strcspn(schedule, "#\n")), &s, &why) && suits(f, &s, t))
+    Sched s;
+    for (const char *p = table; p && *p; p = next_line(p))
+        if (read_entry(p, key, a, &s) && suits(f, &s, t))
             place(out, from, a, s);
-        buf_free(&why);
-    }
+}
+
+const char *sched_tuned_entry(const char *table, const SchedKey *k, const Sched *s, Arena *a)
+{
+    const char *key = key_text(k, a);
+    Sched one;
+    for (const char *p = table; p && *p; p = next_line(p))
+        if (read_entry(p, key, a, &one) && !memcmp(&one, s, sizeof one))
+            return p;
+    return NULL;
 }

@@ -126,6 +126,12 @@ SemaBinding sema_binding_open(const SemaOp *op, uint32_t kernel, SemaBinding b, 
 bool sema_binding_close(const SemaOp *op, uint32_t options, SemaBinding *b, bool first);
 /* Sets one "NAME=VALUE", for an option also "NAME=*", open; false with an error (nearest name) when there is none. */
 bool sema_binding_set(const SemaOp *op, SemaBinding *b, const char *assignment, Diag *d);
+/* Values asked for, by choice number: of a type or option that none was asked of, any. */
+typedef struct SemaWanted { uint32_t type[SEMA_MAX_TYPES], option[SEMA_MAX_OPTIONS]; /* bit sets, 0: any */ uint32_t open; /* bit set: options asked for open */ } SemaWanted;
+/* Adds one "NAME=VALUE", as sema_binding_set reads it. */
+bool sema_wanted_add(const SemaOp *op, SemaWanted *w, const char *assignment, Diag *d);
+/* Is b one of those asked for, whatever it has for these options? A value of what the kernel does not name rules nothing out. */
+bool sema_wanted_has(const SemaOp *op, uint32_t kernel, const SemaWanted *w, const SemaBinding *b, uint32_t open);
 bool sema_tensor_present(const SemaOp *op, uint32_t kernel, uint32_t tensor, const SemaBinding *b);
 
 /* The index of LANGUAGE.md, from the builtin table. */

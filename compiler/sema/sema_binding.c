@@ -182,3 +182,28 @@ bool sema_binding_set(const SemaOp *op, SemaBinding *b, const char *assignment, 
     sema_unknown(&cx, LG_NAME, op->sp, "type or option", name, known, n);
     return false;
 }
+
+bool sema_wanted_add(const SemaOp *op, SemaWanted *w, const char *assignment, Diag *d)
+{
+    const uint8_t unset = SEMA_OPEN - 1;
+    SemaBinding b;
+    memset(&b, unset, sizeof b);
+    if (!sema_binding_set(op, &b, assignment, d)) return false;
+    for (uint32_t i = 0; i < op->ntypes && i < SEMA_MAX_TYPES; i++)
+        if (b.type[i] != unset) w->type[i] |= 1u << b.type[i];
+    for (uint32_t i = 0; i < op->noptions; i++)
+        if (b.option[i] == SEMA_OPEN) w->open |= 1u << i;
+        else if (b.option[i] != unset) w->option[i] |= 1u << b.option[i];
+    return true;
+}
+
+static bool in_set(uint32_t set, uint8_t choice) { return !set || set >> choice & 1; }
+
+bool sema_wanted_has(const SemaOp *op, uint32_t kernel, const SemaWanted *w, const SemaBinding *b, uint32_t open)
+{
+    uint32_t types = live_types(op, kernel, b), options = op->kernels[kernel].options & ~open;
+    bool has = true;
+    for (uint32_t i = 0; i < op->ntypes && i < SEMA_MAX_TYPES; i++) has &= !(types >> i & 1) || in_set(w->type[i], b->type[i]);
+    for (uint32_t i = 0; i < op->noptions; i++) has &= !(options >> i & 1) || in_set(w->option[i], b->option[i]);
+    return has;
+}

@@ -182,7 +182,7 @@ static void run_warpsync(Sim *s, Step *st)
     s->bars++;                                /* coarse: global accesses are told apart by the launch's barriers, not by warps */
 }
 
-static void run_nothing(Sim *s, Step *st) { (void)s; (void)st; }   /* hints; launches run one after another here */
+static void run_nothing(Sim *s, Step *st) { (void)s; (void)st; }   /* hints; what orders nothing; launches run one after another here */
 
 bool sim_plan_sync(Sim *s, Step *st)
 {
@@ -197,6 +197,7 @@ bool sim_plan_sync(Sim *s, Step *st)
     case LIR_TAKE:     st->run = run_take; return true;
     case LIR_BARN:     st->run = run_named; return true;
     case LIR_WARPSYNC: st->run = run_warpsync; return true;
+    case LIR_BARW:
     case LIR_PREFETCH:
     case LIR_PDLWAIT:
     case LIR_PDLGO:    st->run = run_nothing; return true;

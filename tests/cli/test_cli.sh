@@ -29,6 +29,19 @@ said "no value of packed is called perhaps"
 # shellcheck disable=SC2086
 expect 0 "$ligerc" build -e tile-ir -D packed=true -D casting=gemma $both
 grep -q 'packed=false\|casting=llama' "$tmp/out" && fault "a binding was not obeyed where several specs are given"
+
+# several values of one choice: kernels of each, in one pack
+bindings() { sed -n 's/^[^[]*\[\(.*\)\].*/\1/p' "$tmp/err" | tr '\n' ';'; }
+expect 0 "$ligerc" build -v -t host --defaults -D T=f32 -D T=bf16 -o "$tmp/two.lgk" "$root/specs/jsd.tile"
+[ "$(bindings)" = "T=f32 labelled=false gradient=true;T=bf16 labelled=false gradient=true;" ] || fault "of two types: $(bindings)"
+expect 0 "$ligerc" inspect "$tmp/two.lgk"
+[ "$(grep -c '\[T=' "$tmp/out")" = 2 ] || fault "the pack does not hold both types"
+expect 0 "$ligerc" bench -t host --shapes=M=4,V=64 -D T=f16 -D T=bf16 --format=csv -o "$tmp/rows.csv" "$tmp/two.lgk"
+[ "$(grep -o 'jsd[^"]*' "$tmp/rows.csv")" = jsd.forward:M=4,V=64,T=bf16 ] || fault "of a pack's types those asked for: $(cat "$tmp/rows.csv")"
+# shellcheck disable=SC2086
+expect 0 "$ligerc" build -v -e schedule -k forward $narrow -D W=f16 -D 'casting=*' -o "$tmp/s" "$root/specs/rms_norm.tile"
+[ "$(bindings | sed 's/affine=true //g')" = "T=bf16 W=f16 casting=llama;T=bf16 W=bf16 casting=llama;T=bf16 W=f16 casting=*;T=bf16 W=bf16 casting=*;" ] || fault "of values and open: $(bindings)"
+
 for wrong in "feed=30 per=2:feed is for persistent blocks of a GPU" "eager=3 per=2:eager wants rows that are there whether they are wanted or not" "line=1 per=2:line wants rows that begin anywhere"; do
     expect 1 "$ligerc" build -t sm_90a -e schedule --defaults -D T=bf16 -s "${wrong%%:*}" "$root/specs/swiglu.tile"
     said "${wrong#*:}"

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Every kernel through ptxas: 0 bytes spilled, and registers that so many threads of a block can have.
 
-usage: assemble.py LIGERC SPECS [--full] [--jobs N] [--targets a,b,..] [OP ...]
+usage: assemble.py LIGERC SPECS [--full] [--jobs N] [--targets a,b,..] [--log FILE] [--seconds N] [OP ...]
 
 Quick: each op at its default options, 16-bit, for one of the GPU targets in turn. Full: for every GPU target each type at the default options and
-each value of each option by itself at bf16. A line an op; exit 1 when anything spills, is refused, or wants more registers than there are; 77 where
-there is no ptxas.
+each value of each option by itself at bf16. A line for each op and target; exit 1 when anything spills, is refused, or wants more registers than
+there are; 77 where there is no ptxas.
+
+With --log a line for each binding and target goes to FILE as soon as it is done, and those that FILE has of an earlier run are taken from there:
+a run that was cut, or that --seconds ended (exit 7), goes on where it was.
 """
 import argparse
 import json
@@ -15,9 +18,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 REGISTERS = 65536   # of a multiprocessor, which one block at least must fit
+SHOWN = 10          # seconds between two lines of progress
 
 args = argparse.ArgumentParser()
 args.add_argument("ligerc")
@@ -26,7 +31,10 @@ args.add_argument("ops", nargs="*")
 args.add_argument("--full", action="store_true")
 args.add_argument("--jobs", type=int, default=os.cpu_count())
 args.add_argument("--targets")
+args.add_argument("--log", type=pathlib.Path)
+args.add_argument("--seconds", type=float, default=float("inf"))
 a = args.parse_intermixed_args()
+start = time.monotonic()
 
 
 def run(*words):
@@ -60,25 +68,70 @@ def bindings(spec):
     return out
 
 
-def assemble(job):
+def name(job):
     spec, target, binding = job
+    return f"{spec.stem} {','.join(f'{n}={v}' for n, v in binding.items())} {target}"
+
+
+def assemble(job):
+    """What was made of the job: units, variants, the most registers, and what is wrong."""
+    if time.monotonic() - start > a.seconds:
+        return None
+    spec, target, binding = job
+    done = {"job": name(job), "op": spec.stem, "target": target, "units": 0, "variants": 0, "registers": 0, "faults": []}
     with tempfile.TemporaryDirectory() as d:
         pack = f"{d}/p.lgk"
         define = [w for n, v in binding.items() for w in ("-D", f"{n}={v}")]
         made = run("build", "--defaults", "-v", "-j", "1", "-t", target, *define, "-o", pack, str(spec))
-        units = [(int(m[1]), int(m[2]), int(m[3])) for m in re.finditer(r"(\d+) variants, .* at most (\d+) registers, (\d+) bytes spilled", made.stderr)]
         if made.returncode:
-            return spec.stem, [], [f"{spec.stem} {binding} {target}: {made.stderr.strip().splitlines()[-1:]}"]
-        faults = [f"{spec.stem} {binding} {target}: {s} bytes spilled" for _, _, s in units if s]
+            done["faults"].append(f"{name(job)}: {made.stderr.strip().splitlines()[-1:]}")
+            return done
+        for m in re.finditer(r"(\d+) variants, .* at most (\d+) registers, (\d+) bytes spilled", made.stderr):
+            done["units"] += 1
+            done["variants"] += int(m[1])
+            done["registers"] = max(done["registers"], int(m[2]))
+            if int(m[3]):
+                done["faults"].append(f"{name(job)}: {m[3]} bytes spilled")
         shown = json.loads(run("inspect", "--format=json", pack).stdout)
     if any(t["code"] != "cubin" for k in shown["kernels"] for i in k["instances"] for t in i["targets"]):
         print("no ptxas")
         os._exit(77)
-    variants = [v for k in shown["kernels"] for i in k["instances"] for t in i["targets"] for v in t["variants"]]
-    for v in variants:
-        if v["registers"] < 0 or v["registers"] > 255 or -(-v["registers"] // 8) * 8 * v["launches"][0]["threads"] > REGISTERS:
-            faults.append(f"{spec.stem} {binding} {target}: {v['schedule']}: {v['registers']} registers by {v['launches'][0]['threads']} threads")
-    return spec.stem, units, faults
+    for v in (v for k in shown["kernels"] for i in k["instances"] for t in i["targets"] for v in t["variants"]):
+        threads = v["launches"][0]["threads"]
+        if v["registers"] < 0 or v["registers"] > 255 or -(-v["registers"] // 8) * 8 * threads > REGISTERS:
+            done["faults"].append(f"{name(job)}: {v['schedule']}: {v['registers']} registers by {threads} threads")
+    return done
+
+
+def logged():
+    """Of an earlier run, by job; a line that was cut is none."""
+    found = {}
+    for line in a.log.read_text().splitlines() if a.log and a.log.exists() else ():
+        try:
+            done = json.loads(line)
+            found[done["job"]] = done
+        except ValueError:
+            pass
+    return found
+
+
+def assemble_all(jobs, found):
+    results, shown = [found[name(j)] for j in jobs if name(j) in found], start
+    rest = [j for j in jobs if name(j) not in found]
+    with ThreadPoolExecutor(a.jobs) as pool:
+        for done in as_completed([pool.submit(assemble, j) for j in rest]):
+            if not done.result():
+                continue
+            results.append(done.result())
+            if a.log:
+                with open(a.log, "a") as f:
+                    print(json.dumps(results[-1]), file=f)
+            for fault in results[-1]["faults"]:
+                print(fault, flush=True)
+            if time.monotonic() - shown > SHOWN:
+                shown = time.monotonic()
+                print(f"{len(results)} of {len(jobs)} after {shown - start:.0f} s: {sum(r['variants'] for r in results)} variants", flush=True)
+    return results
 
 
 specs = [s for s in sorted(a.specs.glob("*.tile")) if not a.ops or s.stem in a.ops]
@@ -86,18 +139,16 @@ targets = a.targets.split(",") if a.targets else gpu_targets()
 jobs = []
 for n, spec in enumerate(specs):
     mine = targets if a.full else [targets[(n + 3) % len(targets)]]
-    jobs += [(spec, t, b) for b in bindings(spec) for t in mine]
-seen, faults = {}, []
-with ThreadPoolExecutor(a.jobs) as pool:
-    for op, units, wrong in pool.map(assemble, jobs):
-        s = seen.setdefault(op, [0, 0, 0])
-        s[0] += len(units)
-        s[1] += sum(u[0] for u in units)
-        s[2] = max([s[2]] + [u[1] for u in units])
-        faults += wrong
-for op, (units, variants, most) in seen.items():
-    print(f"{op}: {units} units, {variants} variants, at most {most} registers")
-if not seen:
-    faults.append("no spec")
-print("\n".join(faults) or f"{sum(s[1] for s in seen.values())} variants assembled, none spills")
-sys.exit(bool(faults))
+    jobs += [(spec, t, b) for t in mine for b in bindings(spec)]
+jobs.sort(key=lambda j: targets.index(j[1]))         # a run that is cut has whole targets
+results = assemble_all(jobs, logged())
+for target in targets:
+    for spec in specs:
+        mine = [r for r in results if (r["op"], r["target"]) == (spec.stem, target)]
+        if mine:
+            print(f"{spec.stem} {target}: {len(mine)} bindings, {sum(r['units'] for r in mine)} units, {sum(r['variants'] for r in mine)} variants,"
+                  f" at most {max(r['registers'] for r in mine)} registers")
+faults = [f for r in results for f in r["faults"]] + ([] if jobs else ["no spec"])
+missing = len(jobs) - len(results)
+print("\n".join(faults) or f"{sum(r['variants'] for r in results)} variants assembled, none spills" + (f"; {missing} of {len(jobs)} bindings not reached" if missing else ""))
+sys.exit(1 if faults else 7 if missing else 0)

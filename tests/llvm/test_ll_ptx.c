@@ -350,13 +350,14 @@ static void test_threads(void **state)
     }
     LirVal group = lir_op2(fn, LIR_ADD, lir_op2(fn, LIR_SHR, tid, lir_ci(fn, DT_I32, 6)), lir_ci(fn, DT_I32, 1));
     case_op(c, LIR_BARN, 0, 0, group, 0, 64);
+    case_op(c, LIR_BARW, 0, 0, lir_op2(fn, LIR_EQ, group, lir_ci(fn, DT_I32, 3)), 0, 5);
     case_op(c, LIR_WARPSYNC, 0, 0, 0, 0, 0);
     case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 5), tid, 4), case_leaf(c, LIR_CTARANK), 0, 0, 4, 0);
     case_ptx(c, TARGET_SM80, &ptx);
     assert_int_equal(case_count(ptx.p, "shfl.sync.bfly.b32"), 6);
     assert_int_equal(case_count(ptx.p, "shfl.sync.idx.b32"), 6);
-    case_ordered(ptx.p, "@p bar.sync 1, 64;", "@p bar.sync 2, 64;", "@p bar.sync 3, 64;", "@p bar.sync 4, 64;", "bar.warp.sync", NULL);
-    assert_int_equal(case_count(ptx.p, "bar.sync"), 4);
+    case_ordered(ptx.p, "@p bar.sync 1, 64;", "@p bar.sync 2, 64;", "@p bar.sync 3, 64;", "@p bar.sync 4, 64;", "@p bar.sync 5, 32;", "bar.warp.sync", NULL);
+    assert_int_equal(case_count(ptx.p, "bar.sync"), 5);
     buf_free(&ptx);
     case_assemble(c);
     case_free(c);

@@ -69,7 +69,7 @@ static bool lower_nest(const SpecJob *j, const SpecCall *call, uint32_t nest, Ca
             diag_report(d, DIAG_BUG, LG_LIR, fn->sp, "a launch of %s does not wait in time", fn->name);
             return false;
         }
-    if (c->low && s.unroll && s.align != ALIGN_SCALAR && c->low->launch[0].fn->smem > sched_shared_bytes(&f, &s)) {
+    if (c->low && !f.scatter && c->low->launch[0].fn->smem != sched_shared_bytes(&f, &s)) {
         diag_report(d, DIAG_BUG, LG_LIR, fn->sp, "%u bytes of shared memory where %u were reckoned", c->low->launch[0].fn->smem, sched_shared_bytes(&f, &s));
         return false;
     }

@@ -40,14 +40,20 @@ static size_t at(const Call *c, uint32_t t, int64_t flat)
     return (size_t)(e * dt_bytes(c->tir->tensors[t].dt));
 }
 
-/* What the kernel may touch: each innermost run where it is dense, else each element's row as a whole. */
+/* What the kernel may touch: each innermost run where it is dense, else each element's row as a whole; those that follow one another are one. */
 static void add_ranges(Call *c, uint32_t t, int64_t count, Arena *a)
 {
     const Tensor *x = &c->tensor[t];
     int rank = c->tir->tensors[t].rank, bytes = dt_bytes(c->tir->tensors[t].dt);
     int64_t n = rank ? x->shape[rank - 1] : 1, step = rank ? x->stride[rank - 1] : 1;
-    for (int64_t k = 0; k < count; k += n)
-        *ARENA_PUSH(a, c->bufs, c->nbufs, c->capbufs) = (SimBuffer){(uint64_t)(uintptr_t)(x->data + at(c, t, k)), (uint64_t)(((n - 1) * step + 1) * bytes)};
+    for (int64_t k = 0; k < count; k += n) {
+        SimBuffer b = {(uint64_t)(uintptr_t)(x->data + at(c, t, k)), (uint64_t)(((n - 1) * step + 1) * bytes)};
+        SimBuffer *last = k ? &c->bufs[c->nbufs - 1] : NULL;
+        if (last && last->addr + last->bytes == b.addr)
+            last->bytes += b.bytes;
+        else
+            *ARENA_PUSH(a, c->bufs, c->nbufs, c->capbufs) = b;
+    }
 }
 
 static void place_one(SpecPlace *p, Call *c, const SpecCall *call, uint32_t t, PlaceKind how, uint64_t *own, uint64_t shared, Arena *a)

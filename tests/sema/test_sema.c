@@ -111,6 +111,35 @@ static void bindings_are_normal(void **state)
     done(&u);
 }
 
+static int count_wanted(const Unit *u, const SemaWanted *w)
+{
+    SemaBinding b = sema_binding_first(u->op, 0);
+    int n = 0;
+    do n += sema_wanted_has(u->op, 0, w, &b, 0); while (sema_binding_next(u->op, 0, &b));
+    return n;
+}
+
+static void several_values_are_all_wanted(void **state)
+{
+    Unit u = open_spec("rms_norm.tile");
+    SemaWanted w = {0};
+    (void)state;
+    assert_int_equal(count_wanted(&u, &w), 3 * 3 * 3 + 3 * 3);
+    assert_true(sema_wanted_add(u.op, &w, "T=f32", &u.d));
+    assert_true(sema_wanted_add(u.op, &w, "T=bf16", &u.d));
+    assert_true(sema_wanted_add(u.op, &w, "W=f16", &u.d));
+    assert_int_equal(count_wanted(&u, &w), 2 * 3 + 2 * 3);        /* without a weight its type rules nothing out */
+    assert_true(sema_wanted_add(u.op, &w, "affine", &u.d));
+    assert_true(sema_wanted_add(u.op, &w, "casting=none", &u.d));
+    assert_true(sema_wanted_add(u.op, &w, "casting=none", &u.d));
+    assert_int_equal(count_wanted(&u, &w), 2);
+    assert_int_equal(w.open, 0);
+    assert_true(sema_wanted_add(u.op, &w, "casting=*", &u.d));
+    assert_int_equal(w.open, 2);
+    assert_false(sema_wanted_add(u.op, &w, "T=f12", &u.d));
+    done(&u);
+}
+
 /* An open option is a scalar behind the kernel's params, and its tests are comparisons with that. */
 static void options_left_open(void **state)
 {
@@ -258,7 +287,7 @@ static void equal_values_are_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(facts_of_rms_norm), cmocka_unit_test(bindings_are_normal), cmocka_unit_test(options_left_open), cmocka_unit_test(checks_are_data),
+        cmocka_unit_test(facts_of_rms_norm), cmocka_unit_test(bindings_are_normal), cmocka_unit_test(several_values_are_all_wanted), cmocka_unit_test(options_left_open), cmocka_unit_test(checks_are_data),
         cmocka_unit_test(dead_branches_are_gone), cmocka_unit_test(swiglu_halves_share_an_axis),
         cmocka_unit_test(loops_unroll_and_literals_round), cmocka_unit_test(regions_nest),
         cmocka_unit_test(equal_values_are_one),

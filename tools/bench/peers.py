@@ -2,24 +2,33 @@
 """Times the peers (Liger Kernel, torch eager, torch.compile) on the cases of a CSV that lgr_bench wrote, in the same run and by
 the same method, and joins the rows.
 
-usage: peers.py [--host] OURS.csv JOINED.csv
+usage: peers.py [--host [--seconds=N]] OURS.csv JOINED.csv
 
 Method: every case is captured in a CUDA graph over rotated buffer sets (at least 400 MB, so that the L2 cache is cold), replayed
 in rounds that interleave the peers, timed by events; the median over the rounds is kept.  A peer that cannot be captured, because it reads
 a value back to the host, is timed by events around a run of calls.  Peers are called at the level of their forward and backward
 functions, without autograd, parameter gradients included.  With --host, torch runs on the processor, on all its cores, timed by the clock
-over rotated buffer sets, and Liger, which has no such form, is left out.
+over rotated buffer sets, and Liger, which has no such form, is left out.  What torch allocates for its results is memory that it has had before,
+as in a training step, not fresh pages.  All cases are timed eager first, then compiled (some seconds each) while N seconds (60) have not passed.
 """
+import argparse
 import csv
+import ctypes
+import os
 import statistics
 import sys
 import time
+
+START = time.perf_counter()         # importing torch counts
 
 import torch
 import torch.nn.functional as F
 
 ROUNDS = 7
 DEVICE = "cuda"          # or "cpu", by --host
+HOST_SECONDS = 2         # for the calls of one peer
+PEERS = ("liger", "eager", "compile")
+ADDED = [f"{n}_us" for n in PEERS] + ["vs_best_peer"]
 DTYPE = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 
 
@@ -225,7 +234,7 @@ class EmbeddingForward:
 
 class EmbeddingBackward:
     def make(c):
-        return rand(c["I"], c["H"], dt=c["T"]), torch.randint(0, int(c.get("below", c["V"])), (c["I"],), device="cuda"), torch.empty(c["V"], c["H"], device="cuda", dtype=c["T"])
+        return rand(c["I"], c["H"], dt=c["T"]), torch.randint(0, int(c.get("below", c["V"])), (c["I"],), device=DEVICE), torch.empty(c["V"], c["H"], device=DEVICE, dtype=c["T"])
 
     def eager(dy, i, w):
         return torch.ops.aten.embedding_dense_backward(dy, i, w.shape[0], -1, False)
@@ -286,16 +295,23 @@ def time_all(runs, launches, stream):
     return {k: statistics.median(v) for k, v in times.items()}
 
 
+def spans_of(fn, sets):
+    spans, end = [], time.perf_counter() + HOST_SECONDS
+    for i in range(len(sets) + 4 * ROUNDS):
+        at = time.perf_counter()
+        fn(*sets[i % len(sets)])
+        spans.append((time.perf_counter() - at) * 1e6)
+        if i > len(sets) + 2 and time.perf_counter() > end:
+            break
+    return spans[len(sets):]
+
+
 def time_host(fns, sets, text):
     times = {}
     for name, fn in fns.items():
         try:
-            spans = []
-            for i in range(len(sets) + 4 * ROUNDS):
-                at = time.perf_counter()
-                fn(*sets[i % len(sets)])
-                spans.append((time.perf_counter() - at) * 1e6)
-            times[name] = statistics.median(spans[len(sets):])
+            fn(*sets[0])        # which compiles it
+            times[name] = statistics.median(spans_of(fn, sets))
         except Exception as e:  # a peer that refuses a shape is a gap in the report
             print(f"peers: {name} {text}: {type(e).__name__}: {str(e)[:100]}", file=sys.stderr)
     return times
@@ -311,54 +327,87 @@ def prepare(name, fn, sets, launches, stream, text, captured=True):
     return None
 
 
-def run_case(text, nbytes):
+def parse_case(text):
     kernel, rest = text.split(":")
     case = {"T": "bf16"}
     for part in rest.split(","):
         name, value = part.split("=")
         case[name] = int(value) if value.isdigit() else value
     case["T"] = DTYPE[case["T"]]
-    op = OPS.get(kernel)
+    return OPS.get(kernel), case
+
+
+def run_case(text, nbytes, peers):
+    op, case = parse_case(text)
     if not op:
         return {}
     count = max(2, min(12, -(-400_000_000 // max(nbytes, 1))))
     sets = [op.make(case) for _ in range(count)]
     launches = max(count, min(24, 2_000_000_000 // max(nbytes, 1)) // count * count)
     torch._dynamo.reset()
-    fns = {"eager": op.eager, "compile": torch.compile(op.eager, dynamic=False)}
+    make = {"eager": lambda: op.eager, "compile": lambda: torch.compile(op.eager, dynamic=False), "liger": lambda: op.liger(Liger())}
+    fns = {k: make[k]() for k in peers}
     if DEVICE == "cpu":
         return time_host(fns, sets[:4], text)
     stream = torch.cuda.Stream()
-    fns["liger"] = op.liger(Liger())
     runs = {k: prepare(k, f, sets, launches, stream, text, k not in getattr(op, "reads_back", ())) for k, f in fns.items()}
     return time_all({k: r for k, r in runs.items() if r}, launches, stream)
+
+
+def try_case(row, peers):
+    """Adds the times of these peers to a row."""
+    try:
+        times = run_case(row["case"], int(row["bytes"]), peers)
+    except Exception as e:
+        print(f"peers: {row['case']}: {type(e).__name__}: {str(e)[:160]}", file=sys.stderr)
+        times = {}
+    row.update({f"{n}_us": f"{t:.2f}" for n, t in times.items()})
+    known = [float(row[f"{n}_us"]) for n in PEERS if row.get(f"{n}_us")]
+    row["vs_best_peer"] = f"{min(known) / float(row['us']):.3f}" if known else ""
+    print("  ".join([f"{row['case'][:64]:<64}"] + [f"{row.get(k, ''):>9}" for k in ("us", "pct_copy", "liger_us", "eager_us", "compile_us", "vs_best_peer")] + [f"at {time.perf_counter() - START:.0f} s"]), flush=True)
+
+
+def write(path, rows):
+    with open(path, "w", newline="") as f:
+        out = csv.DictWriter(f, [n for n in rows[0] if n not in ADDED] + ADDED)
+        out.writeheader()
+        out.writerows(rows)
+
+
+def keep_memory():
+    """What was freed is taken again, however large."""
+    libc, mmap_max, trim_threshold = ctypes.CDLL(None), -4, -1
+    libc.mallopt(mmap_max, 0)
+    libc.mallopt(trim_threshold, -1)
 
 
 def main():
     global DEVICE
     torch.set_grad_enabled(False)          # no graph of autograd is kept
-    args = [a for a in sys.argv[1:] if a != "--host"]
-    DEVICE = "cpu" if len(args) < len(sys.argv) - 1 else "cuda"
-    with open(args[0], newline="") as f:
+    args = argparse.ArgumentParser()
+    args.add_argument("ours")
+    args.add_argument("joined")
+    args.add_argument("--host", action="store_true")
+    args.add_argument("--seconds", type=float, default=60)
+    a = args.parse_args()
+    passes = [PEERS]
+    if a.host:
+        DEVICE, passes = "cpu", [("eager",), ("compile",)]
+        from torch._inductor import config
+        config.cpp.vec_isa_ok = True                    # what the processor says is believed, and not compiled and run first
+        keep_memory()
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+    with open(a.ours, newline="") as f:
         rows = list(csv.DictReader(f))
-    names = ["liger", "eager", "compile"]
-    with open(args[1], "w", newline="") as f:
-        out = csv.DictWriter(f, list(rows[0]) + [f"{n}_us" for n in names] + ["vs_best_peer"])
-        out.writeheader()
+    for n, peers in enumerate(passes):
         for r in rows:
-            try:
-                t = run_case(r["case"], int(r["bytes"]))
-            except Exception as e:
-                print(f"peers: {r['case']}: {type(e).__name__}: {str(e)[:160]}", file=sys.stderr)
-                t = {}
-            if DEVICE == "cuda":
+            if n and time.perf_counter() - START > a.seconds:
+                print(f"peers: {r['case']}: not {peers[0]}: {a.seconds:.0f} seconds have passed", file=sys.stderr)
+                continue
+            try_case(r, peers)
+            write(a.joined, rows)
+            if not a.host:
                 torch.cuda.empty_cache()
-            for n in names:
-                r[f"{n}_us"] = f"{t[n]:.2f}" if n in t else ""
-            r["vs_best_peer"] = f"{min(t.values()) / float(r['us']):.3f}" if t else ""
-            out.writerow(r)
-            f.flush()
-            print("  ".join([f"{r['case'][:64]:<64}"] + [f"{r[k]:>9}" for k in ("us", "pct_copy", "liger_us", "eager_us", "compile_us", "vs_best_peer")]))
 
 
 if __name__ == "__main__":

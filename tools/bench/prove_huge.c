@@ -123,19 +123,6 @@ static double *elements(const Huge *x, const TrialTensor *host, uint64_t dev, in
     return v;
 }
 
-static double distance(const double *got, const uint8_t *want, DLDataType t, int64_t n, double factor)
-{
-    double d = 0, s = 0;
-    for (int64_t k = 0; k < n; k++) {
-        double g = got[k], w = measure_element(want, t, (size_t)k) * factor;
-        if (isnan(g) != isnan(w) || (isinf(w) && g != w))
-            return INFINITY;
-        d += isfinite(w) ? (g - w) * (g - w) : 0;
-        s += isfinite(w) ? w * w : 0;
-    }
-    return s > 0 ? sqrt(d / s) : sqrt(d);
-}
-
 static double allowed(const Huge *x, uint32_t i)
 {
     bool coarse = false, brain = false;
@@ -155,7 +142,7 @@ static bool compare_output(Huge *x, uint32_t i)
     bool gather = leads(x, i) && measure_value(x->d->c, "gather");
     double *got = elements(x, host, dev->dev, gather ? x->periods : 1);
     for (int f = 0; f < 3; f++)
-        best = fmin(best, distance(got, host->bytes + host->offset, host->t, host->n, factors[f]));
+        best = fmin(best, measure_distance(got, host->bytes + host->offset, host->t, host->n, factors[f]));
     free(got);
     x->d->worst = fmax(x->d->worst, best / fmax(allowed(x, i), 1e-300));
     if (!(best <= allowed(x, i))) {

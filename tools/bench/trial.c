@@ -293,13 +293,6 @@ static DLDataType coarsest(const Trial *t)
     return c;
 }
 
-static double unit(DLDataType t, double v)
-{
-    int e, p = t.code == kDLBfloat ? 8 : t.bits == 16 ? 11 : 24, least = t.code == kDLFloat && t.bits == 16 ? -14 : -126;
-    frexp(v, &e);
-    return ldexp(1, (v == 0 || e - 1 < least ? least : e - 1) - p + 1);
-}
-
 static bool differ(Trial *t, uint32_t i, int64_t k, double got, double want, const char *how)
 {
     if (!t->what[0])
@@ -312,7 +305,7 @@ static bool compare_tensor(Trial *t, uint32_t i, const uint8_t *got)
     const TrialTensor *x = &t->t[i];
     DLDataType c = is_float(x->t) ? coarsest(t) : x->t;
     const DLDataType f32 = {kDLFloat, 32, 1};
-    double scale = 0, d = 0, s = 0, most = c.code == kDLBfloat ? 1.5 / 256 : c.bits == 16 ? 1.5 / 2048 : 1e-5 + 4 * unit(f32, t->size);
+    double scale = 0, d = 0, s = 0, most = c.code == kDLBfloat ? 1.5 / 256 : c.bits == 16 ? 1.5 / 2048 : 1e-5 + 4 * measure_unit(f32, t->size);
     for (int64_t k = 0; k < x->n; k++) {
         double w = measure_element(x->bytes, x->t, element_at(x, k));
         scale = isfinite(w) ? fmax(scale, fabs(w)) : scale;
@@ -325,9 +318,9 @@ static bool compare_tensor(Trial *t, uint32_t i, const uint8_t *got)
             s += class_of(w) ? 0 : w * w;
             continue;
         }
-        double allowed = is_float(x->t) ? 4 * unit(c, w) + fmax(unit(c, scale), 16 * unit(f32, scale)) : 0;
-        allowed += x->t.bits == 32 && is_float(x->t) ? 4 * unit(f32, t->size) + 4 * t->size * unit(f32, w) : 0;
-        allowed += is_float(x->t) ? unit(f32, 1) / 2 : 0;         /* what cancels to nothing, as p - 1 where there is one class, keeps the last bit of 1 */
+        double allowed = is_float(x->t) ? 4 * measure_unit(c, w) + fmax(measure_unit(c, scale), 16 * measure_unit(f32, scale)) : 0;
+        allowed += x->t.bits == 32 && is_float(x->t) ? 4 * measure_unit(f32, t->size) + 4 * t->size * measure_unit(f32, w) : 0;
+        allowed += is_float(x->t) ? measure_unit(f32, 1) / 2 : 0;         /* what cancels to nothing, as p - 1 where there is one class, keeps the last bit of 1 */
         d += (g - w) * (g - w);
         s += w * w;
         t->worst = fmax(t->worst, fabs(g - w) / fmax(allowed, 1e-300));

@@ -56,6 +56,11 @@ int64_t measure_below(const Case *c);                                   /* integ
 DLDataType measure_dtype(const Case *c, const char *type);              /* of a type of the spec, or of a dtype's own name */
 double measure_element(const void *p, DLDataType t, size_t i);
 void   measure_encode(void *p, DLDataType t, size_t i, double v);       /* rounded to nearest */
+double measure_unit(DLDataType t, double v);                            /* in the last place of v; below the least normal number, of that */
+/* Relative L2 difference of n elements from `factor` times those at `want`; infinite where NaN or Inf stand elsewhere. Either side was rounded to t, whose
+ * numbers below the least normal one lie half of measure_unit(t, 0) from what they stand for, however small that is: what two such roundings, of the
+ * element and of the one to be scaled, make of it is no difference. */
+double measure_distance(const double *got, const void *want, DLDataType t, int64_t n, double factor);
 /* Tensors of the case with random inputs; outputs are filled with NaN patterns. */
 void   measure_set(Measure *m, bool device, const Case *c, Set *s);
 void   measure_free(Measure *m, Set *s);

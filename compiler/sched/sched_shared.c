@@ -1,0 +1,63 @@
+/* sched_shared.c: what a row kernel's block keeps in shared memory, and where: legality and the model count it, the lowering takes it from here.
+ *
+ * In this order: exchange buffers of the reductions, two where there is more than one exchange; a cluster's inboxes; asynchronous slots
+ * [stage][load][k][thread]; kept operands [load][k][lane]; kept rows [load][k][thread].  The area in which row groups add up their cross-row sums, and in
+ * which rows that begin anywhere become aligned ones, lies over the slots.
+ */
+#include "sched.h"
+
+static uint32_t up(uint32_t v, uint32_t to) { return (v + to - 1) / to * to; }
+static uint32_t most(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
+/* Of one row group, for what walk i tells. */
+static uint32_t exchange(const RowShared *r, const Sched *s, int i)
+{
+    uint32_t one = s->lanes < 32 ? (uint32_t)s->cluster : (uint32_t)(s->lanes / 32 * s->cluster), words = r->walk[i].words, alone = 0;
+    if (sched_even(s))
+        words -= r->walk[i].variances;      /* whose counts are known */
+    if (s->grid == GRID_ONESHOT)
+        alone = r->walk[i].picks;           /* which the first warp tells */
+    return ((words - alone) * up(one, 4) + alone * up(1, 4)) * (r->wide ? 8u : 4u) * (uint32_t)s->batch;
+}
+
+static uint32_t inboxes(const RowShared *r, const Sched *s)
+{
+    return s->cluster == 1 ? 0 : sched_counts(r, s) ? (uint32_t)r->walks : 2 * (uint32_t)s->rows;
+}
+
+/* Of one vector of each of these loads. */
+static uint32_t vectors(const uint8_t *loads, const Sched *s)
+{
+    uint32_t bytes = 0;
+    for (int i = 0; i < ROW_SIZES; i++)
+        bytes += loads[i] * up((uint32_t)s->vec << i, 4);
+    return bytes;
+}
+
+/* The area over the slots. */
+static uint32_t folded(const RowShared *r, const Sched *s)
+{
+    uint32_t row = (uint32_t)(s->lanes * s->per * s->vec) * 4;
+    if (!r->sums || s->acc == ACC_MEM)
+        return 0;
+    return s->align == ALIGN_SHIFT ? (row + 4 * (uint32_t)s->vec * 4) * (uint32_t)s->rows : s->rows > 1 ? row * (uint32_t)s->rows * r->sums : 0;
+}
+
+SchedShared sched_shared(const RowShared *r, const Sched *s)
+{
+    uint32_t told = 0, lanes = (uint32_t)(s->lanes * s->per), threads = lanes * (uint32_t)s->rows;
+    SchedShared m = {0};
+    for (int i = 0; i < r->walks; i++) {
+        m.slot = most(m.slot, exchange(r, s, i) * (uint32_t)s->rows);
+        told += r->walk[i].words > 0;
+    }
+    m.slot = s->lanes > 32 || s->cluster > 1 ? m.slot : 0;
+    m.inbox = up((told > 1 || s->grid == GRID_PERSISTENT ? 2 : 1) * m.slot, 8);
+    m.async = up(m.inbox + 8 * inboxes(r, s), 128);
+    m.stage = s->async == ASYNC_CP ? threads * vectors(r->rows, s) : 0;
+    m.operands = up(m.async + m.stage * (uint32_t)(s->stages * s->batch), 128);
+    m.kept = up(m.operands + (s->wkeep == WKEEP_SMEM && !s->unroll ? lanes * vectors(r->operands, s) : 0), 128);
+    m.bytes = m.kept + (s->keep == KEEP_SMEM && s->async != ASYNC_CP && r->walks > 1 ? threads * vectors(r->rows, s) : 0);
+    m.bytes = up(most(m.bytes, m.async + folded(r, s)), 16);
+    return m;
+}

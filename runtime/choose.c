@@ -117,19 +117,27 @@ static int64_t multiple_of(int64_t least, int32_t m, int64_t most)
     return n < most ? n : most;
 }
 
+/* Of a persistent grid: those that run at once. */
+static int64_t blocks_at_once(lgr_context *ctx, const Bound *b, const LgkLaunch *l)
+{
+    if (b->device == LGR_HOST_DEVICE)
+        return ctx->backend ? (int64_t)ctx->backend->processors * l->ctas / l->cluster : l->ctas;
+    int64_t n = (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas / l->cluster, fed = lgr__cuda_gbps(ctx, b->device);
+    n -= l->cluster > 2 ? (n + 10) / 11 : 0;      /* the processors of a GPC are no multiple: on 132 there run 66 clusters of 2, 30 of 4, 15 of 8 */
+    fed = l->per2 && fed ? ceil_div(fed, l->per2 * (int32_t)l->cluster) : n;
+    return fed < n ? fed : n;
+}
+
 static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const LgkLaunch *l)
 {
     int64_t groups = ceil_div(t->instances, l->per);
     switch (l->grid) {
     case LGK_G_PERSISTENT: {
-        int64_t most = b->device != LGR_HOST_DEVICE ? (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas
-                     : ctx->backend ? (int64_t)ctx->backend->processors * l->ctas : l->ctas;
-        most /= l->cluster;
-        most -= l->cluster > 2 ? (most + 10) / 11 : 0;      /* the processors of a GPC are no multiple: on 132 there run 66 clusters of 2, 30 of 4, 15 of 8 */
+        int64_t most = blocks_at_once(ctx, b, l);
         most = most > 0 ? most : 1;
-        if (groups <= most)
-            return groups;
-        return most < l->multiple ? l->multiple : most - most % l->multiple;
+        most = most < l->multiple ? l->multiple : most - most % l->multiple;
+        groups = l->multiple > 1 ? multiple_of(groups, l->multiple, t->instances) : groups;
+        return groups < most ? groups : most;
     }
     case LGK_G_COLUMNS:        return ceil_div(t->row, l->per);
     case LGK_G_GROUPS_COLUMNS: return groups * ceil_div(t->row, l->per2);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct CudaDevice { int dev, processors, sm; bool retained; _Atomic(void *) home; } CudaDevice;
+typedef struct CudaDevice { int dev, processors, sm, gbps; bool retained; _Atomic(void *) home; } CudaDevice;
 
 struct Cuda {
     LgrCudaDriver f;
@@ -58,12 +58,15 @@ static lgr_status ask_devices(struct Cuda *c)
         c->ndevices = LGR_MAX_DEVICES;
     for (int i = 0; i < c->ndevices; i++) {
         CudaDevice *d = &c->device[i];
-        int major = 0, minor = 0;
+        int major = 0, minor = 0, khz = 0, bits = 0;
         TRY(c, device_get, &d->dev, i);
         TRY(c, device_attr, &d->processors, LGR_CU_DEV_PROCESSORS, d->dev);
         TRY(c, device_attr, &major, LGR_CU_DEV_MAJOR, d->dev);
         TRY(c, device_attr, &minor, LGR_CU_DEV_MINOR, d->dev);
+        TRY(c, device_attr, &khz, LGR_CU_DEV_MEMORY_KHZ, d->dev);
+        TRY(c, device_attr, &bits, LGR_CU_DEV_MEMORY_BITS, d->dev);
         d->sm = major * 10 + minor;
+        d->gbps = (int)((int64_t)khz * 2 * (bits / 8) / 1000000);       /* two transfers a clock */
     }
     return LGR_OK;
 }
@@ -143,6 +146,12 @@ int lgr__cuda_processors(lgr_context *ctx, int i)
 {
     const CudaDevice *d = device(ctx->cuda, i);
     return d ? d->processors : 0;
+}
+
+int lgr__cuda_gbps(lgr_context *ctx, int i)
+{
+    const CudaDevice *d = device(ctx->cuda, i);
+    return d ? d->gbps : 0;
 }
 
 /* A stream that may not be asked because another is being captured counts as captured. */
@@ -241,10 +250,14 @@ lgr_status lgr__cuda_load(lgr_context *ctx, int i, const Pack *p, const LgkCode 
     return LGR_OK;
 }
 
+/* Beside blocks that walk, the launch behind them waits for its turn: there must be shared memory left for it. */
 lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol, const LgkLaunch *l, void **fn)
 {
+    enum { ALL = 100 };
     struct Cuda *c = ctx->cuda;
     TRY(c, get_function, fn, module, symbol);
+    if (l->shared > 48 * 1024 && l->grid == LGK_G_PERSISTENT)
+        TRY(c, func_attr, *fn, LGR_CU_FUNC_CARVEOUT, ALL);
     if (l->shared > 48 * 1024)
         TRY(c, func_attr, *fn, LGR_CU_FUNC_MAX_SHARED, (int)l->shared);
     if (l->cluster > 8)

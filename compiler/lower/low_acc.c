@@ -5,7 +5,7 @@
  */
 #include "low.h"
 
-enum { COLS = 32, THREADS = 256, FOLD_AREA = THREADS / 32 * COLS * 4, FOLD_LOADS = 12, HOST_K = 4 };   /* few threads, so that they fit beside the first launch's */
+enum { THREADS = 256, FOLD_LOADS = 12, HOST_K = 4 };   /* few threads, so that they fit beside the first launch's */
 enum { ALONE = 4 };       /* blocks that need fit on a multiprocessor where they come after it: an allocator left free spills to have two more */
 
 static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->vec, 0.0); }
@@ -123,34 +123,74 @@ void low_acc_update(Low *w, uint32_t acc)
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, var), v));
 }
 
-static LirVal fold_addr(Low *w, LirVal grp)
+/* Of this lane's vector k of sum acc of row group grp. */
+static LirVal fold_addr(Low *w, uint32_t acc, LirVal grp)
 {
     int whole = w->s->vec * 4;
     LirVal index = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, grp, low_ci(w, w->s->lanes)), w->lane);
     LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, whole));
-    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + (uint32_t)(w->k * w->s->rows * w->s->lanes * whole)));
+    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + (acc * (uint32_t)w->s->per + (uint32_t)w->k) * (uint32_t)(w->s->rows * w->s->lanes * whole)));
 }
 
 static int fold_align(const Low *w) { return w->s->vec * 4 < 16 ? w->s->vec * 4 : 16; }
 
-/* Adds the row groups' registers through shared memory; group 0 ends with the block's sum. */
-static void fold_groups(Low *w, LirVal *v)
+static LirVal fold_groups(Low *w, uint32_t acc)
 {
+    LirVal sum = 0;
+    for (int g = 0; g < w->s->rows; g++) {
+        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {fold_addr(w, acc, low_ci(w, g))}, .imm.i = fold_align(w)});
+        sum = sum ? lir_op2(w->fn, LIR_ADD, sum, v) : v;
+    }
+    return sum;
+}
+
+static LirVal own_sum(Low *w, uint32_t acc) { return lir_op1(w->fn, LIR_GET, w->acc[acc * LOW_MAX_PER + (uint32_t)w->k]); }
+
+/* The row groups' registers go through shared memory, where the groups take turns to add up one vector of a lane each. */
+static void store_groups(Low *w)
+{
+    int turn = 0;
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    for (w->k = 0; w->k < w->s->per; w->k++)
-        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {fold_addr(w, w->grp), v[w->k]}, .imm.i = fold_align(w)});
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        for (w->k = 0; w->k < w->s->per; w->k++)
+            lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {fold_addr(w, i, w->grp), own_sum(w, i)}, .imm.i = fold_align(w)});
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    for (w->k = 0; w->k < w->s->per; w->k++)
-        for (int g = 1; g < w->s->rows; g++) {
-            LirVal other = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1,
-                                                  .a = {fold_addr(w, low_ci(w, g))}, .imm.i = fold_align(w)});
-            v[w->k] = lir_op2(w->fn, LIR_ADD, v[w->k], other);
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        for (w->k = 0; w->k < w->s->per; w->k++) {
+            low_mark(w, LIR_IF, lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, turn++ % w->s->rows)));
+            low_mask(w);
+            partial_store(w, i, fold_groups(w, i), 0);
+            low_mark(w, LIR_END, 0);
         }
     w->k = 0;
 }
 
-/* Rows that begin anywhere: a sum's vectors and edges become a row in shared memory, where its vectors lie aligned, which then goes to the workspace
- * column by column. */
+static void store_own(Low *w)
+{
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        for (w->k = 0; w->k < w->s->per; w->k++) {
+            low_mask(w);
+            partial_store(w, i, own_sum(w, i), 0);
+        }
+    w->k = 0;
+}
+
+uint32_t low_fold_row(const Low *w) { return (uint32_t)((w->s->lanes * w->s->per + 4) * w->s->vec) * 4; }
+
+/* Column col of all row groups' rows in shared memory. */
+static LirVal fold_column(Low *w, LirVal col)
+{
+    LirVal at = lir_op2(w->fn, LIR_MUL, col, low_ci(w, 4)), sum = 0;
+    for (int g = 0; g < w->s->rows; g++) {
+        LirVal from = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + (uint32_t)g * low_fold_row(w)));
+        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {from}, .imm.i = 4});
+        sum = sum ? lir_op2(w->fn, LIR_ADD, sum, v) : v;
+    }
+    return sum;
+}
+
+/* Rows that begin anywhere: a row group's vectors and edges of a sum become a row in shared memory, where its vectors lie aligned; those of all groups
+ * then go to the workspace column by column. */
 static void store_through_smem(Low *w, uint32_t acc, LirVal block)
 {
     LirVal shift = lir_op2(w->fn, LIR_SUB, low_ci(w, w->s->vec), w->head);          /* of column 0 in that row */
@@ -162,15 +202,14 @@ static void store_through_smem(Low *w, uint32_t acc, LirVal block)
         else
             low_mask(w);
         LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, low_position(w), shift), low_ci(w, 4));
-        at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async));
+        at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, low_fold_row(w))), low_ci(w, w->smem.async)));
         lir_add(w->fn, (LirOp){.op = w->mask.in ? LIR_STSP : LIR_STS, .ref = -1, .a = {at, v, w->mask.in}, .imm.i = w->edge ? 4 : fold_align(w)});
     }
     low_edge_end(w);
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
     LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), from = low_loop_begin(w, var, w->rowlen), col = lir_op2(w->fn, LIR_ADD, from, w->tid);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, col, w->rowlen));
-    LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, col, shift), low_ci(w, 4));
-    LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async))}, .imm.i = 4});
+    LirVal v = fold_column(w, lir_op2(w->fn, LIR_ADD, col, shift));
     LirVal to = lir_op2(w->fn, LIR_ADD, partial_row(w, block, acc), low_mul_i64(w, col, 4));
     lir_add(w->fn, (LirOp){.op = LIR_STG, .ref = -1, .a = {to, v}, .imm.i = 4});
     low_mark(w, LIR_END, 0);
@@ -181,25 +220,14 @@ void low_acc_end(Low *w)
 {
     if (!w->rv->nacc || w->s->acc == ACC_MEM)
         return;
-    LirVal first = w->s->rows > 1 ? lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0)) : 0;
     if (w->s->async == ASYNC_CP)
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
     for (uint32_t i = 0; i < w->rv->nacc && low_has_edges(w); i++)
         store_through_smem(w, i, w->block);
-    if (low_has_edges(w))
-        return;
-    for (uint32_t i = 0; i < w->rv->nacc; i++) {
-        LirVal v[LOW_MAX_PER];
-        for (int k = 0; k < w->s->per; k++)
-            v[k] = lir_op1(w->fn, LIR_GET, w->acc[i * LOW_MAX_PER + (uint32_t)k]);
-        if (first)
-            fold_groups(w, v);
-        for (w->k = 0; w->k < w->s->per; w->k++) {
-            low_mask(w);
-            partial_store(w, i, v[w->k], first);
-        }
-        w->k = 0;
-    }
+    if (!low_has_edges(w) && w->s->rows > 1)
+        store_groups(w);
+    else if (!low_has_edges(w))
+        store_own(w);
 }
 
 /* ---- the second launch ---- */
@@ -229,8 +257,30 @@ static LirVal out_addr(Low *w, uint32_t acc, LirVal col)
 
 static LirVal round_to(Low *w, uint32_t acc, LirVal v) { return lir_cast(w->fn, w->tir->tensors[w->rv->acc[acc].tensor].dt, v); }
 
-/* The GPU's second launch: a block adds COLS columns of every sum; each of its threads takes cv neighbouring columns of every rt-th row. */
-typedef struct Fold { int cv, rt, unroll; LirVal col, row, in; } Fold;
+/* The GPU's second launch: a block adds `cols` columns of every sum; each of its threads takes cv neighbouring columns of every rt-th row, `unroll` of
+ * them at a time.  Shared memory: [sum][warp][cols] f32. */
+typedef struct Fold { int cols, cv, rt, unroll; uint32_t area; LirVal col, row, in; } Fold;
+
+/* Where the row is known and not long, as many blocks as there are multiprocessors, all of which wait beside the first launch's. */
+static int fold_cols(const Low *w, int cv)
+{
+    for (int cols = 8; cols <= 64 && w->s->len == LEN_EXACT && cv > 1; cols *= 2)
+        if ((w->s->n + cols - 1) / cols <= w->t->mps)
+            return cols;
+    return 32;
+}
+
+static Fold fold_shape(const Low *w)
+{
+    Fold f = {.cv = w->s->align == ALIGN_VEC && w->s->vec % 4 == 0 ? 4 : 1};
+    int blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, most = FOLD_LOADS / (int)w->rv->nacc;
+    f.cols = fold_cols(w, f.cv);
+    f.rt = THREADS / (f.cols / f.cv);
+    f.unroll = (blocks + f.rt - 1) / f.rt;
+    f.unroll = f.unroll < most ? f.unroll : most > 1 ? most : 1;
+    f.area = (uint32_t)(THREADS / 32 * f.cols * 4);
+    return f;
+}
 
 /* Every rt-th row from r0 on of sum `acc`, f->unroll of them. */
 static void fold_loads(Low *w, uint32_t acc, const Fold *f, LirVal r0, LirVal rows, LirVal *v)
@@ -267,45 +317,41 @@ static void fold_rows(Low *w, const Fold *f, LirVal *sum)
         sum[i] = lir_op1(w->fn, LIR_GET, sum[i]);
 }
 
-/* The row threads of a warp together (they hold the same columns every 32/cv lanes), then into shared memory, an area a sum. */
+/* The row threads of a warp together (they hold the same columns every cols/cv lanes), then into shared memory. */
 static void fold_threads(Low *w, uint32_t acc, const Fold *f, LirVal sum)
 {
     LirVal lane = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31)), warp = lir_op2(w->fn, LIR_SHR, w->tid, low_ci(w, 5));
-    int width = COLS / f->cv;
+    int width = f->cols / f->cv;
     for (int i = 0; i < f->cv; i++) {
         LirVal s = f->cv == 1 ? sum : lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {sum}, .imm.i = i});
         for (int o = width; o < 32; o *= 2)
             s = lir_op2(w->fn, LIR_ADD, s, lir_add(w->fn, (LirOp){.op = LIR_BFLY, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {s}, .imm.i = o}));
-        LirVal at = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, warp, low_ci(w, COLS * 4)), lir_op2(w->fn, LIR_MUL, lane, low_ci(w, 4 * f->cv)));
+        LirVal at = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, warp, low_ci(w, f->cols * 4)), lir_op2(w->fn, LIR_MUL, lane, low_ci(w, 4 * f->cv)));
         lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .imm.i = 4,
-                               .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, (int64_t)acc * FOLD_AREA + 4 * i)), s, lir_op2(w->fn, LIR_LT, lane, low_ci(w, width))}});
+                               .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, acc * f->area + (uint32_t)(4 * i))), s, lir_op2(w->fn, LIR_LT, lane, low_ci(w, width))}});
     }
 }
 
 /* The warps' sums together, and out. */
-static void fold_store(Low *w, uint32_t acc, LirVal first_col)
+static void fold_store(Low *w, uint32_t acc, const Fold *f, LirVal first_col)
 {
-    LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, COLS - 1)), low_ci(w, 4)), all = 0;
+    LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, f->cols - 1)), low_ci(w, 4)), all = 0;
     for (int g = 0; g < THREADS / 32; g++) {
         LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1,
-                                          .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, (int64_t)acc * FOLD_AREA + g * COLS * 4))}, .imm.i = 4});
+                                          .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, acc * f->area + (uint32_t)(g * f->cols * 4)))}, .imm.i = 4});
         all = all ? lir_op2(w->fn, LIR_ADD, all, v) : v;
     }
     LirVal col = lir_op2(w->fn, LIR_ADD, first_col, w->tid);
-    LirVal ok = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LT, w->tid, low_ci(w, COLS)), lir_op2(w->fn, LIR_LT, col, w->rowlen));
+    LirVal ok = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LT, w->tid, low_ci(w, f->cols)), lir_op2(w->fn, LIR_LT, col, w->rowlen));
     LirVal v = round_to(w, acc, all);
     lir_add(w->fn, (LirOp){.op = LIR_STGP, .ref = (int16_t)w->rv->acc[acc].tensor, .a = {out_addr(w, acc, col), v, ok},
                            .imm.i = dt_bytes(lir_dt(w->fn, v))});
 }
 
-static void gpu_second(Low *w, LirVal block)
+static void gpu_second(Low *w, LirVal block, Fold f)
 {
-    Fold f = {.cv = w->s->align == ALIGN_VEC && w->s->vec % 4 == 0 ? 4 : 1};
-    int width = COLS / f.cv, blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster;
-    LirVal first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, COLS));
-    f.rt = THREADS / width;
-    f.unroll = FOLD_LOADS / (int)w->rv->nacc;
-    f.unroll = f.unroll < 1 ? 1 : (blocks + f.rt - 1) / f.rt < f.unroll ? (blocks + f.rt - 1) / f.rt : f.unroll;
+    int width = f.cols / f.cv;
+    LirVal first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, f.cols));
     f.col = lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, width - 1)), low_ci(w, f.cv)));
     f.row = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, width));
     f.in = lir_op2(w->fn, LIR_LT, f.col, w->rowlen);
@@ -315,7 +361,7 @@ static void gpu_second(Low *w, LirVal block)
         fold_threads(w, i, &f, sum[i]);
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
     for (uint32_t i = 0; i < w->rv->nacc; i++)
-        fold_store(w, i, first);
+        fold_store(w, i, &f, first);
 }
 
 /* One thread adds vec*HOST_K columns. */
@@ -350,7 +396,8 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.fn->cluster = 1;
     w.fn->threads = w.host ? 1 : THREADS;
     w.fn->min_ctas = w.host || w.fn->pdl ? 0 : ALONE;
-    w.fn->smem = w.host ? 0 : FOLD_AREA * w.rv->nacc;
+    Fold f = fold_shape(&w);
+    w.fn->smem = w.host ? 0 : f.area * w.rv->nacc;
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
     w.active = w.turn = 0;
     w.k = 0;
@@ -367,8 +414,8 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     if (w.host)
         host_second(&w, block, vec);
     else
-        gpu_second(&w, block);
+        gpu_second(&w, block, f);
     LowLaunch *l = &w.out->launch[w.out->nlaunch++];
-    *l = (LowLaunch){.fn = w.fn, .grid = LOW_G_COLUMNS, .per = w.host ? vec * HOST_K : COLS};
+    *l = (LowLaunch){.fn = w.fn, .grid = LOW_G_COLUMNS, .per = w.host ? vec * HOST_K : f.cols};
     return w.fn;
 }

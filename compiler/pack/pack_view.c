@@ -213,5 +213,7 @@ void pack_put_blocks(const LgkLaunch *l, Buf *out)
         buf_puts(out, " and turn, at most ");
         put_count(out, l->ctas, "block");
         buf_puts(out, " a multiprocessor");
+        if (l->per2)
+            buf_printf(out, " and one for %d GB/s of memory", (int)l->per2);
     }
 }

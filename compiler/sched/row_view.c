@@ -145,7 +145,7 @@ static void note_words(const RowView *rv, TirVal v, RowShared *r)
 
 RowShared row_shared(const RowView *rv)
 {
-    RowShared r = {.walks = rv->last_phase + 1, .sums = rv->nacc > 0};
+    RowShared r = {.walks = rv->last_phase + 1, .sums = (uint8_t)rv->nacc};
     for (TirVal v = 1; v < rv->fn->nops; v++)
         note_words(rv, v, &r);
     for (uint32_t i = 0; i < rv->nload; i++) {

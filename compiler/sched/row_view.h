@@ -50,7 +50,7 @@ typedef struct RowShared {
     int     walks;
     uint8_t rows[ROW_SIZES], operands[ROW_SIZES];    /* loads of elements of so many bytes: of an instance's own, and the same for all */
     bool    wide;                /* a word has 8 bytes */
-    bool    sums;                /* across rows */
+    uint8_t sums;                /* across rows */
 } RowShared;
 RowShared row_shared(const RowView *rv);
 

@@ -66,9 +66,9 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
             return "align=shift wants streams of one element size, on a GPU";
         if (s->lanes * s->cluster < 3 * s->vec - 1)
             return "align=shift wants a lane for each element before and behind a row's vectors";
-        if (s->acc == ACC_MEM || f->scatter || (f->accs && (s->rows > 1 || f->axes > 1 || s->cluster > 1)))
-            return "align=shift sums over rows in registers, of one row group a block and instances of one axis";
-        if ((s->batch > 1 || (s->wkeep != WKEEP_LOAD && s->grid != GRID_ONESHOT)) && (s->rows > 1 || f->axes > 1))
+        if (s->acc == ACC_MEM || f->scatter || (f->accs && ((s->rows > 1 && s->lanes % t->warp) || s->rows > 15 || f->axes > 1 || s->cluster > 1)))
+            return "align=shift sums over rows in registers, of row groups of whole warps, 15 or fewer a block, and instances of one axis";
+        if ((s->batch > 1 || (s->wkeep != WKEEP_LOAD && s->grid != GRID_ONESHOT)) && ((s->rows > 1 && !f->accs) || f->axes > 1))
             return "align=shift keeps operands where all rows of a block begin alike: one row group a block, instances of one axis";
         if (s->len == LEN_ANY && !s->split)
             return "align=shift walks a row in a loop only in shared memory";
@@ -114,6 +114,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
     if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->len == LEN_ANY || f->several || f->picks || f->phases < 2 || f->exchanges >= f->phases
                          || s->keep != (s->async == ASYNC_CP ? KEEP_SMEM : KEEP_REG) || f->reductions * s->batch > 16 || t->kind == TGT_HOST))
         return "a batch is of rows that one-shot blocks keep in registers, or copies in shared memory, and walk again at last to reduce nothing";
+    if (s->feed && (s->grid != GRID_PERSISTENT || t->kind == TGT_HOST))
+        return "feed is for persistent blocks of a GPU";
     if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
         return "the target has no clusters of blocks";
     if (s->cluster > 1 && (s->lanes % t->warp || s->split || f->shared.wide || s->acc == ACC_MEM))

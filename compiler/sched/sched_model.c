@@ -224,9 +224,17 @@ static int room_beside(const Target *t, const Sched *s)
     return regs > 248 ? 248 : regs;
 }
 
+/* GB/s that a block takes which sums across rows, about its share of the memory of the family's usual card: where memory is slower, as on an H100
+ * (3350 GB/s) beside an H200, a quarter of the multiprocessors is better left alone. More sums, and clusters, are slower. */
+static int taken(const SchedFacts *f, const Target *t, const Sched *s)
+{
+    return f->accs && s->ctas == 1 ? (int)ceil((f->accs > 1 || s->cluster > 1 ? 0.93 : 1.08) * t->gbps / t->mps) : 0;
+}
+
 static void consider_staged(Search *q, Sched s)
 {
     bool second = q->f->accs && s.pdl;
+    s.feed = taken(q->f, q->t, &s);
     for (s.wkeep = WKEEP_LOAD; s.wkeep <= WKEEP_WIDE; s.wkeep++)
         for (s.keep = KEEP_REG; s.keep <= (s.stages > 1 ? KEEP_SMEM : KEEP_REG); s.keep++) {
             s.regs = 0;

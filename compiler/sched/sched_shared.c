@@ -40,7 +40,7 @@ static uint32_t folded(const RowShared *r, const Sched *s)
     uint32_t row = (uint32_t)(s->lanes * s->per * s->vec) * 4;
     if (!r->sums || s->acc == ACC_MEM)
         return 0;
-    return s->align == ALIGN_SHIFT ? row + 4 * (uint32_t)s->vec * 4 : s->rows > 1 ? row * (uint32_t)s->rows : 0;
+    return s->align == ALIGN_SHIFT ? (row + 4 * (uint32_t)s->vec * 4) * (uint32_t)s->rows : s->rows > 1 ? row * (uint32_t)s->rows * r->sums : 0;
 }
 
 SchedShared sched_shared(const RowShared *r, const Sched *s)

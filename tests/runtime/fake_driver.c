@@ -29,7 +29,12 @@ static int f_device_attr(int *v, int attr, int dev)
 {
     (void)dev;
     CALL("cuDeviceGetAttribute");
-    *v = attr == LGR_CU_DEV_PROCESSORS ? fake.processors : attr == LGR_CU_DEV_MAJOR ? fake.sm / 10 : fake.sm % 10;
+    switch (attr) {
+    case LGR_CU_DEV_PROCESSORS:  *v = fake.processors; break;
+    case LGR_CU_DEV_MEMORY_KHZ:  *v = fake.memory_khz; break;
+    case LGR_CU_DEV_MEMORY_BITS: *v = fake.memory_bits; break;
+    default:                     *v = attr == LGR_CU_DEV_MAJOR ? fake.sm / 10 : fake.sm % 10; break;
+    }
     return 0;
 }
 static int f_ctx_current(void **ctx) { CALL("cuCtxGetCurrent"); *ctx = fake.current; return 0; }
@@ -54,7 +59,14 @@ static int f_get_function(void **fn, void *m, const char *name)
     *fn = (void *)(uintptr_t)(0x3000 + strlen(name));
     return 0;
 }
-static int f_func_attr(void *fn, int attr, int value) { (void)fn; CALL("cuFuncSetAttribute"); *(attr == LGR_CU_FUNC_WIDE_CLUSTER ? &fake.wide : &fake.shared_limit) = attr == LGR_CU_FUNC_WIDE_CLUSTER || attr == LGR_CU_FUNC_MAX_SHARED ? value : -1; return 0; }
+static int f_func_attr(void *fn, int attr, int value)
+{
+    (void)fn;
+    CALL("cuFuncSetAttribute");
+    *(attr == LGR_CU_FUNC_CARVEOUT ? &fake.carveout : attr == LGR_CU_FUNC_WIDE_CLUSTER ? &fake.wide : &fake.shared_limit) =
+        attr == LGR_CU_FUNC_CARVEOUT || attr == LGR_CU_FUNC_WIDE_CLUSTER || attr == LGR_CU_FUNC_MAX_SHARED ? value : -1;
+    return 0;
+}
 static int f_launch(const LgrCuConfig *c, void *fn, void **params, void **extra)
 {
     int i = fake.launches % 8;

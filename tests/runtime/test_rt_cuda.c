@@ -31,7 +31,7 @@ static void launches(void **state)
     assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
     assert_int_equal(fake.launches, 2);
     assert_true(fake.grid[0] == 6 && fake.block[0] == 128 && fake.shared[0] == 60000 && fake.nattrs[0] == 1 && fake.attr[0][0] == LGR_CU_ATTR_PDL);
-    assert_true(fake.grid[1] == 2 && fake.nattrs[1] == 0 && fake.shared_limit == 60000 && fake.stream[1] == (void *)0x77);
+    assert_true(fake.grid[1] == 2 && fake.nattrs[1] == 0 && fake.shared_limit == 60000 && fake.carveout == 100 && fake.stream[1] == (void *)0x77);
     assert_int_equal(fake.words[0][6], (uintptr_t)workspace);
     assert_int_equal(fake.loads, 1);
     int calls = fake.calls;
@@ -47,6 +47,27 @@ static void launches(void **state)
     assert_int_equal(lgr_launch(ctx, &c.call), LGR_ERROR_WORKSPACE);
     lgr_context_destroy(ctx);
     assert_true(fake.modules == 0 && fake.retained == 0);
+    free(t.bytes);
+}
+
+/* A memory of 500 GB/s feeds five blocks of 100 each: three, a multiple of 3. */
+static void fed(void **state)
+{
+    (void)state;
+    ToyCall c;
+    const lgr_kernel *k;
+    size_t bytes;
+    Toy t = toy_pack();
+    const LgrCudaDriver *driver = fake_driver();
+    fake.memory_khz = 2000000, fake.memory_bits = 1000;
+    lgr_config config = LGR_CONFIG_INIT;
+    config.driver = driver;
+    config.cache_dir = "";
+    lgr_context *ctx = toy_context(&config, t, &k);
+    toy_call(&c, k, kDLCUDA, memory, 33, 64);
+    assert_int_equal(lgr_workspace_size(ctx, &c.call, &bytes), LGR_OK);
+    assert_int_equal(bytes, 3 * 64 * 4);
+    lgr_context_destroy(ctx);
     free(t.bytes);
 }
 
@@ -386,7 +407,7 @@ static void open_option(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(launches), cmocka_unit_test(contexts), cmocka_unit_test(capture), cmocka_unit_test(each_call_fails),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(launches), cmocka_unit_test(fed), cmocka_unit_test(contexts), cmocka_unit_test(capture), cmocka_unit_test(each_call_fails),
                                        cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside), cmocka_unit_test(wide), cmocka_unit_test(alike), cmocka_unit_test(joined),
                                        cmocka_unit_test(dividers)};
     return cmocka_run_group_tests(tests, NULL, NULL);

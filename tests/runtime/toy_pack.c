@@ -74,7 +74,7 @@ static void launch(Toys *t, const char *symbol, uint32_t grid, int per, int ctas
         t->words[9] = (LgkWord){LGK_W_BLOCKS, 0, 0, 0};
         t->nwords = 10;
     }
-    t->launches[t->nlaunches] = (LgkLaunch){str(t, symbol), 0, grid, per, 1, ctas, grid == LGK_G_PERSISTENT ? 3 : 1, 0, 0, 128, shared, 1, pdl, {0, grid == LGK_G_COLUMNS ? 10 : 9}};
+    t->launches[t->nlaunches] = (LgkLaunch){str(t, symbol), 0, grid, per, grid == LGK_G_PERSISTENT ? 100 : 1, ctas, grid == LGK_G_PERSISTENT ? 3 : 1, 0, 0, 128, shared, 1, pdl, {0, grid == LGK_G_COLUMNS ? 10 : 9}};
     t->nlaunches++;
 }
 

@@ -41,7 +41,7 @@ lgr_context *toy_context(const lgr_config *config, Toy t, const lgr_kernel **k);
 typedef struct Fake {
     int calls, fail_at, fail_code;     /* the call of that number fails, counted from 1; 0: none */
     const char *failed_call;
-    int capturing, sm, processors, devices;
+    int capturing, sm, processors, devices, memory_khz, memory_bits;
     void *current;                     /* this thread's context */
     int depth, retained, modules, links;
     int launches, loads, assembled, sets;
@@ -50,7 +50,7 @@ typedef struct Fake {
     void *stream[8], *fn[8];
     char last_symbol[64];
     uint64_t set_at[16], set_bytes[16];
-    int shared_limit, wide;            /* attributes of the last function that had them */
+    int shared_limit, carveout, wide;  /* attributes of the last function that had them */
     bool old;                          /* has no cuGetProcAddress_v2 */
     const char *hidden, *absent;       /* a name that cuGetProcAddress_v2 does not know; a symbol that is not exported */
     int asked, exported;               /* functions by cuGetProcAddress_v2, symbols by name */

@@ -88,7 +88,9 @@ static int64_t blocks(const Call *c, const LowLaunch *l)
     int64_t n = extent(c, c->low->row_ext), g = up(instances(c), l->per), most = (int64_t)c->target->mps * l->ctas / l->fn->cluster;
     switch (l->grid) {
     case LOW_G_GROUPS:     return l->multiple > 1 ? least(up(g, l->multiple) * l->multiple, instances(c)) : g;
-    case LOW_G_PERSISTENT: return g <= most ? g : most < l->multiple ? l->multiple : most - most % l->multiple;
+    case LOW_G_PERSISTENT:
+        most = most < l->multiple ? l->multiple : most - most % l->multiple;
+        return least(least(up(g, l->multiple) * l->multiple, instances(c)), most);
     case LOW_G_COLUMNS:    return up(n, l->per);
     case LOW_G_GROUPS_PLACES:  return g + up(extent(c, c->low->places), l->per2);
     case LOW_G_GROUPS_BEYOND:  return instances(c) > l->per2 ? g : 0;

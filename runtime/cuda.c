@@ -241,12 +241,14 @@ lgr_status lgr__cuda_load(lgr_context *ctx, int i, const Pack *p, const LgkCode 
     return LGR_OK;
 }
 
-lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol, uint32_t shared, void **fn)
+lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol, const LgkLaunch *l, void **fn)
 {
     struct Cuda *c = ctx->cuda;
     TRY(c, get_function, fn, module, symbol);
-    if (shared > 48 * 1024)
-        TRY(c, func_attr, *fn, LGR_CU_FUNC_MAX_SHARED, (int)shared);
+    if (l->shared > 48 * 1024)
+        TRY(c, func_attr, *fn, LGR_CU_FUNC_MAX_SHARED, (int)l->shared);
+    if (l->cluster > 8)
+        TRY(c, func_attr, *fn, LGR_CU_FUNC_WIDE_CLUSTER, 1);
     return LGR_OK;
 }
 

@@ -47,7 +47,7 @@ static lgr_status load_part(lgr_context *ctx, const Bound *b, const Part *t)
         if (b->device == LGR_HOST_DEVICE)
             fn = (char *)module + l->entry;
         else
-            s = lgr__cuda_function(ctx, module, lgr__str(p, l->symbol), l->shared, &fn);
+            s = lgr__cuda_function(ctx, module, lgr__str(p, l->symbol), l, &fn);
         if (s == LGR_OK)
             atomic_store(&p->fn[b->device][launch_index(t, i)], fn);
     }

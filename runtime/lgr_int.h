@@ -151,7 +151,7 @@ lgr_status lgr__cuda_enter(lgr_context *ctx, int device, bool *pushed);     /* t
 void       lgr__cuda_leave(lgr_context *ctx, bool pushed);
 lgr_status lgr__cuda_capturing(lgr_context *ctx, void *stream, bool *capturing);
 lgr_status lgr__cuda_load(lgr_context *ctx, int device, const Pack *p, const LgkCode *code, void **module);
-lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol, uint32_t shared, void **fn);
+lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol, const LgkLaunch *l, void **fn);
 lgr_status lgr__cuda_launch(lgr_context *ctx, void *fn, const LgkLaunch *l, uint32_t blocks, bool early, uint64_t *words, void *stream);   /* early: it may start before the kernel before it ends */
 lgr_status lgr__cuda_zero(lgr_context *ctx, uint64_t at, uint64_t bytes, uint64_t pitch, uint64_t n, void *stream);   /* n pieces of `bytes`, `pitch` apart */
 void       lgr__cuda_unload(lgr_context *ctx, int device, void *module);

@@ -54,7 +54,7 @@ static int f_get_function(void **fn, void *m, const char *name)
     *fn = (void *)(uintptr_t)(0x3000 + strlen(name));
     return 0;
 }
-static int f_func_attr(void *fn, int attr, int value) { (void)fn; CALL("cuFuncSetAttribute"); fake.shared_limit = attr == LGR_CU_FUNC_MAX_SHARED ? value : -1; return 0; }
+static int f_func_attr(void *fn, int attr, int value) { (void)fn; CALL("cuFuncSetAttribute"); *(attr == LGR_CU_FUNC_WIDE_CLUSTER ? &fake.wide : &fake.shared_limit) = attr == LGR_CU_FUNC_WIDE_CLUSTER || attr == LGR_CU_FUNC_MAX_SHARED ? value : -1; return 0; }
 static int f_launch(const LgrCuConfig *c, void *fn, void **params, void **extra)
 {
     int i = fake.launches % 8;

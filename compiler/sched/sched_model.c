@@ -504,13 +504,23 @@ static Sched host_stream(const SchedFacts *f, Sched s)
     return s;
 }
 
+/* Streamed stores go past the caches by lines, which a vector of 16-bit elements ought to fill: a fifth of swiglu. */
+static Sched whole_lines(const SchedFacts *f, Sched s)
+{
+    if (f->max_elem_bytes == 2) {
+        s.vec *= 2;
+        s.per /= 2;
+    }
+    return s;
+}
+
 static void choose_host(Search *q, SchedList *out)
 {
     for (int form = 0; form < 3; form++) {
         Sched s = always(q->f, form == 2 ? 1 : 16, form == 2 ? ALIGN_SCALAR : ALIGN_VEC);
         s.lanes = 1;
         s.ctas = q->f->accs ? HOST_BLOCKS : 0;
-        add_if_legal(out, q, form ? s : host_stream(q->f, s));
+        add_if_legal(out, q, form ? s : whole_lines(q->f, host_stream(q->f, s)));
     }
 }
 

@@ -79,7 +79,7 @@ static void open_launch(Low *w, const Low *first, int nth, const char *symbol, i
     w->fn->warp = w->host ? 1 : 32;
     w->fn->cluster = 1;
     w->fn->threads = w->host ? 1 : (uint32_t)threads;
-    w->fn->min_ctas = nth == SUMS ? (uint32_t)w->s->ctas : 0;
+    w->fn->min_ctas = nth == SUMS ? (uint32_t)w->s->ctas : nth == JOIN;      /* left free, the assembler may spill to fit one block more */
     w->active = w->head = w->turn = w->turn_k = 0;
     w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
     w->grp = low_ci(w, 0);

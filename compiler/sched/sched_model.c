@@ -27,7 +27,7 @@ static int resident_blocks(const SchedFacts *f, const Sched *s, const Target *t)
     if (f->reductions && f->shared_loads && !s->split)
         regs = 24 + held * f->row_bytes_in / 4 + held * 2 / 5;
     if (s->wkeep == WKEEP_REG)
-        regs += held * f->shared_loads / 2;
+        regs += held * f->shared_loads / 5;
     else if (s->align == ALIGN_SHIFT && f->shared_loads)               /* operands are put in place after they have come */
         regs += 6 + held * f->shared_loads * 3 / 8;
     int by_regs = s->ctas ? s->ctas : t->regs_mp / (threads * (regs > 32 ? regs : 32)), by_threads = t->threads_mp / threads;
@@ -49,6 +49,16 @@ static double cluster_spoil(const SchedFacts *f, const Sched *s, int64_t n)
 /* Of a lane that walks a row in shared memory, at least. */
 static int looped_registers(const Sched *s) { return s->align == ALIGN_SHIFT ? 48 : 32; }
 
+/* Microseconds of instructions of so many blocks: what a thread does once, and what it does for each element.  Results of 16 bits take special
+ * functions as the unit gives them; the ends of a row that begins anywhere cost a sum of powers as much as many elements. */
+static double issue_time(const SchedFacts *f, const Sched *s, const Target *t, double blocks)
+{
+    double element = 2 + f->flops + 9 * f->lses + f->sfu * (f->min_elem_bytes > 2 ? 15 : 3), once = 130 + (s->align == ALIGN_SHIFT ? 300 * f->lses : 0);
+    return blocks * s->rows * s->lanes * (once + s->per * s->vec * element) / (t->mps * 128 * 1900.0);
+}
+
+static double slower_of(double a, double b) { return pow(pow(a, 8) + pow(b, 8), 0.125); }
+
 /* Rows in shared memory, walked in a loop: what counts is how much of them a multiprocessor holds, and the blocks that must meet. */
 static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
@@ -61,24 +71,17 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
         k = t->regs_mp / (threads * free);
     k = k < 1 ? 1 : k;
     double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * 900.0;
-    double spoil = 0.02 + 0.002 * s->per + (held < wanted ? 0.15 * (wanted / held - 1) : 0);
+    double spoil = 0.02 + 0.002 * s->per + (held < wanted ? 0.1 * (wanted / held - 1) : 0);
     if (f->shared_loads)                    /* operands are fetched turn by turn */
-        spoil += (0.01 * s->per * f->shared_loads + 0.06 * (f->shared_loads - 1)) / s->batch + 0.002 * (s->cluster - 1);
+        spoil += (0.015 * s->per * f->shared_loads + 0.06 * (f->shared_loads - 1)) / s->batch + 0.002 * (s->cluster - 1);
     spoil += k == 1 ? 0.15 : k == 2 ? 0.05 : 0;
     spoil += s->cluster > 1 ? 0.005 + 0.002 * s->cluster : 0;
     spoil += s->lanes > 256 ? 0.00004 * (s->lanes - 256) : 0.0003 * (256 - s->lanes);
     double waves = (double)ceil_div(rows, s->batch) * s->cluster / ((double)t->mps * k);
     if (waves < 8)
         spoil += 0.2 * (ceil(waves) / waves - 1) / waves;
-    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + (s->pdl ? 0.7 : 1.3);
-}
-
-/* Microseconds of instructions of `tiles` blocks a row: what a thread does once, and what it does for each element.  Results of 16
- * bits take special functions as the unit gives them. */
-static double issue_time(const SchedFacts *f, const Sched *s, const Target *t, double blocks)
-{
-    double element = 2 + f->flops + f->sfu * (f->min_elem_bytes > 2 ? 15 : 3);
-    return blocks * s->rows * s->lanes * (130 + s->per * s->vec * element) / (t->mps * 128 * 1900.0);
+    double wire = bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil);
+    return slower_of(wire, issue_time(f, s, t, (double)rows * s->cluster)) + (s->pdl ? 0.7 : 1.3);
 }
 
 /* One-shot blocks: bandwidth, spoiled by few bytes in flight, wide barriers, small blocks and a ragged last wave. */
@@ -116,7 +119,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     double wire = bytes / stream_gbps(f, t) * 1e-3, issue = s->split ? issue_time(f, s, t, (double)ceil_div(rows, s->rows) * tiles) : 0;
     if (s->split) {
         spoil += f->reductions && k < 6 ? 0.02 * (6 - k) : 0;
-        wire = pow(pow(wire, 8) + pow(issue, 8), 0.125);
+        wire = slower_of(wire, issue);
     }
     double second = f->reductions && s->split ? 2 + 1e-6 * (double)rows * tiles * 4 * f->reductions : 0;
     return wire * (1 + spoil) + (s->pdl ? 0.7 : 1.3) + second;
@@ -302,7 +305,7 @@ static int eager(const SchedFacts *f, const Sched *s) { return f->asks ? s->per 
 /* Rows of several phases, or of a reduction with much work to a vector, in shared memory, over one block or a cluster. */
 static void search_loops(Search *q, Sched s)
 {
-    static const int8_t clusters[] = {1, 2, 4, 6, 8};
+    static const int8_t clusters[] = {1, 2, 3, 4, 6, 8};
     if ((q->f->phases < 2 && !q->f->lses) || q->f->accs || q->n < 4096 || !(q->t->features & TGT_F_CPASYNC))
         return;
     s.line = s.align == ALIGN_SHIFT && s.vec * q->f->min_elem_bytes == 16;
@@ -311,7 +314,7 @@ static void search_loops(Search *q, Sched s)
     s.async = ASYNC_CP;
     s.unroll = 1;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
-    for (int c = 0; c < 5; c++)
+    for (int c = 0; c < 6; c++)
         for (s.per = 4; s.per <= 16; s.per++) {
             s.cluster = clusters[c];
             s.lanes = (int32_t)round_up(ceil_div(n, (int64_t)s.vec * s.per * s.cluster), 32);
@@ -428,7 +431,7 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
 /* Row lengths common in models, each worth its own variant, and capacities for the rest. */
 static const int32_t exact_lengths[] = {256, 512, 1024, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 12288, 16384, 32000, 32768, 65536, 128256, 131072,
                                         151936, 262144};
-static const int32_t capacities[] = {64, 128, 256, 512, 1024, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 40960, 51200, 65536, 81920, 98304, 131072, 163840,
+static const int32_t capacities[] = {64, 128, 256, 512, 1024, 2048, 3072, 4096, 5120, 6144, 8192, 12288, 16384, 24576, 32768, 40960, 51200, 65536, 81920, 98304, 131072, 163840,
                                      196608, 262144};
 /* Halves of heads and whole heads, where a kernel walks several coordinates. */
 static const int16_t short_lengths[] = {32, 40, 48, 64, 96, 128};
@@ -487,7 +490,7 @@ static void choose_gpu(Search *q, SchedList *out)
     for (SchedAlign align = ALIGN_VEC; align <= ALIGN_SHIFT; align++) {
         for (int i = 0; i < NCAP; i++)
             if (!elementwise || capacities[i] <= 1024)
-                add_length(out, q, LEN_CAP, align, capacities[i]);
+                add_length(out, q, LEN_CAP, align, capacities[i] - (align == ALIGN_SHIFT && capacities[i] > 1024 ? 64 : 0));      /* in as many lanes */
         if (elementwise || q->f->parts)
             add_tiles(out, q, align);
     }

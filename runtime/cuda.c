@@ -260,6 +260,8 @@ lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol
         TRY(c, func_attr, *fn, LGR_CU_FUNC_CARVEOUT, ALL);
     if (l->shared > 48 * 1024)
         TRY(c, func_attr, *fn, LGR_CU_FUNC_MAX_SHARED, (int)l->shared);
+    if (l->cluster > 8)
+        TRY(c, func_attr, *fn, LGR_CU_FUNC_WIDE_CLUSTER, 1);
     return LGR_OK;
 }
 

@@ -18,7 +18,7 @@ typedef struct LgrCuConfig {
 _Static_assert(sizeof(LgrCuAttribute) == 72 && offsetof(LgrCuAttribute, value) == 8, "CUlaunchAttribute");
 _Static_assert(sizeof(LgrCuConfig) == 56 && offsetof(LgrCuConfig, stream) == 32, "CUlaunchConfig");
 
-enum { LGR_CU_CAPTURE_IMPLICIT = 906, LGR_CU_ATTR_CLUSTER = 4, LGR_CU_ATTR_PDL = 6, LGR_CU_FUNC_MAX_SHARED = 8, LGR_CU_FUNC_CARVEOUT = 9, LGR_CU_DEV_PROCESSORS = 16, LGR_CU_DEV_MEMORY_KHZ = 36, LGR_CU_DEV_MEMORY_BITS = 37, LGR_CU_DEV_MAJOR = 75, LGR_CU_DEV_MINOR = 76 };
+enum { LGR_CU_CAPTURE_IMPLICIT = 906, LGR_CU_ATTR_CLUSTER = 4, LGR_CU_ATTR_PDL = 6, LGR_CU_FUNC_MAX_SHARED = 8, LGR_CU_FUNC_CARVEOUT = 9, LGR_CU_FUNC_WIDE_CLUSTER = 14, LGR_CU_DEV_PROCESSORS = 16, LGR_CU_DEV_MEMORY_KHZ = 36, LGR_CU_DEV_MEMORY_BITS = 37, LGR_CU_DEV_MAJOR = 75, LGR_CU_DEV_MINOR = 76 };
 
 typedef struct LgrCudaDriver {
 #define X(field, name, suffix, version, args) int(*field) args;

@@ -243,6 +243,8 @@ static void check_types(Check *c)
         check_inboxes(c); break;
     case LIR_CPWAIT:
         want(c, c->o->imm.i >= 0, "a negative number of groups"); break;
+    case LIR_PAUSE:
+        want(c, scalar_of(c, 0, DT_I32), "wants an i32"); break;
     case LIR_BAR: case LIR_CPCOMMIT: case LIR_WARPSYNC: case LIR_PDLWAIT: case LIR_PDLGO: case LIR_LOOP: case LIR_ELSE: case LIR_END: case LIR_NOP:
         break;
     default:

@@ -170,6 +170,13 @@ static void dependent(Ll *l, const LirOp *o)
         call0(l, "llvm.nvvm.griddepcontrol.launch.dependents");
 }
 
+static void pause_for(Ll *l, const LirOp *o)
+{
+    LLVMValueRef cycles = ll_arg(l, o, 0).p[0];
+    ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 a, b; mov.u32 a, %clock; wait_${:uid}: mov.u32 b, %clock; sub.s32 b, b, a; setp.lt.s32 p, b, $0; @p bra wait_${:uid}; }",
+           "r,~{memory}", true, 1, &cycles);
+}
+
 static void convergent(Ll *l, LLVMValueRef call)
 {
     unsigned kind = LLVMGetEnumAttributeKindForName("convergent", 10);
@@ -299,6 +306,7 @@ static void sync_op(Ll *l, const LirOp *o)
     case LIR_CPWAIT:   call1(l, "llvm.nvvm.cp.async.wait.group", o->imm.i); clobber(l); break;
     case LIR_BAR:      call1(l, "llvm.nvvm.barrier.cta.sync.aligned.all", 0); break;
     case LIR_BARN:     named_barrier(l, o); break;
+    case LIR_PAUSE:    pause_for(l, o); break;
     case LIR_BARW:     warp_barrier(l, o); break;
     case LIR_WARPSYNC: call1(l, "llvm.nvvm.bar.warp.sync", -1); break;
     case LIR_PREFETCH: break;

@@ -253,6 +253,7 @@ void   low_along(Low *w, LirVal first, LirVal end);                    /* instan
 
 /* low_batch.c: rows that a one-shot block takes together */
 void   low_batch(Low *w, LirVal g);            /* all phases of rows g*batch .. */
+static inline bool low_may_lack(const Low *w) { return w->batch && w->head_fixed && w->turn_of; }   /* is the current row one of those that many blocks do not have? */
 void   low_batch_turn(Low *w, int j);          /* row j is the current instance; operands that another has met, it has */
 
 /* low_row.c */

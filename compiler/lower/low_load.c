@@ -95,7 +95,8 @@ static LirVal base_of(Low *w, uint32_t load)
     return w->row_base[load];
 }
 
-/* May an output lie over it? Then an idle row group keeps its hands off the row that its owner overwrites. */
+/* May an output lie over it? Then an idle row group keeps its hands off the row that its owner overwrites; as off one that does not begin
+ * as those of its block do. */
 static bool may_be_overwritten(const Low *w, uint16_t tensor)
 {
     for (uint32_t i = 0; i < w->tir->ntensors; i++)
@@ -107,7 +108,7 @@ static bool may_be_overwritten(const Low *w, uint16_t tensor)
 static LirVal from_memory(Low *w, uint32_t load)
 {
     const RowMem *m = &w->rv->load[load];
-    bool idle = w->active && may_be_overwritten(w, m->tensor), asks = w->rv->guard[m->op] && w->k >= w->s->eager;
+    bool idle = w->active && (may_be_overwritten(w, m->tensor) || low_may_lack(w)), asks = w->rv->guard[m->op] && w->k >= w->s->eager;
     LirVal guard = (asks || idle || w->listed) && m->inst ? low_guard(w, m->op) : 0;   /* what all instances share is there whether one reads it or not */
     return low_load_vec(w, base_of(w, load), m, load_dt(w, load), guard);
 }

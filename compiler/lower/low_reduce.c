@@ -70,7 +70,8 @@ static LirVal inside_only(Low *w, const Red *r, LirVal x)
 {
     LirVal none = identity(w, r, w->vec);
     bool zeros = (w->s->async == ASYNC_NONE || w->edge) && adds(r->kind) && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
-    return zeros ? x : low_inside(w, x, none);
+    bool squares = w->tir->ops[r->op].op == TIR_SQDEV && r->step;      /* of the mean's distance from itself */
+    return zeros || squares ? x : low_inside(w, x, none);
 }
 
 void low_red_open(Low *w, Red *r)

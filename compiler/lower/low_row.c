@@ -156,8 +156,12 @@ static void rows_vector(Low *w, int p, Red *r, uint32_t n, LirVal *loaded, const
     }
     for (int j = 0; j < w->together; j++) {
         low_batch_turn(w, j);
+        if (low_may_lack(w))
+            low_mark(w, LIR_IF, w->active);
         load_vector(w, need, loaded);
         one_vector(w, p, r, n, &loaded[w->k * ROW_MAX_MEM], need);
+        if (low_may_lack(w))
+            low_mark(w, LIR_END, 0);
     }
     low_batch_turn(w, 0);
 }
@@ -468,12 +472,16 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     }
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     load_edge(w, p, n, need);
+    if (low_may_lack(w))
+        lir_add(w->fn, (LirOp){.op = LIR_IF, .ref = -1, .flags = LIR_F_UNIFORM, .a = {w->active}});
     for (int from = 0, to; from < w->s->per; from = to) {
         to = from + part < w->s->per ? from + part : w->s->per;
         if (arriving)
             lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = (w->s->per - to + part - 1) / part + w->behind});
         smem_turns(w, p, r, n, need, from, to);
     }
+    if (low_may_lack(w))
+        low_mark(w, LIR_END, 0);
     if (low_turns_ahead(w) && p + 1 == w->rv->last_phase && !w->behind)
         first_ahead(w);
     edge_vector(w, p, r, n, need, loaded);
@@ -697,6 +705,13 @@ static void start(Low *w)
         low_mark(w, LIR_PDLGO, 0);
 }
 
+/* Those that a launch begins with set out one after the other. */
+static void lag(Low *w)
+{
+    LirVal late = lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->lag)), first = low_ci(w, w->t->mps * w->s->ctas / w->s->cluster);
+    low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, w->block, first), late, low_ci(w, 0)));
+}
+
 static void body(Low *w)
 {
     low_inboxes(w);
@@ -704,6 +719,8 @@ static void body(Low *w)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
     w->joined = w->s->grid == GRID_PERSISTENT;
     start(w);
+    if (w->s->lag)
+        lag(w);
     if (low_has_edges(w) && w->s->grid == GRID_PERSISTENT && (w->rv->nacc || low_fills(w)))
         low_edge_fix(w);
     low_acc_begin(w);

@@ -121,11 +121,13 @@ void low_var_update(Low *w, Red *r, LirVal x, int k)
         low_var_open(w, r);
         r->pivot = pivot_of(w, x, n);
     }
-    LirVal count = get(w, r->count), pivot = get(w, r->pivot);
+    LirVal count = get(w, r->count);
     if (loop) {
-        pivot = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, count, cf(w, 0)), pivot_of(w, x, n), pivot);
-        put(w, &r->pivot, pivot);
+        low_mark(w, LIR_IF, lir_op2(w->fn, LIR_EQ, count, cf(w, 0)));
+        put(w, &r->pivot, pivot_of(w, x, n));
+        low_mark(w, LIR_END, 0);
     }
+    LirVal pivot = get(w, r->pivot);
     LirVal d = low_inside(w, lir_op2(w->fn, LIR_SUB, x, lir_splat(w->fn, pivot, w->s->vec)), zero), squares = get(w, r->sum[k]);
     put(w, &r->acc[k], first ? sum_of(w, d) : plus(w, get(w, r->acc[k]), sum_of(w, d)));
     put(w, &r->sum[k], first ? lir_op2(w->fn, LIR_MUL, d, d) : lir_op3(w->fn, LIR_FMA, d, d, squares));
@@ -207,16 +209,24 @@ static Partial few_even(Low *w, const Partial *p, int vectors)
     return (Partial){{sum, lir_op3(w->fn, LIR_FMA, apart, cf(w, count), squares), cf(w, w->s->n)}};
 }
 
+/* f32: elements that all partials have together: the row's; 0 where they are a tile's, and counted. */
+static LirVal whole(Low *w) { return w->s->split ? 0 : lir_cast(w->fn, DT_F32, w->rowlen); }
+
+static LirVal mean_of(Low *w, Partial all)
+{
+    return w->s->len == LEN_EXACT && !w->s->split ? times(w, all.v[0], cf(w, 1.0 / w->s->n)) : over(w, all.v[0], all.v[2]);
+}
+
 Partial low_var_few(Low *w, const Partial *p, int vectors)
 {
     if (sched_even(w->s))
         return few_even(w, p, vectors);
-    Partial all = {{0}};
+    Partial all = {{0, 0, whole(w)}};
     for (int i = 0; i < vectors; i++) {
         all.v[0] = plus(w, all.v[0], sum_of(w, p[i].v[0]));
-        all.v[2] = plus(w, all.v[2], sum_of(w, p[i].v[2]));
+        all.v[2] = w->s->split ? plus(w, all.v[2], sum_of(w, p[i].v[2])) : all.v[2];
     }
-    LirVal mean = over(w, all.v[0], all.v[2]);
+    LirVal mean = mean_of(w, all);
     for (int i = 0; i < vectors; i++)
         all.v[1] = plus(w, all.v[1], sum_of(w, spread(w, p[i], mean)));
     return all;
@@ -224,14 +234,14 @@ Partial low_var_few(Low *w, const Partial *p, int vectors)
 
 Partial low_var_many(Low *w, const Partial *p, int n)
 {
-    Partial all = {{0}};
+    Partial all = {{0, 0, whole(w)}};
     for (int i = 0; i < n; i++) {
         all.v[0] = plus(w, all.v[0], p[i].v[0]);
-        all.v[2] = plus(w, all.v[2], p[i].v[2]);
+        all.v[2] = w->s->split ? plus(w, all.v[2], p[i].v[2]) : all.v[2];
     }
     all.v[0] = across(w, all.v[0], 32);
-    all.v[2] = sched_even(w->s) ? cf(w, (double)w->s->n) : across(w, all.v[2], 32);
-    LirVal mean = over(w, all.v[0], all.v[2]);
+    all.v[2] = w->s->split ? across(w, all.v[2], 32) : all.v[2];
+    LirVal mean = mean_of(w, all);
     for (int i = 0; i < n; i++)
         all.v[1] = plus(w, all.v[1], spread(w, p[i], mean));
     all.v[1] = across(w, all.v[1], 32);

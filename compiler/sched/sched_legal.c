@@ -111,9 +111,9 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "operands are kept by blocks whose lanes hold a whole row";
     if ((s->wkeep == WKEEP_SMEM || s->wkeep == WKEEP_WIDE) && s->grid != GRID_PERSISTENT)
         return "operands in shared memory, or wide, want a persistent grid";
-    if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || (s->align == ALIGN_SHIFT && s->keep != KEEP_SMEM) || s->len == LEN_ANY || f->several || f->picks || f->phases < 2 || f->exchanges >= f->phases
+    if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->len == LEN_ANY || f->several || f->picks || f->phases < 2 || f->exchanges >= f->phases
                          || s->keep != (s->async == ASYNC_CP ? KEEP_SMEM : KEEP_REG) || f->reductions * s->batch > 16 || t->kind == TGT_HOST))
-        return "a batch is of rows that one-shot blocks keep in registers, where they are aligned, or copies in shared memory, and which it walks again at last to reduce nothing";
+        return "a batch is of rows that one-shot blocks keep in registers, or copies in shared memory, and walk again at last to reduce nothing";
     if (s->feed && (s->grid != GRID_PERSISTENT || t->kind == TGT_HOST))
         return "feed is for persistent blocks of a GPU";
     if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
@@ -124,8 +124,10 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "a one-shot cluster shares one row, a persistent one fifteen";
     if (t->kind == TGT_SIM && s->cluster * s->rows * s->lanes > 2048)
         return "more warps than the sim runs at once";
-    if (s->cluster > 8)
-        return "clusters of more than 8 blocks are not portable";
+    if (s->cluster > 8 && s->grid == GRID_PERSISTENT)
+        return "a persistent cluster has 8 blocks at most";
+    if (s->lag && (t->kind == TGT_HOST || s->grid != GRID_ONESHOT || !s->ctas || s->join))
+        return "lag wants one-shot blocks of one nest on a GPU, and ctas, which tells how many a launch begins with";
     if (s->inner && (s->inner != f->inner || t->kind == TGT_HOST))
         return "no such coordinate to walk along";
     if (s->join && (!f->twin || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->cluster > 1 || (s->split && f->reductions)))

@@ -328,7 +328,7 @@ static void search_clusters(Search *q, Sched s)
     if (q->f->phases < 2 || q->f->accs || q->f->shared.wide || q->n < 16384 || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
         return;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
-    for (s.cluster = 2; s.cluster <= 8; s.cluster *= 2)
+    for (s.cluster = 2; s.cluster <= (q->collect ? 16 : 8); s.cluster *= 2)       /* more than 8 are not promised everywhere: a tuner's to try */
         for (s.per = 2; s.per <= (q->f->shared_loads ? 16 : 8); s.per *= 2) {
             s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
             if (s.lanes < 128 || s.lanes > 512)
@@ -655,7 +655,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     s.async = s.grid == GRID_PERSISTENT ? pick(seed, 2) : 0;
     s.stages = s.async ? 2 + pick(seed, 3) : host && s.grid == GRID_PERSISTENT && s.len == LEN_ANY && f->walks > 1 ? 1 + pick(seed, 2) : 1;
     if (s.grid == GRID_ONESHOT && !host && pick(seed, 3) == 0) {          /* a cluster; or rows in shared memory, walked in a loop */
-        s.cluster = (t->features & TGT_F_CLUSTER) && pick(seed, 2) ? 2 << pick(seed, 3) : 1;
+        s.cluster = (t->features & TGT_F_CLUSTER) && pick(seed, 2) ? 2 << pick(seed, 4) : 1;
         s.rows = s.cluster > 1 ? 1 : s.rows;
         s.n *= s.cluster;
         s.async = s.keep == KEEP_SMEM && (t->features & TGT_F_CPASYNC) ? pick(seed, 2) : 0;
@@ -669,12 +669,12 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
 }
 
 /* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
- * lines, half of those under conditions early, most of the one-shot ones with several rows together, where that is legal. */
+ * lines, half of those under conditions early, most of the one-shot ones with several rows together, a quarter one after the other, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
     Sched c = s;
     if (s.grid == GRID_PERSISTENT && pick(&seed, 3) == 0) {
-        c.cluster = 2 << pick(&seed, 3);
+        c.cluster = 2 << pick(&seed, 4);
         c.n *= c.cluster;
         s = sched_illegal(f, &c, t) ? s : c;
     }
@@ -687,6 +687,10 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
     c = s;
     c.batch = 1 + pick(&seed, 3);
     s = s.grid == GRID_ONESHOT && !sched_illegal(f, &c, t) ? c : s;
+    c = s;
+    c.lag = pick(&seed, 100);
+    c.ctas = 1;
+    s = s.grid == GRID_ONESHOT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
     c = s;
     c.wkeep = WKEEP_WIDE;
     return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;

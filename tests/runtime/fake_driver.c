@@ -63,7 +63,11 @@ static int f_func_attr(void *fn, int attr, int value)
 {
     (void)fn;
     CALL("cuFuncSetAttribute");
-    *(attr == LGR_CU_FUNC_CARVEOUT ? &fake.carveout : &fake.shared_limit) = attr == LGR_CU_FUNC_CARVEOUT || attr == LGR_CU_FUNC_MAX_SHARED ? value : -1;
+    switch (attr) {
+    case LGR_CU_FUNC_CARVEOUT:     fake.carveout = value; break;
+    case LGR_CU_FUNC_WIDE_CLUSTER: fake.wide = value; break;
+    default:                       fake.shared_limit = attr == LGR_CU_FUNC_MAX_SHARED ? value : -1; break;
+    }
     return 0;
 }
 static int f_launch(const LgrCuConfig *c, void *fn, void **params, void **extra)

@@ -148,6 +148,27 @@ static void beside(void **state)
     free(t.bytes);
 }
 
+/* Clusters of more than 8 blocks are asked for. */
+static void wide(void **state)
+{
+    (void)state;
+    for (uint32_t cluster = 8; cluster <= 16; cluster += 8) {
+        ToyCall c;
+        const lgr_kernel *k;
+        Toy t = toy_pack();
+        LgkSet *s = table(t, LGK_T_SETS);
+        LgkVariant *v = table(t, LGK_T_VARIANTS);
+        ((LgkLaunch *)table(t, LGK_T_LAUNCHES))[v[s[1].variants.first + 1].launches.first].cluster = cluster;
+        toy_seal(t);
+        lgr_context *ctx = begin(t, &c, &k);
+        c.t[TOY_X].data = memory + 4;
+        assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+        assert_true(fake.wide == (cluster > 8) && fake.grid[0] % cluster == 0);
+        lgr_context_destroy(ctx);
+        free(t.bytes);
+    }
+}
+
 /* Blocks that take some groups each are so many that a block's begin alike; or a group each. */
 static void alike(void **state)
 {
@@ -387,7 +408,7 @@ static void open_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(launches), cmocka_unit_test(fed), cmocka_unit_test(contexts), cmocka_unit_test(capture), cmocka_unit_test(each_call_fails),
-                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside), cmocka_unit_test(alike), cmocka_unit_test(joined),
+                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside), cmocka_unit_test(wide), cmocka_unit_test(alike), cmocka_unit_test(joined),
                                        cmocka_unit_test(dividers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,7 +50,7 @@ typedef struct Fake {
     void *stream[8], *fn[8];
     char last_symbol[64];
     uint64_t set_at[16], set_bytes[16];
-    int shared_limit, carveout;
+    int shared_limit, carveout, wide;            /* attributes of the last function that had them */
     bool old;                          /* has no cuGetProcAddress_v2 */
     const char *hidden, *absent;       /* a name that cuGetProcAddress_v2 does not know; a symbol that is not exported */
     int asked, exported;               /* functions by cuGetProcAddress_v2, symbols by name */

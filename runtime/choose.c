@@ -117,23 +117,25 @@ static int64_t multiple_of(int64_t least, int32_t m, int64_t most)
     return n < most ? n : most;
 }
 
-/* Of a persistent grid: those that run at once. */
-static int64_t blocks_at_once(lgr_context *ctx, const Bound *b, const LgkLaunch *l)
+static bool is_fed(const Bound *b, const LgkLaunch *l) { return b->device != LGR_HOST_DEVICE && l->grid == LGK_G_PERSISTENT && l->per2; }
+
+/* Of a persistent grid: those that run at once, and no more than gbps feeds (0: not known, or not asked for). */
+static int64_t blocks_at_once(lgr_context *ctx, const Bound *b, const LgkLaunch *l, int gbps)
 {
     if (b->device == LGR_HOST_DEVICE)
         return ctx->backend ? (int64_t)ctx->backend->processors * l->ctas / l->cluster : l->ctas;
-    int64_t n = (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas / l->cluster, fed = lgr__cuda_gbps(ctx, b->device);
+    int64_t n = (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas / l->cluster;
     n -= l->cluster > 2 ? (n + 10) / 11 : 0;      /* the processors of a GPC are no multiple: on 132 there run 66 clusters of 2, 30 of 4, 15 of 8 */
-    fed = l->per2 && fed ? ceil_div(fed, l->per2 * (int32_t)l->cluster) : n;
+    int64_t fed = gbps ? ceil_div(gbps, l->per2 * (int32_t)l->cluster) : n;
     return fed < n ? fed : n;
 }
 
-static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const LgkLaunch *l)
+static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const LgkLaunch *l, int gbps)
 {
     int64_t groups = ceil_div(t->instances, l->per);
     switch (l->grid) {
     case LGK_G_PERSISTENT: {
-        int64_t most = blocks_at_once(ctx, b, l);
+        int64_t most = blocks_at_once(ctx, b, l, gbps);
         most = most > 0 ? most : 1;
         most = most < l->multiple ? l->multiple : most - most % l->multiple;
         groups = l->multiple > 1 ? multiple_of(groups, l->multiple, t->instances) : groups;
@@ -163,10 +165,14 @@ static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
     size_t bytes, all = 0;
     for (uint32_t i = 0; i < t->variant->launches.count; i++) {
         const LgkLaunch *l = &p->t_LAUNCHES[t->variant->launches.first + i];
-        int64_t n = blocks_of(ctx, b, t, l) * l->cluster;
+        int gbps = 0;
+        lgr_status s = is_fed(b, l) ? lgr__cuda_gbps(ctx, b->device, &gbps) : LGR_OK;
+        if (s)
+            return s;
+        int64_t n = blocks_of(ctx, b, t, l, gbps) * l->cluster;
         t->own = i ? t->own : (uint32_t)n;
         for (uint32_t k = 1; k < t->variant->covers; k++)
-            n += blocks_of(ctx, b, t + k, l);
+            n += blocks_of(ctx, b, t + k, l, gbps);
         if (n > INT32_MAX)
             return lgr__fail(LGR_ERROR_LIMIT, b->kernel, "", "more than 2^31 blocks", "%s", "fewer");
         t->blocks[i] = (uint32_t)n;

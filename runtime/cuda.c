@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct CudaDevice { int dev, processors, sm, gbps; bool retained; _Atomic(void *) home; } CudaDevice;
+typedef struct CudaDevice { int dev, processors, sm; _Atomic int gbps; bool retained; _Atomic(void *) home; } CudaDevice;
 
 struct Cuda {
     LgrCudaDriver f;
@@ -58,15 +58,12 @@ static lgr_status ask_devices(struct Cuda *c)
         c->ndevices = LGR_MAX_DEVICES;
     for (int i = 0; i < c->ndevices; i++) {
         CudaDevice *d = &c->device[i];
-        int major = 0, minor = 0, khz = 0, bits = 0;
+        int major = 0, minor = 0;
         TRY(c, device_get, &d->dev, i);
         TRY(c, device_attr, &d->processors, LGR_CU_DEV_PROCESSORS, d->dev);
         TRY(c, device_attr, &major, LGR_CU_DEV_MAJOR, d->dev);
         TRY(c, device_attr, &minor, LGR_CU_DEV_MINOR, d->dev);
-        TRY(c, device_attr, &khz, LGR_CU_DEV_MEMORY_KHZ, d->dev);
-        TRY(c, device_attr, &bits, LGR_CU_DEV_MEMORY_BITS, d->dev);
         d->sm = major * 10 + minor;
-        d->gbps = (int)((int64_t)khz * 2 * (bits / 8) / 1000000);       /* two transfers a clock */
     }
     return LGR_OK;
 }
@@ -148,10 +145,20 @@ int lgr__cuda_processors(lgr_context *ctx, int i)
     return d ? d->processors : 0;
 }
 
-int lgr__cuda_gbps(lgr_context *ctx, int i)
+/* Asked for once, and only where it is wanted: a driver takes half a millisecond to look at its clocks. */
+lgr_status lgr__cuda_gbps(lgr_context *ctx, int i, int *gbps)
 {
-    const CudaDevice *d = device(ctx->cuda, i);
-    return d ? d->gbps : 0;
+    struct Cuda *c = ctx->cuda;
+    CudaDevice *d = device(c, i);
+    *gbps = d ? atomic_load_explicit(&d->gbps, memory_order_relaxed) : 0;
+    if (!d || *gbps)
+        return LGR_OK;
+    int khz = 0, bits = 0;
+    TRY(c, device_attr, &khz, LGR_CU_DEV_MEMORY_KHZ, d->dev);
+    TRY(c, device_attr, &bits, LGR_CU_DEV_MEMORY_BITS, d->dev);
+    *gbps = (int)((int64_t)khz * 2 * (bits / 8) / 1000000);             /* two transfers a clock */
+    atomic_store_explicit(&d->gbps, *gbps, memory_order_relaxed);
+    return LGR_OK;
 }
 
 /* A stream that may not be asked because another is being captured counts as captured. */

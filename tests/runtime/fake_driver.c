@@ -31,7 +31,7 @@ static int f_device_attr(int *v, int attr, int dev)
     CALL("cuDeviceGetAttribute");
     switch (attr) {
     case LGR_CU_DEV_PROCESSORS:  *v = fake.processors; break;
-    case LGR_CU_DEV_MEMORY_KHZ:  *v = fake.memory_khz; break;
+    case LGR_CU_DEV_MEMORY_KHZ:  *v = fake.memory_khz; fake.clocks++; break;
     case LGR_CU_DEV_MEMORY_BITS: *v = fake.memory_bits; break;
     default:                     *v = attr == LGR_CU_DEV_MAJOR ? fake.sm / 10 : fake.sm % 10; break;
     }

@@ -67,6 +67,9 @@ static void fed(void **state)
     toy_call(&c, k, kDLCUDA, memory, 33, 64);
     assert_int_equal(lgr_workspace_size(ctx, &c.call, &bytes), LGR_OK);
     assert_int_equal(bytes, 3 * 64 * 4);
+    toy_call(&c, k, kDLCUDA, memory, 34, 64);
+    assert_int_equal(lgr_workspace_size(ctx, &c.call, &bytes), LGR_OK);
+    assert_int_equal(fake.clocks, 1);
     lgr_context_destroy(ctx);
     free(t.bytes);
 }

@@ -580,9 +580,11 @@ lgr_status lgr__bind_key(const lgr_kernel *k, const lgr_call *call, Key *key, in
     return find_device(k, call, device);
 }
 
+static bool is_call(const lgr_context *ctx, const lgr_call *call) { return ctx && call && call->size >= sizeof *call && call->kernel && call->tensors; }
+
 bool lgr__well_formed(const lgr_context *ctx, const lgr_call *call)
 {
-    if (!ctx || !call || call->size < sizeof *call || !call->kernel || !call->tensors)
+    if (!is_call(ctx, call))
         return false;
     const LgkKernel *k = call->kernel->k;
     return call->ntensors == k->tensors.count && (!call->scalars || call->nscalars == k->scalars.count) && (!call->options || call->noptions == k->options.count);
@@ -592,7 +594,7 @@ lgr_status lgr__bind(lgr_context *ctx, const lgr_call *call, Bound *b)
 {
     Key key;
     lgr_status s;
-    if (!ctx || !call || call->size < sizeof *call || !call->kernel || !call->tensors)
+    if (!is_call(ctx, call))
         return lgr__fail(LGR_ERROR_ARGUMENT, NULL, "call", "null, or its size is not set", "%s", "a kernel, its tensors and size = sizeof(lgr_call)");
     const lgr_kernel *k = call->kernel;
     if (!lgr__well_formed(ctx, call))

@@ -13,15 +13,23 @@ static lgr_status count_launch(void *self, const void *code, size_t size, uint32
 
 static const lgr__backend counting = {"sim", 8, count_launch};
 
+/* NAME=VALUE of the overrides, or the default. */
+static const char *value_of(const char *name, const char *standard, const char *const *overrides, Arena *a)
+{
+    size_t n = strlen(name);
+    for (; *overrides; overrides++)
+        if (!strncmp(*overrides, name, n) && (*overrides)[n] == '=')
+            return *overrides;
+    return arena_strf(a, "%s=%s", name, standard);
+}
+
 static uint32_t fix_all(const SemaOp *op, const char *const *overrides, Arena *a, const char **fix)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < op->ntypes; i++)
-        fix[n++] = arena_strf(a, "%s=%s", op->types[i].name, dt_name(op->types[i].choice[op->types[i].defval]));
+        fix[n++] = value_of(op->types[i].name, dt_name(op->types[i].choice[op->types[i].defval]), overrides, a);
     for (uint32_t i = 0; i < op->noptions; i++)
-        fix[n++] = arena_strf(a, "%s=%s", op->options[i].name, op->options[i].choice[op->options[i].defval]);
-    for (; *overrides; overrides++)
-        fix[n++] = *overrides;
+        fix[n++] = value_of(op->options[i].name, op->options[i].choice[op->options[i].defval], overrides, a);
     return n;
 }
 
@@ -41,7 +49,7 @@ static bool open_contexts(BadOp *b)
 
 bool bad_open(BadOp *b, const char *spec, const char *const *overrides)
 {
-    const char *fix[SEMA_MAX_TYPES + 2 * SEMA_MAX_OPTIONS];
+    const char *fix[SEMA_MAX_TYPES + SEMA_MAX_OPTIONS];
     *b = (BadOp){.launched = 0};
     if (!source_open(&b->src, spec))
         return false;

@@ -58,12 +58,8 @@ static void fed(void **state)
     const lgr_kernel *k;
     size_t bytes;
     Toy t = toy_pack();
-    const LgrCudaDriver *driver = fake_driver();
+    lgr_context *ctx = begin(t, &c, &k);
     fake.memory_khz = 2000000, fake.memory_bits = 1000;
-    lgr_config config = LGR_CONFIG_INIT;
-    config.driver = driver;
-    config.cache_dir = "";
-    lgr_context *ctx = toy_context(&config, t, &k);
     toy_call(&c, k, kDLCUDA, memory, 33, 64);
     assert_int_equal(lgr_workspace_size(ctx, &c.call, &bytes), LGR_OK);
     assert_int_equal(bytes, 3 * 64 * 4);

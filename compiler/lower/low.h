@@ -231,7 +231,6 @@ Partial low_var_across(Low *w, Partial t, int lanes);
 void   low_acc_begin(Low *w);
 void   low_acc_update(Low *w, uint32_t acc);
 void   low_acc_end(Low *w);
-uint32_t low_fold_row(const Low *w);                            /* bytes of a row group's sum in shared memory, of rows that begin anywhere */
 LirFn *low_acc_second(Low *w, const char *symbol);
 
 /* low_scatter.c: sums through an index */

@@ -175,14 +175,12 @@ static void store_own(Low *w)
     w->k = 0;
 }
 
-uint32_t low_fold_row(const Low *w) { return (uint32_t)((w->s->lanes * w->s->per + 4) * w->s->vec) * 4; }
-
 /* Column col of all row groups' rows in shared memory. */
 static LirVal fold_column(Low *w, LirVal col)
 {
     LirVal at = lir_op2(w->fn, LIR_MUL, col, low_ci(w, 4)), sum = 0;
     for (int g = 0; g < w->s->rows; g++) {
-        LirVal from = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + (uint32_t)g * low_fold_row(w)));
+        LirVal from = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + (uint32_t)g * sched_fold_row(w->s)));
         LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {from}, .imm.i = 4});
         sum = sum ? lir_op2(w->fn, LIR_ADD, sum, v) : v;
     }
@@ -202,7 +200,7 @@ static void store_through_smem(Low *w, uint32_t acc, LirVal block)
         else
             low_mask(w);
         LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, low_position(w), shift), low_ci(w, 4));
-        at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, low_fold_row(w))), low_ci(w, w->smem.async)));
+        at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, sched_fold_row(w->s))), low_ci(w, w->smem.async)));
         lir_add(w->fn, (LirOp){.op = w->mask.in ? LIR_STSP : LIR_STS, .ref = -1, .a = {at, v, w->mask.in}, .imm.i = w->edge ? 4 : fold_align(w)});
     }
     low_edge_end(w);

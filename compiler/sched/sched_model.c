@@ -314,7 +314,7 @@ static void search_loops(Search *q, Sched s)
     s.async = ASYNC_CP;
     s.unroll = 1;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
-    for (int c = 0; c < 6; c++)
+    for (size_t c = 0; c < sizeof clusters; c++)
         for (s.per = 4; s.per <= 16; s.per++) {
             s.cluster = clusters[c];
             s.lanes = (int32_t)round_up(ceil_div(n, (int64_t)s.vec * s.per * s.cluster), 32);

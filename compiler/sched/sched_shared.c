@@ -37,10 +37,10 @@ static uint32_t vectors(const uint8_t *loads, const Sched *s)
 /* The area over the slots. */
 static uint32_t folded(const RowShared *r, const Sched *s)
 {
-    uint32_t row = (uint32_t)(s->lanes * s->per * s->vec) * 4;
     if (!r->sums || s->acc == ACC_MEM)
         return 0;
-    return s->align == ALIGN_SHIFT ? (row + 4 * (uint32_t)s->vec * 4) * (uint32_t)s->rows : s->rows > 1 ? row * (uint32_t)s->rows * r->sums : 0;
+    uint32_t rows = sched_fold_row(s) * (uint32_t)s->rows;
+    return s->align == ALIGN_SHIFT ? rows : s->rows > 1 ? rows * r->sums : 0;
 }
 
 SchedShared sched_shared(const RowShared *r, const Sched *s)

@@ -105,7 +105,7 @@ static bool nests_ok(const Pack *p, const LgkVariant *v, uint32_t nest, uint32_t
     return ok && (v->covers == 1 || (v->launches.count == 1 && !p->t_LAUNCHES[v->launches.first].work_bytes));
 }
 
-static bool word_ok(const Pack *p, const LgkKernel *k, const LgkWord *w, uint32_t nth, uint32_t launches)
+static bool word_ok(const Pack *p, const LgkKernel *k, const LgkWord *w, uint32_t launches)
 {
     const LgkTensor *t = &p->t_TENSORS[k->tensors.first];
     switch (w->kind) {
@@ -116,20 +116,20 @@ static bool word_ok(const Pack *p, const LgkKernel *k, const LgkWord *w, uint32_
     case LGK_W_PARDIV:
     case LGK_W_PAREXT: return w->a < LGK_MAX_INST;
     case LGK_W_WORK:   return w->a < launches;
-    case LGK_W_BLOCKS: return w->a < nth;
+    case LGK_W_BLOCKS: return w->a < launches;
     case LGK_W_OPTION: return w->a < k->options.count;
     default:           return w->kind < LGK_W_COUNT;
     }
 }
 
-static bool launch_ok(const Pack *p, const LgkKernel *k, const LgkLaunch *l, uint32_t nth, uint32_t launches)
+static bool launch_ok(const Pack *p, const LgkKernel *k, const LgkLaunch *l, uint32_t launches)
 {
     bool ok = is_str(p, l->symbol) && l->grid < LGK_G_COUNT && l->per >= 1 && l->ctas >= 0 && l->threads >= 1 && l->threads <= 1024 &&
               in(p, LGK_T_WORDS, l->words) && l->words.count <= LGK_MAX_WORDS && l->cluster >= 1 && l->cluster <= 16 && l->pdl < LGK_PDL_COUNT;
     bool two = l->grid == LGK_G_GROUPS_COLUMNS || l->grid == LGK_G_GROUPS_PLACES || l->grid == LGK_G_PLACES_COLUMNS;
-    ok = ok && l->work_bytes >= 0 && (!two || l->per2 >= 1) && (l->grid != LGK_G_PLACES_COLUMNS || l->per3 >= 1) && (l->grid != LGK_G_PERSISTENT || (l->ctas >= 1 && l->multiple >= 1 && l->per2 >= 0));
+    ok = ok && l->work_bytes >= 0 && (!two || l->per2 >= 1) && ((l->grid != LGK_G_PLACES_COLUMNS && l->work_by != LGK_BY_INSTANCES) || l->per3 >= 1) && l->work_by < LGK_BY_COUNT && (l->grid != LGK_G_PERSISTENT || (l->ctas >= 1 && l->multiple >= 1 && l->per2 >= 0));
     for (uint32_t i = 0; ok && i < l->words.count; i++)
-        ok = word_ok(p, k, &p->t_WORDS[l->words.first + i], nth, launches);
+        ok = word_ok(p, k, &p->t_WORDS[l->words.first + i], launches);
     return ok;
 }
 
@@ -172,7 +172,7 @@ static bool variant_ok(const Pack *p, const LgkKernel *k, const LgkVariant *v)
     for (uint32_t i = 0; ok && i < v->conds.count; i++)
         ok = cond_ok(p, k, &p->t_CONDS[v->conds.first + i]);
     for (uint32_t i = 0; ok && i < v->launches.count; i++)
-        ok = launch_ok(p, k, &p->t_LAUNCHES[v->launches.first + i], i, v->launches.count);
+        ok = launch_ok(p, k, &p->t_LAUNCHES[v->launches.first + i], v->launches.count);
     return ok;
 }
 

@@ -81,8 +81,8 @@ static json_t *condition(const PackView *v, const LgkKernel *k, const LgkVariant
 
 static json_t *launch(const PackView *v, const LgkLaunch *l)
 {
-    return json_pack("{so ss si si si si si si sb si si si sb si}", "symbol", named(v, l->symbol), "grid", pack_view_grid(l->grid), "per", l->per, "per2", l->per2, "per3", l->per3, "multiple", l->multiple, "ctas", l->ctas, "workspace", l->work_bytes, "by_column",
-                     (int)l->work_by_column, "threads",
+    return json_pack("{so ss si si si si si si ss si si si sb si}", "symbol", named(v, l->symbol), "grid", pack_view_grid(l->grid), "per", l->per, "per2", l->per2, "per3", l->per3, "multiple", l->multiple, "ctas", l->ctas, "workspace", l->work_bytes, "workspace_by",
+                     pack_view_by(l->work_by), "threads",
                      (int)l->threads, "shared", (int)l->shared, "cluster", (int)l->cluster, "pdl", (int)l->pdl, "words", (int)l->words.count);
 }
 

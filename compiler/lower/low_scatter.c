@@ -1,98 +1,33 @@
 /* low_scatter.c: sums through an index (dw[idx[i], :] += ..), deterministic: the rows that name a place are added up in f32 and in an order
  * that the indices alone tell, and each place is written once; places that nobody names become zero.
  *
- * Five launches.  (1) order: a block sorts the entries (place, instance) of CHUNK instances, and does what else they do with scalars; other
- * blocks clear the marks.  (2) merge: an entry's rank is the number of smaller ones in FAN chunks, which make one run; it marks its place.
- * (3) where there are several runs, they are merged as the chunks were.  (4) sums: the first blocks take LIST sorted entries a group of lanes and
- * write each place whose entries end there; what began before the list or goes on after it becomes a partial sum.  The other blocks write
- * zeros, `run` places a group, but for those that are marked.  Reads and writes come together, then writes alone: mixed throughout, the memory
- * turns round too often.  (5) join: places whose entries are in several lists, from the partial sums.
+ * First the entries are put in order (low_sort.c).  Then sums: the first blocks take LIST sorted entries a group of lanes and write each place
+ * whose entries begin there, with those that the next list has of it; only where a place has more, it is left as partial sums.  The other
+ * blocks write zeros, `run` places a group, but for those that are marked.  Reads and writes come together, then writes alone: mixed throughout,
+ * the memory turns round too often.  Last join: places that were left, from the partial sums.
  *
- * Workspace: of (1), entries by chunk, then an i32 mark for each place; of (2), the merged entries, which (3) puts back in the place of the
- * chunks; of (5), two rows of f32 for each list, by column tiles.  An entry is an i64, place << 32 | instance.  Those that name no place stand
- * last, and fill up the last chunk.
+ * Workspace, of the last launch: two rows of f32 for each list.
  */
-#include "low.h"
+#include "low_sort.h"
 
 #include <string.h>
 
-enum { PIECE = 128, CHUNK = 512, FAN = 16, RUN = CHUNK * FAN, MERGERS = 64 /* a block: all multiprocessors take part */, LIST = 32, AT_ONCE = 4, JOIN_GROUPS = 8, JOIN_THREADS = 512, JOIN_BYTES = 32768, NOWHERE = INT32_MAX - 1 };
-enum { ORDER, MERGE, MERGE_RUNS, SUMS, JOIN };
+enum { LIST = 32, AT_ONCE = 4, JOIN_LANES = 32, JOIN_GROUPS = 16 };
 
-static LirVal add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }
-static LirVal times(Low *w, LirVal a, int64_t by) { return lir_op2(w->fn, LIR_MUL, a, low_ci(w, by)); }
-static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
-static LirVal get(Low *w, LirVal var) { return lir_op1(w->fn, LIR_GET, var); }
+static LirVal add(Low *w, LirVal a, LirVal b) { return sort_add(w, a, b); }
+static LirVal times(Low *w, LirVal a, int64_t by) { return sort_times(w, a, by); }
+static LirVal get(Low *w, LirVal var) { return sort_get(w, var); }
 static LirVal whole(Low *w, LirVal i32) { return lir_cast(w->fn, DT_I64, i32); }
+static LirVal both(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_AND, a, b); }
+static LirVal same(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_EQ, a, b); }
+static LirVal differ(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_NE, a, b); }
 
 static const TirOp *sum_op(const Low *w) { return &w->tir->ops[w->rv->scatter]; }
 
-static LirVal places(Low *w) { return low_extent(w, row_view_places(w->rv)); }
-
-/* ---- the workspace ---- */
-
-static LirVal part(Low *w, int launch) { return low_word(w, DT_I64, (LirWord){LIR_W_WORK, (uint16_t)launch, 0}); }
-static LirVal element(Low *w, LirVal base, LirVal i, int64_t bytes) { return add(w, base, low_mul_i64(w, i, bytes)); }
-static LirVal ceil_div(Low *w, LirVal a, int by) { return lir_op2(w->fn, LIR_DIV, add(w, a, low_ci(w, by - 1)), low_ci(w, by)); }
-
-static LirVal chunks(Low *w) { return ceil_div(w, w->ninst, CHUNK); }
-static int mergers(const Low *w) { return w->host ? CHUNK : MERGERS; }      /* on the host the keys of a whole chunk stand in that part first */
-static LirVal merged(Low *w) { return times(w, ceil_div(w, w->ninst, mergers(w)), mergers(w)); }      /* entries, those of no instance included */
-static LirVal by_chunk(Low *w, LirVal i) { return element(w, part(w, ORDER), i, 8); }
-static LirVal by_run(Low *w, LirVal i) { return element(w, part(w, MERGE), i, 8); }
-static LirVal mark_of(Low *w, LirVal place) { return element(w, by_chunk(w, times(w, chunks(w), CHUNK)), place, 4); }
-
-static LirVal sorted(Low *w, LirVal i)
-{
-    LirVal several = lir_op2(w->fn, LIR_GT, w->ninst, low_ci(w, RUN));
-    return element(w, lir_op3(w->fn, LIR_SELECT, several, part(w, ORDER), part(w, MERGE)), i, 8);
-}
-
-static LirVal load(Low *w, DType dt, int lanes, LirVal at, LirVal when, int align)
-{
-    LirOp o = {.op = when ? LIR_LDGP : LIR_LDG, .dt = (uint8_t)dt, .lanes = (uint8_t)lanes, .ref = -1, .a = {at, when}, .imm.i = align};
-    return lir_add(w->fn, o);
-}
-
-static void store(Low *w, LirVal at, LirVal v, LirVal when, int align)
-{
-    lir_add(w->fn, (LirOp){.op = when ? LIR_STGP : LIR_STG, .ref = -1, .a = {at, v, when}, .imm.i = align});
-}
-
-static LirVal entry(Low *w, LirVal place, LirVal instance)
-{
-    LirVal high = lir_op2(w->fn, LIR_SHL, whole(w, place), lir_ci(w->fn, DT_I64, 32));
-    return lir_op2(w->fn, LIR_OR, high, whole(w, instance));
-}
-
-static LirVal place_of(Low *w, LirVal e) { return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, e, lir_ci(w->fn, DT_I64, 32))); }
+static LirVal load_entry(Low *w, LirVal i) { return low_load_at(w, DT_I64, 1, low_sorted(w, i), 0, 8); }
 static LirVal instance_of(Low *w, LirVal e) { return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, e, lir_ci(w->fn, DT_I64, INT32_MAX))); }
 
-/* ---- launches and what their threads share ---- */
-
-static void open_launch(Low *w, const Low *first, int nth, const char *symbol, int threads)
-{
-    *w = *first;
-    w->fn = lir_new(w->a, nth ? arena_strf(w->a, "%s_%d", symbol, nth) : symbol);
-    w->fn->precise = first->fn->precise;
-    w->fn->pdl = w->s->pdl ? LIR_PDL_AFTER : LIR_PDL_NONE;
-    w->fn->warp = w->host ? 1 : 32;
-    w->fn->cluster = 1;
-    w->fn->threads = w->host ? 1 : (uint32_t)threads;
-    w->fn->min_ctas = nth == SUMS ? (uint32_t)w->s->ctas : nth == JOIN;      /* left free, the assembler may spill to fit one block more */
-    w->active = w->head = w->turn = w->turn_k = 0;
-    w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
-    w->grp = low_ci(w, 0);
-    w->lane = w->at = w->tid;
-    w->block = sreg(w, LIR_CTAID);
-    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : low_word(w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
-    w->ninst = low_word(w, DT_I32, (LirWord){LIR_W_INST, 0, 0});
-    low_forget_instance(w);
-    if (w->fn->pdl) {
-        low_mark(w, LIR_PDLWAIT, 0);
-        low_mark(w, LIR_PDLGO, 0);
-    }
-}
+static void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .flags = LIR_F_UNIFORM, .a = {a}}); }
 
 static void open_groups(Low *w, int n)
 {
@@ -100,229 +35,6 @@ static void open_groups(Low *w, int n)
         return;
     w->lane = w->at = lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, w->s->lanes));
     w->grp = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, w->s->lanes));
-}
-
-static void close_launch(const Low *w, LowLaunch l)
-{
-    l.fn = w->fn;
-    l.ctas = 1;
-    w->out->launch[w->out->nlaunch++] = l;
-}
-
-/* One of n things for each thread of the block; the host has one thread, which does them in turn. */
-typedef struct Each { LirVal var, t; } Each;
-
-static LirVal each_begin(Low *w, Each *e, int n)
-{
-    e->var = w->host ? lir_op1(w->fn, LIR_VAR, low_ci(w, 0)) : 0;
-    return e->t = w->host ? low_loop_begin(w, e->var, low_ci(w, n)) : w->tid;
-}
-
-static void each_end(Low *w, const Each *e)
-{
-    if (w->host)
-        low_loop_end(w, e->var, e->t, low_ci(w, 1));
-}
-
-/* ---- rank among pieces ---- */
-
-/* Places in rising order, `size` a piece, n in all: `at` reads the i-th of all. Of two alike that of the earlier piece comes first. */
-typedef struct Pieces { LirVal (*at)(Low *w, LirVal i), n; int size; } Pieces;
-/* One of them: its place, its piece and its rank there. */
-typedef struct Ranked { LirVal place, piece, rank; } Ranked;
-
-/* Entries before e in pieces c .. c+many-1, side by side; those from `end` on do not count. */
-static LirVal before_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirVal end, int many)
-{
-    LirVal first[FAN], last[FAN], bound[FAN], pos[FAN], sum = low_ci(w, 0), one = low_ci(w, 1), up = add(w, e->place, one);
-    int steps = 1;
-    while (p->size >> steps)
-        steps++;
-    for (int u = 0; u < many; u++) {
-        LirVal piece = lir_op2(w->fn, LIR_MIN, add(w, c, low_ci(w, u)), lir_op2(w->fn, LIR_SUB, end, one));
-        first[u] = times(w, piece, p->size);
-        last[u] = lir_op2(w->fn, LIR_SUB, lir_op2(w->fn, LIR_MIN, add(w, first[u], low_ci(w, p->size)), p->n), one);
-        bound[u] = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, e->piece), up, e->place);
-        pos[u] = lir_op1(w->fn, LIR_VAR, first[u]);
-    }
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), nth = low_loop_begin(w, var, low_ci(w, steps)), step = lir_op2(w->fn, LIR_SHR, low_ci(w, p->size), nth);
-    LirVal less = lir_op2(w->fn, LIR_SUB, step, one);
-    for (int u = 0; u < many; u++) {
-        LirVal have = get(w, pos[u]), i = add(w, have, less), x = p->at(w, lir_op2(w->fn, LIR_MIN, i, last[u]));
-        LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LE, i, last[u]), lir_op2(w->fn, LIR_LT, x, bound[u]));
-        lir_set(w->fn, pos[u], lir_op3(w->fn, LIR_SELECT, on, add(w, have, step), have));
-    }
-    low_loop_end(w, var, nth, one);
-    for (int u = 0; u < many; u++) {
-        LirVal piece = add(w, c, low_ci(w, u)), n = lir_op2(w->fn, LIR_SUB, get(w, pos[u]), first[u]);
-        n = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, piece, e->piece), e->rank, n);
-        sum = add(w, sum, lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, end), n, low_ci(w, 0)));
-    }
-    return sum;
-}
-
-/* Rank of e in pieces c .. end-1, `many` at a time. */
-static LirVal rank_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirVal end, int many)
-{
-    LirVal sum = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), var = lir_op1(w->fn, LIR_VAR, c), at = low_loop_begin(w, var, end);
-    lir_set(w->fn, sum, add(w, get(w, sum), before_in(w, p, e, at, end, many)));
-    low_loop_end(w, var, at, low_ci(w, many));
-    return get(w, sum);
-}
-
-/* ---- (1) order ---- */
-
-/* Keys of the block's chunk: in shared memory; on the host where (2) will put its entries. */
-static LirVal key_place(Low *w, LirVal t) { return element(w, by_run(w, times(w, w->block, CHUNK)), t, 4); }
-
-static void key_store(Low *w, LirVal t, LirVal key)
-{
-    if (w->host)
-        store(w, key_place(w, t), key, 0, 4);
-    else
-        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {times(w, t, 4), key}, .imm.i = 4});
-}
-
-static int key_lanes(const Low *w) { return w->host ? 16 : 4; }
-
-static LirVal key_load(Low *w, LirVal t, int lanes)
-{
-    if (w->host)
-        return load(w, DT_I32, lanes, key_place(w, t), 0, 4);
-    return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = (uint8_t)lanes, .ref = -1, .a = {times(w, t, 4)}, .imm.i = 4 * lanes});
-}
-
-/* The place that the instance at hand names. */
-static LirVal key_of(Low *w)
-{
-    LirVal j = low_scalar(w, w->tir->ix[sum_op(w)->ix + (uint32_t)w->rv->place_dim].val);
-    LirVal in = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, j, lir_ci(w->fn, DT_I64, 0)), lir_op2(w->fn, LIR_LT, j, places(w)));
-    in = low_and(w, in, low_guard(w, w->rv->scatter));
-    return lir_op3(w->fn, LIR_SELECT, in, lir_cast(w->fn, DT_I32, j), low_ci(w, NOWHERE));
-}
-
-static LirVal count(Low *w, LirVal yes) { return lir_cast(w->fn, DT_I32, yes); }
-
-/* How many entries of the n from `from` on come before that of t among them: smaller keys, and equal ones before t. */
-static LirVal rank_of_key(Low *w, LirVal t, LirVal key, LirVal from, int all)
-{
-    int n = key_lanes(w);
-    LirVal up = add(w, key, low_ci(w, 1)), sum = lir_op1(w->fn, LIR_VAR, lir_splat(w->fn, low_ci(w, 0), n)), var = lir_op1(w->fn, LIR_VAR, from);
-    LirVal u = low_loop_begin(w, var, add(w, from, low_ci(w, all))), s = get(w, sum);
-    LirVal bound = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LE, add(w, u, low_ci(w, n)), t), up, key);
-    lir_set(w->fn, sum, add(w, s, count(w, lir_op2(w->fn, LIR_LT, key_load(w, u, n), lir_splat(w->fn, bound, n)))));
-    low_loop_end(w, var, u, low_ci(w, n));
-    LirVal own = lir_op2(w->fn, LIR_AND, t, low_ci(w, -n)), steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)n, .ref = -1});
-    LirVal same = lir_op2(w->fn, LIR_EQ, key_load(w, own, n), lir_splat(w->fn, key, n));
-    LirVal before = lir_op2(w->fn, LIR_LT, steps, lir_splat(w->fn, lir_op2(w->fn, LIR_SUB, t, own), n));
-    s = add(w, get(w, sum), count(w, lir_op2(w->fn, LIR_AND, same, before)));
-    return lir_add(w->fn, (LirOp){.op = LIR_HSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {s}});
-}
-
-static LirVal sorted_key(Low *w, LirVal i) { return key_load(w, add(w, i, low_ci(w, CHUNK)), 1); }
-
-/* Rank of the thread's key in the chunk: by comparing it with all others of its PIECE, and by a search among those of the other pieces. */
-static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
-{
-    if (w->host)
-        return rank_of_key(w, t, key, low_ci(w, 0), CHUNK);
-    LirVal piece = lir_op2(w->fn, LIR_DIV, t, low_ci(w, PIECE)), from = times(w, piece, PIECE);
-    Ranked e = {key, piece, rank_of_key(w, t, key, from, PIECE)};
-    Pieces p = {sorted_key, low_ci(w, CHUNK), PIECE};
-    key_store(w, add(w, add(w, from, e.rank), low_ci(w, CHUNK)), key);
-    low_mark(w, LIR_BAR, 0);
-    LirVal left = lir_op2(w->fn, LIR_SUB, w->ninst, times(w, w->block, CHUNK)), pieces = lir_op2(w->fn, LIR_MIN, ceil_div(w, left, PIECE), low_ci(w, CHUNK / PIECE));
-    LirVal rank = rank_in(w, &p, &e, low_ci(w, 0), pieces, 1);
-    return lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, pieces), rank, t);      /* those of no instance are last already */
-}
-
-static void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .flags = LIR_F_UNIFORM, .a = {a}}); }
-
-static void order_chunk(Low *w, LirVal chunk)
-{
-    Each e;
-    LirVal t = each_begin(w, &e, CHUNK);
-    low_set_instance(w, add(w, chunk, t), true);
-    LirVal key = key_of(w);
-    key_store(w, t, key);
-    low_scalar_stores(w);
-    each_end(w, &e);
-    if (!w->host)
-        low_mark(w, LIR_BAR, 0);
-    t = each_begin(w, &e, CHUNK);
-    key = w->host ? key_load(w, t, 1) : key;
-    LirVal to = add(w, chunk, rank_in_chunk(w, t, key));
-    store(w, by_chunk(w, to), entry(w, key, add(w, chunk, t)), 0, 8);
-    each_end(w, &e);
-}
-
-static void order(const Low *first, const char *symbol)
-{
-    Low w;
-    Each e;
-    open_launch(&w, first, ORDER, symbol, CHUNK);
-    w.lanes = 1;                        /* an instance a thread */
-    w.fn->smem = w.host ? 0 : 2 * CHUNK * 4;       /* keys, and those of each piece in order */
-    LirVal chunk = times(&w, w.block, CHUNK);
-    mark_uniform(&w, LIR_IF, lir_op2(w.fn, LIR_LT, w.block, chunks(&w)));
-    order_chunk(&w, chunk);
-    mark_uniform(&w, LIR_ELSE, 0);
-    LirVal t = each_begin(&w, &e, CHUNK);
-    store(&w, by_chunk(&w, add(&w, chunk, t)), lir_ci(w.fn, DT_I64, 0), 0, 8);        /* two marks */
-    each_end(&w, &e);
-    mark_uniform(&w, LIR_END, 0);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_PLACES, .per = CHUNK, .per2 = 2 * CHUNK, .work_bytes = CHUNK * 8});
-}
-
-/* ---- (2), (3) merge ---- */
-
-static LirVal place_in_chunk(Low *w, LirVal i) { return load(w, DT_I32, 1, add(w, by_chunk(w, i), lir_ci(w->fn, DT_I64, 4)), 0, 4); }
-static LirVal place_in_run(Low *w, LirVal i) { return load(w, DT_I32, 1, add(w, by_run(w, i), lir_ci(w->fn, DT_I64, 4)), 0, 4); }
-
-static Ranked ranked(Low *w, LirVal e, LirVal q, int size)
-{
-    return (Ranked){place_of(w, e), lir_op2(w->fn, LIR_DIV, q, low_ci(w, size)), lir_op2(w->fn, LIR_AND, q, low_ci(w, size - 1))};
-}
-
-static int searches(const Low *w) { return w->host ? 1 : FAN; }
-
-/* The first of its chunk that names its place marks it. */
-static void mark_place(Low *w, LirVal q, LirVal e)
-{
-    LirVal within = lir_op2(w->fn, LIR_GT, lir_op2(w->fn, LIR_AND, q, low_ci(w, CHUNK - 1)), low_ci(w, 0));
-    LirVal before = place_of(w, load(w, DT_I64, 1, by_chunk(w, lir_op2(w->fn, LIR_SUB, q, low_ci(w, 1))), within, 8)), place = place_of(w, e);
-    LirVal first = lir_op2(w->fn, LIR_OR, lir_op1(w->fn, LIR_NOT, within), lir_op2(w->fn, LIR_NE, before, place));
-    first = lir_op2(w->fn, LIR_AND, first, lir_op2(w->fn, LIR_NE, place, low_ci(w, NOWHERE)));
-    lir_add(w->fn, (LirOp){.op = LIR_ATOM, .ref = -1, .a = {mark_of(w, place), low_ci(w, 1), first}, .imm.i = 4});
-}
-
-static void merge(const Low *first, const char *symbol)
-{
-    Low w;
-    Each each;
-    open_launch(&w, first, MERGE, symbol, mergers(first));
-    Pieces p = {place_in_chunk, times(&w, chunks(&w), CHUNK), CHUNK};
-    LirVal t = each_begin(&w, &each, mergers(&w)), q = add(&w, times(&w, w.block, mergers(&w)), t);
-    LirVal e = load(&w, DT_I64, 1, by_chunk(&w, q), 0, 8), run = lir_op2(w.fn, LIR_DIV, q, low_ci(&w, RUN)), c = times(&w, run, FAN);
-    mark_place(&w, q, e);
-    Ranked r = ranked(&w, e, q, CHUNK);
-    LirVal to = rank_in(&w, &p, &r, c, lir_op2(w.fn, LIR_MIN, add(&w, c, low_ci(&w, FAN)), chunks(&w)), searches(&w));
-    store(&w, by_run(&w, add(&w, times(&w, run, RUN), to)), e, 0, 8);
-    each_end(&w, &each);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = mergers(&w), .work_bytes = mergers(&w) * 8});
-}
-
-static void merge_runs(const Low *first, const char *symbol)
-{
-    Low w;
-    Each each;
-    open_launch(&w, first, MERGE_RUNS, symbol, mergers(first));
-    Pieces p = {place_in_run, merged(&w), RUN};
-    LirVal t = each_begin(&w, &each, mergers(&w)), q = add(&w, times(&w, w.block, mergers(&w)), t), e = load(&w, DT_I64, 1, by_run(&w, q), 0, 8);
-    Ranked r = ranked(&w, e, q, RUN);
-    store(&w, by_chunk(&w, rank_in(&w, &p, &r, low_ci(&w, 0), ceil_div(&w, w.ninst, RUN), searches(&w))), e, 0, 8);
-    each_end(&w, &each);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_BEYOND, .per = mergers(&w), .per2 = RUN});
 }
 
 /* ---- rows of a tile of columns, added up in registers ---- */
@@ -363,24 +75,46 @@ static int at_once(const Low *w) { return w->host ? 1 : AT_ONCE; }
 
 enum { LEADING, TRAILING };     /* of a list: of a place that began before it; of one that began in it and goes on after it */
 
-static LirVal partial(Low *w, LirVal list, int which)
+/* The launch of the join takes narrower tiles, since there may be few places to join, of many lists: rows in the workspace are of whole ones. */
+static Sched join_sched(const Sched *s, bool host)
 {
-    LirVal tile = lir_op2(w->fn, LIR_DIV, w->turn ? w->turn : low_ci(w, 0), low_ci(w, low_tile(w)));
-    LirVal nth = add(w, times(w, add(w, lir_op2(w->fn, LIR_MUL, list, low_tiles(w)), tile), 2), low_ci(w, which));
-    LirVal lane = add(w, times(w, w->lane, w->s->vec), low_ci(w, (int64_t)w->k * w->s->lanes * w->s->vec));
-    return element(w, element(w, part(w, JOIN), nth, (int64_t)low_tile(w) * 4), lane, 4);
+    Sched x = *s;
+    x.lanes = !host && x.lanes > JOIN_LANES ? JOIN_LANES : x.lanes;
+    x.per = x.split = 1;
+    x.len = x.len == LEN_EXACT ? LEN_EXACT : LEN_ANY;
+    return x;
+}
+
+/* Of vector k of the lane; in *in whether the row has it in the workspace. */
+static LirVal partial(Low *w, LirVal list, int which, LirVal *in)
+{
+    Sched x = join_sched(w->s, w->host);
+    int tile = x.lanes * x.vec;
+    LirVal pitch = times(w, sort_ceil_div(w, w->rowlen, tile), tile), row = add(w, times(w, list, 2), low_ci(w, which));
+    LirVal column = add(w, w->turn ? w->turn : low_ci(w, 0), times(w, add(w, w->lane, low_ci(w, (int64_t)w->k * w->s->lanes)), w->s->vec));
+    *in = lir_op2(w->fn, LIR_LT, column, pitch);
+    LirVal base = sort_element(w, sort_part(w, SCATTER_JOIN), lir_op2(w->fn, LIR_MUL, whole(w, row), whole(w, pitch)), 4);
+    return sort_element(w, base, column, 4);
 }
 
 static int partial_align(const Low *w) { return w->host || w->s->vec < 4 ? 4 : 16; }
 
 static void partial_store(Low *w, LirVal list, int which)
 {
-    for (w->k = 0; w->k < w->s->per; w->k++)
-        store(w, partial(w, list, which), get(w, w->acc[w->k]), 0, partial_align(w));
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        LirVal in, at = partial(w, list, which, &in);
+        low_store_at(w, at, get(w, w->acc[w->k]), in, partial_align(w));
+    }
     w->k = 0;
 }
 
-/* ---- (4) sums ---- */
+static LirVal partial_load(Low *w, LirVal list, int which, LirVal when)
+{
+    LirVal in, at = partial(w, list, which, &in);
+    return low_load_at(w, DT_F32, w->s->vec, at, when ? both(w, in, when) : in, partial_align(w));
+}
+
+/* ---- sums ---- */
 
 static void write_place(Low *w, LirVal r, bool sums, LirVal when)
 {
@@ -399,44 +133,63 @@ static void write_place(Low *w, LirVal r, bool sums, LirVal when)
 /* Place that entry p names; where there is no such entry, one that no entry names. */
 static LirVal place_at(Low *w, LirVal p)
 {
-    LirVal there = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, p, low_ci(w, 0)), lir_op2(w->fn, LIR_LT, p, merged(w)));
-    return lir_op3(w->fn, LIR_SELECT, there, place_of(w, load(w, DT_I64, 1, sorted(w, p), there, 8)), low_ci(w, -1));
+    LirVal there = both(w, lir_op2(w->fn, LIR_GE, p, low_ci(w, 0)), lir_op2(w->fn, LIR_LT, p, low_sorted_end(w)));
+    return lir_op3(w->fn, LIR_SELECT, there, low_place_of(w, low_load_at(w, DT_I64, 1, low_sorted(w, p), there, 8)), low_ci(w, -1));
 }
 
-static LirVal place_before(Low *w, LirVal p) { return place_at(w, lir_op2(w->fn, LIR_SUB, p, low_ci(w, 1))); }
-static LirVal named(Low *w, LirVal place) { return lir_op2(w->fn, LIR_NE, place, low_ci(w, NOWHERE)); }
+static LirVal place_behind(Low *w, LirVal p, int by) { return place_at(w, add(w, p, low_ci(w, by))); }
 
-/* The sum at hand is that of `place` up to the list's end, or of all its entries there. */
+/* What a list shares with those beside it. A place with entries in three lists or more is left to the join; one with entries in two belongs to
+ * the first of them. */
+typedef struct Shared {
+    LirVal p, end;              /* i32: the list's entries */
+    LirVal first, last;         /* i32: places that its first and its last entry name */
+    LirVal skip, leading;       /* bool: the first place is another list's; it has begun before, and is left to the join */
+    LirVal on, trailing;        /* bool: the last place goes on in the next list, which leaves it to this one; it begins here, and is left to the join */
+} Shared;
+
+static Shared shared_of(Low *w, LirVal list)
+{
+    LirVal p = times(w, list, LIST), first = place_at(w, p), last = place_behind(w, p, LIST - 1);
+    LirVal begun = both(w, same(w, place_behind(w, p, -1), first), low_named(w, first)), there = both(w, low_named(w, last), lir_op2(w->fn, LIR_GE, last, low_ci(w, 0)));
+    LirVal goes_on = both(w, same(w, place_behind(w, p, LIST), last), there);
+    LirVal far_back = same(w, place_behind(w, p, -LIST - 1), first), far_on = same(w, place_behind(w, p, 2 * LIST), last);
+    LirVal all = both(w, begun, both(w, goes_on, same(w, first, last)));       /* of one place that begins before and goes on after it */
+    LirVal left = lir_op2(w->fn, LIR_OR, far_back, all), begins = lir_op1(w->fn, LIR_NOT, both(w, begun, same(w, first, last)));
+    return (Shared){p, add(w, p, low_ci(w, LIST)), first, last, both(w, begun, lir_op1(w->fn, LIR_NOT, left)), both(w, begun, left),
+                    both(w, both(w, goes_on, begins), lir_op1(w->fn, LIR_NOT, far_on)), both(w, both(w, goes_on, begins), far_on)};
+}
+
+/* The sum at hand is that of all entries of `place`, or of those of the list. */
 static void put_sum(Low *w, LirVal list, LirVal leading, LirVal place)
 {
     low_mark(w, LIR_IF, leading);
     partial_store(w, list, LEADING);
     low_mark(w, LIR_ELSE, 0);
-    if (place)
-        write_place(w, place, true, 0);
-    else
-        partial_store(w, list, TRAILING);
+    write_place(w, place, true, 0);
     low_mark(w, LIR_END, 0);
 }
 
-/* Entries p .. p + n of a list, and of its sum so far: what the last entry named, and whether it began before the list. */
-static void sum_entries(Low *w, LirVal list, LirVal p, LirVal last, LirVal leading)
+/* Entries p .. p + n of a list, or of the next one as far as they belong to its last place, and of its sum so far: what the last entry named, and
+ * whether the first place is still at hand, which began before. */
+static void sum_entries(Low *w, LirVal list, const Shared *x, LirVal p, LirVal last, LirVal leading)
 {
     int n = at_once(w);
-    LirVal e[AT_ONCE], place[AT_ONCE + 1], in[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], before = get(w, last);
+    LirVal e[AT_ONCE], place[AT_ONCE + 1], in[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], before = get(w, last), own = lir_op2(w->fn, LIR_LT, p, x->end);
     for (int u = 0; u < n; u++) {
-        e[u] = load(w, DT_I64, 1, sorted(w, add(w, p, low_ci(w, u))), 0, 8);
-        place[u] = place_of(w, e[u]);
-        in[u] = named(w, place[u]);
+        e[u] = load_entry(w, add(w, p, low_ci(w, u)));
+        place[u] = low_place_of(w, e[u]);
+        LirVal skipped = both(w, x->skip, same(w, place[u], x->first)), belongs = lir_op2(w->fn, LIR_OR, own, same(w, place[u], x->last));
+        in[u] = both(w, both(w, low_named(w, place[u]), belongs), lir_op1(w->fn, LIR_NOT, skipped));
     }
-    place[n] = place_at(w, add(w, p, low_ci(w, n)));
+    place[n] = place_behind(w, p, n);
     for (int u = 0; u < n; u++)
         row_of(w, e[u], in[u], v[u]);
     for (int u = 0; u < n; u++) {
-        LirVal begins = lir_op2(w->fn, LIR_NE, u ? place[u - 1] : before, place[u]);
+        LirVal begins = differ(w, u ? place[u - 1] : before, place[u]);
         for (int k = 0; k < w->s->per; k++)
             lir_set(w->fn, w->acc[k], add(w, lir_op3(w->fn, LIR_SELECT, begins, zeros(w), get(w, w->acc[k])), v[u][k]));
-        low_mark(w, LIR_IF, lir_op2(w->fn, LIR_AND, in[u], lir_op2(w->fn, LIR_NE, place[u], place[u + 1])));
+        low_mark(w, LIR_IF, both(w, in[u], differ(w, place[u], place[u + 1])));
         put_sum(w, list, get(w, leading), place[u]);
         lir_set(w->fn, leading, lir_ci(w->fn, DT_BOOL, 0));
         low_mark(w, LIR_END, 0);
@@ -446,15 +199,25 @@ static void sum_entries(Low *w, LirVal list, LirVal p, LirVal last, LirVal leadi
 
 static void sum_list(Low *w, LirVal list)
 {
-    LirVal p = times(w, list, LIST), end = add(w, p, low_ci(w, LIST)), before = place_before(w, p);
-    LirVal last = lir_op1(w->fn, LIR_VAR, before), leading = lir_op1(w->fn, LIR_VAR, lir_op2(w->fn, LIR_EQ, before, place_at(w, p)));
+    Shared x = shared_of(w, list);
+    LirVal last = lir_op1(w->fn, LIR_VAR, low_ci(w, -1)), leading = lir_op1(w->fn, LIR_VAR, x.leading);
+    LirVal var = lir_op1(w->fn, LIR_VAR, x.p), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1));
     sums_clear(w);
-    LirVal var = lir_op1(w->fn, LIR_VAR, p), at = low_loop_begin(w, var, end);
-    sum_entries(w, list, at, last, leading);
-    low_loop_end(w, var, at, low_ci(w, at_once(w)));
-    LirVal on = lir_op2(w->fn, LIR_EQ, get(w, last), place_at(w, end));
-    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_AND, on, named(w, get(w, last))));
-    put_sum(w, list, get(w, leading), 0);
+    /* groups of a warp, too, may leave apart: they go on as far as their last place does */
+    lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = LIR_F_APART, .imm.i = w->s->lanes});
+    low_mark(w, LIR_WHILE, get(w, more));
+    LirVal p = get(w, var), next = add(w, p, low_ci(w, at_once(w)));
+    sum_entries(w, list, &x, p, last, leading);
+    lir_set(w->fn, var, next);
+    LirVal on = both(w, both(w, x.on, same(w, place_at(w, next), x.last)), lir_op2(w->fn, LIR_LT, next, add(w, x.end, low_ci(w, LIST))));
+    lir_set(w->fn, more, lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_LT, next, x.end), on));
+    low_mark(w, LIR_END, 0);
+    LirVal ends_leading = both(w, get(w, leading), both(w, same(w, place_at(w, x.end), x.last), same(w, x.first, x.last)));
+    low_mark(w, LIR_IF, ends_leading);
+    partial_store(w, list, LEADING);
+    low_mark(w, LIR_END, 0);
+    low_mark(w, LIR_IF, x.trailing);
+    partial_store(w, list, TRAILING);
     low_mark(w, LIR_END, 0);
 }
 
@@ -464,11 +227,11 @@ static void clear_places(Low *w, LirVal r)
     LirVal free[64], at[64], marks[64];
     int vec = w->s->run % 4 ? 1 : 4;
     for (int i = 0; i < w->s->run; i += vec)
-        marks[i / vec] = load(w, DT_I32, vec, mark_of(w, add(w, r, low_ci(w, i))), 0, 4 * vec);
+        marks[i / vec] = low_load_at(w, DT_I32, vec, low_mark_of(w, add(w, r, low_ci(w, i))), 0, 4 * vec);
     for (int i = 0; i < w->s->run; i++) {
         at[i] = add(w, r, low_ci(w, i));
         LirVal mark = vec == 1 ? marks[i] : lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {marks[i / vec]}, .imm.i = i % vec});
-        LirVal in = lir_op2(w->fn, LIR_LT, at[i], lir_cast(w->fn, DT_I32, places(w)));
+        LirVal in = lir_op2(w->fn, LIR_LT, at[i], lir_cast(w->fn, DT_I32, low_extent(w, row_view_places(w->rv))));
         free[i] = lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, mark, low_ci(w, 0)));
     }
     for (int i = 0; i < w->s->run; i++)
@@ -479,7 +242,7 @@ static void clear_places(Low *w, LirVal r)
 static void sum_or_clear(Low *w, LirVal nth)
 {
     int rows = w->s->rows;
-    LirVal lists = ceil_div(w, w->ninst, rows * LIST);
+    LirVal lists = sort_ceil_div(w, w->ninst, rows * LIST);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, nth, lists));
     LirVal list = add(w, times(w, nth, rows), w->grp);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, times(w, list, LIST), w->ninst));
@@ -513,48 +276,39 @@ static void sums(const Low *first, const char *symbol)
 {
     Low w;
     const Sched *s = first->s;
-    open_launch(&w, first, SUMS, symbol, s->rows * s->lanes);
+    low_launch_open(&w, first, SCATTER_SUMS, symbol, s->rows * s->lanes);
     open_groups(&w, s->rows);
     sums_new(&w);
     each_tile(&w, sum_or_clear);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_PLACES_COLUMNS, .per = s->rows * LIST, .per2 = s->rows * s->run, .per3 = columns_a_block(&w)});
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_PLACES_COLUMNS, .per = s->rows * LIST, .per2 = s->rows * s->run, .per3 = columns_a_block(&w)});
 }
 
-/* ---- (5) join ---- */
+/* ---- join ---- */
 
 /* Groups of lanes, each of which has a list of the block's. */
-static int join_groups(const Sched *s, bool host)
-{
-    int n = 1;
-    while (!host && 2 * n <= JOIN_GROUPS && 2 * n * s->lanes <= JOIN_THREADS && 2 * n * s->lanes * s->vec * s->per * 4 <= JOIN_BYTES)
-        n *= 2;
-    return n;
-}
+static int join_groups(bool host) { return host ? 1 : JOIN_GROUPS; }
 
 /* Adds the leading partial sums of lists from m on, as many as are read at once, where they name r. */
 static void add_some(Low *w, LirVal m, LirVal r)
 {
-    LirVal v[AT_ONCE][LOW_MAX_PER];
+    LirVal v[AT_ONCE];
     for (int u = 0; u < at_once(w); u++) {
-        LirVal list = add(w, m, low_ci(w, u)), ok = lir_op2(w->fn, LIR_EQ, place_at(w, times(w, list, LIST)), r);
-        for (w->k = 0; w->k < w->s->per; w->k++)
-            v[u][w->k] = load(w, DT_F32, w->s->vec, partial(w, list, LEADING), ok, partial_align(w));
+        LirVal list = add(w, m, low_ci(w, u));
+        v[u] = partial_load(w, list, LEADING, same(w, place_at(w, times(w, list, LIST)), r));
     }
-    for (w->k = 0; w->k < w->s->per; w->k++)
-        for (int u = 0; u < at_once(w); u++)
-            lir_set(w->fn, w->acc[w->k], add(w, get(w, w->acc[w->k]), v[u][w->k]));
-    w->k = 0;
+    for (int u = 0; u < at_once(w); u++)
+        lir_set(w->fn, w->acc[0], add(w, get(w, w->acc[0]), v[u]));
 }
 
 /* Adds those of all lists from m on that name r, in rounds of which each group has its own. */
 static void add_all(Low *w, LirVal m, LirVal r)
 {
-    int n = at_once(w), all = n * join_groups(w->s, w->host);
+    int n = at_once(w), all = n * join_groups(w->host);
     LirVal var = lir_op1(w->fn, LIR_VAR, m), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1));
     low_mark(w, LIR_LOOP, 0);
     low_mark(w, LIR_WHILE, get(w, more));
     LirVal at = get(w, var), end = add(w, at, low_ci(w, all));
-    lir_set(w->fn, more, lir_op2(w->fn, LIR_EQ, place_at(w, times(w, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1)), LIST)), r));
+    lir_set(w->fn, more, same(w, place_at(w, times(w, lir_op2(w->fn, LIR_SUB, end, low_ci(w, 1)), LIST)), r));
     add_some(w, add(w, at, times(w, w->grp, n)), r);
     lir_set(w->fn, var, end);
     low_mark(w, LIR_END, 0);
@@ -563,63 +317,47 @@ static void add_all(Low *w, LirVal m, LirVal r)
 /* The groups' sums together, which the first group then has. */
 static void add_groups(Low *w)
 {
-    int groups = join_groups(w->s, w->host), bytes = low_tile(w) * 4;
-    LirVal lane = times(w, w->lane, 4 * w->s->vec), own = add(w, lane, times(w, w->grp, bytes));
+    int groups = join_groups(w->host), bytes = low_tile(w) * 4, align = 4 * w->s->vec < 16 ? 4 : 16;
+    LirVal lane = times(w, w->lane, 4 * w->s->vec);
     if (groups == 1)
         return;
-    for (int k = 0; k < w->s->per; k++)
-        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {add(w, own, low_ci(w, k * w->s->lanes * w->s->vec * 4)), get(w, w->acc[k])}, .imm.i = 4 * w->s->vec < 16 ? 4 : 16});
+    lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {add(w, lane, times(w, w->grp, bytes)), get(w, w->acc[0])}, .imm.i = align});
     low_mark(w, LIR_BAR, 0);
-    for (int g = 1; g < groups; g++)
-        for (int k = 0; k < w->s->per; k++) {
-            LirVal from = add(w, lane, low_ci(w, g * bytes + k * w->s->lanes * w->s->vec * 4));
-            LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {from}, .imm.i = 4 * w->s->vec < 16 ? 4 : 16});
-            lir_set(w->fn, w->acc[k], add(w, get(w, w->acc[k]), v));
-        }
+    for (int g = 1; g < groups; g++) {
+        LirOp from = {.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {add(w, lane, low_ci(w, g * bytes))}, .imm.i = align};
+        lir_set(w->fn, w->acc[0], add(w, get(w, w->acc[0]), lir_add(w->fn, from)));
+    }
     low_mark(w, LIR_BAR, 0);            /* before the next sums come there */
 }
 
-/* Does the place that list's last entry names begin in the list, and go on after it? In *far whether past the lists that are read at once. */
-static LirVal goes_on(Low *w, LirVal list, LirVal *far, LirVal *r)
-{
-    LirVal p = times(w, list, LIST), last = place_at(w, add(w, p, low_ci(w, LIST - 1)));
-    LirVal begins = lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_NE, place_at(w, p), last), lir_op2(w->fn, LIR_NE, place_before(w, p), last));
-    LirVal some = lir_op2(w->fn, LIR_AND, named(w, last), lir_op2(w->fn, LIR_GE, last, low_ci(w, 0)));
-    *r = place_at(w, add(w, p, low_ci(w, LIST)));
-    *far = lir_op2(w->fn, LIR_EQ, place_at(w, add(w, p, low_ci(w, (int64_t)LIST * (1 + at_once(w))))), last);
-    return lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_AND, begins, some), lir_op2(w->fn, LIR_EQ, *r, last));
-}
+/* Does list's last place go past the lists that are read at once? */
+static LirVal goes_far(Low *w, const Shared *x) { return same(w, place_behind(w, x->p, LIST * (1 + at_once(w))), x->last); }
 
-static void take_trailing(Low *w, LirVal list, LirVal when)
-{
-    for (w->k = 0; w->k < w->s->per; w->k++)
-        lir_set(w->fn, w->acc[w->k], load(w, DT_F32, w->s->vec, partial(w, list, TRAILING), when, partial_align(w)));
-    w->k = 0;
-}
+static void take_trailing(Low *w, LirVal list, LirVal when) { lir_set(w->fn, w->acc[0], partial_load(w, list, TRAILING, when)); }
 
 /* The group's own list, if its place does not go far. */
 static void join_near(Low *w, LirVal list)
 {
-    LirVal far, r, on = goes_on(w, list, &far, &r);
-    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_AND, on, lir_op1(w->fn, LIR_NOT, far)));
+    Shared x = shared_of(w, list);
+    low_mark(w, LIR_IF, both(w, x.trailing, lir_op1(w->fn, LIR_NOT, goes_far(w, &x))));
     take_trailing(w, list, 0);
-    add_some(w, add(w, list, low_ci(w, 1)), r);
-    write_place(w, r, true, 0);
+    add_some(w, add(w, list, low_ci(w, 1)), x.last);
+    write_place(w, x.last, true, 0);
     low_mark(w, LIR_END, 0);
 }
 
 /* All groups, one list of the block's after another. */
 static void join_far(Low *w, LirVal list)
 {
-    int groups = join_groups(w->s, w->host);
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, groups)), own = add(w, list, i), far, r;
-    LirVal on = goes_on(w, own, &far, &r), first = lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0));
-    mark_uniform(w, LIR_IF, groups > 1 ? lir_op2(w->fn, LIR_AND, on, far) : on);
+    int groups = join_groups(w->host);
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, groups)), own = add(w, list, i), first = same(w, w->grp, low_ci(w, 0));
+    Shared x = shared_of(w, own);
+    mark_uniform(w, LIR_IF, groups > 1 ? both(w, x.trailing, goes_far(w, &x)) : x.trailing);
     take_trailing(w, own, first);
-    add_all(w, add(w, own, low_ci(w, 1)), r);
+    add_all(w, add(w, own, low_ci(w, 1)), x.last);
     add_groups(w);
     low_mark(w, LIR_IF, first);
-    write_place(w, r, true, 0);
+    write_place(w, x.last, true, 0);
     low_mark(w, LIR_END, 0);
     mark_uniform(w, LIR_END, 0);
     low_loop_end(w, var, i, low_ci(w, 1));
@@ -627,9 +365,11 @@ static void join_far(Low *w, LirVal list)
 
 static void join(const Low *first, const char *symbol)
 {
-    Low w;
-    int groups = join_groups(first->s, first->host);
-    open_launch(&w, first, JOIN, symbol, groups * first->s->lanes);
+    Low w, as = *first;
+    Sched s = join_sched(first->s, first->host);
+    int groups = join_groups(first->host);
+    as.s = &s;
+    low_launch_open(&w, &as, SCATTER_JOIN, symbol, groups * s.lanes);
     open_groups(&w, groups);
     w.fn->smem = groups > 1 ? (uint32_t)(groups * low_tile(&w) * 4) : 0;
     sums_new(&w);
@@ -639,14 +379,12 @@ static void join(const Low *first, const char *symbol)
     if (groups > 1)
         join_near(&w, add(&w, list, w.grp));
     join_far(&w, list);
-    close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_COLUMNS, .per = groups * LIST, .per2 = low_tile(&w), .work_bytes = groups * 2 * low_tile(&w) * 4});
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_COLUMNS, .per = groups * LIST, .per2 = low_tile(&w), .work_bytes = groups * 2 * low_tile(&w) * 4});
 }
 
 void low_scatter(Low *w, const char *symbol)
 {
-    order(w, symbol);
-    merge(w, symbol);
-    merge_runs(w, symbol);
+    low_sort(w, symbol);
     sums(w, symbol);
     join(w, symbol);
 }

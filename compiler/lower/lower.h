@@ -1,4 +1,4 @@
-/* lower.h: one typed kernel under one schedule on one target becomes one to five launches of lowered IR.
+/* lower.h: one typed kernel under one schedule on one target becomes one to nine launches of lowered IR.
  *
  * In: TirFn, Sched (legal).  Out: LowKernel.  Decides nothing: what the schedule does not say, does not happen.
  */
@@ -31,20 +31,24 @@ typedef enum LowGridKind {
     LOW_G_GROUPS_COLUMNS, /* ceil(instances / per) * ceil(row length / per2) blocks, columns fastest */
     LOW_G_GROUPS_PLACES,  /* ceil(instances / per) + ceil(places / per2) blocks */
     LOW_G_GROUPS_BEYOND,  /* ceil(instances / per) blocks where there are more than per2 instances, else none */
-    LOW_G_PLACES_COLUMNS  /* (ceil(instances / per) + ceil(places / per2)) * ceil(row length / per3) blocks, columns fastest */
+    LOW_G_PLACES_COLUMNS, /* (ceil(instances / per) + ceil(places / per2)) * ceil(row length / per3) blocks, columns fastest */
+    LOW_G_GROUPS_WITHIN,  /* ceil(instances / per) blocks where there are no more than per2 instances, else none */
+    LOW_G_DIGITS_BEYOND   /* where there are more than per2 instances, else none, the least power of two n of blocks with (n * per)^2 > places */
 } LowGridKind;
+
+typedef enum LowWorkBy { LOW_BY_BLOCK /* 1 */, LOW_BY_COLUMN /* row length */, LOW_BY_INSTANCES /* ceil(instances / per3) */ } LowWorkBy;
 
 typedef struct LowLaunch {
     LirFn  *fn;
     uint8_t grid;               /* LowGridKind */
     int32_t per, per2, per3, ctas;
     int32_t multiple;           /* 1: any number of blocks */
-    /* its part of the workspace: blocks, or clusters, * work_bytes (* row length, where it is by column), rounded up to 256; the parts lie one after another */
+    /* its part of the workspace: blocks, or clusters, * work_bytes * what work_by says, rounded up to 256; the parts lie one after another */
     int32_t work_bytes;
-    bool    work_by_column;
+    uint8_t work_by;            /* LowWorkBy */
 } LowLaunch;
 
-enum { LOW_MAX_LAUNCHES = 5 };
+enum { LOW_MAX_LAUNCHES = 9 };
 typedef struct LowKernel {
     LowCond  *conds; uint32_t nconds, capconds;
     LowLaunch launch[LOW_MAX_LAUNCHES]; uint32_t nlaunch;

@@ -8,7 +8,7 @@
 
 _Static_assert((int)LGK_C_NEARER == (int)LOW_C_NEARER && (int)LGK_C_ALIGNED == (int)LOW_C_ALIGNED && (int)LGK_C_UNIT == (int)LOW_C_UNIT, "condition kinds");
 _Static_assert((int)LGK_MAX_LAUNCHES == (int)LOW_MAX_LAUNCHES, "launches of a variant");
-_Static_assert((int)LGK_G_GROUPS_COLUMNS == (int)LOW_G_GROUPS_COLUMNS && (int)LGK_G_PLACES_COLUMNS == (int)LOW_G_PLACES_COLUMNS, "grid kinds");
+_Static_assert((int)LGK_G_GROUPS_COLUMNS == (int)LOW_G_GROUPS_COLUMNS && (int)LGK_G_DIGITS_BEYOND == (int)LOW_G_DIGITS_BEYOND && (int)LGK_BY_INSTANCES == (int)LOW_BY_INSTANCES, "grid kinds");
 _Static_assert((int)LGK_W_BLOCKS == (int)LIR_W_BLOCKS && (int)LGK_W_WORK == (int)LIR_W_WORK && (int)LGK_W_PARDIV == (int)LIR_W_PARDIV, "word kinds");
 _Static_assert((int)LGK_PDL_NONE == (int)LIR_PDL_NONE && (int)LGK_PDL_AFTER == (int)LIR_PDL_AFTER && (int)LGK_PDL_BESIDE == (int)LIR_PDL_BESIDE && (int)LGK_PDL_LATE == (int)LIR_PDL_LATE, "starts");
 _Static_assert((int)LGK_BOOL == (int)DT_BOOL && (int)LGK_BF16 == (int)DT_BF16 && (int)LGK_F64 == (int)DT_F64, "element types");
@@ -329,7 +329,7 @@ static LgkRange put_conds(PackWriter *w, const LowKernel *k)
 static void put_launch(PackWriter *w, const LowLaunch *l, uint32_t entry)
 {
     LgkLaunch x = {.symbol = put_str(w, l->fn->name), .entry = entry, .grid = l->grid, .per = l->per, .per2 = l->per2, .per3 = l->per3, .ctas = l->ctas, .multiple = l->multiple,
-                   .work_bytes = l->work_bytes, .work_by_column = l->work_by_column,
+                   .work_bytes = l->work_bytes, .work_by = l->work_by,
                    .threads = l->fn->threads, .shared = l->fn->smem, .cluster = l->fn->cluster, .pdl = l->fn->pdl,
                    .words = put_words(w, l->fn)};
     *PUSH(w, LAUNCHES) = x;

@@ -23,6 +23,7 @@ const char *pack_view_kind(uint32_t kind);                                /* of 
 const char *pack_view_choice(const PackView *v, const LgkOption *o, uint32_t choice);
 const char *pack_view_bound(uint32_t dtype);                              /* what a type is bound to in an instance: dt_name, "?" for no such type */
 const char *pack_view_grid(uint32_t grid);                                /* "persistent" */
+const char *pack_view_by(uint32_t by);                                    /* "column" */
 const char *pack_view_cond(uint32_t kind);                                /* "row_multiple" */
 bool        pack_view_given(const LgkInstance *n, uint32_t tensor);
 

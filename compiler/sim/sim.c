@@ -43,14 +43,15 @@ static void run_loop(Sim *s, Step *st)
 
 static void run_again(Sim *s, Step *st) { s->pc = st->jump + 1; }
 
-/* Whole warps leave; the loop ends with the last of them. */
+/* Whole warps leave, or groups of imm.i lanes of one; the loop ends with the last of them. */
 static void leave_apart(Sim *s, Step *st)
 {
     const uint8_t *c = st->a[0];
+    uint32_t few = (uint32_t)st->jump->jump->o->imm.i, size = few && few < s->wsize ? few : s->wsize;
     for (uint32_t t = 0; t < s->threads; t++) {
-        uint32_t first = t / s->wsize * s->wsize;
+        uint32_t first = t / size * size;
         if (s->mask[t] && sim_clean(s, st, 0, t, "the condition") && c[t] != c[first])
-            sim_fault(s, st, t, "threads of a warp leave the loop apart");
+            sim_fault(s, st, t, "threads of a group leave the loop apart");
     }
     for (uint32_t t = 0; t < s->threads; t++)
         s->mask[t] = s->mask[t] && c[t];

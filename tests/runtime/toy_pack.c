@@ -107,7 +107,7 @@ static void sets(Toys *t)
     v->conds.count = 2;
     launch(t, "toy_persistent", LGK_G_PERSISTENT, 2, 2, 60000, 1);
     t->launches[t->nlaunches - 1].work_bytes = 4;
-    t->launches[t->nlaunches - 1].work_by_column = 1;
+    t->launches[t->nlaunches - 1].work_by = LGK_BY_COLUMN;
     launch(t, "toy_persistent_1", LGK_G_COLUMNS, 32, 0, 0, 0);
     v->launches.count = 2;
     v = variant(t, "any", 1);

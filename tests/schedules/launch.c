@@ -95,6 +95,8 @@ static int64_t blocks(const Call *c, const LowLaunch *l)
     case LOW_G_GROUPS_PLACES:  return g + up(extent(c, c->low->places), l->per2);
     case LOW_G_GROUPS_BEYOND:  return instances(c) > l->per2 ? g : 0;
     case LOW_G_PLACES_COLUMNS: return (g + up(extent(c, c->low->places), l->per2)) * up(n, l->per3);
+    case LOW_G_GROUPS_WITHIN:  return instances(c) > l->per2 ? 0 : g;
+    case LOW_G_DIGITS_BEYOND:  return instances(c) > l->per2 ? lgk_digits(extent(c, c->low->places), l->per) : 0;
     default:                   return g * up(n, l->per2);
     }
 }
@@ -113,7 +115,8 @@ static uint64_t work_before(const Call *c, uint32_t i)
     uint64_t at = 0;
     for (uint32_t k = 0; k < i; k++) {
         const LowLaunch *l = &c->low->launch[k];
-        uint64_t bytes = (uint64_t)(blocks(c, l) * (l->work_by_column ? extent(c, c->low->row_ext) : 1) * l->work_bytes);
+        int64_t by = l->work_by == LOW_BY_COLUMN ? extent(c, c->low->row_ext) : l->work_by == LOW_BY_INSTANCES ? up(instances(c), l->per3) : 1;
+        uint64_t bytes = (uint64_t)(blocks(c, l) * by * l->work_bytes);
         at += (bytes + 255) & ~(uint64_t)255;
     }
     return at;

@@ -268,7 +268,7 @@ static void warps_apart(void **state)
         lir_set(c.fn, i, op2(&c, LIR_ADD, at, 1));
         op0(&c, LIR_END, 0);
         case_store(&c, 1, lir_op1(c.fn, LIR_GET, i));
-        expect(&c, 1, shift == 4 ? "threads of a warp leave the loop apart" : NULL);
+        expect(&c, 1, shift == 4 ? "threads of a group leave the loop apart" : NULL);
         for (int t = 0; t < THREADS && shift == 5; t++)
             assert_int_equal(out[t], t / 32 + 1);
     }

@@ -1,0 +1,475 @@
+/* low_sort.c: entries (place, instance) in order of their place, and of the instance where it is the same: the first launches of a sum
+ * through an index. No float is touched, and the order is one that the indices alone tell.
+ *
+ * (1) order: a block sorts the entries of CHUNK instances, and does what else they do with scalars; other blocks clear the marks of places.
+ * Of FEW entries: (2) merge: an entry's rank is the number of smaller ones in all chunks, which a block has in shared memory.
+ * Of more, by two digits of the place, the lower one first, each as follows.  A chunk is in order of that digit, (1) and (5), and its block has
+ * told where the entries of each digit begin there and how many they are.  (3), (6) ranges: sums of those over chunks tell where they begin in
+ * all.  (4), (7) deal: every entry goes there.
+ * Before the last of these launches an entry is in a chunk that is in order, and the first one of the chunk to name its place marks it.
+ *
+ * Workspace, of (1): entries by chunk; entries dealt or merged; of the host, keys; an i32 mark for each place.  Of (3), an i32 for each digit and chunk.
+ */
+#include "low_sort.h"
+
+enum { PIECE = 64, CHUNK = 512, FAN = 16, FEW = CHUNK * FAN, MERGERS = 256, DIGITS = 8 /* of a block of (3) */, SPANS = 64, AHEAD = 8 };
+
+static LirVal add(Low *w, LirVal a, LirVal b) { return sort_add(w, a, b); }
+static LirVal sub(Low *w, LirVal a, LirVal b) { return sort_sub(w, a, b); }
+static LirVal times(Low *w, LirVal a, int64_t by) { return sort_times(w, a, by); }
+static LirVal over(Low *w, LirVal a, int64_t by) { return lir_op2(w->fn, LIR_DIV, a, low_ci(w, by)); }
+static LirVal low_bits(Low *w, LirVal a, int64_t of) { return lir_op2(w->fn, LIR_AND, a, low_ci(w, of - 1)); }
+static LirVal less(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_LT, a, b); }
+static LirVal pick(Low *w, LirVal c, LirVal a, LirVal b) { return lir_op3(w->fn, LIR_SELECT, c, a, b); }
+static LirVal whole(Low *w, LirVal i32) { return lir_cast(w->fn, DT_I64, i32); }
+static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
+
+static const TirOp *sum_op(const Low *w) { return &w->tir->ops[w->rv->scatter]; }
+
+static LirVal places(Low *w) { return low_extent(w, row_view_places(w->rv)); }
+static LirVal nowhere(Low *w) { return lir_cast(w->fn, DT_I32, places(w)); }
+
+/* ---- the workspace ---- */
+
+static int slot_bytes(const Low *w) { return w->host ? 24 : 16; }      /* of an entry */
+static LirVal chunks(Low *w) { return sort_ceil_div(w, w->ninst, CHUNK); }
+/* The nth area of all chunks. */
+static LirVal area(Low *w, int nth) { return sort_element(w, sort_part(w, SCATTER_ORDER), times(w, chunks(w), nth), 8 * CHUNK); }
+static LirVal by_chunk(Low *w, LirVal i) { return sort_element(w, area(w, 0), i, 8); }
+
+LirVal low_sorted(Low *w, LirVal i) { return sort_element(w, area(w, 1), i, 8); }
+LirVal low_sorted_end(Low *w) { return times(w, sort_ceil_div(w, w->ninst, MERGERS), MERGERS); }
+LirVal low_mark_of(Low *w, LirVal place) { return sort_element(w, area(w, slot_bytes(w) / 8), place, 4); }
+
+LirVal low_load_at(Low *w, DType dt, int lanes, LirVal at, LirVal when, int align)
+{
+    LirOp o = {.op = when ? LIR_LDGP : LIR_LDG, .dt = (uint8_t)dt, .lanes = (uint8_t)lanes, .ref = -1, .a = {at, when}, .imm.i = align};
+    return lir_add(w->fn, o);
+}
+
+void low_store_at(Low *w, LirVal at, LirVal v, LirVal when, int align)
+{
+    lir_add(w->fn, (LirOp){.op = when ? LIR_STGP : LIR_STG, .ref = -1, .a = {at, v, when}, .imm.i = align});
+}
+
+static LirVal entry(Low *w, LirVal place, LirVal instance)
+{
+    LirVal high = lir_op2(w->fn, LIR_SHL, whole(w, place), lir_ci(w->fn, DT_I64, 32));
+    return lir_op2(w->fn, LIR_OR, high, whole(w, instance));
+}
+
+LirVal low_place_of(Low *w, LirVal e) { return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, e, lir_ci(w->fn, DT_I64, 32))); }
+LirVal low_named(Low *w, LirVal place) { return less(w, place, nowhere(w)); }
+
+/* ---- launches and what their threads share ---- */
+
+void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int threads)
+{
+    *w = *first;
+    w->fn = lir_new(w->a, nth ? arena_strf(w->a, "%s_%d", symbol, nth) : symbol);
+    w->fn->precise = first->fn->precise;
+    w->fn->pdl = w->s->pdl ? LIR_PDL_AFTER : LIR_PDL_NONE;
+    w->fn->warp = w->host ? 1 : 32;
+    w->fn->cluster = 1;
+    w->fn->threads = w->host ? 1 : (uint32_t)threads;
+    w->fn->min_ctas = nth == SCATTER_SUMS ? (uint32_t)w->s->ctas : nth == SCATTER_JOIN;      /* left free, the assembler may spill to fit one block more */
+    w->active = w->head = w->turn = w->turn_k = 0;
+    w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
+    w->grp = low_ci(w, 0);
+    w->lane = w->at = w->tid;
+    w->block = sreg(w, LIR_CTAID);
+    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : low_word(w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0, 0});
+    w->ninst = low_word(w, DT_I32, (LirWord){LIR_W_INST, 0, 0, 0});
+    low_forget_instance(w);
+    if (w->fn->pdl) {
+        low_mark(w, LIR_PDLWAIT, 0);
+        low_mark(w, LIR_PDLGO, 0);
+    }
+}
+
+void low_launch_close(const Low *w, LowLaunch l)
+{
+    l.fn = w->fn;
+    l.ctas = 1;
+    w->out->launch[w->out->nlaunch++] = l;
+}
+
+/* One of n things for each thread of the block; the host has one thread, which does them in turn. */
+typedef struct Each { LirVal var, t; } Each;
+
+static LirVal each_begin(Low *w, Each *e, int n)
+{
+    e->var = w->host ? lir_op1(w->fn, LIR_VAR, low_ci(w, 0)) : 0;
+    return e->t = w->host ? low_loop_begin(w, e->var, low_ci(w, n)) : w->tid;
+}
+
+static void each_end(Low *w, const Each *e)
+{
+    if (w->host)
+        low_loop_end(w, e->var, e->t, low_ci(w, 1));
+}
+
+static void barrier(Low *w)
+{
+    if (!w->host)
+        low_mark(w, LIR_BAR, 0);
+}
+
+static void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .flags = LIR_F_UNIFORM, .a = {a}}); }
+
+/* ---- digits ---- */
+
+/* A block of (3) has DIGITS of them, and so many there are that their square is more than the number of places. */
+static LirVal digits(Low *w) { return times(w, low_word(w, DT_I32, (LirWord){LIR_W_BLOCKS, SCATTER_RANGES, 0, 0}), DIGITS); }
+static LirVal many(Low *w) { return lir_op2(w->fn, LIR_GT, w->ninst, low_ci(w, FEW)); }
+
+static LirVal digit(Low *w, LirVal place, bool high) { return lir_op2(w->fn, high ? LIR_DIV : LIR_REM, place, digits(w)); }
+
+/* Where in a chunk the entries of a digit begin, and from bit 16 on how many they are; after (3) where they begin in all, less the former. */
+static LirVal range_of(Low *w, LirVal chunk, LirVal d)
+{
+    LirVal row = lir_op2(w->fn, LIR_MUL, whole(w, chunk), whole(w, digits(w)));
+    return sort_element(w, sort_part(w, SCATTER_RANGES), add(w, row, whole(w, d)), 4);
+}
+
+/* ---- keys of a chunk ---- */
+
+/* In shared memory, where there is room for two of each; on the host in an area of their own. */
+static LirVal key_at(Low *w, LirVal t) { return w->host ? sort_element(w, area(w, 2), add(w, times(w, w->block, CHUNK), t), 4) : times(w, t, 4); }
+
+static void key_store(Low *w, LirVal t, LirVal key)
+{
+    if (w->host)
+        low_store_at(w, key_at(w, t), key, 0, 4);
+    else
+        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {key_at(w, t), key}, .imm.i = 4});
+}
+
+static int key_lanes(const Low *w) { return w->host ? 16 : 4; }
+
+static LirVal key_load(Low *w, LirVal t, int lanes)
+{
+    if (w->host)
+        return low_load_at(w, DT_I32, lanes, key_at(w, t), 0, 4);
+    return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = (uint8_t)lanes, .ref = -1, .a = {key_at(w, t)}, .imm.i = 4 * lanes});
+}
+
+static LirVal one_key(Low *w, LirVal t) { return key_load(w, t, 1); }
+
+static LirVal count(Low *w, LirVal yes) { return lir_cast(w->fn, DT_I32, yes); }
+
+/* How many entries of the n from `from` on come before that of t among them: smaller keys, and equal ones before t. */
+static LirVal rank_of_key(Low *w, LirVal t, LirVal key, LirVal from, int all)
+{
+    int n = key_lanes(w);
+    LirVal up = add(w, key, low_ci(w, 1)), sum = lir_op1(w->fn, LIR_VAR, lir_splat(w->fn, low_ci(w, 0), n)), var = lir_op1(w->fn, LIR_VAR, from);
+    LirVal u = low_loop_begin(w, var, add(w, from, low_ci(w, all))), s = sort_get(w, sum);
+    LirVal bound = pick(w, lir_op2(w->fn, LIR_LE, add(w, u, low_ci(w, n)), t), up, key);
+    lir_set(w->fn, sum, add(w, s, count(w, less(w, key_load(w, u, n), lir_splat(w->fn, bound, n)))));
+    low_loop_end(w, var, u, low_ci(w, n));
+    LirVal own = lir_op2(w->fn, LIR_AND, t, low_ci(w, -n)), steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)n, .ref = -1});
+    LirVal same = lir_op2(w->fn, LIR_EQ, key_load(w, own, n), lir_splat(w->fn, key, n));
+    LirVal before = less(w, steps, lir_splat(w->fn, sub(w, t, own), n));
+    s = add(w, sort_get(w, sum), count(w, lir_op2(w->fn, LIR_AND, same, before)));
+    return lir_add(w->fn, (LirOp){.op = LIR_HSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {s}});
+}
+
+/* ---- searches ---- */
+
+/* In pieces of `size` numbers in rising order, a power of two, that begin at first[u]: how many are below bound[u], side by side. */
+static void search(Low *w, LirVal (*at)(Low *w, LirVal i), int size, const LirVal *first, const LirVal *bound, int n, LirVal *found)
+{
+    LirVal pos[FAN], one = low_ci(w, 1);
+    int steps = 1;
+    while (size >> steps)
+        steps++;
+    for (int u = 0; u < n; u++)
+        pos[u] = lir_op1(w->fn, LIR_VAR, first[u]);
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), nth = low_loop_begin(w, var, low_ci(w, steps));
+    LirVal step = lir_op2(w->fn, LIR_MAX, lir_op2(w->fn, LIR_SHR, low_ci(w, size / 2), nth), one);
+    for (int u = 0; u < n; u++) {
+        LirVal have = sort_get(w, pos[u]), next = add(w, have, step);
+        lir_set(w->fn, pos[u], pick(w, less(w, at(w, sub(w, next, one)), bound[u]), next, have));
+    }
+    low_loop_end(w, var, nth, one);
+    for (int u = 0; u < n; u++)
+        found[u] = sub(w, sort_get(w, pos[u]), first[u]);
+}
+
+/* ---- (1) order ---- */
+
+/* The place that the instance at hand names. */
+static LirVal place_named(Low *w)
+{
+    LirVal j = low_scalar(w, w->tir->ix[sum_op(w)->ix + (uint32_t)w->rv->place_dim].val);
+    LirVal in = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, j, lir_ci(w->fn, DT_I64, 0)), less(w, j, places(w)));
+    in = low_and(w, in, low_guard(w, w->rv->scatter));
+    return pick(w, in, lir_cast(w->fn, DT_I32, j), nowhere(w));
+}
+
+/* Rank of the thread's key in the chunk: by comparing it with all of its PIECE, which then stands in order, and by searches in one that
+ * stands so beside it, twice as large each time. Then the keys are in order from 0 on. */
+static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
+{
+    if (w->host)
+        return rank_of_key(w, t, key, low_ci(w, 0), CHUNK);
+    LirVal rank = rank_of_key(w, t, key, sub(w, t, low_bits(w, t, PIECE)), PIECE);
+    int half = 1;
+    for (int size = PIECE; size < CHUNK; size *= 2, half ^= 1) {
+        LirVal own = sub(w, t, low_bits(w, t, size)), other = lir_op2(w->fn, LIR_XOR, own, low_ci(w, size)), found;
+        key_store(w, add(w, add(w, own, rank), low_ci(w, half * CHUNK)), key);
+        barrier(w);
+        LirVal first = add(w, other, low_ci(w, half * CHUNK)), bound = add(w, key, count(w, less(w, other, own)));
+        search(w, one_key, size, &first, &bound, 1, &found);
+        rank = add(w, rank, found);
+    }
+    key_store(w, rank, key);            /* half is 0 again */
+    return rank;
+}
+
+static LirVal low_digit_of(Low *w, LirVal i) { return digit(w, low_place_of(w, low_load_at(w, DT_I64, 1, by_chunk(w, i), 0, 8)), false); }
+static LirVal high_digit_of(Low *w, LirVal i) { return digit(w, low_place_of(w, low_load_at(w, DT_I64, 1, by_chunk(w, i), 0, 8)), true); }
+
+/* Where the entries of each digit begin in the chunk, and how many they are. */
+static void tell_ranges(Low *w, bool high)
+{
+    LirVal from = w->host ? times(w, w->block, CHUNK) : low_ci(w, 0), all = digits(w);
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), turn = low_loop_begin(w, var, all);
+    Each e;
+    LirVal d = add(w, turn, each_begin(w, &e, CHUNK)), first[2] = {from, from}, bound[2] = {d, add(w, d, low_ci(w, 1))}, n[2];
+    search(w, !w->host ? one_key : high ? high_digit_of : low_digit_of, CHUNK, first, bound, 2, n);
+    LirVal range = lir_op2(w->fn, LIR_OR, n[0], lir_op2(w->fn, LIR_SHL, sub(w, n[1], n[0]), low_ci(w, 16)));
+    low_store_at(w, range_of(w, w->block, d), range, less(w, d, all), 4);
+    each_end(w, &e);
+    low_loop_end(w, var, turn, low_ci(w, CHUNK));
+}
+
+/* The entries of the block's chunk, by their digit, or where they are few by their whole place. */
+static void order_chunk(Low *w, bool high)
+{
+    Each e;
+    LirVal t = each_begin(w, &e, CHUNK), q = add(w, times(w, w->block, CHUNK), t), x;
+    if (high)
+        x = low_load_at(w, DT_I64, 1, low_sorted(w, q), 0, 8);
+    else {
+        low_set_instance(w, q, true);
+        x = entry(w, place_named(w), q);
+        low_scalar_stores(w);
+        if (w->host)
+            low_store_at(w, low_sorted(w, q), x, 0, 8);
+    }
+    LirVal place = low_place_of(w, x), key = high ? digit(w, place, true) : pick(w, many(w), digit(w, place, false), place);
+    key_store(w, t, key);
+    each_end(w, &e);
+    barrier(w);
+    t = each_begin(w, &e, CHUNK);
+    if (w->host) {
+        x = low_load_at(w, DT_I64, 1, low_sorted(w, add(w, times(w, w->block, CHUNK), t)), 0, 8);
+        key = one_key(w, t);
+    }
+    low_store_at(w, by_chunk(w, add(w, times(w, w->block, CHUNK), rank_in_chunk(w, t, key))), x, 0, 8);
+    each_end(w, &e);
+    mark_uniform(w, LIR_IF, many(w));
+    barrier(w);
+    tell_ranges(w, high);
+    mark_uniform(w, LIR_END, 0);
+}
+
+static int shared_keys(const Low *w) { return w->host ? 0 : 2 * CHUNK * 4; }
+
+static void order(const Low *first, const char *symbol)
+{
+    Low w;
+    Each e;
+    low_launch_open(&w, first, SCATTER_ORDER, symbol, CHUNK);
+    w.lanes = 1;                        /* an instance a thread */
+    w.fn->smem = (uint32_t)shared_keys(&w);
+    mark_uniform(&w, LIR_IF, less(&w, w.block, chunks(&w)));
+    order_chunk(&w, false);
+    mark_uniform(&w, LIR_ELSE, 0);
+    int marks = slot_bytes(&w) / 4;     /* of as many bytes as an entry has */
+    LirVal t = each_begin(&w, &e, CHUNK), at = times(&w, add(&w, times(&w, sub(&w, w.block, chunks(&w)), CHUNK), t), marks);
+    for (int i = 0; i < marks; i += 2)
+        low_store_at(&w, low_mark_of(&w, add(&w, at, low_ci(&w, i))), lir_ci(w.fn, DT_I64, 0), 0, 8);
+    each_end(&w, &e);
+    mark_uniform(&w, LIR_END, 0);
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_PLACES, .per = CHUNK, .per2 = marks * CHUNK, .work_bytes = CHUNK * slot_bytes(&w)});
+}
+
+static void order_high(const Low *first, const char *symbol)
+{
+    Low w;
+    low_launch_open(&w, first, SCATTER_ORDER_HIGH, symbol, CHUNK);
+    w.fn->smem = (uint32_t)shared_keys(&w);
+    order_chunk(&w, true);
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_BEYOND, .per = CHUNK, .per2 = FEW});
+}
+
+/* The first of its chunk that names its place marks it. */
+static void mark_place(Low *w, LirVal q, LirVal e)
+{
+    LirVal within = lir_op2(w->fn, LIR_GT, low_bits(w, q, CHUNK), low_ci(w, 0));
+    LirVal before = low_place_of(w, low_load_at(w, DT_I64, 1, by_chunk(w, sub(w, q, low_ci(w, 1))), within, 8)), place = low_place_of(w, e);
+    LirVal first = lir_op2(w->fn, LIR_OR, lir_op1(w->fn, LIR_NOT, within), lir_op2(w->fn, LIR_NE, before, place));
+    first = lir_op2(w->fn, LIR_AND, first, low_named(w, place));
+    lir_add(w->fn, (LirOp){.op = LIR_ATOM, .ref = -1, .a = {low_mark_of(w, place), low_ci(w, 1), first}, .imm.i = 4});
+}
+
+/* ---- (2) merge ---- */
+
+/* The places of all chunks, in shared memory. */
+static void fetch_places(Low *w)
+{
+    LirVal x[FEW / 2 / MERGERS], end = times(w, chunks(w), CHUNK), at = times(w, w->tid, 2);
+    for (int u = 0; u < FEW / 2 / MERGERS; u++) {
+        LirVal i = add(w, at, low_ci(w, u * 2 * MERGERS));
+        x[u] = low_load_at(w, DT_I64, 2, by_chunk(w, i), less(w, i, end), 16);
+    }
+    for (int u = 0; u < FEW / 2 / MERGERS; u++) {
+        LirVal i = add(w, at, low_ci(w, u * 2 * MERGERS)), place = lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, x[u], lir_splat(w->fn, lir_ci(w->fn, DT_I64, 32), 2)));
+        lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {times(w, i, 4), place}, .imm.i = 8});
+    }
+    barrier(w);
+}
+
+static LirVal place_in_chunk(Low *w, LirVal i)
+{
+    return w->host ? low_load_at(w, DT_I32, 1, add(w, by_chunk(w, i), lir_ci(w->fn, DT_I64, 4)), 0, 4) : one_key(w, i);
+}
+
+/* How many entries of all chunks come before that of place `place`, entry q. */
+static LirVal rank_in_all(Low *w, LirVal q, LirVal place)
+{
+    LirVal first[FAN], bound[FAN], found[FAN], rank = low_bits(w, q, CHUNK), own = over(w, q, CHUNK), last = sub(w, chunks(w), low_ci(w, 1));
+    for (int c = 0; c < FAN; c++) {
+        first[c] = times(w, lir_op2(w->fn, LIR_MIN, low_ci(w, c), last), CHUNK);
+        bound[c] = add(w, place, count(w, less(w, low_ci(w, c), own)));
+    }
+    search(w, place_in_chunk, CHUNK, first, bound, FAN, found);
+    for (int c = 0; c < FAN; c++) {
+        LirVal other = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_NE, low_ci(w, c), own), lir_op2(w->fn, LIR_LE, low_ci(w, c), last));
+        rank = add(w, rank, pick(w, other, found[c], low_ci(w, 0)));
+    }
+    return rank;
+}
+
+static void merge(const Low *first, const char *symbol)
+{
+    Low w;
+    Each each;
+    low_launch_open(&w, first, SCATTER_MERGE, symbol, MERGERS);
+    w.fn->smem = w.host ? 0 : FEW * 4;
+    if (!w.host)
+        fetch_places(&w);
+    LirVal t = each_begin(&w, &each, MERGERS), q = add(&w, times(&w, w.block, MERGERS), t), e = low_load_at(&w, DT_I64, 1, by_chunk(&w, q), 0, 8);
+    mark_place(&w, q, e);
+    low_store_at(&w, low_sorted(&w, rank_in_all(&w, q, low_place_of(&w, e))), e, 0, 8);
+    each_end(&w, &each);
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_WITHIN, .per = MERGERS, .per2 = FEW});
+}
+
+/* ---- (3) ranges ---- */
+
+/* Sums over the chunks c .. end-1 of where the entries of digit d begin there, and of how many they are. */
+static void sum_ranges(Low *w, LirVal d, LirVal c, LirVal end, LirVal *begin, LirVal *n)
+{
+    LirVal b = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), s = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), all = chunks(w), x[AHEAD];
+    LirVal var = lir_op1(w->fn, LIR_VAR, c), at = low_loop_begin(w, var, end), begins = sort_get(w, b), sum = sort_get(w, s);
+    for (int u = 0; u < AHEAD; u++) {
+        LirVal i = add(w, at, low_ci(w, u)), in = lir_op2(w->fn, LIR_AND, less(w, i, all), less(w, i, end));
+        x[u] = low_load_at(w, DT_I32, 1, range_of(w, i, d), in, 4);
+    }
+    for (int u = 0; u < AHEAD; u++) {
+        begins = add(w, begins, low_bits(w, x[u], 1 << 16));
+        sum = add(w, sum, lir_op2(w->fn, LIR_SHR, x[u], low_ci(w, 16)));
+    }
+    lir_set(w->fn, b, begins);
+    lir_set(w->fn, s, sum);
+    low_loop_end(w, var, at, low_ci(w, AHEAD));
+    *begin = sort_get(w, b);
+    *n = sort_get(w, s);
+}
+
+/* Of all spans of chunks together where the entries of a digit begin, and those of earlier spans: what the block's threads have of it. */
+static LirVal meet(Low *w, LirVal t, LirVal begin, LirVal n)
+{
+    LirVal pair = lir_add(w->fn, (LirOp){.op = LIR_CONCAT, .dt = DT_I32, .lanes = 2, .ref = -1, .a = {begin, n}}), span = over(w, t, DIGITS), sum = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
+    lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {times(w, t, 8), pair}, .imm.i = 8});
+    barrier(w);
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), at = low_loop_begin(w, var, low_ci(w, SPANS)), s = sort_get(w, sum);
+    for (int u = 0; u < AHEAD; u++) {
+        LirVal i = add(w, at, low_ci(w, u)), from = times(w, add(w, times(w, i, DIGITS), low_bits(w, t, DIGITS)), 8);
+        LirVal x = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = 2, .ref = -1, .a = {from}, .imm.i = 8}), half[2];
+        for (int k = 0; k < 2; k++)
+            half[k] = lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {x}, .imm.i = k});
+        s = add(w, add(w, s, half[0]), pick(w, less(w, i, span), half[1], low_ci(w, 0)));
+    }
+    lir_set(w->fn, sum, s);
+    low_loop_end(w, var, at, low_ci(w, AHEAD));
+    return sort_get(w, sum);
+}
+
+/* The entries of digit d begin at `begin` in all, as far as chunks c .. end-1 are concerned. */
+static void put_ranges(Low *w, LirVal d, LirVal c, LirVal end, LirVal begin)
+{
+    LirVal next = lir_op1(w->fn, LIR_VAR, begin), var = lir_op1(w->fn, LIR_VAR, c), at = low_loop_begin(w, var, end), all = chunks(w), x[AHEAD], to = sort_get(w, next);
+    for (int u = 0; u < AHEAD; u++) {
+        LirVal i = add(w, at, low_ci(w, u)), in = lir_op2(w->fn, LIR_AND, less(w, i, all), less(w, i, end));
+        x[u] = low_load_at(w, DT_I32, 1, range_of(w, i, d), in, 4);
+    }
+    for (int u = 0; u < AHEAD; u++) {
+        LirVal i = add(w, at, low_ci(w, u)), in = lir_op2(w->fn, LIR_AND, less(w, i, all), less(w, i, end));
+        low_store_at(w, range_of(w, i, d), sub(w, to, low_bits(w, x[u], 1 << 16)), in, 4);
+        to = add(w, to, lir_op2(w->fn, LIR_SHR, x[u], low_ci(w, 16)));
+    }
+    lir_set(w->fn, next, to);
+    low_loop_end(w, var, at, low_ci(w, AHEAD));
+}
+
+static void ranges(const Low *first, const char *symbol, int nth)
+{
+    Low w;
+    Each e;
+    int spans = first->host ? 1 : SPANS;
+    low_launch_open(&w, first, nth, symbol, DIGITS * spans);
+    w.fn->smem = w.host ? 0 : DIGITS * SPANS * 8;
+    LirVal t = each_begin(&w, &e, DIGITS), d = add(&w, times(&w, w.block, DIGITS), low_bits(&w, t, DIGITS)), each = sort_ceil_div(&w, chunks(&w), spans);
+    LirVal c = lir_op2(w.fn, LIR_MUL, over(&w, t, DIGITS), each), end = add(&w, c, each), begin, n;
+    sum_ranges(&w, d, c, end, &begin, &n);
+    put_ranges(&w, d, c, end, w.host ? begin : meet(&w, t, begin, n));
+    each_end(&w, &e);
+    LowLaunch l = {.grid = LOW_G_DIGITS_BEYOND, .per = DIGITS, .per2 = FEW};
+    if (nth == SCATTER_RANGES) {
+        l.work_bytes = DIGITS * 4;
+        l.work_by = LOW_BY_INSTANCES;
+        l.per3 = CHUNK;
+    }
+    low_launch_close(&w, l);
+}
+
+/* ---- (4) deal ---- */
+
+static void deal(const Low *first, const char *symbol, bool high)
+{
+    Low w;
+    Each each;
+    low_launch_open(&w, first, high ? SCATTER_DEAL_HIGH : SCATTER_DEAL, symbol, CHUNK);
+    LirVal t = each_begin(&w, &each, CHUNK), q = add(&w, times(&w, w.block, CHUNK), t), e = low_load_at(&w, DT_I64, 1, by_chunk(&w, q), 0, 8);
+    if (high)
+        mark_place(&w, q, e);
+    LirVal from = low_load_at(&w, DT_I32, 1, range_of(&w, w.block, digit(&w, low_place_of(&w, e), high)), 0, 4);
+    low_store_at(&w, low_sorted(&w, add(&w, from, t)), e, 0, 8);
+    each_end(&w, &each);
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_BEYOND, .per = CHUNK, .per2 = FEW});
+}
+
+void low_sort(const Low *first, const char *symbol)
+{
+    order(first, symbol);
+    merge(first, symbol);
+    ranges(first, symbol, SCATTER_RANGES);
+    deal(first, symbol, false);
+    order_high(first, symbol);
+    ranges(first, symbol, SCATTER_RANGES_HIGH);
+    deal(first, symbol, true);
+}

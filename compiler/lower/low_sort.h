@@ -1,0 +1,32 @@
+/* low_sort.h: the entries of a sum through an index, in order: low_sort.c puts them, low_scatter.c adds their rows up. */
+#ifndef LGR_LOW_SORT_H
+#define LGR_LOW_SORT_H
+#include "low.h"
+
+/* The launches. */
+enum { SCATTER_ORDER, SCATTER_MERGE, SCATTER_RANGES, SCATTER_DEAL, SCATTER_ORDER_HIGH, SCATTER_RANGES_HIGH, SCATTER_DEAL_HIGH, SCATTER_SUMS, SCATTER_JOIN };
+
+void low_sort(const Low *first, const char *symbol);      /* all launches before the sums */
+
+/* An entry is an i64, place << 32 | instance. Those that name no place have the number of places for it, stand last, and fill up the last chunk. */
+LirVal low_sorted(Low *w, LirVal i);           /* i64 address of entry i of all, in order of place, then of instance */
+LirVal low_sorted_end(Low *w);                 /* i32: there are so many, those of no instance included */
+LirVal low_mark_of(Low *w, LirVal place);      /* i64 address of an i32: not 0 when an entry names the place */
+LirVal low_place_of(Low *w, LirVal entry);     /* i32 */
+LirVal low_named(Low *w, LirVal place);        /* bool: it is one */
+
+void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int threads);
+void low_launch_close(const Low *w, LowLaunch l);
+
+static inline LirVal sort_add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }
+static inline LirVal sort_sub(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_SUB, a, b); }
+static inline LirVal sort_times(Low *w, LirVal a, int64_t by) { return lir_op2(w->fn, LIR_MUL, a, low_ci(w, by)); }
+static inline LirVal sort_ceil_div(Low *w, LirVal a, int by) { return lir_op2(w->fn, LIR_DIV, sort_add(w, a, low_ci(w, by - 1)), low_ci(w, by)); }
+static inline LirVal sort_get(Low *w, LirVal var) { return lir_op1(w->fn, LIR_GET, var); }
+static inline LirVal sort_element(Low *w, LirVal base, LirVal i, int64_t bytes) { return sort_add(w, base, low_mul_i64(w, i, bytes)); }
+static inline LirVal sort_part(Low *w, int launch) { return low_word(w, DT_I64, (LirWord){LIR_W_WORK, (uint16_t)launch, 0, 0}); }
+
+LirVal low_load_at(Low *w, DType dt, int lanes, LirVal at, LirVal when, int align);     /* when: 0, or a bool that must hold */
+void   low_store_at(Low *w, LirVal at, LirVal v, LirVal when, int align);
+
+#endif

@@ -323,10 +323,10 @@ static void add_groups(Low *w)
         return;
     lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {add(w, lane, times(w, w->grp, bytes)), get(w, w->acc[0])}, .imm.i = align});
     low_mark(w, LIR_BAR, 0);
-    for (int g = 1; g < groups; g++) {
-        LirOp from = {.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {add(w, lane, low_ci(w, g * bytes))}, .imm.i = align};
-        lir_set(w->fn, w->acc[0], add(w, get(w, w->acc[0]), lir_add(w->fn, from)));
-    }
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 1)), g = low_loop_begin(w, var, low_ci(w, groups));
+    LirOp from = {.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {add(w, lane, times(w, g, bytes))}, .imm.i = align};
+    lir_set(w->fn, w->acc[0], add(w, get(w, w->acc[0]), lir_add(w->fn, from)));
+    low_loop_end(w, var, g, low_ci(w, 1));
     low_mark(w, LIR_BAR, 0);            /* before the next sums come there */
 }
 

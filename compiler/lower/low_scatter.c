@@ -24,7 +24,6 @@ static LirVal differ(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_NE,
 
 static const TirOp *sum_op(const Low *w) { return &w->tir->ops[w->rv->scatter]; }
 
-static LirVal load_entry(Low *w, LirVal i) { return low_load_at(w, DT_I64, 1, low_sorted(w, i), 0, 8); }
 static LirVal instance_of(Low *w, LirVal e) { return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, e, lir_ci(w->fn, DT_I64, INT32_MAX))); }
 
 static void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .flags = LIR_F_UNIFORM, .a = {a}}); }
@@ -170,21 +169,31 @@ static void put_sum(Low *w, LirVal list, LirVal leading, LirVal place)
     low_mark(w, LIR_END, 0);
 }
 
-/* Entries p .. p + n of a list, or of the next one as far as they belong to its last place, and of its sum so far: what the last entry named, and
- * whether the first place is still at hand, which began before. */
-static void sum_entries(Low *w, LirVal list, const Shared *x, LirVal p, LirVal last, LirVal leading)
+/* Entries p .. p + n, in one; such as name no place, where there are none. */
+static LirVal some_entries(Low *w, LirVal p)
+{
+    LirVal there = lir_op2(w->fn, LIR_LT, p, low_sorted_end(w)), none = lir_splat(w->fn, lir_ci(w->fn, DT_I64, -1), at_once(w));
+    return lir_op3(w->fn, LIR_SELECT, there, low_load_at(w, DT_I64, at_once(w), low_sorted(w, p), there, 8 * at_once(w)), none);
+}
+
+static LirVal nth_entry(Low *w, LirVal some, int u)
+{
+    return at_once(w) == 1 ? some : lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_I64, .lanes = 1, .ref = -1, .a = {some}, .imm.i = u});
+}
+
+/* Entries of a list from p on, or of the next one as far as they belong to its last place, and of its sum so far: what the last entry named, and
+ * whether the first place is still at hand, which began before. `next` are those behind them. */
+static void sum_entries(Low *w, LirVal list, const Shared *x, LirVal p, LirVal some, LirVal next, LirVal last, LirVal leading)
 {
     int n = at_once(w);
-    LirVal e[AT_ONCE], place[AT_ONCE + 1], in[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], before = get(w, last), own = lir_op2(w->fn, LIR_LT, p, x->end);
+    LirVal place[AT_ONCE + 1], in[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], before = get(w, last), own = lir_op2(w->fn, LIR_LT, p, x->end);
     for (int u = 0; u < n; u++) {
-        e[u] = load_entry(w, add(w, p, low_ci(w, u)));
-        place[u] = low_place_of(w, e[u]);
+        place[u] = low_place_of(w, nth_entry(w, some, u));
         LirVal skipped = both(w, x->skip, same(w, place[u], x->first)), belongs = lir_op2(w->fn, LIR_OR, own, same(w, place[u], x->last));
         in[u] = both(w, both(w, low_named(w, place[u]), belongs), lir_op1(w->fn, LIR_NOT, skipped));
+        row_of(w, nth_entry(w, some, u), in[u], v[u]);
     }
-    place[n] = place_behind(w, p, n);
-    for (int u = 0; u < n; u++)
-        row_of(w, e[u], in[u], v[u]);
+    place[n] = low_place_of(w, nth_entry(w, next, 0));
     for (int u = 0; u < n; u++) {
         LirVal begins = differ(w, u ? place[u - 1] : before, place[u]);
         for (int k = 0; k < w->s->per; k++)
@@ -201,16 +210,17 @@ static void sum_list(Low *w, LirVal list)
 {
     Shared x = shared_of(w, list);
     LirVal last = lir_op1(w->fn, LIR_VAR, low_ci(w, -1)), leading = lir_op1(w->fn, LIR_VAR, x.leading);
-    LirVal var = lir_op1(w->fn, LIR_VAR, x.p), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1));
+    LirVal var = lir_op1(w->fn, LIR_VAR, x.p), ahead = lir_op1(w->fn, LIR_VAR, some_entries(w, x.p)), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1));
     sums_clear(w);
     /* groups of a warp, too, may leave apart: they go on as far as their last place does */
     lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = LIR_F_APART, .imm.i = w->s->lanes});
     low_mark(w, LIR_WHILE, get(w, more));
-    LirVal p = get(w, var), next = add(w, p, low_ci(w, at_once(w)));
-    sum_entries(w, list, &x, p, last, leading);
-    lir_set(w->fn, var, next);
-    LirVal on = both(w, both(w, x.on, same(w, place_at(w, next), x.last)), lir_op2(w->fn, LIR_LT, next, add(w, x.end, low_ci(w, LIST))));
-    lir_set(w->fn, more, lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_LT, next, x.end), on));
+    LirVal p = get(w, var), behind = add(w, p, low_ci(w, at_once(w))), some = get(w, ahead), next = some_entries(w, behind);
+    sum_entries(w, list, &x, p, some, next, last, leading);
+    lir_set(w->fn, var, behind);
+    lir_set(w->fn, ahead, next);
+    LirVal on = both(w, both(w, x.on, same(w, low_place_of(w, nth_entry(w, next, 0)), x.last)), lir_op2(w->fn, LIR_LT, behind, add(w, x.end, low_ci(w, LIST))));
+    lir_set(w->fn, more, lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_LT, behind, x.end), on));
     low_mark(w, LIR_END, 0);
     LirVal ends_leading = both(w, get(w, leading), both(w, same(w, place_at(w, x.end), x.last), same(w, x.first, x.last)));
     low_mark(w, LIR_IF, ends_leading);
@@ -335,29 +345,43 @@ static LirVal goes_far(Low *w, const Shared *x) { return same(w, place_behind(w,
 
 static void take_trailing(Low *w, LirVal list, LirVal when) { lir_set(w->fn, w->acc[0], partial_load(w, list, TRAILING, when)); }
 
-/* The group's own list, if its place does not go far. */
+/* In shared memory behind the groups' sums. */
+static LirVal far_at(Low *w, LirVal group) { return add(w, low_ci(w, join_groups(w->host) * low_tile(w) * 4), times(w, group, 4)); }
+
+/* The group's own list, if its place does not go far; the others are told which does. */
 static void join_near(Low *w, LirVal list)
 {
     Shared x = shared_of(w, list);
-    low_mark(w, LIR_IF, both(w, x.trailing, lir_op1(w->fn, LIR_NOT, goes_far(w, &x))));
+    LirVal far = both(w, x.trailing, goes_far(w, &x));
+    lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {far_at(w, w->grp), lir_op3(w->fn, LIR_SELECT, far, x.last, low_ci(w, -1)), same(w, w->lane, low_ci(w, 0))}, .imm.i = 4});
+    low_mark(w, LIR_IF, both(w, x.trailing, lir_op1(w->fn, LIR_NOT, far)));
     take_trailing(w, list, 0);
     add_some(w, add(w, list, low_ci(w, 1)), x.last);
     write_place(w, x.last, true, 0);
     low_mark(w, LIR_END, 0);
+    low_mark(w, LIR_BAR, 0);
+}
+
+/* Place of the list's of group i that goes far, else -1: what the groups told, or the host's one. */
+static LirVal far_place(Low *w, LirVal list, LirVal i)
+{
+    if (!w->host)
+        return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {far_at(w, i)}, .imm.i = 4});
+    Shared x = shared_of(w, list);
+    return lir_op3(w->fn, LIR_SELECT, x.trailing, x.last, low_ci(w, -1));
 }
 
 /* All groups, one list of the block's after another. */
 static void join_far(Low *w, LirVal list)
 {
-    int groups = join_groups(w->host);
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, groups)), own = add(w, list, i), first = same(w, w->grp, low_ci(w, 0));
-    Shared x = shared_of(w, own);
-    mark_uniform(w, LIR_IF, groups > 1 ? both(w, x.trailing, goes_far(w, &x)) : x.trailing);
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, join_groups(w->host))), own = add(w, list, i), first = same(w, w->grp, low_ci(w, 0));
+    LirVal place = far_place(w, own, i);
+    mark_uniform(w, LIR_IF, lir_op2(w->fn, LIR_GE, place, low_ci(w, 0)));
     take_trailing(w, own, first);
-    add_all(w, add(w, own, low_ci(w, 1)), x.last);
+    add_all(w, add(w, own, low_ci(w, 1)), place);
     add_groups(w);
     low_mark(w, LIR_IF, first);
-    write_place(w, x.last, true, 0);
+    write_place(w, place, true, 0);
     low_mark(w, LIR_END, 0);
     mark_uniform(w, LIR_END, 0);
     low_loop_end(w, var, i, low_ci(w, 1));
@@ -371,7 +395,7 @@ static void join(const Low *first, const char *symbol)
     as.s = &s;
     low_launch_open(&w, &as, SCATTER_JOIN, symbol, groups * s.lanes);
     open_groups(&w, groups);
-    w.fn->smem = groups > 1 ? (uint32_t)(groups * low_tile(&w) * 4) : 0;
+    w.fn->smem = groups > 1 ? (uint32_t)(groups * (low_tile(&w) + 1) * 4) : 0;
     sums_new(&w);
     LirVal tiles = low_tiles(&w);
     w.turn = times(&w, lir_op2(w.fn, LIR_REM, w.block, tiles), low_tile(&w));

@@ -237,9 +237,11 @@ static void tell_ranges(Low *w, bool high)
     LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), turn = low_loop_begin(w, var, all);
     Each e;
     LirVal d = add(w, turn, each_begin(w, &e, CHUNK)), first[2] = {from, from}, bound[2] = {d, add(w, d, low_ci(w, 1))}, n[2];
+    low_mark(w, LIR_IF, less(w, d, all));
     search(w, !w->host ? one_key : high ? high_digit_of : low_digit_of, CHUNK, first, bound, 2, n);
     LirVal range = lir_op2(w->fn, LIR_OR, n[0], lir_op2(w->fn, LIR_SHL, sub(w, n[1], n[0]), low_ci(w, 16)));
-    low_store_at(w, range_of(w, w->block, d), range, less(w, d, all), 4);
+    low_store_at(w, range_of(w, w->block, d), range, 0, 4);
+    low_mark(w, LIR_END, 0);
     each_end(w, &e);
     low_loop_end(w, var, turn, low_ci(w, CHUNK));
 }

@@ -438,6 +438,8 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
         return;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM), var = lir_op1(w->fn, LIR_VAR, low_ci(w, from));
     w->turn_k = low_loop_begin(w, var, low_ci(w, to));
+    w->turn_from = from;
+    w->turn_to = to;
     w->turn = lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)w->lanes * w->s->vec));
     LirVal *now = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     if (low_turns_ahead(w) && p == w->rv->last_phase)

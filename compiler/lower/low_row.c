@@ -707,11 +707,12 @@ static void start(Low *w)
         low_mark(w, LIR_PDLGO, 0);
 }
 
-/* Those that a launch begins with set out one after the other. */
+/* Those that a launch begins with set out one after the other, where there are as many: fewer do not keep the memory busy anyway. */
 static void lag(Low *w)
 {
     LirVal late = lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->lag)), first = low_ci(w, w->t->mps * w->s->ctas / w->s->cluster);
-    low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, w->block, first), late, low_ci(w, 0)));
+    LirVal begins = low_and(w, lir_op2(w->fn, LIR_LT, w->block, first), lir_op2(w->fn, LIR_GE, w->blocks, first));
+    low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, begins, late, low_ci(w, 0)));
 }
 
 static void body(Low *w)

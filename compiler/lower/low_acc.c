@@ -271,7 +271,7 @@ static int fold_cols(const Low *w, int cv)
 static Fold fold_shape(const Low *w)
 {
     Fold f = {.cv = w->s->align == ALIGN_VEC && w->s->vec % 4 == 0 ? 4 : 1};
-    int blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, most = FOLD_LOADS / (int)w->rv->nacc;
+    int clusters = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, blocks = clusters ? clusters : 1, most = FOLD_LOADS / (int)w->rv->nacc;
     f.cols = fold_cols(w, f.cv);
     f.rt = THREADS / (f.cols / f.cv);
     f.unroll = (blocks + f.rt - 1) / f.rt;

@@ -5,8 +5,9 @@ usage: errors.py [--host] [--rows=M] LIBLIGER LIBLIGERC SPECS OUT.csv [OP...]
 
 Each op is a function of torch as its users write it.  Run in the tensors' own types it is eager; run on the same values in double it is the
 oracle; gradients are autograd's.  Kernels are compiled when they are called.  A row of OUT.csv is an output of a kernel with its options: the largest and the
-root-mean-square error of ours and of eager.  An output passes when ours are not larger than eager's (times 1.1 for gradients of parameters), where an error
-below half a unit in the last place of the largest element counts as none: neither can do better there.  Exit 1 when an output does not pass.
+root-mean-square error of ours and of eager.  An output passes when ours are not larger than eager's (times 1.1 for gradients of parameters).  How its last place is
+rounded is chance: half a unit of the largest element is allowed beyond eager's largest error; 2 % beyond its mean square, or a mean square of half a unit of
+the elements' own.  passes is 2 where ours are not larger than eager's, 1 where only chance excuses them, 0 else.  Exit 1 when an output does not pass.
 """
 import argparse
 import csv
@@ -73,8 +74,9 @@ def rms_norm(liger, types, rows, n):
             h = up(x) * torch.rsqrt(up(x).pow(2).mean(-1, keepdim=True) + 1e-6)
             return (h * w).to(x.dtype) if c == "gemma" else (h.to(x.dtype) * w).to(x.dtype)
 
-        def forward(x, w=None, f=f):
-            return {"y": f(x, w), "rstd": torch.rsqrt(up(x).pow(2).mean(-1) + 1e-6)}
+        def forward(x, w=None, f=f, c=o["casting"]):
+            v = x if c == "none" else up(x)
+            return {"y": f(x, w), "rstd": torch.rsqrt((v * v).mean(-1) + 1e-6)}
 
         def backward(dy, x, w=None, rstd=None, f=f):
             given = {"x": x} | ({"w": w} if w is not None else {})
@@ -309,12 +311,14 @@ def errors(got, exact):
 def compare(case, name, ours, eager, exact):
     if not ours.dtype.is_floating_point:
         same = bool((ours == eager).all())
-        return (0.0 if same else math.inf,) * 2, (0.0, 0.0), same
+        return (0.0 if same else math.inf,) * 2, (0.0, 0.0), 2 if same else 0
     mine, theirs = errors(ours, exact), errors(eager, exact)
     room = 1.1 if name in case.parameters else 1.0
-    half = float(exact.abs().max()) * 2.0 ** -bits(ours.dtype)
-    passes = all(math.isfinite(m) and m <= max(t * room, half) for m, t in zip(mine, theirs))
-    return mine, theirs, passes
+    half = 2.0 ** -bits(ours.dtype)
+    if all(m <= t * room for m, t in zip(mine, theirs)):
+        return mine, theirs, 2
+    chance = mine[0] <= theirs[0] * room + half * float(exact.abs().max()) and mine[1] <= max(theirs[1] * room * 1.02, half * float(exact.pow(2).mean().sqrt()))
+    return mine, theirs, int(chance)
 
 
 def run(liger, case):
@@ -344,7 +348,7 @@ def main():
         rows = csv.writer(f)
         rows.writerow(["kernel", "types", "options", "output", "length", "max", "eager_max", "rms", "eager_rms", "passes"])
         for op in a.ops or OPS:
-            start, bad, outputs, worst = time.perf_counter(), 0, 0, 0.0
+            start, bad, outputs, excused = time.perf_counter(), 0, 0, 0
             for types in product(T=list(FLOATS), **({SECOND[op]: list(FLOATS)} if op in SECOND else {})):
                 for n in LENGTHS if op != "rope" else (0,):
                     for case in OPS[op](liger, types, ROWS, n):
@@ -355,13 +359,13 @@ def main():
                                                *[f"{v:.3e}" for pair in zip(mine, theirs) for v in pair], int(passes)])
                                 outputs += 1
                                 bad += not passes
-                                worst = max(worst, mine[1] / theirs[1] if theirs[1] else 0)
+                                excused += passes == 1
                                 if not passes:
                                     print(f"FAILED {label} {name}: max {mine[0]:.3e}, eager {theirs[0]:.3e}; rms {mine[1]:.3e}, eager {theirs[1]:.3e}")
                         except Refused as e:
                             bad += 1
                             print(f"REFUSED {label}: {e}")
-            print(f"errors   {op}: {outputs} outputs, {bad} failed; rms at most {worst:.3f} times eager's, {time.perf_counter() - start:.0f} s", flush=True)
+            print(f"errors   {op}: {outputs} outputs, {bad} failed, {excused} above eager's by chance of the last place, {time.perf_counter() - start:.0f} s", flush=True)
             failed, count = failed + bad, count + outputs
     print(f"errors   all: {count} outputs, {failed} failed")
     sys.exit(failed > 0)

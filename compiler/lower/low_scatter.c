@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { LIST = 32, AT_ONCE = 4, JOIN_LANES = 32, JOIN_GROUPS = 16 };
+enum { LIST = 32, AT_ONCE = 4, JOIN_LANES = 32, JOIN_GROUPS = 16, JOIN_LISTS = 4 };
 
 static LirVal add(Low *w, LirVal a, LirVal b) { return sort_add(w, a, b); }
 static LirVal times(Low *w, LirVal a, int64_t by) { return sort_times(w, a, by); }
@@ -295,8 +295,9 @@ static void sums(const Low *first, const char *symbol)
 
 /* ---- join ---- */
 
-/* Groups of lanes, each of which has a list of the block's. */
+/* Groups of lanes, each of which has some lists of the block's. */
 static int join_groups(bool host) { return host ? 1 : JOIN_GROUPS; }
+static int join_lists(bool host) { return host ? 1 : JOIN_LISTS; }
 
 /* Adds the leading partial sums of lists from m on, as many as are read at once, where they name r. */
 static void add_some(Low *w, LirVal m, LirVal r)
@@ -345,46 +346,57 @@ static LirVal goes_far(Low *w, const Shared *x) { return same(w, place_behind(w,
 
 static void take_trailing(Low *w, LirVal list, LirVal when) { lir_set(w->fn, w->acc[0], partial_load(w, list, TRAILING, when)); }
 
-/* In shared memory behind the groups' sums. */
-static LirVal far_at(Low *w, LirVal group) { return add(w, low_ci(w, join_groups(w->host) * low_tile(w) * 4), times(w, group, 4)); }
+/* In shared memory behind the groups' sums: the place of the block's list i that goes far, else -1. */
+static LirVal far_at(Low *w, LirVal i) { return add(w, low_ci(w, join_groups(w->host) * low_tile(w) * 4), times(w, i, 4)); }
 
-/* The group's own list, if its place does not go far; the others are told which does. */
-static void join_near(Low *w, LirVal list)
+/* The group's own lists, from the block's `own` on, if their places do not go far; the others are told which do. */
+static void join_near(Low *w, LirVal list, LirVal own)
 {
-    Shared x = shared_of(w, list);
-    LirVal far = both(w, x.trailing, goes_far(w, &x));
-    lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {far_at(w, w->grp), lir_op3(w->fn, LIR_SELECT, far, x.last, low_ci(w, -1)), same(w, w->lane, low_ci(w, 0))}, .imm.i = 4});
-    low_mark(w, LIR_IF, both(w, x.trailing, lir_op1(w->fn, LIR_NOT, far)));
-    take_trailing(w, list, 0);
-    add_some(w, add(w, list, low_ci(w, 1)), x.last);
-    write_place(w, x.last, true, 0);
-    low_mark(w, LIR_END, 0);
+    Shared x[JOIN_LISTS];
+    LirVal far[JOIN_LISTS], first = same(w, w->lane, low_ci(w, 0));
+    for (int u = 0; u < JOIN_LISTS; u++) {
+        x[u] = shared_of(w, add(w, list, low_ci(w, u)));
+        far[u] = both(w, x[u].trailing, goes_far(w, &x[u]));
+    }
+    for (int u = 0; u < JOIN_LISTS; u++) {
+        LirVal place = lir_op3(w->fn, LIR_SELECT, far[u], x[u].last, low_ci(w, -1)), mine = add(w, list, low_ci(w, u));
+        lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {far_at(w, add(w, own, low_ci(w, u))), place, first}, .imm.i = 4});
+        low_mark(w, LIR_IF, both(w, x[u].trailing, lir_op1(w->fn, LIR_NOT, far[u])));
+        take_trailing(w, mine, 0);
+        add_some(w, add(w, mine, low_ci(w, 1)), x[u].last);
+        write_place(w, x[u].last, true, 0);
+        low_mark(w, LIR_END, 0);
+    }
     low_mark(w, LIR_BAR, 0);
 }
 
-/* Place of the list's of group i that goes far, else -1: what the groups told, or the host's one. */
-static LirVal far_place(Low *w, LirVal list, LirVal i)
+/* All groups, for a list whose place goes far. */
+static void join_far(Low *w, LirVal list, LirVal place)
 {
-    if (!w->host)
-        return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {far_at(w, i)}, .imm.i = 4});
-    Shared x = shared_of(w, list);
-    return lir_op3(w->fn, LIR_SELECT, x.trailing, x.last, low_ci(w, -1));
-}
-
-/* All groups, one list of the block's after another. */
-static void join_far(Low *w, LirVal list)
-{
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, join_groups(w->host))), own = add(w, list, i), first = same(w, w->grp, low_ci(w, 0));
-    LirVal place = far_place(w, own, i);
+    LirVal first = same(w, w->grp, low_ci(w, 0));
     mark_uniform(w, LIR_IF, lir_op2(w->fn, LIR_GE, place, low_ci(w, 0)));
-    take_trailing(w, own, first);
-    add_all(w, add(w, own, low_ci(w, 1)), place);
+    take_trailing(w, list, first);
+    add_all(w, add(w, list, low_ci(w, 1)), place);
     add_groups(w);
     low_mark(w, LIR_IF, first);
     write_place(w, place, true, 0);
     low_mark(w, LIR_END, 0);
     mark_uniform(w, LIR_END, 0);
-    low_loop_end(w, var, i, low_ci(w, 1));
+}
+
+static LirVal far_places(Low *w, LirVal i, int n) { return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = (uint8_t)n, .ref = -1, .a = {far_at(w, i)}, .imm.i = 4 * n}); }
+
+/* Those of each group in turn: most have none. */
+static void join_lists_far(Low *w, LirVal list)
+{
+    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, JOIN_GROUPS * JOIN_LISTS));
+    LirVal most = lir_add(w->fn, (LirOp){.op = LIR_HMAX, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {far_places(w, i, JOIN_LISTS)}});
+    mark_uniform(w, LIR_IF, lir_op2(w->fn, LIR_GE, most, low_ci(w, 0)));
+    LirVal one = lir_op1(w->fn, LIR_VAR, i), k = low_loop_begin(w, one, add(w, i, low_ci(w, JOIN_LISTS)));
+    join_far(w, add(w, list, k), far_places(w, k, 1));
+    low_loop_end(w, one, k, low_ci(w, 1));
+    mark_uniform(w, LIR_END, 0);
+    low_loop_end(w, var, i, low_ci(w, JOIN_LISTS));
 }
 
 static void join(const Low *first, const char *symbol)
@@ -395,15 +407,21 @@ static void join(const Low *first, const char *symbol)
     as.s = &s;
     low_launch_open(&w, &as, SCATTER_JOIN, symbol, groups * s.lanes);
     open_groups(&w, groups);
-    w.fn->smem = groups > 1 ? (uint32_t)(groups * (low_tile(&w) + 1) * 4) : 0;
+    w.fn->smem = w.host ? 0 : (uint32_t)(groups * (low_tile(&w) + JOIN_LISTS) * 4);
     sums_new(&w);
     LirVal tiles = low_tiles(&w);
     w.turn = times(&w, lir_op2(w.fn, LIR_REM, w.block, tiles), low_tile(&w));
-    LirVal list = times(&w, lir_op2(w.fn, LIR_DIV, w.block, tiles), groups);
-    if (groups > 1)
-        join_near(&w, add(&w, list, w.grp));
-    join_far(&w, list);
-    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_COLUMNS, .per = groups * LIST, .per2 = low_tile(&w), .work_bytes = groups * 2 * low_tile(&w) * 4});
+    int lists = groups * join_lists(w.host);
+    LirVal list = times(&w, lir_op2(w.fn, LIR_DIV, w.block, tiles), lists);
+    if (w.host) {
+        Shared x = shared_of(&w, list);
+        join_far(&w, list, lir_op3(w.fn, LIR_SELECT, x.trailing, x.last, low_ci(&w, -1)));
+    } else {
+        LirVal own = times(&w, w.grp, JOIN_LISTS);
+        join_near(&w, add(&w, list, own), own);
+        join_lists_far(&w, list);
+    }
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_COLUMNS, .per = lists * LIST, .per2 = low_tile(&w), .work_bytes = lists * 2 * low_tile(&w) * 4});
 }
 
 void low_scatter(Low *w, const char *symbol)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, MOST_GROUPS = 8 };
+enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, LEAST_LANES = 128, MOST_GROUPS = 8 };
 
 const char *sched_scatter_illegal(const SchedFacts *f, const Sched *s)
 {
@@ -56,7 +56,7 @@ static Sched held(const SchedFacts *f, const Target *t, int64_t n)
     s.len = LEN_CAP;
     s.per = 1;
     s.lanes = (int)(n / s.vec);
-    while (s.rows < MOST_GROUPS && s.rows * s.lanes < BLOCK_LANES)
+    while (s.rows < MOST_GROUPS && s.rows * s.lanes < LEAST_LANES)
         s.rows *= 2;
     s.run = run_of(f, n * s.rows);
     return s;

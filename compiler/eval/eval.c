@@ -338,7 +338,7 @@ static bool in_f32(const Eval *e, DType t) { return eager(e) && (t == DT_F32 || 
 /* Eager sums over instances in f32: so many that follow one another, then these sums. */
 static void add_eager(const Eval *e, double *v, EvalSum *c, double x)
 {
-    uint32_t run = (uint32_t)(e->instance / (e->args->seed ? 32 << e->args->seed % 3 : 64));
+    uint32_t run = (uint32_t)(e->instance / (e->args->seed ? 24 + 3 * (int64_t)e->args->seed : 64));
     if (c->part.run != run) {
         *v = (double)((float)*v + c->part.sum);
         c->part = (EvalPart){0, run};

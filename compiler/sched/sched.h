@@ -52,6 +52,8 @@ typedef struct SchedShared {
     uint32_t bytes;           /* of all */
 } SchedShared;
 SchedShared sched_shared(const RowShared *r, const Sched *s);
+/* Bytes that the loads before this one take among those of an instance's own (inst), or of operands: all vectors of a load lie side by side. */
+uint32_t sched_areas(const RowShared *r, const Sched *s, bool inst, uint32_t before);
 /* Bytes of a row group's row of one sum in the area over the slots: its vectors, and, of rows that begin anywhere, the edges. */
 static inline uint32_t sched_fold_row(const Sched *s) { return (uint32_t)((s->lanes * s->per + (s->align == ALIGN_SHIFT ? 4 : 0)) * s->vec) * 4; }
 /* Are a one-shot cluster's exchanges counted in inboxes, one each, instead of met at barriers? */

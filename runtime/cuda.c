@@ -257,13 +257,13 @@ lgr_status lgr__cuda_load(lgr_context *ctx, int i, const Pack *p, const LgkCode 
     return LGR_OK;
 }
 
-/* Beside blocks that walk, the launch behind them waits for its turn: there must be shared memory left for it, and it must not ask for less of it. */
+/* Beside blocks that walk, the launch behind them waits for its turn: there must be shared memory left for it. */
 lgr_status lgr__cuda_function(lgr_context *ctx, void *module, const char *symbol, const LgkLaunch *l, void **fn)
 {
     enum { ALL = 100 };
     struct Cuda *c = ctx->cuda;
     TRY(c, get_function, fn, module, symbol);
-    if (l->grid == LGK_G_COLUMNS || (l->shared > 48 * 1024 && l->grid == LGK_G_PERSISTENT))
+    if (l->shared > 48 * 1024 && l->grid == LGK_G_PERSISTENT)
         TRY(c, func_attr, *fn, LGR_CU_FUNC_CARVEOUT, ALL);
     if (l->shared > 48 * 1024)
         TRY(c, func_attr, *fn, LGR_CU_FUNC_MAX_SHARED, (int)l->shared);

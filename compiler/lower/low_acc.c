@@ -314,7 +314,7 @@ static int fold_room(const Low *w, uint32_t first)
 static Fold fold_shape(const Low *w, uint32_t first)
 {
     Fold f = {.cv = low_has_edges(w) || (w->s->align == ALIGN_VEC && w->s->vec % 4 == 0) ? 4 : 1};
-    int blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, sums = (int)w->rv->nacc, one = sums * THREADS * f.cv * 4;
+    int clusters = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, blocks = clusters ? clusters : 1, sums = (int)w->rv->nacc, one = sums * THREADS * f.cv * 4;
     f.cols = fold_cols(w, f.cv);
     f.rt = THREADS / (f.cols / f.cv);
     f.area = (uint32_t)(THREADS / 32 * f.cols * 4);

@@ -115,6 +115,8 @@ bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s);
 
 /* Entries of a table of measured schedules (its form: sched_tuned.c) that are legal for this nest of a kernel; table may be NULL. */
 typedef struct SchedKey { const char *target, *kernel, *types; uint32_t nest; } SchedKey;
+/* Is every line of a table, file `file` of d, an entry or a remark? Each that is not is told. */
+bool sched_tuned_read(const char *table, uint32_t file, Diag *d);
 void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
 /* The line of the table that has this schedule for the nest, NULL when none has. */
 const char *sched_tuned_entry(const char *table, const SchedKey *k, const Sched *s, Arena *a);

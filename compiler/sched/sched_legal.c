@@ -124,8 +124,6 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "a one-shot cluster shares one row, a persistent one fifteen";
     if (t->kind == TGT_SIM && s->cluster * s->rows * s->lanes > 2048)
         return "more warps than the sim runs at once";
-    if (s->cluster > 8 && s->grid == GRID_PERSISTENT)
-        return "a persistent cluster has 8 blocks at most";
     if (s->lag && (t->kind == TGT_HOST || s->grid != GRID_ONESHOT || !s->ctas || s->join))
         return "lag wants one-shot blocks of one nest on a GPU, and ctas, which tells how many a launch begins with";
     if (s->inner && (s->inner != f->inner || t->kind == TGT_HOST))

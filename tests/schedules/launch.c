@@ -85,7 +85,7 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static int64_t blocks(const Call *c, const LowLaunch *l)
 {
-    int64_t n = extent(c, c->low->row_ext), g = up(instances(c), l->per), most = (int64_t)c->target->mps * l->ctas / l->fn->cluster;
+    int64_t n = extent(c, c->low->row_ext), g = up(instances(c), l->per), most = up((int64_t)c->target->mps * l->ctas, l->fn->cluster);
     switch (l->grid) {
     case LOW_G_GROUPS:     return l->multiple > 1 ? least(up(g, l->multiple) * l->multiple, instances(c)) : g;
     case LOW_G_PERSISTENT:

@@ -143,13 +143,13 @@ static SpecVerdict run_in(const SpecJob *j, Arena *a, Diag *d, Buf *why)
         if (!call_allowed(&one))
             return SPEC_SKIP;
     }
-    if (!spec_call_oracle(&call, a, d))
+    if (!check_oracle_run(&call.o, d))
         return has_empty_dim(&call) ? SPEC_SKIP : SPEC_FAIL;     /* no index is below a size of 0 */
     if (!run_nests(&c, nest, nnests, a, &res)) {
         buf_puts(why, res.faults ? res.first : "no memory");
         return SPEC_FAIL;
     }
-    return place_compare(&p, &c, &call, why) ? SPEC_PASS : SPEC_FAIL;
+    return place_compare(&p, &c, &call, a, why) ? SPEC_PASS : SPEC_FAIL;
 }
 
 SpecVerdict spec_job_run(const SpecJob *j, Buf *why)

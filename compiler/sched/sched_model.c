@@ -220,10 +220,10 @@ static void consider_oneshot(Search *q, Sched s)
     }
 }
 
-/* Registers a lane may have where a block of the second launch, of 256 lanes with 32 each, is to wait beside the first's. */
+/* Registers a lane may have where a block of the second launch is to wait beside the first's. */
 static int room_beside(const Target *t, const Sched *s)
 {
-    int regs = (t->regs_mp - 256 * 32) / (s->rows * s->lanes * s->ctas) / 8 * 8;
+    int regs = (t->regs_mp - SCHED_SECOND_LANES * SCHED_SECOND_REGS) / (s->rows * s->lanes * s->ctas) / 8 * 8;
     return regs > 248 ? 248 : regs;
 }
 

@@ -38,8 +38,7 @@ static uint32_t folded(const RowShared *r, const Sched *s)
 {
     if (!r->sums || s->acc == ACC_MEM)
         return 0;
-    uint32_t rows = sched_fold_row(s) * (uint32_t)s->rows;
-    return s->align == ALIGN_SHIFT ? rows : s->rows > 1 ? rows * r->sums : 0;
+    return sched_fold_row(s) * (uint32_t)s->rows * r->sums;
 }
 
 SchedShared sched_shared(const RowShared *r, const Sched *s)

@@ -119,7 +119,7 @@ static uint64_t work_before(const Call *c, uint32_t i)
     uint64_t at = 0;
     for (uint32_t k = 0; k < i; k++) {
         const LowLaunch *l = &c->low->launch[k];
-        uint64_t bytes = (uint64_t)(blocks(c, l) * (l->work_by_column ? extent(c, c->low->row_ext) : 1) * l->work_bytes);
+        uint64_t bytes = (uint64_t)(blocks(c, l) * (l->work_by_column ? (extent(c, c->low->row_ext) + 3) & ~3 : 1) * l->work_bytes);
         at += (bytes + 255) & ~(uint64_t)255;
     }
     return at;

@@ -4,7 +4,7 @@ the same method, and joins the rows.
 
 usage: peers.py [--host [--seconds=N]] OURS.csv JOINED.csv
 
-Method: every case is captured in a CUDA graph over rotated buffer sets (the count of lgr_bench: at least 400 MB, so that the L2 cache is cold, but 128 at most), replayed
+Method: every case is captured in a CUDA graph over rotated buffer sets, results included (the count of lgr_bench: at least 400 MB, so that the L2 cache is cold, but 128 at most), replayed
 in rounds that interleave the peers, timed by events; the median over the rounds is kept.  A peer that cannot be captured, because it reads
 a value back to the host, is timed by events around a run of calls.  Peers are called at the level of their forward and backward
 functions, without autograd, parameter gradients included.  With --host, torch runs on the processor, on all its cores, timed by the clock
@@ -267,9 +267,10 @@ def graph_of(fn, sets, launches, stream):
             fn(*a)
     torch.cuda.synchronize()
     g = torch.cuda.CUDAGraph()
+    results = [None] * len(sets)        # of a set stay until its next turn: else all launches write to one place, which the cache holds
     with torch.cuda.graph(g, stream=stream):
         for i in range(launches):
-            fn(*sets[i % len(sets)])
+            results[i % len(sets)] = fn(*sets[i % len(sets)])
     return g.replay
 
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct CudaDevice { int dev, processors, sm; _Atomic int gbps; bool retained; _Atomic(void *) home; } CudaDevice;
+typedef struct CudaDevice { int dev, processors, sm; _Atomic int gbps; bool retained; _Atomic(void *) home; } CudaDevice;   /* gbps: of its memory; 0: not asked for, -1: not told */
 
 struct Cuda {
     LgrCudaDriver f;
@@ -150,14 +150,15 @@ lgr_status lgr__cuda_gbps(lgr_context *ctx, int i, int *gbps)
 {
     struct Cuda *c = ctx->cuda;
     CudaDevice *d = device(c, i);
-    *gbps = d ? atomic_load_explicit(&d->gbps, memory_order_relaxed) : 0;
-    if (!d || *gbps)
-        return LGR_OK;
-    int khz = 0, bits = 0;
-    TRY(c, device_attr, &khz, LGR_CU_DEV_MEMORY_KHZ, d->dev);
-    TRY(c, device_attr, &bits, LGR_CU_DEV_MEMORY_BITS, d->dev);
-    *gbps = (int)((int64_t)khz * 2 * (bits / 8) / 1000000);             /* two transfers a clock */
-    atomic_store_explicit(&d->gbps, *gbps, memory_order_relaxed);
+    int known = d ? atomic_load_explicit(&d->gbps, memory_order_relaxed) : -1, khz = 0, bits = 0;
+    if (!known) {
+        TRY(c, device_attr, &khz, LGR_CU_DEV_MEMORY_KHZ, d->dev);
+        TRY(c, device_attr, &bits, LGR_CU_DEV_MEMORY_BITS, d->dev);
+        known = (int)((int64_t)khz * 2 * (bits / 8) / 1000000);         /* two transfers a clock */
+        known = known > 0 ? known : -1;
+        atomic_store_explicit(&d->gbps, known, memory_order_relaxed);
+    }
+    *gbps = known > 0 ? known : 0;
     return LGR_OK;
 }
 

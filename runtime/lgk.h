@@ -139,7 +139,7 @@ typedef struct LgkLaunch {
     uint32_t grid;
     int32_t  per, per2, ctas, multiple;    /* per2, of LGK_G_PERSISTENT: GB/s of memory for each block, or 0; multiple, of LGK_G_PERSISTENT and LGK_G_GROUPS: of the number of blocks, where they take more than a group each */
     int32_t  work_bytes;           /* of workspace, for each of its blocks, or clusters of blocks */
-    uint32_t work_by;              /* LGK_BY_*: and for each element of the row, or each per3 instances */
+    uint32_t work_by;              /* LGK_BY_*: and for each element of the row, of which there are a multiple of 4, or each per3 instances */
     uint32_t threads, shared, cluster, pdl;
     LgkRange words;
     int32_t  per3;

@@ -95,6 +95,7 @@ typedef struct Low {
 
     /* shared memory */
     bool     inboxes;                 /* a one-shot cluster's exchanges are counted in inboxes, one each, instead of met at barriers */
+    RowShared shared;
     SchedShared smem;
     int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */

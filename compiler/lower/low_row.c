@@ -649,14 +649,23 @@ static void oneshot(Low *w)
 
 /* ---- the whole ---- */
 
-static bool results_are_narrow(const TirFn *fn)
+/* Bytes of the widest element of what is written, or read, a row at a time; 0: nothing is. */
+static int widest(const TirFn *fn, bool in)
 {
+    int most = 0;
     for (uint32_t i = 0; i < fn->ntensors; i++) {
         const TirTensor *t = &fn->tensors[i];
-        if (t->mode != TIR_IN && !t->absent && t->rank > 1 && dt_bytes(t->dt) > 2)
-            return false;
+        if ((t->mode == TIR_IN) == in && !t->absent && t->rank > 1 && dt_bytes(t->dt) > most)
+            most = dt_bytes(t->dt);
     }
-    return true;
+    return most;
+}
+
+/* Numbers of 16 bits come out, or go in where only sums of them come out. */
+static bool results_are_narrow(const TirFn *fn)
+{
+    int out = widest(fn, false);
+    return (out ? out : widest(fn, true)) <= 2;
 }
 
 static void begin(Low *w, const char *symbol)

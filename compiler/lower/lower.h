@@ -36,7 +36,7 @@ typedef enum LowGridKind {
     LOW_G_DIGITS_BEYOND   /* where there are more than per2 instances, else none, the least power of two n of blocks with (n * per)^2 > places */
 } LowGridKind;
 
-typedef enum LowWorkBy { LOW_BY_BLOCK /* 1 */, LOW_BY_COLUMN /* row length */, LOW_BY_INSTANCES /* ceil(instances / per3) */ } LowWorkBy;
+typedef enum LowWorkBy { LOW_BY_BLOCK /* 1 */, LOW_BY_COLUMN /* row length rounded up to 4 */, LOW_BY_INSTANCES /* ceil(instances / per3) */ } LowWorkBy;
 
 typedef struct LowLaunch {
     LirFn  *fn;

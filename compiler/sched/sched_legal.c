@@ -59,7 +59,7 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
 {
     if (s->align == ALIGN_SCALAR)
         return s->vec == 1 ? NULL : "align=scalar takes one element at a time";
-    if (s->line && (s->align != ALIGN_SHIFT || s->vec * f->min_elem_bytes != 16 || f->accs || (s->split && !lines_fit(f, s))))
+    if (s->line && (s->align != ALIGN_SHIFT || s->vec * f->min_elem_bytes != 16 || (s->split && !lines_fit(f, s))))
         return "line wants rows that begin anywhere, in vectors of 16 bytes, and tiles that hold a row from its first line on";
     if (s->align == ALIGN_SHIFT) {
         if (t->kind == TGT_HOST || !power_of_two(s->vec) || f->max_elem_bytes != f->min_elem_bytes)

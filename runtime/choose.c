@@ -150,10 +150,10 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
     }
 }
 
-/* Of the launch's part, rounded up; false when that is too large a number. */
+/* Of the launch's part, rounded up, as is a row to 4 elements; false when that is too large a number. */
 static bool work_of(const Part *t, const LgkLaunch *l, uint32_t blocks, size_t *bytes)
 {
-    if (__builtin_mul_overflow((size_t)blocks * (l->work_by_column ? (size_t)t->row : 1), (size_t)l->work_bytes, bytes) || *bytes > SIZE_MAX / 16)
+    if (__builtin_mul_overflow((size_t)blocks * (l->work_by_column ? ((size_t)t->row + 3) & ~(size_t)3 : 1), (size_t)l->work_bytes, bytes) || *bytes > SIZE_MAX / 16)
         return false;
     *bytes = (*bytes + 255) & ~(size_t)255;
     return true;

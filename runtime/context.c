@@ -36,6 +36,20 @@ void lgr__log(lgr_context *ctx, lgr_log_level level, const char *fmt, ...)
     ctx->config.log(ctx->config.user, level, text);
 }
 
+/* The strings of the configuration as the context's own, in one piece. */
+static bool keep_strings(lgr_context *ctx)
+{
+    const char **s[] = {&ctx->config.cache_dir, &ctx->config.compiler};
+    size_t n[2], all = 0;
+    for (int i = 0; i < 2; i++)
+        all += n[i] = *s[i] ? strlen(*s[i]) + 1 : 0;
+    char *p = ctx->strings = all ? lgr__alloc(ctx, all) : NULL;
+    for (int i = 0; p && i < 2; p += n[i++])
+        if (n[i])
+            *s[i] = memcpy(p, *s[i], n[i]);
+    return !all || ctx->strings;
+}
+
 lgr_status lgr_context_create(const lgr_config *config, lgr_context **out)
 {
     lgr_context boot = {0};
@@ -50,6 +64,10 @@ lgr_status lgr_context_create(const lgr_config *config, lgr_context **out)
     if (!ctx)
         return lgr__fail(LGR_ERROR_MEMORY, NULL, NULL, "memory ran out", "%s", "");
     ctx->config = boot.config;
+    if (!keep_strings(ctx)) {
+        lgr__release(&boot, ctx);
+        return lgr__fail(LGR_ERROR_MEMORY, NULL, NULL, "memory ran out", "%s", "");
+    }
     pthread_mutex_init(&ctx->lock, NULL);
     pthread_mutex_init(&ctx->jit_lock, NULL);
     *out = ctx;
@@ -64,6 +82,7 @@ void lgr_context_destroy(lgr_context *ctx)
     lgr__host_close(ctx);
     lgr__cuda_close(ctx);
     lgr__jit_close(ctx);
+    lgr__release(ctx, ctx->strings);
     pthread_mutex_destroy(&ctx->lock);
     pthread_mutex_destroy(&ctx->jit_lock);
     lgr_context last = *ctx;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct CudaDevice { int dev, processors, sm; _Atomic int feeds; bool retained; _Atomic(void *) home; } CudaDevice;
+typedef struct CudaDevice { int dev, processors, sm; _Atomic int gbps; bool retained; _Atomic(void *) home; } CudaDevice;   /* gbps: of its memory; 0: not asked for, -1: not told */
 
 struct Cuda {
     LgrCudaDriver f;
@@ -170,19 +170,19 @@ static lgr_status memory_khz(lgr_context *ctx, const CudaDevice *d, int *khz)
 /* Asked for once, and only where it is wanted. */
 lgr_status lgr__cuda_gbps(lgr_context *ctx, int i, int *gbps)
 {
-    enum { NOT_ASKED, FOUND };                  /* FOUND + GB/s, of which 0 is what a driver may tell */
     struct Cuda *c = ctx->cuda;
     CudaDevice *d = device(c, i);
-    int khz = 0, bits = 0, known = d ? atomic_load_explicit(&d->feeds, memory_order_relaxed) : FOUND;
-    if (known == NOT_ASKED) {
+    int known = d ? atomic_load_explicit(&d->gbps, memory_order_relaxed) : -1, khz = 0, bits = 0;
+    if (!known) {
         lgr_status s = memory_khz(ctx, d, &khz);
         if (s != LGR_OK)
             return s;
         TRY(c, device_attr, &bits, LGR_CU_DEV_MEMORY_BITS, d->dev);
-        known = FOUND + (int)((int64_t)khz * 2 * (bits / 8) / 1000000);         /* two transfers a clock */
-        atomic_store_explicit(&d->feeds, known, memory_order_relaxed);
+        known = (int)((int64_t)khz * 2 * (bits / 8) / 1000000);         /* two transfers a clock */
+        known = known > 0 ? known : -1;
+        atomic_store_explicit(&d->gbps, known, memory_order_relaxed);
     }
-    *gbps = known - FOUND;
+    *gbps = known > 0 ? known : 0;
     return LGR_OK;
 }
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define LGK_MAGIC "LGRPACK\1"
-enum { LGK_VERSION = 7, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
+enum { LGK_VERSION = 8, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
        LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = LGR_MAX_LAUNCHES, LGK_MAX_INST = 8, LGK_MAX_NESTS = 8,
        LGK_MAX_ALIGN = 256 /* bytes that a condition may ask for */ };
 
@@ -129,7 +129,7 @@ typedef struct LgkLaunch {
     uint32_t grid;
     int32_t  per, per2, ctas, multiple;    /* per2, of LGK_G_PERSISTENT: GB/s of memory for each block, or 0; multiple, of LGK_G_PERSISTENT and LGK_G_GROUPS: of the number of blocks, where they take more than a group each */
     int32_t  work_bytes;           /* of workspace, for each of its blocks, or clusters of blocks */
-    uint32_t work_by_column;       /* 1: and for each element of the row */
+    uint32_t work_by_column;       /* 1: and for each element of the row, of which there are a multiple of 4 */
     uint32_t threads, shared, cluster, pdl;
     LgkRange words;
     int32_t  per3;

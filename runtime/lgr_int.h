@@ -42,7 +42,8 @@ struct lgr_kernel {
 typedef struct Jit { struct Jit *next; const LgkKernel *of; Pack pack; lgr_kernel kernel; } Jit;
 
 struct lgr_context {
-    lgr_config config;
+    lgr_config config;                     /* its strings lie in `strings` */
+    char *strings;
     pthread_mutex_t jit_lock;              /* one compilation at a time; taken before lock */
     struct Compiler *compiler;             /* NULL until first needed */
     pthread_mutex_t lock;                  /* loading only */

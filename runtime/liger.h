@@ -87,7 +87,7 @@ typedef struct lgr_config {
 } lgr_config;
 #define LGR_CONFIG_INIT {sizeof(lgr_config), 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
-/* config may be NULL. No device is touched. */
+/* config may be NULL; it and its strings are copied. No device is touched. */
 LGR_API lgr_status lgr_context_create(const lgr_config *config, lgr_context **out);
 LGR_API void       lgr_context_destroy(lgr_context *ctx);             /* NULL is legal; unloads all code */
 

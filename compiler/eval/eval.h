@@ -4,7 +4,8 @@
  * EVAL_EAGER: every float op rounds to its dtype (f32, bf16, ...) and casts round: what eager execution in that dtype would
  *             give; its error against EVAL_EXACT is the bar a kernel is held to.
  * EVAL_JITTER: as EVAL_EAGER, but every op rounds up or down at random (seeded by its place): another order of operations would err as
- *             much, so that a result that happens to round well is not taken for an accurate one.
+ *             much, so that a result that happens to round well is not taken for an accurate one.  Sums are in another order too, and
+ *             with every fourth seed that is all: where roundings to nearest err alike, random ones do not.
  * EVAL_DUAL:  EVAL_EXACT with a tangent beside every value (forward-mode differentiation).
  */
 #ifndef LGR_EVAL_H

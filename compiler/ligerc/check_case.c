@@ -8,22 +8,22 @@
 
 enum { GUARD = 256, POISON = 0xa5 };
 
-/* Runs of eager with random roundings. Where few elements are there to show how far eager may be off, more runs do. */
-enum { JITTERS = 3, MOST_JITTERS = 20, FEW_ELEMENTS = 2048 };
-
-/* One tensor of a case: doubles for the oracle (compact) and bytes for the kernel. */
+/* One tensor of a case: bytes for the kernel; its numbers are the oracle's. */
 typedef struct Slot {
-    int64_t shape[TIR_MAX_RANK], compact[TIR_MAX_RANK], stride[TIR_MAX_RANK], n;
-    double *exact, *eager, *jitter[MOST_JITTERS], *given;     /* given: what the caller has there, kept where the oracle writes */
+    int64_t shape[TIR_MAX_RANK], stride[TIR_MAX_RANK];
     uint8_t *bytes, *before;
     size_t  size, offset;
     uint64_t device;                 /* where a GPU has the bytes */
-    int     jitters;                 /* runs in jitter */
     int     lies_over;               /* -1, or the input whose bytes it shares */
     DLTensor dl;
 } Slot;
 
-typedef struct Run { const TirFn *fn; const CheckCase *c; const double *scalars; Arena *a; Slot *slot; int jitters; CheckOutcome *out; Gpu *gpu; } Run;
+typedef struct Run { const TirFn *fn; const CheckCase *c; Arena *a; CheckOracle o; Slot *slot; CheckOutcome *out; Gpu *gpu; } Run;
+
+static Run run_of(const TirFn *fn, const CheckCase *c, const double *scalars, Arena *a, CheckOutcome *out)
+{
+    return (Run){.fn = fn, .c = c, .a = a, .o = {.fn = fn, .dims = c->dims, .scalars = scalars, .a = a}, .out = out};
+}
 
 static bool say(Run *r, const char *fmt, const char *name, long long at, double got, double want)
 {
@@ -31,21 +31,6 @@ static bool say(Run *r, const char *fmt, const char *name, long long at, double 
         snprintf(r->out->what, sizeof r->out->what, fmt, name, at, got, want);
     r->out->ok = false;
     return false;
-}
-
-static bool shape_slot(Run *r, uint32_t i)
-{
-    const TirTensor *t = &r->fn->tensors[i];
-    Slot *s = &r->slot[i];
-    s->n = 1;
-    s->lies_over = -1;
-    for (int d = t->rank - 1; d >= 0; d--) {
-        if (!tir_ext_eval(t->shape[d], r->c->dims, &s->shape[d]))
-            return false;
-        s->compact[d] = s->n;
-        s->n *= s->shape[d];
-    }
-    return true;
 }
 
 static void lay_out(Run *r, uint32_t i)
@@ -84,30 +69,6 @@ static size_t element_at(const Run *r, uint32_t i, int64_t flat)
 
 /* ---- the oracle's side ---- */
 
-static EvalTensor eval_tensor(const Run *r, uint32_t i, double *v)
-{
-    EvalTensor t = {.v = v};
-    memcpy(t.shape, r->slot[i].shape, sizeof t.shape);
-    memcpy(t.stride, r->slot[i].compact, sizeof t.stride);
-    return t;
-}
-
-static bool run_oracle(Run *r, EvalMode mode, uint64_t seed, Diag *d)
-{
-    EvalTensor *t = ARENA_ARRAY(r->a, EvalTensor, r->fn->ntensors + 1);
-    for (uint32_t i = 0; i < r->fn->ntensors; i++)
-        t[i] = eval_tensor(r, i, mode == EVAL_EAGER ? r->slot[i].eager : mode == EVAL_JITTER ? r->slot[i].jitter[seed - 1] : r->slot[i].exact);
-    EvalArgs args = {r->c->dims, t, r->scalars, seed};
-    return eval_run(r->fn, mode, &args, d);
-}
-
-static void set_all(Slot *s, int64_t k, double v)
-{
-    s->exact[k] = s->eager[k] = v;
-    for (int j = 0; j < s->jitters; j++)
-        s->jitter[j][k] = v;
-}
-
 /* The bound that a clause `tensor < bound` gives tensor i, 0 where none does; *least: what `tensor >= least` says. */
 static int64_t bound_of(const Run *r, uint32_t i, int64_t *least)
 {
@@ -128,31 +89,10 @@ static int64_t bound_of(const Run *r, uint32_t i, int64_t *least)
 static void fill(Run *r, uint32_t i, uint64_t salt)
 {
     int64_t least, bound = bound_of(r, i, &least);
-    Slot *s = &r->slot[i];
     DType dt = r->fn->tensors[i].dt;
-    for (int64_t k = 0; k < s->n; k++)
-        set_all(s, k, bound > 0 ? eval_round(floor((double)least + check_uniform(r->c->seed * 1315423911u + salt, (uint64_t)k) * (double)(bound - least)), dt)
-                                : eval_round(check_value(r->c->input, r->c->seed * 1315423911u + salt, (uint64_t)k), dt));
-}
-
-static bool make_slots(Run *r)
-{
-    r->slot = ARENA_ARRAY(r->a, Slot, r->fn->ntensors + 1);
-    int64_t elements = 0;
-    for (uint32_t i = 0; i < r->fn->ntensors; i++) {
-        if (!shape_slot(r, i))
-            return false;
-        elements += r->slot[i].n;
-    }
-    r->jitters = elements <= FEW_ELEMENTS ? MOST_JITTERS : JITTERS;
-    for (uint32_t i = 0; i < r->fn->ntensors; i++) {
-        r->slot[i].jitters = r->jitters;
-        r->slot[i].exact = ARENA_ARRAY(r->a, double, r->slot[i].n + 1);
-        r->slot[i].eager = ARENA_ARRAY(r->a, double, r->slot[i].n + 1);
-        for (int j = 0; j < r->jitters; j++)
-            r->slot[i].jitter[j] = ARENA_ARRAY(r->a, double, r->slot[i].n + 1);
-    }
-    return true;
+    for (int64_t k = 0; k < r->o.count[i]; k++)
+        r->o.given[i][k] = bound > 0 ? eval_round(floor((double)least + check_uniform(r->c->seed * 1315423911u + salt, (uint64_t)k) * (double)(bound - least)), dt)
+                                     : eval_round(check_value(r->c->input, r->c->seed * 1315423911u + salt, (uint64_t)k), dt);
 }
 
 /* The salt of a tensor's random numbers: by name, so that a forward and a backward kernel get the same x. */
@@ -164,61 +104,54 @@ static uint64_t salt_of(const char *name)
     return h;
 }
 
+static void fill_inputs(Run *r)
+{
+    for (uint32_t i = 0; i < r->fn->ntensors; i++)
+        if (check_is_input(&r->fn->tensors[i]))
+            fill(r, i, salt_of(r->fn->tensors[i].name));
+}
+
 /* Inputs that forward computes (saved statistics) are taken from it, rounded to their dtype. */
 static bool fill_saved(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
 {
-    Run f = {.fn = fwd, .c = r->c, .scalars = r->c->forward, .a = r->a, .out = r->out};
+    Run f = run_of(fwd, r->c, r->c->forward, r->a, r->out);
     bool needed = false;
     for (uint32_t i = 0; dv && i < dv->npairs; i++)
         needed |= dv->pairs[i].kind == SEMA_PAIR_SAME && fwd->tensors[dv->pairs[i].forward].mode == TIR_OUT;
     if (!needed)
         return true;
-    if (!make_slots(&f))
+    if (!check_oracle_open(&f.o))
         return false;
-    for (uint32_t i = 0; i < fwd->ntensors; i++)
-        if (fwd->tensors[i].mode != TIR_OUT && fwd->tensors[i].mode != TIR_SCRATCH && !fwd->tensors[i].absent)
-            fill(&f, i, salt_of(fwd->tensors[i].name));
-    if (!run_oracle(&f, EVAL_EXACT, 0, d))
+    fill_inputs(&f);
+    if (!check_oracle_exact(&f.o, d))
         return false;
     for (uint32_t i = 0; i < dv->npairs; i++) {
         const SemaPair *p = &dv->pairs[i];
         if (p->kind != SEMA_PAIR_SAME || fwd->tensors[p->forward].mode != TIR_OUT || r->fn->tensors[p->backward].mode != TIR_IN)
             continue;
-        Slot *to = &r->slot[p->backward];
-        for (int64_t k = 0; k < to->n; k++)
-            set_all(to, k, eval_round(f.slot[p->forward].exact[k], r->fn->tensors[p->backward].dt));
+        for (int64_t k = 0; k < r->o.count[p->backward]; k++)
+            r->o.given[p->backward][k] = eval_round(f.o.exact[p->forward][k], r->fn->tensors[p->backward].dt);
     }
     return true;
 }
 
-static void keep_given(Run *r)
-{
-    for (uint32_t i = 0; i < r->fn->ntensors; i++) {
-        Slot *s = &r->slot[i];
-        s->given = s->exact;
-        if (r->fn->tensors[i].mode != TIR_INOUT)
-            continue;
-        s->given = ARENA_ARRAY(r->a, double, s->n + 1);
-        memcpy(s->given, s->exact, sizeof *s->given * (size_t)s->n);
-    }
-}
-
 static bool make_inputs(Run *r, const TirFn *fwd, const SemaDeriv *dv, Diag *d)
 {
-    if (!make_slots(r))
+    if (!check_oracle_open(&r->o))
         return false;
-    for (uint32_t i = 0; i < r->fn->ntensors; i++)
-        if (r->fn->tensors[i].mode != TIR_OUT && r->fn->tensors[i].mode != TIR_SCRATCH && !r->fn->tensors[i].absent)
-            fill(r, i, salt_of(r->fn->tensors[i].name));
-    bool ok = !fwd || fill_saved(r, fwd, dv, d);
-    keep_given(r);
-    return ok;
+    fill_inputs(r);
+    return !fwd || fill_saved(r, fwd, dv, d);
 }
 
 /* ---- the kernel's side ---- */
 
 static void make_bytes(Run *r)
 {
+    r->slot = ARENA_ARRAY(r->a, Slot, r->fn->ntensors + 1);
+    for (uint32_t i = 0; i < r->fn->ntensors; i++) {
+        r->slot[i].lies_over = -1;
+        memcpy(r->slot[i].shape, check_tensor_of(&r->o, i, NULL).shape, sizeof r->slot[i].shape);
+    }
     for (uint32_t i = 0; i < r->fn->ntensors; i++) {
         const TirTensor *t = &r->fn->tensors[i];
         Slot *s = &r->slot[i];
@@ -236,8 +169,8 @@ static void make_bytes(Run *r)
             continue;
         }
         lay_out(r, i);
-        for (int64_t k = 0; t->mode != TIR_OUT && k < s->n; k++)
-            check_encode(s->bytes + element_at(r, i, k), t->dt, s->given[k]);
+        for (int64_t k = 0; t->mode != TIR_OUT && k < r->o.count[i]; k++)
+            check_encode(s->bytes + element_at(r, i, k), t->dt, r->o.given[i][k]);
     }
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
         if (r->slot[i].bytes && r->slot[i].lies_over < 0)
@@ -313,9 +246,9 @@ static lgr_status launch(Run *r, lgr_context *ctx, const PipeUnit *u, const Sema
         call.ntensors--;
     for (uint32_t i = 0; i < r->fn->nscalars; i++)
         if (dt_is_int(r->fn->scalars[i].dt))
-            scalars[i].i = (int64_t)r->scalars[i];
+            scalars[i].i = (int64_t)r->o.scalars[i];
         else
-            scalars[i].f = r->scalars[i];
+            scalars[i].f = r->o.scalars[i];
     for (uint32_t i = 0; i < op->noptions; i++)
         if (op->kernels[u->kernel].options >> i & 1)
             options[call.noptions++] = u->binding.option[i];
@@ -326,21 +259,15 @@ static lgr_status launch(Run *r, lgr_context *ctx, const PipeUnit *u, const Sema
 static bool compare(Run *r, uint32_t i)
 {
     const TirTensor *t = &r->fn->tensors[i];
-    Slot *s = &r->slot[i];
-    const double *runs[1 + MOST_JITTERS] = {s->eager};
-    memcpy(runs + 1, s->jitter, sizeof *runs * (size_t)s->jitters);
-    CheckRule rule = check_rule(t->dt, s->exact, runs, 1 + s->jitters, s->n);
-    r->out->eager_err = fmax(r->out->eager_err, rule.eager_err);
-    for (int64_t k = 0; k < s->n; k++) {
-        double got = check_decode(s->bytes + element_at(r, i, k), t->dt), want = s->exact[k], err;
-        CheckVerdict v = check_element(&rule, got, want, s->eager[k], &err);
-        r->out->max_err = fmax(r->out->max_err, err);
-        if (v == CHECK_CLASS)
-            return say(r, "%s[%lld] is %g, the oracle has %g", t->name, (long long)k, got, want);
-        if (v == CHECK_FAR)
-            return say(r, "%s[%lld] is %.9g, the oracle has %.9g: beyond the rule", t->name, (long long)k, got, want);
-    }
-    return true;
+    double *got = ARENA_ARRAY(r->a, double, r->o.count[i] + 1);
+    for (int64_t k = 0; k < r->o.count[i]; k++)
+        got[k] = check_decode(r->slot[i].bytes + element_at(r, i, k), t->dt);
+    CheckFound f = check_tensor(&r->o, i, got);
+    r->out->eager_err = fmax(r->out->eager_err, f.rule.eager_err);
+    r->out->max_err = fmax(r->out->max_err, f.max_err);
+    if (f.verdict == CHECK_PASSES)
+        return true;
+    return say(r, f.verdict == CHECK_CLASS ? "%s[%lld] is %g, the oracle has %g" : "%s[%lld] is %.9g, the oracle has %.9g: beyond the rule", t->name, (long long)f.at, got[f.at], r->o.exact[i][f.at]);
 }
 
 /* Everything but the output elements must be as before. */
@@ -349,7 +276,7 @@ static bool compare_rest(Run *r)
     for (uint32_t i = 0; i < r->fn->ntensors; i++) {
         Slot *s = &r->slot[i];
         size_t bytes = (size_t)dt_bytes(r->fn->tensors[i].dt);
-        for (int64_t k = 0; s->bytes && r->fn->tensors[i].mode != TIR_IN && k < s->n; k++)
+        for (int64_t k = 0; s->bytes && r->fn->tensors[i].mode != TIR_IN && k < r->o.count[i]; k++)
             memcpy(s->before + element_at(r, i, k), s->bytes + element_at(r, i, k), bytes);
     }
     for (uint32_t i = 0; i < r->fn->ntensors; i++)
@@ -360,13 +287,9 @@ static bool compare_rest(Run *r)
 
 static void free_bytes(Run *r)
 {
-    for (uint32_t i = 0; r->slot && i < r->fn->ntensors; i++) {
+    for (uint32_t i = 0; i < r->fn->ntensors; i++)
         if (r->slot[i].lies_over < 0)
             free(r->slot[i].bytes);
-        r->slot[i].bytes = NULL;
-        r->slot[i].device = 0;
-        r->slot[i].lies_over = -1;
-    }
 }
 
 static lgr_status launch_told(Run *r, CheckSite *site, const SemaOp *op)
@@ -407,11 +330,9 @@ static void run_site(Run *r, CheckSite *site, const SemaOp *op)
 void check_case(CheckSite *site, uint32_t nsites, const SemaOp *op, const TirFn *fn, const TirFn *fwd, const SemaDeriv *dv, const CheckCase *c, Arena *a)
 {
     Diag d;
-    Run r = {.fn = fn, .c = c, .scalars = c->scalars, .a = a};
+    Run r = run_of(fn, c, c->scalars, a, NULL);
     diag_init(&d, a);
-    bool ready = make_inputs(&r, fwd, dv, &d) && run_oracle(&r, EVAL_EXACT, 0, &d) && run_oracle(&r, EVAL_EAGER, 0, &d);
-    for (int j = 0; ready && j < r.jitters; j++)
-        ready = run_oracle(&r, EVAL_JITTER, (uint64_t)j + 1, &d);
+    bool ready = make_inputs(&r, fwd, dv, &d) && check_oracle_run(&r.o, &d);
     for (uint32_t i = 0; i < nsites; i++) {
         site[i].out = (CheckOutcome){.ok = true, .skipped = !ready && c->extra};
         r.out = &site[i].out;
@@ -447,22 +368,22 @@ static bool run_dual(Run *f, const TirFn *bwd, const SemaDeriv *dv, EvalTensor *
 {
     const CheckCase *c = f->c;
     for (uint32_t i = 0; i < f->fn->ntensors; i++) {
-        t[i] = eval_tensor(f, i, f->slot[i].exact);
-        t[i].tangent = ARENA_ARRAY(f->a, double, f->slot[i].n + 1);
-        for (int64_t k = 0; is_asked(bwd, dv, i) && k < f->slot[i].n; k++)
+        t[i] = check_tensor_of(&f->o, i, f->o.given[i]);
+        t[i].tangent = ARENA_ARRAY(f->a, double, f->o.count[i] + 1);
+        for (int64_t k = 0; is_asked(bwd, dv, i) && k < f->o.count[i]; k++)
             t[i].tangent[k] = check_random(c->seed + 99 + i, (uint64_t)k);
     }
-    EvalArgs args = {c->dims, t, f->scalars};
+    EvalArgs args = {c->dims, t, f->o.scalars};
     return eval_run(f->fn, EVAL_DUAL, &args, d);
 }
 
 /* Saved values unrounded: the identity is exact then. */
-static void pass_saved(const Run *f, Run *b, const SemaDeriv *dv)
+static void pass_saved(const Run *f, Run *b, const EvalTensor *t, const SemaDeriv *dv)
 {
     for (uint32_t i = 0; i < dv->npairs; i++) {
-        const Slot *from = &f->slot[dv->pairs[i].forward];
-        if (dv->pairs[i].kind == SEMA_PAIR_SAME && f->fn->tensors[dv->pairs[i].forward].mode == TIR_OUT)
-            memcpy(b->slot[dv->pairs[i].backward].exact, from->exact, sizeof(double) * (size_t)from->n);
+        uint32_t from = dv->pairs[i].forward;
+        if (dv->pairs[i].kind == SEMA_PAIR_SAME && f->fn->tensors[from].mode == TIR_OUT)
+            memcpy(b->o.given[dv->pairs[i].backward], t[from].v, sizeof(double) * (size_t)f->o.count[from]);
     }
 }
 
@@ -474,7 +395,7 @@ static double compare_sides(const Run *f, const Run *b, const EvalTensor *t, con
         const SemaPair *p = &dv->pairs[i];
         if (p->kind == SEMA_PAIR_SAME || b->fn->tensors[p->backward].absent || f->fn->tensors[p->forward].absent)
             continue;
-        double x = dot(b->slot[p->backward].exact, t[p->forward].tangent, f->slot[p->forward].n);
+        double x = dot(b->o.exact[p->backward], t[p->forward].tangent, f->o.count[p->forward]);
         if (p->kind == SEMA_PAIR_UPSTREAM)
             left += x;
         else
@@ -488,12 +409,12 @@ double check_gradient(const TirFn *fwd, const TirFn *bwd, const SemaDeriv *dv, c
 {
     CheckOutcome none = {.ok = true};
     Arena *a = arena_new();
-    Run f = {.fn = fwd, .c = c, .scalars = c->forward, .a = a, .out = &none}, b = {.fn = bwd, .c = c, .scalars = c->scalars, .a = a, .out = &none};
+    Run f = run_of(fwd, c, c->forward, a, &none), b = run_of(bwd, c, c->scalars, a, &none);
     EvalTensor *t = ARENA_ARRAY(a, EvalTensor, fwd->ntensors + 1);
     double rel = INFINITY;
     if (make_inputs(&f, NULL, NULL, d) && make_inputs(&b, fwd, dv, d) && run_dual(&f, bwd, dv, t, d)) {
-        pass_saved(&f, &b, dv);
-        if (run_oracle(&b, EVAL_EXACT, 0, d))
+        pass_saved(&f, &b, t, dv);
+        if (check_oracle_exact(&b.o, d))
             rel = compare_sides(&f, &b, t, dv);
     }
     arena_free(a);

@@ -53,12 +53,20 @@ static bool all_known(const Options *o, Source *src, uint32_t n)
     return !d->nerrors;
 }
 
+/* The table of --tuned, once for all specs. */
+static bool table_reads(const Options *o, Diag *d)
+{
+    return !o->tuned_text || sched_tuned_read(o->tuned_text, diag_add_file(d, o->tuned, o->tuned_text, strlen(o->tuned_text)), d);
+}
+
 int request_open(const Options *o, Source *src)
 {
     int status = EXIT_DONE;
     for (uint32_t i = 0; i < o->nfiles; i++)
         if (!source_open(&src[i], o->files[i]))
             status = src[i].read_failed ? EXIT_FILE : status == EXIT_DONE ? EXIT_INPUT : status;
+    if (status == EXIT_DONE && !table_reads(o, &src[0].diag))
+        status = EXIT_INPUT;
     if (status == EXIT_DONE && o->nfiles > 1 && !all_known(o, src, o->nfiles))
         status = EXIT_USAGE;
     for (uint32_t i = 0; i < o->nfiles && status != EXIT_DONE; i++)

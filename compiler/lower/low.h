@@ -80,7 +80,8 @@ typedef struct Low {
     bool    edge;                     /* it is this lane's edge: number `per` */
     bool    second;                   /* the row is walked again for the distances from a warp's mean */
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
-    LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory */
+    LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory, */
+    int     turn_from, turn_to;       /* which goes over these vectors */
     Mask    mask;
     bool    masked;                   /* it is taken to lie anywhere */
     bool    inside;                   /* it is known to lie inside the row, */
@@ -94,6 +95,7 @@ typedef struct Low {
 
     /* shared memory */
     bool     inboxes;                 /* a one-shot cluster's exchanges are counted in inboxes, one each, instead of met at barriers */
+    RowShared shared;
     SchedShared smem;
     int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */

@@ -1,19 +1,22 @@
 /* low_acc.c: sums across instances, deterministic: every block adds up its own rows in f32, in order, then a second launch adds the
  * blocks' partial rows in a fixed order and rounds once.
  *
- * Workspace: [partial row][sum][row length] f32, one partial row a block, or cluster (acc=reg), or a row group (acc=mem).
+ * Workspace: [partial row][sum][row length, rounded up to 4] f32, one partial row a block, or cluster (acc=reg), or a row group (acc=mem).
  */
 #include "low.h"
 
-enum { THREADS = 256, FOLD_LOADS = 12, HOST_K = 4 };   /* few threads, so that they fit beside the first launch's */
+enum { THREADS = SCHED_SECOND_LANES, FOLD_COPIES = 12, HOST_K = 4 };      /* each has its place in a register */
 enum { ALONE = 4 };       /* blocks that need fit on a multiprocessor where they come after it: an allocator left free spills to have two more */
 
 static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->vec, 0.0); }
 
+/* i32: of a sum in a partial row. */
+static LirVal pitch(Low *w) { return lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_ADD, w->rowlen, low_ci(w, 3)), low_ci(w, -4)); }
+
 /* i64 address of element 0 of sum `acc` in partial row `row` (i32). */
 static LirVal partial_row(Low *w, LirVal row, uint32_t acc)
 {
-    LirVal n = lir_cast(w->fn, DT_I64, w->rowlen);
+    LirVal n = lir_cast(w->fn, DT_I64, pitch(w));
     LirVal at = lir_op2(w->fn, LIR_ADD, low_mul_i64(w, row, w->rv->nacc), lir_ci(w->fn, DT_I64, acc));
     at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_MUL, at, n), lir_ci(w->fn, DT_I64, 4));
     return lir_op2(w->fn, LIR_ADD, low_word(w, DT_I64, (LirWord){LIR_W_WORK, 0, 0}), at);
@@ -123,95 +126,128 @@ void low_acc_update(Low *w, uint32_t acc)
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, var), v));
 }
 
-/* Of this lane's vector k of sum acc of row group grp. */
-static LirVal fold_addr(Low *w, uint32_t acc, LirVal grp)
+/* ---- the end of a block: the sums of its row groups become one partial row ----
+ *
+ * Every group's lie in shared memory as a row of its own, from where all threads take them together, units of neighbouring columns, so that what a warp
+ * writes to the workspace fills lines. There the vectors of rows that begin anywhere lie aligned; quarters of vectors change places, since a warp's lanes,
+ * each of which gives a whole vector, would meet in the banks.
+ */
+
+/* i32 address of element e of sum acc of row group grp. */
+static LirVal fold_addr(Low *w, uint32_t acc, LirVal grp, LirVal e)
 {
-    int whole = w->s->vec * 4;
-    LirVal index = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, grp, low_ci(w, w->s->lanes)), w->lane);
-    LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, whole));
-    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + (acc * (uint32_t)w->s->per + (uint32_t)w->k) * (uint32_t)(w->s->rows * w->s->lanes * whole)));
+    uint32_t row = sched_fold_row(w->s);
+    LirVal at = lir_op2(w->fn, LIR_MUL, e, low_ci(w, 4));
+    if (w->s->vec > 4)
+        at = lir_op2(w->fn, LIR_XOR, at, lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_SHR, at, low_ci(w, 3)), low_ci(w, 4 * w->s->vec - 16)));
+    at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, grp, low_ci(w, row)));
+    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + acc * (uint32_t)w->s->rows * row));
 }
 
-static int fold_align(const Low *w) { return w->s->vec * 4 < 16 ? w->s->vec * 4 : 16; }
-
-static LirVal fold_groups(Low *w, uint32_t acc)
+/* Elements from i on of v: n of them, a power of two. */
+static LirVal elements(Low *w, LirVal v, int i, int n)
 {
-    LirVal sum = 0;
+    LirOp one = {.op = LIR_EXTRACT, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {v}, .imm.i = i};
+    LirOp all = {.op = LIR_CONCAT, .dt = DT_F32, .lanes = (uint8_t)n, .ref = -1};
+    if (n == 1)
+        return lir_add(w->fn, one);
+    all.a[0] = elements(w, v, i, n / 2);
+    all.a[1] = elements(w, v, i + n / 2, n / 2);
+    return lir_add(w->fn, all);
+}
+
+static int fold_unit(const Low *w) { return w->vec < 4 ? w->vec : 4; }
+
+/* This lane's vector k, or edge. shift: place of column 0 in the group's row. */
+static void fold_give(Low *w, uint32_t acc, LirVal shift)
+{
+    LirVal v = lir_op1(w->fn, LIR_GET, w->acc[acc * LOW_MAX_PER + (uint32_t)w->k]);
+    LirVal e = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->lane, low_ci(w, w->s->vec)), low_ci(w, w->k * w->s->lanes * w->s->vec));
+    LirVal in = shift ? w->mask.in : 0;
+    int unit = fold_unit(w);
+    if (shift)
+        e = lir_op2(w->fn, LIR_ADD, low_position(w), shift);
+    for (int i = 0; i < w->vec; i += unit)
+        lir_add(w->fn, (LirOp){.op = in ? LIR_STSP : LIR_STS, .ref = -1, .imm.i = 4 * unit,
+                               .a = {fold_addr(w, acc, w->grp, lir_op2(w->fn, LIR_ADD, e, low_ci(w, i))), unit < w->vec ? elements(w, v, i, unit) : v, in}});
+}
+
+/* Column of element e of a block's row. */
+static LirVal fold_column(Low *w, LirVal e)
+{
+    int turn = w->s->lanes * w->s->vec;
+    if (w->s->cluster == 1)
+        return e;
+    LirVal k = lir_op2(w->fn, LIR_DIV, e, low_ci(w, turn)), own = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_SUB, w->at, w->lane), low_ci(w, w->s->vec));
+    return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_ADD, e, own), lir_op2(w->fn, LIR_MUL, k, low_ci(w, turn * (w->s->cluster - 1))));
+}
+
+/* Elements e .. e + unit - 1 of all groups, to the workspace. Zeros go behind a row whose length is no multiple of 4. */
+static void fold_take(Low *w, uint32_t acc, LirVal base, LirVal e, int unit, LirVal shift)
+{
+    LirVal sum = 0, col = fold_column(w, e), in = lir_op2(w->fn, LIR_LT, col, w->rowlen);
+    bool whole = w->s->len == LEN_EXACT && !shift && w->s->n == w->lanes * w->s->vec * w->s->per;
+    if (shift)
+        e = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MIN, e, lir_op2(w->fn, LIR_SUB, w->rowlen, low_ci(w, 1))), shift);
     for (int g = 0; g < w->s->rows; g++) {
-        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {fold_addr(w, acc, low_ci(w, g))}, .imm.i = fold_align(w)});
+        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)unit, .ref = -1, .a = {fold_addr(w, acc, low_ci(w, g), e)}, .imm.i = 4 * unit});
         sum = sum ? lir_op2(w->fn, LIR_ADD, sum, v) : v;
     }
-    return sum;
+    if (shift) {
+        sum = lir_op3(w->fn, LIR_SELECT, in, sum, lir_cf(w->fn, DT_F32, 1, 0.0));
+        in = lir_op2(w->fn, LIR_LT, col, pitch(w));
+    }
+    LirVal to = lir_op2(w->fn, LIR_ADD, base, low_mul_i64(w, col, 4));
+    lir_add(w->fn, (LirOp){.op = whole ? LIR_STG : LIR_STGP, .ref = -1, .a = {to, sum, whole ? 0 : in}, .imm.i = 4 * unit});
 }
 
-static LirVal own_sum(Low *w, uint32_t acc) { return lir_op1(w->fn, LIR_GET, w->acc[acc * LOW_MAX_PER + (uint32_t)w->k]); }
-
-/* The row groups' registers go through shared memory, where the groups take turns to add up one vector of a lane each. */
-static void store_groups(Low *w)
+static void fold_sum(Low *w, uint32_t acc, LirVal shift)
 {
-    int turn = 0;
-    lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    for (uint32_t i = 0; i < w->rv->nacc; i++)
-        for (w->k = 0; w->k < w->s->per; w->k++)
-            lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {fold_addr(w, i, w->grp), own_sum(w, i)}, .imm.i = fold_align(w)});
-    lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    for (uint32_t i = 0; i < w->rv->nacc; i++)
-        for (w->k = 0; w->k < w->s->per; w->k++) {
-            low_mark(w, LIR_IF, lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, turn++ % w->s->rows)));
-            low_mask(w);
-            partial_store(w, i, fold_groups(w, i), 0);
+    int unit = shift ? 1 : fold_unit(w), threads = (int)w->fn->threads, units = (int)sched_fold_row(w->s) / 4 / unit;
+    LirVal base = partial_row(w, w->block, acc);
+    for (int j = (int)acc * units / threads; j * threads < (int)(acc + 1) * units; j++) {
+        int first = j * threads - (int)acc * units;
+        bool part = first < 0 || first + threads > units;
+        LirVal u = lir_op2(w->fn, LIR_ADD, w->tid, low_ci(w, first));
+        if (part)
+            low_mark(w, LIR_IF, lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, u, low_ci(w, 0)), lir_op2(w->fn, LIR_LT, u, low_ci(w, units))));
+        fold_take(w, acc, base, lir_op2(w->fn, LIR_MUL, u, low_ci(w, unit)), unit, shift);
+        if (part)
             low_mark(w, LIR_END, 0);
-        }
-    w->k = 0;
+    }
 }
 
+/* The host's one lane has nobody to share with. */
 static void store_own(Low *w)
 {
     for (uint32_t i = 0; i < w->rv->nacc; i++)
         for (w->k = 0; w->k < w->s->per; w->k++) {
             low_mask(w);
-            partial_store(w, i, own_sum(w, i), 0);
+            partial_store(w, i, lir_op1(w->fn, LIR_GET, w->acc[i * LOW_MAX_PER + (uint32_t)w->k]), 0);
         }
     w->k = 0;
 }
 
-/* Column col of all row groups' rows in shared memory. */
-static LirVal fold_column(Low *w, LirVal col)
+static void fold(Low *w)
 {
-    LirVal at = lir_op2(w->fn, LIR_MUL, col, low_ci(w, 4)), sum = 0;
-    for (int g = 0; g < w->s->rows; g++) {
-        LirVal from = lir_op2(w->fn, LIR_ADD, at, low_ci(w, w->smem.async + (uint32_t)g * sched_fold_row(w->s)));
-        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {from}, .imm.i = 4});
-        sum = sum ? lir_op2(w->fn, LIR_ADD, sum, v) : v;
-    }
-    return sum;
-}
-
-/* Rows that begin anywhere: a row group's vectors and edges of a sum become a row in shared memory, where its vectors lie aligned; those of all groups
- * then go to the workspace column by column. */
-static void store_through_smem(Low *w, uint32_t acc, LirVal block)
-{
-    LirVal shift = lir_op2(w->fn, LIR_SUB, low_ci(w, w->s->vec), w->head);          /* of column 0 in that row */
+    LirVal shift = low_has_edges(w) ? lir_op2(w->fn, LIR_SUB, low_ci(w, w->s->vec), w->head) : 0;
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    for (w->k = 0; w->k <= w->s->per; w->k++) {
-        LirVal v = lir_op1(w->fn, LIR_GET, w->acc[acc * LOW_MAX_PER + (uint32_t)w->k]);
-        if (w->k == w->s->per)
+    for (uint32_t i = 0; i < w->rv->nacc; i++) {
+        for (w->k = 0; w->k < w->s->per; w->k++) {
+            if (shift)
+                low_mask(w);
+            fold_give(w, i, shift);
+        }
+        if (shift) {
             low_edge_begin(w);
-        else
-            low_mask(w);
-        LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_ADD, low_position(w), shift), low_ci(w, 4));
-        at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, sched_fold_row(w->s))), low_ci(w, w->smem.async)));
-        lir_add(w->fn, (LirOp){.op = w->mask.in ? LIR_STSP : LIR_STS, .ref = -1, .a = {at, v, w->mask.in}, .imm.i = w->edge ? 4 : fold_align(w)});
+            fold_give(w, i, shift);
+            low_edge_end(w);
+        }
     }
-    low_edge_end(w);
+    w->k = 0;
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), from = low_loop_begin(w, var, w->rowlen), col = lir_op2(w->fn, LIR_ADD, from, w->tid);
-    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, col, w->rowlen));
-    LirVal v = fold_column(w, lir_op2(w->fn, LIR_ADD, col, shift));
-    LirVal to = lir_op2(w->fn, LIR_ADD, partial_row(w, block, acc), low_mul_i64(w, col, 4));
-    lir_add(w->fn, (LirOp){.op = LIR_STG, .ref = -1, .a = {to, v}, .imm.i = 4});
-    low_mark(w, LIR_END, 0);
-    low_loop_end(w, var, from, low_ci(w, w->fn->threads));
+    for (uint32_t i = 0; i < w->rv->nacc; i++)
+        fold_sum(w, i, shift);
 }
 
 void low_acc_end(Low *w)
@@ -220,12 +256,10 @@ void low_acc_end(Low *w)
         return;
     if (w->s->async == ASYNC_CP)
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
-    for (uint32_t i = 0; i < w->rv->nacc && low_has_edges(w); i++)
-        store_through_smem(w, i, w->block);
-    if (!low_has_edges(w) && w->s->rows > 1)
-        store_groups(w);
-    else if (!low_has_edges(w))
+    if (w->host)
         store_own(w);
+    else
+        fold(w);
 }
 
 /* ---- the second launch ---- */
@@ -256,8 +290,9 @@ static LirVal out_addr(Low *w, uint32_t acc, LirVal col)
 static LirVal round_to(Low *w, uint32_t acc, LirVal v) { return lir_cast(w->fn, w->tir->tensors[w->rv->acc[acc].tensor].dt, v); }
 
 /* The GPU's second launch: a block adds `cols` columns of every sum; each of its threads takes cv neighbouring columns of every rt-th row, `unroll` of
- * them at a time.  Shared memory: [sum][warp][cols] f32. */
-typedef struct Fold { int cols, cv, rt, unroll; uint32_t area; LirVal col, row, in; } Fold;
+ * them at a time, which it copies to shared memory: so many on their way at once are more than it has registers for, beside the first launch.
+ * Shared memory: [sum][warp][cols] f32, then from `slots` on [sum][unroll][thread][cv]. */
+typedef struct Fold { int cols, cv, rt, unroll; uint32_t area, slots, bytes; LirVal col, row, in; } Fold;
 
 /* Where the row is known and not long, as many blocks as there are multiprocessors, all of which wait beside the first launch's. */
 static int fold_cols(const Low *w, int cv)
@@ -268,45 +303,72 @@ static int fold_cols(const Low *w, int cv)
     return 32;
 }
 
-static Fold fold_shape(const Low *w)
+/* Shared memory that the first launch's blocks leave, of each of which, as of this one, the system takes some; or what one block may have anyway. */
+static int fold_room(const Low *w, uint32_t first)
 {
-    Fold f = {.cv = w->s->align == ALIGN_VEC && w->s->vec % 4 == 0 ? 4 : 1};
-    int blocks = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, most = FOLD_LOADS / (int)w->rv->nacc;
+    enum { SYSTEM = 1024, ANYWAY = 8192, ENOUGH = 98304 };
+    int ctas = w->s->ctas ? w->s->ctas : 1, left = w->t->smem_mp_kb * 1024 - ctas * ((int)first + SYSTEM) - SYSTEM;
+    return left < ANYWAY ? ANYWAY : left < ENOUGH ? left : ENOUGH;
+}
+
+static Fold fold_shape(const Low *w, uint32_t first)
+{
+    Fold f = {.cv = low_has_edges(w) || (w->s->align == ALIGN_VEC && w->s->vec % 4 == 0) ? 4 : 1};
+    int clusters = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, blocks = clusters ? clusters : 1, sums = (int)w->rv->nacc, one = sums * THREADS * f.cv * 4;
     f.cols = fold_cols(w, f.cv);
     f.rt = THREADS / (f.cols / f.cv);
-    f.unroll = (blocks + f.rt - 1) / f.rt;
-    f.unroll = f.unroll < most ? f.unroll : most > 1 ? most : 1;
     f.area = (uint32_t)(THREADS / 32 * f.cols * 4);
+    f.slots = f.area * (uint32_t)sums;
+    int most = (fold_room(w, first) - (int)f.slots) / one, turns;
+    most = most > FOLD_COPIES / sums ? FOLD_COPIES / sums : most;
+    most = most < 1 ? 1 : most;
+    f.unroll = (blocks + f.rt - 1) / f.rt;
+    turns = (f.unroll + most - 1) / most;
+    f.unroll = (f.unroll + turns - 1) / turns;
+    f.bytes = f.slots + (uint32_t)(f.unroll * one);
     return f;
 }
 
-/* Every rt-th row from r0 on of sum `acc`, f->unroll of them. */
-static void fold_loads(Low *w, uint32_t acc, const Fold *f, LirVal r0, LirVal rows, LirVal *v)
+/* Of this thread's u-th element, or vector, of sum acc, counted from its first. */
+static LirVal fold_slot(Low *w, const Fold *f, LirVal first, uint32_t acc, int u)
 {
-    for (int u = 0; u < f->unroll; u++) {
-        LirVal r = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_ADD, r0, f->row), low_ci(w, u * f->rt));
-        LirVal addr = lir_op2(w->fn, LIR_ADD, partial_row(w, r, acc), low_mul_i64(w, f->col, 4));
-        LirVal ok = lir_op2(w->fn, LIR_AND, f->in, lir_op2(w->fn, LIR_LT, r, rows));
-        v[u] = lir_add(w->fn, (LirOp){.op = LIR_LDGP, .dt = DT_F32, .lanes = (uint8_t)f->cv, .ref = -1, .a = {addr, ok}, .imm.i = 4 * f->cv});
-    }
+    return lir_op2(w->fn, LIR_ADD, first, low_ci(w, (int64_t)(acc * (uint32_t)f->unroll + (uint32_t)u) * THREADS * 4 * f->cv));
 }
 
-/* This thread's share of every sum: rows row, row+rt, .. in order.  Loads of all sums go out together. */
+/* Every rt-th row from r on of every sum, f->unroll of them; before them, in their places, zeros for those that are not there. */
+static void fold_fetch(Low *w, const Fold *f, LirVal r, LirVal rows, LirVal first)
+{
+    int all = (int)w->rv->nacc * f->unroll;
+    LirVal at = lir_op2(w->fn, LIR_ADD, partial_row(w, r, 0), low_mul_i64(w, f->col, 4)), row = lir_cast(w->fn, DT_I64, pitch(w));
+    for (int i = 0; i < 2 * all; i++) {
+        uint32_t acc = (uint32_t)(i % all / f->unroll);
+        int u = i % f->unroll;
+        LirVal slot = fold_slot(w, f, first, acc, u), from = lir_op2(w->fn, LIR_ADD, at, low_mul_i64(w, row, (int64_t)(u * f->rt * (int)w->rv->nacc + (int)acc) * 4));
+        LirVal ok = lir_op2(w->fn, LIR_AND, f->in, lir_op2(w->fn, LIR_LT, lir_op2(w->fn, LIR_ADD, r, low_ci(w, u * f->rt)), rows));
+        LirOp zero = {.op = LIR_STSP, .ref = -1, .a = {slot, lir_cf(w->fn, DT_F32, f->cv, 0.0), lir_op1(w->fn, LIR_NOT, ok)}, .imm.i = 4 * f->cv};
+        LirOp copy = {.op = LIR_CPA, .ref = -1, .a = {slot, from, ok}, .imm.i = 4 * f->cv};
+        lir_add(w->fn, i < all ? zero : copy);
+    }
+    low_mark(w, LIR_CPCOMMIT, 0);
+    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
+}
+
+/* This thread's share of every sum: rows row, row+rt, .. in order. */
 static void fold_rows(Low *w, const Fold *f, LirVal *sum)
 {
-    LirVal rows = partial_rows(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), v[ROW_MAX_MEM][FOLD_LOADS];
+    LirVal rows = partial_rows(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     uint32_t n = w->rv->nacc;
     for (uint32_t i = 0; i < n; i++)
         sum[i] = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, f->cv, 0.0));
     low_mark(w, LIR_LOOP, 0);
     LirVal r0 = lir_op1(w->fn, LIR_GET, var);
     low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, r0, rows));
-    for (uint32_t i = 0; i < n; i++)
-        fold_loads(w, i, f, r0, rows, v[i]);
+    LirVal first = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->tid, low_ci(w, 4 * f->cv)), low_ci(w, f->slots));
+    fold_fetch(w, f, lir_op2(w->fn, LIR_ADD, r0, f->row), rows, first);
     for (uint32_t i = 0; i < n; i++) {
         LirVal s = lir_op1(w->fn, LIR_GET, sum[i]);
         for (int u = 0; u < f->unroll; u++)
-            s = lir_op2(w->fn, LIR_ADD, s, v[i][u]);
+            s = lir_op2(w->fn, LIR_ADD, s, lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)f->cv, .ref = -1, .a = {fold_slot(w, f, first, i, u)}, .imm.i = 4 * f->cv}));
         lir_set(w->fn, sum[i], s);
     }
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, r0, low_ci(w, f->unroll * f->rt)));
@@ -393,9 +455,10 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.fn->warp = first->fn->warp;
     w.fn->cluster = 1;
     w.fn->threads = w.host ? 1 : THREADS;
+    w.fn->max_regs = w.host || !w.fn->pdl ? 0 : SCHED_SECOND_REGS;
     w.fn->min_ctas = w.host || w.fn->pdl ? 0 : ALONE;
-    Fold f = fold_shape(&w);
-    w.fn->smem = w.host ? 0 : f.area * w.rv->nacc;
+    Fold f = w.host ? (Fold){0} : fold_shape(&w, first->fn->smem);
+    w.fn->smem = f.bytes;
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
     w.active = w.turn = 0;
     w.k = 0;

@@ -39,23 +39,21 @@ static bool rowlen_const(const Low *w, int64_t *n)
     return w->s->len == LEN_EXACT;
 }
 
-/* Is vector k inside the row for every lane, wherever that begins? */
+/* Is vector k, or each that it stands for in a loop, inside the row for every lane, wherever that begins? */
 static bool surely_inside(const Low *w)
 {
-    int64_t n, block = (int64_t)w->lanes * w->s->vec;
+    int64_t n, block = (int64_t)w->lanes * w->s->vec, end = (w->turn_k ? w->turn_to : w->k + 1) * block;
     if (w->inside || w->masked)
         return w->inside;
     if (!rowlen_const(w, &n))
         return false;
-    if (w->s->line && (w->turn_k || !w->k)) /* it may stand before the head */
+    if (w->s->line && !(w->turn_k ? w->turn_from : w->k))       /* it may stand before the head */
         return false;
     if (w->s->align == ALIGN_SHIFT)         /* of the body, which is shortest where the head is longest */
-        return !w->s->split && (w->turn_k ? w->s->per : w->k + 1) * block <= n + 1 - 2 * w->s->vec;
-    if (w->turn_k)
-        return n == block * w->s->per;
+        return !w->s->split && end <= n + 1 - 2 * w->s->vec;
     if (w->s->split)
         return w->s->align == ALIGN_VEC && n % (block * w->s->per) == 0;
-    return (w->k + 1) * block <= n;
+    return end <= n;
 }
 
 void low_mask(Low *w)

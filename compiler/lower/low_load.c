@@ -16,32 +16,24 @@ static uint32_t vec_bytes(const Low *w, uint32_t load) { return (uint32_t)(w->s-
 static bool is_async(const Low *w, uint32_t load) { return w->s->async == ASYNC_CP && w->rv->load[load].inst; }
 static bool is_operand(const Low *w, uint32_t load) { return !w->rv->load[load].inst && low_fills(w); }
 
-/* Byte offset of load's area among the loads for which `in` holds. */
-static uint32_t area(const Low *w, uint32_t load, bool (*in)(const Low *, uint32_t), uint32_t threads)
-{
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < load; i++)
-        if (in(w, i))
-            at += up(vec_bytes(w, i), 4) * (uint32_t)w->s->per * threads;
-    return at;
-}
-
 static bool is_kept_smem(const Low *w, uint32_t load)
 {
     return w->s->keep == KEEP_SMEM && !is_async(w, load) && !is_operand(w, load) && w->rv->last_phase > 0 && w->rv->load[load].inst;
 }
-static bool is_operand_smem(const Low *w, uint32_t load) { return is_operand(w, load) && w->s->wkeep == WKEEP_SMEM; }
+
+/* Where its vectors begin behind those of the loads before it. */
+static uint32_t area(const Low *w, uint32_t load) { return sched_areas(&w->shared, w->s, w->rv->load[load].inst, load); }
 
 _Static_assert((int)SCHED_MAX_INBOX <= LIR_MAX_INBOX, "counted exchanges");
 
 void low_plan_smem(Low *w)
 {
-    RowShared r = row_shared(w->rv);
-    w->red_bytes = r.wide ? 8 : 4;
-    w->inboxes = !w->host && sched_counts(&r, w->s);
+    w->shared = row_shared(w->rv);
+    w->red_bytes = w->shared.wide ? 8 : 4;
+    w->inboxes = !w->host && sched_counts(&w->shared, w->s);
     if (w->host)
         return;
-    w->smem = sched_shared(&r, w->s);
+    w->smem = sched_shared(&w->shared, w->s);
     w->fn->inbox = w->smem.inbox;
     w->fn->smem = w->smem.bytes;
 }
@@ -73,19 +65,19 @@ static void sts(Low *w, uint32_t load, LirVal at, LirVal v)
 
 static LirVal kept_addr(Low *w, uint32_t load)
 {
-    return slot_addr(w, w->smem.kept + area(w, load, is_kept_smem, w->fn->threads), 0, w->tid, w->fn->threads, up(vec_bytes(w, load), 4));
+    return slot_addr(w, w->smem.kept + area(w, load), 0, w->tid, w->fn->threads, up(vec_bytes(w, load), 4));
 }
 
 static LirVal operand_addr(Low *w, uint32_t load)
 {
     uint32_t lanes = (uint32_t)w->s->lanes;
-    return slot_addr(w, w->smem.operands + area(w, load, is_operand_smem, lanes), 0, w->lane, lanes, up(vec_bytes(w, load), 4));
+    return slot_addr(w, w->smem.operands + area(w, load), 0, w->lane, lanes, up(vec_bytes(w, load), 4));
 }
 
 static LirVal async_addr(Low *w, uint32_t load, LirVal slot)
 {
     uint32_t threads = w->fn->threads;
-    return slot_addr(w, w->smem.async + area(w, load, is_async, threads), slot, w->tid, threads, up(vec_bytes(w, load), 4));
+    return slot_addr(w, w->smem.async + area(w, load), slot, w->tid, threads, up(vec_bytes(w, load), 4));
 }
 
 static LirVal base_of(Low *w, uint32_t load)

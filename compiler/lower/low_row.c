@@ -438,6 +438,8 @@ static void smem_turns(Low *w, int p, Red *r, uint32_t n, const uint8_t *need, i
         return;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM), var = lir_op1(w->fn, LIR_VAR, low_ci(w, from));
     w->turn_k = low_loop_begin(w, var, low_ci(w, to));
+    w->turn_from = from;
+    w->turn_to = to;
     w->turn = lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)w->lanes * w->s->vec));
     LirVal *now = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     if (low_turns_ahead(w) && p == w->rv->last_phase)
@@ -647,14 +649,23 @@ static void oneshot(Low *w)
 
 /* ---- the whole ---- */
 
-static bool results_are_narrow(const TirFn *fn)
+/* Bytes of the widest element of what is written, or read, a row at a time; 0: nothing is. */
+static int widest(const TirFn *fn, bool in)
 {
+    int most = 0;
     for (uint32_t i = 0; i < fn->ntensors; i++) {
         const TirTensor *t = &fn->tensors[i];
-        if (t->mode != TIR_IN && !t->absent && t->rank > 1 && dt_bytes(t->dt) > 2)
-            return false;
+        if ((t->mode == TIR_IN) == in && !t->absent && t->rank > 1 && dt_bytes(t->dt) > most)
+            most = dt_bytes(t->dt);
     }
-    return true;
+    return most;
+}
+
+/* Numbers of 16 bits come out, or go in where only sums of them come out. */
+static bool results_are_narrow(const TirFn *fn)
+{
+    int out = widest(fn, false);
+    return (out ? out : widest(fn, true)) <= 2;
 }
 
 static void begin(Low *w, const char *symbol)
@@ -705,11 +716,12 @@ static void start(Low *w)
         low_mark(w, LIR_PDLGO, 0);
 }
 
-/* Those that a launch begins with set out one after the other. */
+/* Those that a launch begins with set out one after the other, where there are as many: fewer do not keep the memory busy anyway. */
 static void lag(Low *w)
 {
     LirVal late = lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->lag)), first = low_ci(w, w->t->mps * w->s->ctas / w->s->cluster);
-    low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, w->block, first), late, low_ci(w, 0)));
+    LirVal begins = low_and(w, lir_op2(w->fn, LIR_LT, w->block, first), lir_op2(w->fn, LIR_GE, w->blocks, first));
+    low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, begins, late, low_ci(w, 0)));
 }
 
 static void body(Low *w)

@@ -111,6 +111,9 @@ void low_var_open(Low *w, Red *r)
     }
 }
 
+/* Has a lane that has this vector had another?  Only before the head of a row that begins anywhere may one be missing. */
+static bool has_pivot(const Low *w) { return w->turn_k && w->turn_from + w->k > (w->s->line ? 1 : 0); }
+
 /* Takes in vector x, into accumulator k. */
 void low_var_update(Low *w, Red *r, LirVal x, int k)
 {
@@ -122,7 +125,7 @@ void low_var_update(Low *w, Red *r, LirVal x, int k)
         r->pivot = pivot_of(w, x, n);
     }
     LirVal count = get(w, r->count);
-    if (loop) {
+    if (loop && !has_pivot(w)) {
         low_mark(w, LIR_IF, lir_op2(w->fn, LIR_EQ, count, cf(w, 0)));
         put(w, &r->pivot, pivot_of(w, x, n));
         low_mark(w, LIR_END, 0);

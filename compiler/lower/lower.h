@@ -39,7 +39,7 @@ typedef struct LowLaunch {
     uint8_t grid;               /* LowGridKind */
     int32_t per, per2, per3, ctas;
     int32_t multiple;           /* 1: any number of blocks */
-    /* its part of the workspace: blocks, or clusters, * work_bytes (* row length, where it is by column), rounded up to 256; the parts lie one after another */
+    /* its part of the workspace: blocks, or clusters, * work_bytes (* row length rounded up to 4, where it is by column), rounded up to 256; the parts lie one after another */
     int32_t work_bytes;
     bool    work_by_column;
 } LowLaunch;

@@ -52,8 +52,12 @@ typedef struct SchedShared {
     uint32_t bytes;           /* of all */
 } SchedShared;
 SchedShared sched_shared(const RowShared *r, const Sched *s);
+/* Bytes that the loads before this one take among those of an instance's own (inst), or of operands: all vectors of a load lie side by side. */
+uint32_t sched_areas(const RowShared *r, const Sched *s, bool inst, uint32_t before);
 /* Bytes of a row group's row of one sum in the area over the slots: its vectors, and, of rows that begin anywhere, the edges. */
 static inline uint32_t sched_fold_row(const Sched *s) { return (uint32_t)((s->lanes * s->per + (s->align == ALIGN_SHIFT ? 4 : 0)) * s->vec) * 4; }
+/* A block of the launch that adds up the partial rows of cross-row sums: small, so that it finds room beside the first launch's. */
+enum { SCHED_SECOND_LANES = 256, SCHED_SECOND_REGS = 32 };
 /* Are a one-shot cluster's exchanges counted in inboxes, one each, instead of met at barriers? */
 enum { SCHED_MAX_INBOX = 8 };
 static inline bool sched_counts(const RowShared *r, const Sched *s) { return s->cluster > 1 && s->grid == GRID_ONESHOT && r->walks <= SCHED_MAX_INBOX; }
@@ -113,6 +117,8 @@ bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s);
 
 /* Entries of a table of measured schedules (its form: sched_tuned.c) that are legal for this nest of a kernel; table may be NULL. */
 typedef struct SchedKey { const char *target, *kernel, *types; uint32_t nest; } SchedKey;
+/* Is every line of a table, file `file` of d, an entry or a remark? Each that is not is told. */
+bool sched_tuned_read(const char *table, uint32_t file, Diag *d);
 void sched_tuned(const char *table, const SchedKey *k, const SchedFacts *f, const Target *t, Arena *a, SchedList *out);
 /* The line of the table that has this schedule for the nest, NULL when none has. */
 const char *sched_tuned_entry(const char *table, const SchedKey *k, const Sched *s, Arena *a);

@@ -59,7 +59,7 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
 {
     if (s->align == ALIGN_SCALAR)
         return s->vec == 1 ? NULL : "align=scalar takes one element at a time";
-    if (s->line && (s->align != ALIGN_SHIFT || s->vec * f->min_elem_bytes != 16 || f->accs || (s->split && !lines_fit(f, s))))
+    if (s->line && (s->align != ALIGN_SHIFT || s->vec * f->min_elem_bytes != 16 || (s->split && !lines_fit(f, s))))
         return "line wants rows that begin anywhere, in vectors of 16 bytes, and tiles that hold a row from its first line on";
     if (s->align == ALIGN_SHIFT) {
         if (t->kind == TGT_HOST || !power_of_two(s->vec) || f->max_elem_bytes != f->min_elem_bytes)
@@ -124,8 +124,6 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "a one-shot cluster shares one row, a persistent one fifteen";
     if (t->kind == TGT_SIM && s->cluster * s->rows * s->lanes > 2048)
         return "more warps than the sim runs at once";
-    if (s->cluster > 8 && s->grid == GRID_PERSISTENT)
-        return "a persistent cluster has 8 blocks at most";
     if (s->lag && (t->kind == TGT_HOST || s->grid != GRID_ONESHOT || !s->ctas || s->join))
         return "lag wants one-shot blocks of one nest on a GPU, and ctas, which tells how many a launch begins with";
     if (s->inner && (s->inner != f->inner || t->kind == TGT_HOST))

@@ -220,10 +220,10 @@ static void consider_oneshot(Search *q, Sched s)
     }
 }
 
-/* Registers a lane may have where a block of the second launch, of 256 lanes with 32 each, is to wait beside the first's. */
+/* Registers a lane may have where a block of the second launch is to wait beside the first's. */
 static int room_beside(const Target *t, const Sched *s)
 {
-    int regs = (t->regs_mp - 256 * 32) / (s->rows * s->lanes * s->ctas) / 8 * 8;
+    int regs = (t->regs_mp - SCHED_SECOND_LANES * SCHED_SECOND_REGS) / (s->rows * s->lanes * s->ctas) / 8 * 8;
     return regs > 248 ? 248 : regs;
 }
 
@@ -682,7 +682,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
 }
 
 /* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
- * lines, half of those under conditions early, most of the one-shot ones with several rows together, a quarter one after the other, where that is legal. */
+ * lines, half of those under conditions early, most of the one-shot ones with several rows together, a quarter one after the other, a third along another coordinate or for two nests, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
     Sched c = s;
@@ -706,7 +706,13 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
     s = s.grid == GRID_ONESHOT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
     c = s;
     c.wkeep = WKEEP_WIDE;
-    return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
+    s = s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
+    c = s;
+    c.inner = f->inner;
+    s = pick(&seed, 3) || sched_illegal(f, &c, t) ? s : c;
+    c = s;
+    c.join = f->twin;
+    return pick(&seed, 3) || sched_illegal(f, &c, t) ? s : c;
 }
 
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)

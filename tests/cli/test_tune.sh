@@ -63,5 +63,26 @@ grep -q "elements <= 94905344" "$tmp/plan" || fault "no condition of sizes: $(ca
 sed '$d' "$tmp/two.txt" >"$tmp/half.txt"
 expect 0 "$ligerc" build -t sm_90a -e schedule -k forward --defaults -D T=bf16 -D W=bf16 --tuned="$tmp/half.txt" -o - "$root/specs/rms_norm.tile"
 [ "$(grep -c "len=exact.* n=8192" "$tmp/out")" = 2 ] || fault "no variant of the model for the sizes that the table leaves"
+
+# lines of a table that are no entries are told with their places, all of them; remarks, empty lines and the table that is built in are fine
+cat >"$tmp/bad.txt" <<END
+# a remark
+
+$key ${wide}   # another
+sm_90 rms_norm.forward 0 T=bf16,W=bf16 4096: len=exact per=4 n=4096
+sm_90a rms_norm.forward T=bf16,W=bf16 4096: len=exact per=4 n=4096
+sm_90a rms_norm.forward 0 T=bf16,W=bf16 4096: len=exact pr=4 n=4096   # remark
+sm_90a rms_norm.forward 0 T=bf16,W=bf16 4096: len=exact per=4 n=8192
+sm_90a rms_norm.forward 0 T=bf16,W=bf16 8192: len=any
+END
+printf hello >>"$tmp/bad.txt"
+refused 1 "$tmp/bad.txt:4:1: error: no target is called sm_90 [LG0303]" "$ligerc" build -t sm_90a -e plan -k forward --tuned="$tmp/bad.txt" "$root/specs/rms_norm.tile"
+said "$tmp/bad.txt:5:1: error: wanted TARGET OP.KERNEL NEST TYPES N: SCHEDULE, or a remark that begins with # [LG0303]"
+said "$tmp/bad.txt:6:47: error: no schedule field pr [LG0303]"
+said "$tmp/bad.txt:7:47: error: an entry of rows of 4096 whose schedule is for 8192 [LG0303]"
+said "$tmp/bad.txt:8:47: error: an entry of rows of 8192 whose schedule is for any [LG0303]"
+said "    9 | hello"
+[ "$(grep -c error: "$tmp/err")" = 6 ] || fault "other lines are told too: $(cat "$tmp/err")"
+expect 0 "$ligerc" build -t host -e schedule -k forward --defaults -D T=f32 -D W=f32 --tuned="$root/generated/tuned.txt" -o - "$root/specs/rms_norm.tile"
 refused 1 "no launch has least elements or more and most or fewer" "$ligerc" build -t host -e plan -s "lanes=1 vec=16 keep=reload least=3 most=2" --defaults -D T=f32 -D W=f32 "$root/specs/rms_norm.tile"
 finish

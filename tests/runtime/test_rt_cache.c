@@ -20,10 +20,13 @@ static int prepare(const char *dir, uint64_t limit)
     const lgr_kernel *k;
     ToyCall c;
     Toy t = toy_pack();
+    char gone[64];
+    snprintf(gone, sizeof gone, "%s", dir);
     config.driver = fake_driver();
-    config.cache_dir = dir, config.cache_limit = limit;
+    config.cache_dir = gone, config.cache_limit = limit;
     fake.sm = 86;
     lgr_context *ctx = toy_context(&config, t, &k);
+    memset(gone, '?', sizeof gone);             /* the context has its own */
     toy_call(&c, k, kDLCUDA, memory, 4, 8);
     assert_int_equal(lgr_prepare(ctx, &c.call), LGR_OK);
     int n = fake.assembled;

@@ -68,9 +68,9 @@ static void place_one(SpecPlace *p, Call *c, const SpecCall *call, uint32_t t, P
     p->mem[t] += -(uintptr_t)p->mem[t] & 63;
     memset(p->mem[t], POISON, p->size[t]);
     x->data = p->mem[t] + GUARD_BYTES + shift * bytes;
-    for (int64_t k = 0; tt->mode != TIR_OUT && tt->mode != TIR_SCRATCH && k < call->count[t]; k++)
-        check_encode(x->data + at(c, t, k), tt->dt, call->exact[t][k]);
-    add_ranges(c, t, call->count[t], a);
+    for (int64_t k = 0; tt->mode != TIR_OUT && tt->mode != TIR_SCRATCH && k < call->o.count[t]; k++)
+        check_encode(x->data + at(c, t, k), tt->dt, call->o.given[t][k]);
+    add_ranges(c, t, call->o.count[t], a);
 }
 
 void place_all(SpecPlace *p, Call *c, const SpecCall *call, PlaceKind how, bool in_place, uint64_t seed, Arena *a)
@@ -95,28 +95,24 @@ void place_all(SpecPlace *p, Call *c, const SpecCall *call, PlaceKind how, bool 
     }
 }
 
-static bool compare_tensor(const Call *c, const SpecCall *call, uint32_t t, Buf *why)
+static bool compare_tensor(const Call *c, SpecCall *call, uint32_t t, Arena *a, Buf *why)
 {
     const TirTensor *tt = &c->tir->tensors[t];
-    const double *runs[1 + SPEC_JITTERS] = {call->eager[t]};
-    for (int j = 0; j < SPEC_JITTERS; j++)
-        runs[1 + j] = call->jitter[j][t];
-    CheckRule rule = check_rule(tt->dt, call->exact[t], runs, 1 + SPEC_JITTERS, call->count[t]);
-    for (int64_t k = 0; k < call->count[t]; k++) {
-        double got = check_decode(c->tensor[t].data + at(c, t, k), tt->dt), err;
-        if (check_element(&rule, got, call->exact[t][k], call->eager[t][k], &err) == CHECK_PASSES)
-            continue;
-        buf_printf(why, "%s, element %lld is %.9g, the oracle has %.9g and eager %.9g (worst error of eager %.3g, scale %.3g)", tt->name, (long long)k, got,
-                   call->exact[t][k], call->eager[t][k], rule.eager_err, rule.scale);
-        return false;
-    }
-    return true;
+    double *got = ARENA_ARRAY(a, double, call->o.count[t] + 1);
+    for (int64_t k = 0; k < call->o.count[t]; k++)
+        got[k] = check_decode(c->tensor[t].data + at(c, t, k), tt->dt);
+    CheckFound f = check_tensor(&call->o, t, got);
+    if (f.verdict == CHECK_PASSES)
+        return true;
+    buf_printf(why, "%s, element %lld is %.9g, the oracle has %.9g and eager %.9g (worst error of eager %.3g, scale %.3g)", tt->name, (long long)f.at, got[f.at],
+               call->o.exact[t][f.at], call->o.eager[t][f.at], f.rule.eager_err, f.rule.scale);
+    return false;
 }
 
 /* The tensor whose memory t lies in. */
 static uint32_t home_of(const SpecPlace *p, const Call *c, uint32_t t) { return p->mem[t] ? t : (uint32_t)(c->tir->tensors[t].over - 1); }
 
-bool place_compare(SpecPlace *p, const Call *c, const SpecCall *call, Buf *why)
+bool place_compare(SpecPlace *p, const Call *c, SpecCall *call, Arena *a, Buf *why)
 {
     for (uint32_t t = 0; t < c->tir->ntensors; t++) {
         const TirTensor *tt = &c->tir->tensors[t];
@@ -124,10 +120,10 @@ bool place_compare(SpecPlace *p, const Call *c, const SpecCall *call, Buf *why)
             memcpy(p->before[t], p->mem[t], p->size[t]);
         if (tt->mode == TIR_IN || tt->mode == TIR_SCRATCH || tt->absent)
             continue;
-        if (!compare_tensor(c, call, t, why))
+        if (!compare_tensor(c, call, t, a, why))
             return false;
         uint32_t home = home_of(p, c, t);
-        for (int64_t k = 0; k < call->count[t]; k++) {
+        for (int64_t k = 0; k < call->o.count[t]; k++) {
             uint8_t *now = c->tensor[t].data + at(c, t, k);
             memcpy(p->before[home] + (now - p->mem[home]), now, (size_t)dt_bytes(tt->dt));
         }

@@ -12,6 +12,6 @@ typedef struct SpecPlace { uint8_t *mem[LAUNCH_MAX_TENSORS], *before[LAUNCH_MAX_
 /* Places the tensors of `call`, whose inputs are drawn and whose oracle has not run, with their numbers; outs that may lie over an input do when in_place. */
 void place_all(SpecPlace *p, Call *c, const SpecCall *call, PlaceKind how, bool in_place, uint64_t seed, Arena *a);
 /* Every output by the rule, every other byte as before; false with why. */
-bool place_compare(SpecPlace *p, const Call *c, const SpecCall *call, Buf *why);
+bool place_compare(SpecPlace *p, const Call *c, SpecCall *call, Arena *a, Buf *why);
 
 #endif

@@ -58,27 +58,6 @@ bool spec_call_fits(const SpecCall *c)
     return ok;
 }
 
-static EvalTensor compact(const SpecCall *c, uint32_t i, double *v)
-{
-    EvalTensor t = {.v = v};
-    int64_t n = 1;
-    for (int k = c->fn->tensors[i].rank - 1; k >= 0; k--) {
-        tir_ext_eval(c->fn->tensors[i].shape[k], c->dims, &t.shape[k]);
-        t.stride[k] = n;
-        n *= t.shape[k];
-    }
-    return t;
-}
-
-static int64_t elements(const SpecCall *c, uint32_t i)
-{
-    EvalTensor t = compact(c, i, NULL);
-    int64_t n = 1;
-    for (int k = 0; k < c->fn->tensors[i].rank; k++)
-        n *= t.shape[k];
-    return n;
-}
-
 /* By name, so that a forward and a backward kernel get the same x. */
 static uint64_t salt_of(const char *name)
 {
@@ -109,51 +88,28 @@ static int64_t bound_of(const SpecCall *c, const char *tensor)
     return least;
 }
 
-static void set_all(SpecCall *c, uint32_t i, int64_t k, double v)
-{
-    c->exact[i][k] = c->eager[i][k] = v;
-    for (int j = 0; j < SPEC_JITTERS; j++)
-        c->jitter[j][i][k] = v;
-}
-
 static void fill(SpecCall *c, uint32_t i)
 {
     const TirTensor *t = &c->fn->tensors[i];
     uint64_t seed = c->seed * 1315423911u + salt_of(t->name);
     int64_t below = dt_is_float(t->dt) ? 0 : bound_of(c, t->name);
-    for (int64_t k = 0; k < c->count[i]; k++) {
+    for (int64_t k = 0; k < c->o.count[i]; k++) {
         double v = check_value(c->input, seed, (uint64_t)k);
         if (!dt_is_float(t->dt))
             v = below > 0 ? (double)((uint64_t)(check_random(seed, (uint64_t)k) * 1e6 + 1e8) % (uint64_t)below) : 0;
-        set_all(c, i, k, eval_round(v, t->dt));
+        c->o.given[i][k] = eval_round(v, t->dt);
     }
 }
 
-static void allocate(SpecCall *c, Arena *a)
+static bool draw_inputs(SpecCall *c, Arena *a)
 {
-    c->exact = ARENA_ARRAY(a, double *, c->fn->ntensors + 1);
-    c->eager = ARENA_ARRAY(a, double *, c->fn->ntensors + 1);
-    c->count = ARENA_ARRAY(a, int64_t, c->fn->ntensors + 1);
-    for (int j = 0; j < SPEC_JITTERS; j++)
-        c->jitter[j] = ARENA_ARRAY(a, double *, c->fn->ntensors + 1);
-    for (uint32_t i = 0; i < c->fn->ntensors; i++) {
-        c->count[i] = elements(c, i);
-        c->exact[i] = ARENA_ARRAY(a, double, c->count[i] + 1);
-        c->eager[i] = ARENA_ARRAY(a, double, c->count[i] + 1);
-        for (int j = 0; j < SPEC_JITTERS; j++)
-            c->jitter[j][i] = ARENA_ARRAY(a, double, c->count[i] + 1);
-        if (c->fn->tensors[i].mode != TIR_OUT && c->fn->tensors[i].mode != TIR_SCRATCH && !c->fn->tensors[i].absent)
-            fill(c, i);
-    }
-}
-
-static bool evaluate(SpecCall *c, EvalMode mode, uint64_t seed, Arena *a, Diag *d)
-{
-    EvalTensor *t = ARENA_ARRAY(a, EvalTensor, c->fn->ntensors + 1);
+    c->o = (CheckOracle){.fn = c->fn, .dims = c->dims, .scalars = c->scalars, .a = a};
+    if (!check_oracle_open(&c->o))
+        return false;
     for (uint32_t i = 0; i < c->fn->ntensors; i++)
-        t[i] = compact(c, i, mode == EVAL_EAGER ? c->eager[i] : mode == EVAL_JITTER ? c->jitter[seed - 1][i] : c->exact[i]);
-    EvalArgs args = {c->dims, t, c->scalars, seed};
-    return eval_run(c->fn, mode, &args, d);
+        if (check_is_input(&c->fn->tensors[i]))
+            fill(c, i);
+    return true;
 }
 
 /* ---- what forward saves for backward ---- */
@@ -191,29 +147,16 @@ static bool take_saved(SpecCall *c, Arena *a, Diag *d)
     SpecCall f = forward_of(c, dv->forward, a, d);
     if (!f.fn || !spec_call_fits(&f))
         return false;
-    allocate(&f, a);
-    if (!evaluate(&f, EVAL_EXACT, 0, a, d))
+    if (!draw_inputs(&f, a) || !check_oracle_exact(&f.o, d))
         return false;
     for (uint32_t i = 0; i < dv->npairs; i++) {
         uint32_t to = dv->pairs[i].backward, from = dv->pairs[i].forward;
         if (dv->pairs[i].kind != SEMA_PAIR_SAME || f.fn->tensors[from].mode != TIR_OUT || c->fn->tensors[to].mode != TIR_IN)
             continue;
-        for (int64_t k = 0; k < c->count[to]; k++)
-            set_all(c, to, k, eval_round(f.exact[from][k], c->fn->tensors[to].dt));
+        for (int64_t k = 0; k < c->o.count[to]; k++)
+            c->o.given[to][k] = eval_round(f.o.exact[from][k], c->fn->tensors[to].dt);
     }
     return true;
 }
 
-bool spec_call_inputs(SpecCall *c, Arena *a, Diag *d)
-{
-    allocate(c, a);
-    return take_saved(c, a, d);
-}
-
-bool spec_call_oracle(SpecCall *c, Arena *a, Diag *d)
-{
-    bool ok = evaluate(c, EVAL_EXACT, 0, a, d) && evaluate(c, EVAL_EAGER, 0, a, d);
-    for (int j = 0; j < SPEC_JITTERS; j++)
-        ok = ok && evaluate(c, EVAL_JITTER, (uint64_t)j + 1, a, d);
-    return ok;
-}
+bool spec_call_inputs(SpecCall *c, Arena *a, Diag *d) { return draw_inputs(c, a) && take_saved(c, a, d); }

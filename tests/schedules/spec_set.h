@@ -10,7 +10,6 @@ typedef struct SpecSet { Arena *a; Diag d; Spec *spec; uint32_t n, cap; } SpecSe
 bool spec_set_open(SpecSet *set, const char *folder);
 void spec_set_close(SpecSet *set);
 
-enum { SPEC_JITTERS = 3 };
 typedef struct SpecCall {
     const SemaOp *op;
     uint32_t  kernel;
@@ -20,15 +19,12 @@ typedef struct SpecCall {
     double    scalars[SEMA_MAX_PARAMS];
     SemaInput input;
     uint64_t  seed;
-    double  **exact, **eager, **jitter[SPEC_JITTERS];   /* by tensor: elements, last axis fastest; inputs the same in all */
-    int64_t  *count;                 /* by tensor */
+    CheckOracle o;                   /* of fn at dims, on what is drawn */
 } SpecCall;
 
 /* Do all extents of the kernel come out whole? */
 bool spec_call_fits(const SpecCall *c);
 /* Draws the inputs (what forward saves is taken from forward); false when forward's oracle refuses. */
 bool spec_call_inputs(SpecCall *c, Arena *a, Diag *d);
-/* Runs the oracle, exact, eager and with random roundings, on the inputs drawn; inouts become what it makes of them. False when it refuses. */
-bool spec_call_oracle(SpecCall *c, Arena *a, Diag *d);
 
 #endif

@@ -4,7 +4,7 @@ the same method, and joins the rows.
 
 usage: peers.py [--host [--seconds=N]] OURS.csv JOINED.csv
 
-Method: every case is captured in a CUDA graph over rotated buffer sets (at least 400 MB, so that the L2 cache is cold), replayed
+Method: every case is captured in a CUDA graph over rotated buffer sets, results included (the count of lgr_bench: at least 400 MB, so that the L2 cache is cold, but 128 at most), replayed
 in rounds that interleave the peers, timed by events; the median over the rounds is kept.  A peer that cannot be captured, because it reads
 a value back to the host, is timed by events around a run of calls.  Peers are called at the level of their forward and backward
 functions, without autograd, parameter gradients included.  With --host, torch runs on the processor, on all its cores, timed by the clock
@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 
 ROUNDS = 7
+MAX_SETS = 128
 DEVICE = "cuda"          # or "cpu", by --host
 HOST_SECONDS = 2         # for the calls of one peer
 PEERS = ("liger", "eager", "compile")
@@ -266,9 +267,10 @@ def graph_of(fn, sets, launches, stream):
             fn(*a)
     torch.cuda.synchronize()
     g = torch.cuda.CUDAGraph()
+    results = [None] * len(sets)        # of a set stay until its next turn: else all launches write to one place, which the cache holds
     with torch.cuda.graph(g, stream=stream):
         for i in range(launches):
-            fn(*sets[i % len(sets)])
+            results[i % len(sets)] = fn(*sets[i % len(sets)])
     return g.replay
 
 
@@ -341,9 +343,9 @@ def run_case(text, nbytes, peers):
     op, case = parse_case(text)
     if not op:
         return {}
-    count = max(2, min(12, -(-400_000_000 // max(nbytes, 1))))
+    count = max(2, min(MAX_SETS, 400_000_000 // max(nbytes, 1) + 1))
     sets = [op.make(case) for _ in range(count)]
-    launches = max(count, min(24, 2_000_000_000 // max(nbytes, 1)) // count * count)
+    launches = max(count, min(48, 3_000_000_000 // max(nbytes, 1)) // count * count)
     torch._dynamo.reset()
     make = {"eager": lambda: op.eager, "compile": lambda: torch.compile(op.eager, dynamic=False), "liger": lambda: op.liger(Liger())}
     fns = {k: make[k]() for k in peers}

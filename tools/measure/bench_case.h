@@ -1,7 +1,7 @@
 /* bench_case.h: one case of a pack, checked and timed beside a copy of as many bytes; and the forms in which results are shown.
  *
- * On a GPU: launches are captured in a graph over rotated buffers (at least 400 MB in all, so that the L2 cache is cold) and replayed; the
- * median of the replays counts.  Outputs are compared with the host target's on the same inputs, of a smaller case where the host would
+ * On a GPU: launches are captured in a graph over rotated buffers (at least 400 MB in all, so that the L2 cache is cold, but 128 sets at most:
+ * what takes less than half a megabyte stays in the cache) and replayed; the median of the replays counts.  Outputs are compared with the host target's on the same inputs, of a smaller case where the host would
  * take long.  On the host (m->gpu NULL): launches one after another, against the copy op on as many threads.
  */
 #ifndef LGR_BENCH_CASE_H

@@ -592,7 +592,8 @@ int measure_sets_for(size_t bytes)
 int measure_launches_for(size_t bytes, int sets)
 {
     int launches = (int)(3e9 / (double)(bytes ? bytes : 1));
-    return (launches < sets ? sets : launches > 48 ? 48 : launches) / sets * sets;
+    launches = launches > 48 ? 48 : launches;
+    return launches < sets ? sets : launches / sets * sets;
 }
 
 GpuGraph measure_graph(Measure *m, Set *s, int sets, int launches)

@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-enum { MEASURE_MAX_TENSORS = 32, MEASURE_MAX_NAMES = 32, MEASURE_MAX_SETS = 16, MEASURE_ROUNDS = 11 };
+enum { MEASURE_MAX_TENSORS = 32, MEASURE_MAX_NAMES = 32, MEASURE_MAX_SETS = 128, MEASURE_ROUNDS = 11 };
 
 typedef struct Case {
     char text[256], op[48], kernel[48];
@@ -80,7 +80,7 @@ double measure_compare(Measure *m, const Case *c, const Set *dev, const Set *hos
 /* Median time of one launch in microseconds, by graph replay over the sets in rotation; graphs are timed interleaved. */
 GpuGraph measure_graph(Measure *m, Set *s, int sets, int launches);
 void   measure_times(Measure *m, const GpuGraph *g, int n, int rounds, int launches, double *us);
-int    measure_sets_for(size_t bytes);                                  /* argument sets that make 400 MB or more */
+int    measure_sets_for(size_t bytes);                                  /* argument sets that make 400 MB or more, but 128 at most: peers.py has the same rule */
 int    measure_launches_for(size_t bytes, int sets);
 /* Microseconds of the better of two copies that move as many bytes: the pack's copy op and the driver's. 0 when the pack has none. */
 double measure_copy(Measure *m, size_t bytes);

@@ -22,7 +22,6 @@ static LirVal low_bits(Low *w, LirVal a, int64_t of) { return lir_op2(w->fn, LIR
 static LirVal less(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_LT, a, b); }
 static LirVal pick(Low *w, LirVal c, LirVal a, LirVal b) { return lir_op3(w->fn, LIR_SELECT, c, a, b); }
 static LirVal whole(Low *w, LirVal i32) { return lir_cast(w->fn, DT_I64, i32); }
-static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
 
 static const TirOp *sum_op(const Low *w) { return &w->tir->ops[w->rv->scatter]; }
 
@@ -74,12 +73,12 @@ void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int 
     w->fn->threads = w->host ? 1 : (uint32_t)threads;
     w->fn->min_ctas = nth == SCATTER_SUMS ? (uint32_t)w->s->ctas : nth == SCATTER_JOIN;      /* left free, the assembler may spill to fit one block more */
     w->active = w->head = w->turn = w->turn_k = 0;
-    w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
+    w->tid = w->host ? low_ci(w, 0) : low_sreg(w, LIR_TID);
     w->grp = low_ci(w, 0);
     w->lane = w->at = w->tid;
-    w->block = sreg(w, LIR_CTAID);
-    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : low_word(w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0, 0});
-    w->ninst = low_word(w, DT_I32, (LirWord){LIR_W_INST, 0, 0, 0});
+    w->block = low_sreg(w, LIR_CTAID);
+    w->rowlen = low_rowlen(w);
+    w->ninst = low_word32(w, LIR_W_INST, 0);
     low_forget_instance(w);
     if (w->fn->pdl) {
         low_mark(w, LIR_PDLWAIT, 0);
@@ -120,7 +119,7 @@ static void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp
 /* ---- digits ---- */
 
 /* A block of (3) has DIGITS of them, and so many there are that their square is more than the number of places. */
-static LirVal digits(Low *w) { return times(w, low_word(w, DT_I32, (LirWord){LIR_W_BLOCKS, SCATTER_RANGES, 0, 0}), DIGITS); }
+static LirVal digits(Low *w) { return times(w, low_word32(w, LIR_W_BLOCKS, SCATTER_RANGES), DIGITS); }
 static LirVal many(Low *w) { return lir_op2(w->fn, LIR_GT, w->ninst, low_ci(w, FEW)); }
 
 static LirVal digit(Low *w, LirVal place, bool high) { return lir_op2(w->fn, high ? LIR_DIV : LIR_REM, place, digits(w)); }

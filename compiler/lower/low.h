@@ -220,7 +220,7 @@ LirVal low_lse_rest(Low *w, LirVal m, LirVal s);
 /* low_var.c: triples (sum, squared distances from the mean, count) */
 bool    low_var_once(const Low *w);             /* the row is walked once, each lane with a pivot of its own */
 void    low_var_open(Low *w, Red *r);
-void    low_var_update(Low *w, Red *r, LirVal x, int k);
+void    low_var_update(Low *w, Red *r, LirVal x);         /* takes in a vector */
 void    low_var_lanes(Low *w, Red *r);          /* those of a warp together */
 void    low_var_mean(Low *w, Red *r);           /* or, of its lanes' sums, the mean for the walk over their distances */
 Partial low_var_partial(Low *w, const Red *r);

@@ -119,6 +119,7 @@ void     low_share(Low *w);                     /* which nest that is, where the
 LirVal   low_word(Low *w, DType dt, LirWord word);
 LirVal   low_word32(Low *w, LirWordKind k, uint16_t a);
 LirVal   low_rowlen(Low *w);                           /* the row's length, i32 */
+LirFn   *low_launch_after(const Low *first, const char *symbol, int threads);   /* so many a block, behind the first launch of the kernel */
 LirVal   low_sreg(Low *w, LirOpcode op);               /* what the hardware tells a thread */
 uint16_t low_twin(const Low *w, uint16_t tensor);      /* the tensor that takes its place in the next nest */
 

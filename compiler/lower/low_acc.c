@@ -449,12 +449,7 @@ static void host_second(Low *w, LirVal block, int vec)
 LirFn *low_acc_second(Low *first, const char *symbol)
 {
     Low w = *first;
-    w.fn = lir_new(w.a, symbol);
-    w.fn->precise = first->fn->precise;
-    w.fn->pdl = first->fn->pdl ? LIR_PDL_AFTER : LIR_PDL_NONE;
-    w.fn->warp = first->fn->warp;
-    w.fn->cluster = 1;
-    w.fn->threads = w.host ? 1 : THREADS;
+    w.fn = low_launch_after(first, symbol, THREADS);
     w.fn->max_regs = w.host || !w.fn->pdl ? 0 : SCHED_SECOND_REGS;
     w.fn->min_ctas = w.host || w.fn->pdl ? 0 : ALONE;
     Fold f = w.host ? (Fold){0} : fold_shape(&w, first->fn->smem);

@@ -82,12 +82,7 @@ static void put_together(Low *w, LirVal g, const Red *r, uint32_t n)
 
 static LirFn *open_second(Low *w, const Low *first, const char *symbol)
 {
-    w->fn = lir_new(w->a, symbol);
-    w->fn->precise = first->fn->precise;
-    w->fn->pdl = first->fn->pdl ? LIR_PDL_AFTER : LIR_PDL_NONE;
-    w->fn->warp = first->fn->warp;
-    w->fn->cluster = 1;
-    w->fn->threads = WARP * WARPS;
+    w->fn = low_launch_after(first, symbol, WARP * WARPS);
     w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->turn = w->turn_k = 0;
     w->parts = false;

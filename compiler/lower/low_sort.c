@@ -65,12 +65,7 @@ LirVal low_named(Low *w, LirVal place) { return less(w, place, nowhere(w)); }
 void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int threads)
 {
     *w = *first;
-    w->fn = lir_new(w->a, nth ? arena_strf(w->a, "%s_%d", symbol, nth) : symbol);
-    w->fn->precise = first->fn->precise;
-    w->fn->pdl = w->s->pdl ? LIR_PDL_AFTER : LIR_PDL_NONE;
-    w->fn->warp = w->host ? 1 : 32;
-    w->fn->cluster = 1;
-    w->fn->threads = w->host ? 1 : (uint32_t)threads;
+    w->fn = low_launch_after(first, nth ? arena_strf(w->a, "%s_%d", symbol, nth) : symbol, threads);
     w->fn->min_ctas = nth == SCATTER_SUMS ? (uint32_t)w->s->ctas : nth == SCATTER_JOIN;      /* left free, the assembler may spill to fit one block more */
     w->active = w->head = w->turn = w->turn_k = 0;
     w->tid = w->host ? low_ci(w, 0) : low_sreg(w, LIR_TID);

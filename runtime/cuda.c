@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct CudaDevice { int dev, processors, sm; _Atomic int gbps; bool retained; _Atomic(void *) home; } CudaDevice;
+typedef struct CudaDevice { int dev, processors, sm; _Atomic int gbps; bool retained; _Atomic(void *) home; } CudaDevice;   /* gbps: of its memory; 0: not asked for, -1: not told */
 
 struct Cuda {
     LgrCudaDriver f;
@@ -145,19 +145,44 @@ int lgr__cuda_processors(lgr_context *ctx, int i)
     return d ? d->processors : 0;
 }
 
-/* Asked for once, and only where it is wanted: a driver takes half a millisecond to look at its clocks. */
+/* A driver takes half a millisecond to look at its clocks: what it tells is kept on disk, by device. */
+static lgr_status memory_khz(lgr_context *ctx, const CudaDevice *d, int *khz)
+{
+    struct Cuda *c = ctx->cuda;
+    struct { char what[16]; unsigned char uuid[16]; } key = {.what = "memory clock"};
+    void *kept;
+    size_t n;
+    TRY(c, device_uuid, key.uuid, d->dev);
+    if (lgr__cache_get(ctx, &key, sizeof key, d->sm, &kept, &n)) {
+        bool ok = n == sizeof *khz;
+        if (ok)
+            memcpy(khz, kept, n);
+        lgr__release(ctx, kept);
+        if (ok)
+            return LGR_OK;
+    }
+    TRY(c, device_attr, khz, LGR_CU_DEV_MEMORY_KHZ, d->dev);
+    if (*khz)
+        lgr__cache_put(ctx, &key, sizeof key, d->sm, khz, sizeof *khz);
+    return LGR_OK;
+}
+
+/* Asked for once, and only where it is wanted. */
 lgr_status lgr__cuda_gbps(lgr_context *ctx, int i, int *gbps)
 {
     struct Cuda *c = ctx->cuda;
     CudaDevice *d = device(c, i);
-    *gbps = d ? atomic_load_explicit(&d->gbps, memory_order_relaxed) : 0;
-    if (!d || *gbps)
-        return LGR_OK;
-    int khz = 0, bits = 0;
-    TRY(c, device_attr, &khz, LGR_CU_DEV_MEMORY_KHZ, d->dev);
-    TRY(c, device_attr, &bits, LGR_CU_DEV_MEMORY_BITS, d->dev);
-    *gbps = (int)((int64_t)khz * 2 * (bits / 8) / 1000000);             /* two transfers a clock */
-    atomic_store_explicit(&d->gbps, *gbps, memory_order_relaxed);
+    int known = d ? atomic_load_explicit(&d->gbps, memory_order_relaxed) : -1, khz = 0, bits = 0;
+    if (!known) {
+        lgr_status s = memory_khz(ctx, d, &khz);
+        if (s != LGR_OK)
+            return s;
+        TRY(c, device_attr, &bits, LGR_CU_DEV_MEMORY_BITS, d->dev);
+        known = (int)((int64_t)khz * 2 * (bits / 8) / 1000000);         /* two transfers a clock */
+        known = known > 0 ? known : -1;
+        atomic_store_explicit(&d->gbps, known, memory_order_relaxed);
+    }
+    *gbps = known > 0 ? known : 0;
     return LGR_OK;
 }
 

@@ -80,7 +80,7 @@ typedef struct lgr_config {
     void  (*log)(void *user, lgr_log_level level, const char *text);   /* NULL: silence */
     void   *user;
     uint32_t host_threads;                              /* 0: one a processor. Results do not depend on it */
-    const char *cache_dir;                              /* code that the driver or the compiler made; NULL: $XDG_CACHE_HOME/liger or ~/.cache/liger; "": none */
+    const char *cache_dir;                              /* code that the driver or the compiler made, and what a driver is slow to tell; NULL: $XDG_CACHE_HOME/liger or ~/.cache/liger; "": none */
     uint64_t cache_limit;                               /* bytes; 0: 256 MiB */
     const void *driver;                                 /* a filled driver table instead of the installed one (tests); NULL: dlopen */
     const char *compiler;                               /* compile what no open pack holds: path of libligerc; "": $LGR_COMPILER, else beside libliger, else where libraries lie; NULL: never */

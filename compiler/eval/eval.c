@@ -1,7 +1,7 @@
 /* eval.c: runs the tile IR op by op, instance by instance, in double precision. See eval.h.
  *
  * Slow and plain on purpose: every other way of running a kernel is compared with this one.  Sums over instances keep
- * Kahan's compensation, so that the oracle's own error does not count.
+ * Kahan's compensation, so that the oracle's own error does not count; eager's are of f32.
  */
 #include "eval_in.h"
 
@@ -333,13 +333,30 @@ static void load(Eval *e, TirVal v)
     e->val[v] = r;
 }
 
+static bool in_f32(const Eval *e, DType t) { return eager(e) && (t == DT_F32 || t == DT_F16 || t == DT_BF16); }
+
+/* Eager sums over instances in f32: so many that follow one another, then these sums. */
+static void add_eager(const Eval *e, double *v, EvalSum *c, double x)
+{
+    uint32_t run = (uint32_t)(e->instance / (e->args->seed ? 24 + 3 * (int64_t)e->args->seed : 64));
+    if (c->part.run != run) {
+        *v = (double)((float)*v + c->part.sum);
+        c->part = (EvalPart){0, run};
+    }
+    c->part.sum += (float)x;
+}
+
 static void add_to(Eval *e, const TirOp *o, int64_t at, double x)
 {
     EvalTensor *t = &e->args->tensors[o->ref];
-    double *c = e->sum[o->ref] ? &e->sum[o->ref][at] : NULL;
-    double y = x - (c ? *c : 0), s = t->v[at] + y;
+    EvalSum *c = e->sum[o->ref] ? &e->sum[o->ref][at] : NULL;
+    if (c && in_f32(e, e->fn->tensors[o->ref].dt)) {
+        add_eager(e, &t->v[at], c, x);
+        return;
+    }
+    double y = x - (c ? c->lost : 0), s = t->v[at] + y;
     if (c)
-        *c = isfinite(s) ? (s - t->v[at]) - y : 0;
+        c->lost = isfinite(s) ? (s - t->v[at]) - y : 0;
     t->v[at] = s;
 }
 
@@ -451,7 +468,7 @@ static TirVal run_nest(Eval *e, TirVal par)
         total *= ext[i];
     }
     for (int64_t g = 0; g < total && !e->failed; g++) {
-        int64_t rest = g;
+        int64_t rest = e->instance = g;
         for (uint32_t i = o->ref2; i-- > 0;) {
             e->coord[o->ref + i] = rest % ext[i];
             rest /= ext[i];
@@ -479,7 +496,7 @@ static void prepare(Eval *e, Arena *life)
     e->axis = ARENA_ARRAY(life, int64_t, fn->naxes + 1);
     e->coord = ARENA_ARRAY(life, int64_t, fn->npars + 1);
     e->val = ARENA_ARRAY(life, EvalValue, fn->nops + 1);
-    e->sum = ARENA_ARRAY(life, double *, fn->ntensors + 1);
+    e->sum = ARENA_ARRAY(life, EvalSum *, fn->ntensors + 1);
     for (uint32_t i = 0; i < fn->naxes; i++)
         if (!tir_ext_eval(fn->axes[i].ext, e->args->dims, &e->axis[i]))
             fail(e, &fn->ops[0], "an extent that does not divide");
@@ -491,7 +508,7 @@ static void prepare(Eval *e, Arena *life)
         memset(t->v, 0, sizeof(double) * (size_t)n);
         if (t->tangent)
             memset(t->tangent, 0, sizeof(double) * (size_t)n);
-        e->sum[i] = ARENA_ARRAY(life, double, n);
+        e->sum[i] = ARENA_ARRAY(life, EvalSum, n);
     }
 }
 
@@ -500,8 +517,9 @@ static void round_sums(Eval *e)
     for (uint32_t i = 0; i < e->fn->ntensors && eager(e); i++) {
         EvalTensor *t = &e->args->tensors[i];
         int64_t n = e->sum[i] ? tensor_span(t, e->fn->tensors[i].rank) : 0;
+        DType dt = e->fn->tensors[i].dt;
         for (int64_t k = 0; k < n; k++)
-            t->v[k] = eval_round(t->v[k], e->fn->tensors[i].dt);
+            t->v[k] = eval_round(in_f32(e, dt) ? (double)((float)t->v[k] + e->sum[i][k].part.sum) : t->v[k], dt);
     }
 }
 

@@ -6,6 +6,10 @@
 /* A tile value: n elements, outermost axis first; t holds the tangents (EVAL_DUAL only). */
 typedef struct EvalValue { double *v, *t; int64_t n; } EvalValue;
 
+/* Of an element that is summed over instances: what its sum lacks; or, of eager's, the sum of the run of instances that is under way. */
+typedef struct EvalPart { float sum; uint32_t run; } EvalPart;
+typedef union EvalSum { double lost; EvalPart part; } EvalSum;
+
 typedef struct Eval {
     const TirFn *fn;
     EvalMode  mode;
@@ -16,7 +20,8 @@ typedef struct Eval {
     int64_t  *axis;          /* extents */
     int64_t  *coord;         /* by par */
     EvalValue *val;          /* by TirVal */
-    double  **sum;           /* by tensor: compensation of accumulated outputs */
+    int64_t   instance;      /* of its nest */
+    EvalSum **sum;           /* by tensor, of accumulated outputs */
     bool      failed;
 } Eval;
 

@@ -1,10 +1,10 @@
 /* ll_emit.c: walks one lowered function and writes LLVM IR.
  *
  * In: a verified LirFn.  Out: a function in l->mod.  Variables become allocas that LLVM turns into registers; LOOP and IF
- * become blocks.  One pass, in order; the work per operation is in the other files.
+ * become blocks.  One pass, in order, over what lir_share() leaves; the work per operation is in the other files.
  */
+#include "lir_share.h"
 #include "ll_int.h"
-
 
 LlVal ll_arg(Ll *l, const LirOp *o, int i)
 {
@@ -252,8 +252,9 @@ void ll_emit_fn(Ll *l, const LirFn *fn)
     ll_lines_none(l);
     l->hooks->begin(l);
     ll_lines_fn(l);
+    const LirVal *rep = lir_share(fn, l->a);
     for (uint32_t i = 1; i < fn->nops; i++)
-        l->val[i] = emit_placed(l, &fn->ops[i]);
+        l->val[i] = rep[i] == i ? emit_placed(l, &fn->ops[i]) : l->val[rep[i]];
     if (l->nscope)
         ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "%s: a loop or if is not closed", fn->name);
     l->hooks->end(l);

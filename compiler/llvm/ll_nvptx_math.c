@@ -35,6 +35,14 @@ static LLVMValueRef tanh_fast(Ll *l, LLVMValueRef x)
     return ll_sel(l, ll_fcmp(l, LLVMRealOLT, a, ll_fc(l, x, 0.0625)), small, big);
 }
 
+/* The unit cuts log2 x off towards 0, which sums of many would tell: half of what its last bit counts is put back. */
+static LLVMValueRef log_fast(Ll *l, LLVMValueRef x)
+{
+    LLVMValueRef y = lg2(l, x), bits = ll_bits(l, y, l->ty.i32);
+    LLVMValueRef power = ll_bits(l, LLVMBuildAnd(l->b, bits, ll_ic(LLVMTypeOf(bits), 0xff800000u), ""), l->ty.f32);
+    return ll_fma(l, y, ll_fc(l, x, LL_LN2), times(l, power, LL_LN2 / (1 << 24)));
+}
+
 /* By a constant: times its reciprocal, rounded. */
 static LLVMValueRef divided(Ll *l, LLVMValueRef x, LLVMValueRef y)
 {
@@ -48,7 +56,7 @@ LLVMValueRef ll_nvptx_fast(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y)
     switch (op) {
     case LIR_EXP:     return ex2(l, times(l, x, LL_LOG2E));
     case LIR_EXP2:    return ex2(l, x);
-    case LIR_LOG:     return times(l, lg2(l, x), LL_LN2);
+    case LIR_LOG:     return log_fast(l, x);
     case LIR_LOG2:    return lg2(l, x);
     case LIR_SQRT:    return nv1(l, "llvm.nvvm.sqrt.approx.ftz.f", x);
     case LIR_RSQRT:   return nv1(l, "llvm.nvvm.rsqrt.approx.ftz.f", x);

@@ -95,6 +95,7 @@ typedef struct Low {
 
     /* shared memory */
     bool     inboxes;                 /* a one-shot cluster's exchanges are counted in inboxes, one each, instead of met at barriers */
+    RowShared shared;
     SchedShared smem;
     int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
@@ -116,6 +117,9 @@ static inline bool low_loops(const Low *w) { return (w->s->len == LEN_ANY && !w-
 /* low_word.c: parameter words; of two nests in one launch, those of the nest that the block works for */
 void     low_share(Low *w);                     /* which nest that is, where the launch is shared; w->block counts within it */
 LirVal   low_word(Low *w, DType dt, LirWord word);
+LirVal   low_word32(Low *w, LirWordKind k, uint16_t a);
+LirVal   low_rowlen(Low *w);                           /* the row's length, i32 */
+LirVal   low_sreg(Low *w, LirOpcode op);               /* what the hardware tells a thread */
 uint16_t low_twin(const Low *w, uint16_t tensor);      /* the tensor that takes its place in the next nest */
 
 /* low_value.c: values */

@@ -9,8 +9,6 @@
 
 #include <math.h>
 
-static const double LN2 = 0.6931471805599453;
-
 static LirVal cf(Low *w, double v) { return lir_cf(w->fn, DT_F32, 1, v); }
 
 /* m*log2(e), rounded: not to be fused with what follows, or it would be another number there. */
@@ -125,7 +123,6 @@ void low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *
 LirVal low_lse_rest(Low *w, LirVal m, LirVal s)
 {
     LirVal slip = lir_op3(w->fn, LIR_FMA, m, cf(w, LOW_LOG2E), lir_op1(w->fn, LIR_NEG, reference(w, m)));
-    LirVal own = lir_op1(w->fn, LIR_LOG2, lir_op1(w->fn, LIR_EXP2, slip));
-    LirVal rest = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_SUB, lir_op1(w->fn, LIR_LOG2, s), own), cf(w, LN2));
+    LirVal own = lir_op1(w->fn, LIR_LOG, lir_op1(w->fn, LIR_EXP2, slip)), rest = lir_op2(w->fn, LIR_SUB, lir_op1(w->fn, LIR_LOG, s), own);
     return lir_op3(w->fn, LIR_SELECT, lir_op1(w->fn, LIR_ISINF, m), cf(w, 0), rest);
 }

@@ -93,13 +93,13 @@ static LirFn *open_second(Low *w, const Low *first, const char *symbol)
     w->parts = false;
     w->k = 0;
     w->vec = 1;
-    w->tid = lir_add(w->fn, (LirOp){.op = LIR_TID, .dt = DT_I32, .lanes = 1, .ref = -1});
+    w->tid = low_sreg(w, LIR_TID);
     w->lane = w->at = lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, WARP));
     w->grp = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, WARP));
     w->lanes = WARP;
-    w->block = lir_add(w->fn, (LirOp){.op = LIR_CTAID, .dt = DT_I32, .lanes = 1, .ref = -1});
-    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : low_word(w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
-    w->ninst = low_word(w, DT_I32, (LirWord){LIR_W_INST, 0, 0});
+    w->block = low_sreg(w, LIR_CTAID);
+    w->rowlen = low_rowlen(w);
+    w->ninst = low_word32(w, LIR_W_INST, 0);
     return w->fn;
 }
 

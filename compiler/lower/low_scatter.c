@@ -16,12 +16,11 @@
 
 #include <string.h>
 
-enum { PIECE = 128, CHUNK = 512, FAN = 16, RUN = CHUNK * FAN, MERGERS = 64 /* a block: all multiprocessors take part */, LIST = 32, AT_ONCE = 4, JOIN_GROUPS = 8, JOIN_THREADS = 512, JOIN_BYTES = 32768, NOWHERE = INT32_MAX - 1 };
+enum { PIECE = 128, CHUNK = 512, FAN = 16, RUN = CHUNK * FAN, MERGERS = 32 /* a block: all multiprocessors take part */, LIST = 32, AT_ONCE = 4, JOIN_GROUPS = 8, JOIN_THREADS = 512, JOIN_BYTES = 32768, NOWHERE = INT32_MAX - 1 };
 enum { ORDER, MERGE, MERGE_RUNS, SUMS, JOIN };
 
 static LirVal add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }
 static LirVal times(Low *w, LirVal a, int64_t by) { return lir_op2(w->fn, LIR_MUL, a, low_ci(w, by)); }
-static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
 static LirVal get(Low *w, LirVal var) { return lir_op1(w->fn, LIR_GET, var); }
 static LirVal whole(Low *w, LirVal i32) { return lir_cast(w->fn, DT_I64, i32); }
 
@@ -81,12 +80,12 @@ static void open_launch(Low *w, const Low *first, int nth, const char *symbol, i
     w->fn->threads = w->host ? 1 : (uint32_t)threads;
     w->fn->min_ctas = nth == SUMS ? (uint32_t)w->s->ctas : nth == JOIN;      /* left free, the assembler may spill to fit one block more */
     w->active = w->head = w->turn = w->turn_k = 0;
-    w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
+    w->tid = w->host ? low_ci(w, 0) : low_sreg(w, LIR_TID);
     w->grp = low_ci(w, 0);
     w->lane = w->at = w->tid;
-    w->block = sreg(w, LIR_CTAID);
-    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : low_word(w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
-    w->ninst = low_word(w, DT_I32, (LirWord){LIR_W_INST, 0, 0});
+    w->block = low_sreg(w, LIR_CTAID);
+    w->rowlen = low_rowlen(w);
+    w->ninst = low_word32(w, LIR_W_INST, 0);
     low_forget_instance(w);
     if (w->fn->pdl) {
         low_mark(w, LIR_PDLWAIT, 0);
@@ -131,42 +130,30 @@ typedef struct Pieces { LirVal (*at)(Low *w, LirVal i), n; int size; } Pieces;
 /* One of them: its place, its piece and its rank there. */
 typedef struct Ranked { LirVal place, piece, rank; } Ranked;
 
-/* Entries before e in pieces c .. c+many-1, side by side; those from `end` on do not count. */
-static LirVal before_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirVal end, int many)
+/* Entries before e in a piece, which has none from `end` on. */
+static LirVal before_in(Low *w, const Pieces *p, const Ranked *e, LirVal piece, LirVal end)
 {
-    LirVal first[FAN], last[FAN], bound[FAN], pos[FAN], sum = low_ci(w, 0), one = low_ci(w, 1), up = add(w, e->place, one);
+    LirVal one = low_ci(w, 1), there = lir_op2(w->fn, LIR_MIN, piece, lir_op2(w->fn, LIR_SUB, end, one)), first = times(w, there, p->size);
+    LirVal last = lir_op2(w->fn, LIR_SUB, lir_op2(w->fn, LIR_MIN, add(w, first, low_ci(w, p->size)), p->n), one);
+    LirVal bound = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, e->piece), add(w, e->place, one), e->place), pos = lir_op1(w->fn, LIR_VAR, first);
     int steps = 1;
     while (p->size >> steps)
         steps++;
-    for (int u = 0; u < many; u++) {
-        LirVal piece = lir_op2(w->fn, LIR_MIN, add(w, c, low_ci(w, u)), lir_op2(w->fn, LIR_SUB, end, one));
-        first[u] = times(w, piece, p->size);
-        last[u] = lir_op2(w->fn, LIR_SUB, lir_op2(w->fn, LIR_MIN, add(w, first[u], low_ci(w, p->size)), p->n), one);
-        bound[u] = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, e->piece), up, e->place);
-        pos[u] = lir_op1(w->fn, LIR_VAR, first[u]);
-    }
     LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), nth = low_loop_begin(w, var, low_ci(w, steps)), step = lir_op2(w->fn, LIR_SHR, low_ci(w, p->size), nth);
-    LirVal less = lir_op2(w->fn, LIR_SUB, step, one);
-    for (int u = 0; u < many; u++) {
-        LirVal have = get(w, pos[u]), i = add(w, have, less), x = p->at(w, lir_op2(w->fn, LIR_MIN, i, last[u]));
-        LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LE, i, last[u]), lir_op2(w->fn, LIR_LT, x, bound[u]));
-        lir_set(w->fn, pos[u], lir_op3(w->fn, LIR_SELECT, on, add(w, have, step), have));
-    }
+    LirVal have = get(w, pos), i = add(w, have, lir_op2(w->fn, LIR_SUB, step, one)), x = p->at(w, lir_op2(w->fn, LIR_MIN, i, last));
+    LirVal on = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LE, i, last), lir_op2(w->fn, LIR_LT, x, bound));
+    lir_set(w->fn, pos, lir_op3(w->fn, LIR_SELECT, on, add(w, have, step), have));
     low_loop_end(w, var, nth, one);
-    for (int u = 0; u < many; u++) {
-        LirVal piece = add(w, c, low_ci(w, u)), n = lir_op2(w->fn, LIR_SUB, get(w, pos[u]), first[u]);
-        n = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, piece, e->piece), e->rank, n);
-        sum = add(w, sum, lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, end), n, low_ci(w, 0)));
-    }
-    return sum;
+    LirVal n = lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, piece, e->piece), e->rank, lir_op2(w->fn, LIR_SUB, get(w, pos), first));
+    return lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, end), n, low_ci(w, 0));
 }
 
-/* Rank of e in pieces c .. end-1, `many` at a time. */
-static LirVal rank_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirVal end, int many)
+/* Rank of e in those of pieces c .. end-1 that this thread looks at: from the `own`-th on every `by`-th. */
+static LirVal rank_in(Low *w, const Pieces *p, const Ranked *e, LirVal c, LirVal end, LirVal own, int by)
 {
     LirVal sum = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), var = lir_op1(w->fn, LIR_VAR, c), at = low_loop_begin(w, var, end);
-    lir_set(w->fn, sum, add(w, get(w, sum), before_in(w, p, e, at, end, many)));
-    low_loop_end(w, var, at, low_ci(w, many));
+    lir_set(w->fn, sum, add(w, get(w, sum), before_in(w, p, e, add(w, at, own), end)));
+    low_loop_end(w, var, at, low_ci(w, by));
     return get(w, sum);
 }
 
@@ -232,7 +219,7 @@ static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
     key_store(w, add(w, add(w, from, e.rank), low_ci(w, CHUNK)), key);
     low_mark(w, LIR_BAR, 0);
     LirVal left = lir_op2(w->fn, LIR_SUB, w->ninst, times(w, w->block, CHUNK)), pieces = lir_op2(w->fn, LIR_MIN, ceil_div(w, left, PIECE), low_ci(w, CHUNK / PIECE));
-    LirVal rank = rank_in(w, &p, &e, low_ci(w, 0), pieces, 1);
+    LirVal rank = rank_in(w, &p, &e, low_ci(w, 0), pieces, low_ci(w, 0), 1);
     return lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_LT, piece, pieces), rank, t);      /* those of no instance are last already */
 }
 
@@ -284,7 +271,47 @@ static Ranked ranked(Low *w, LirVal e, LirVal q, int size)
     return (Ranked){place_of(w, e), lir_op2(w->fn, LIR_DIV, q, low_ci(w, size)), lir_op2(w->fn, LIR_AND, q, low_ci(w, size - 1))};
 }
 
-static int searches(const Low *w) { return w->host ? 1 : FAN; }
+/* Threads that rank entries: q is theirs, and each of FAN warps has it, to look for it in other pieces than the others do.  The first of them
+ * does the rest, within `mine`; the host has one. */
+typedef struct Merger { Each each; LirVal q, t, warp; } Merger;
+
+static void open_merge(Low *w, const Low *first, int nth, const char *symbol)
+{
+    open_launch(w, first, nth, symbol, FAN * MERGERS);
+    w->fn->smem = w->host ? 0 : FAN * MERGERS * 4;
+}
+
+static Merger merger_begin(Low *w)
+{
+    Merger m = {.warp = low_ci(w, 0)};
+    m.t = each_begin(w, &m.each, mergers(w));
+    if (!w->host) {
+        m.warp = lir_op2(w->fn, LIR_DIV, m.t, low_ci(w, MERGERS));
+        m.t = lir_op2(w->fn, LIR_REM, m.t, low_ci(w, MERGERS));
+    }
+    m.q = add(w, times(w, w->block, mergers(w)), m.t);
+    return m;
+}
+
+/* The rank in all pieces; from here on the first warp goes on alone. */
+static LirVal merger_rank(Low *w, const Merger *m, const Pieces *p, const Ranked *e, LirVal c, LirVal end)
+{
+    LirVal n = rank_in(w, p, e, c, end, m->warp, w->host ? 1 : FAN), own = times(w, m->t, 4 * FAN);
+    if (w->host)
+        return n;
+    lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {add(w, own, times(w, m->warp, 4)), n}, .imm.i = 4});
+    low_mark(w, LIR_BAR, 0);
+    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_EQ, m->warp, low_ci(w, 0)));
+    LirVal all = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = FAN, .ref = -1, .a = {own}, .imm.i = 16});
+    return lir_add(w->fn, (LirOp){.op = LIR_HSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {all}});
+}
+
+static void merger_end(Low *w, const Merger *m)
+{
+    if (!w->host)
+        low_mark(w, LIR_END, 0);
+    each_end(w, &m->each);
+}
 
 /* The first of its chunk that names its place marks it. */
 static void mark_place(Low *w, LirVal q, LirVal e)
@@ -299,29 +326,29 @@ static void mark_place(Low *w, LirVal q, LirVal e)
 static void merge(const Low *first, const char *symbol)
 {
     Low w;
-    Each each;
-    open_launch(&w, first, MERGE, symbol, mergers(first));
+    open_merge(&w, first, MERGE, symbol);
     Pieces p = {place_in_chunk, times(&w, chunks(&w), CHUNK), CHUNK};
-    LirVal t = each_begin(&w, &each, mergers(&w)), q = add(&w, times(&w, w.block, mergers(&w)), t);
-    LirVal e = load(&w, DT_I64, 1, by_chunk(&w, q), 0, 8), run = lir_op2(w.fn, LIR_DIV, q, low_ci(&w, RUN)), c = times(&w, run, FAN);
-    mark_place(&w, q, e);
-    Ranked r = ranked(&w, e, q, CHUNK);
-    LirVal to = rank_in(&w, &p, &r, c, lir_op2(w.fn, LIR_MIN, add(&w, c, low_ci(&w, FAN)), chunks(&w)), searches(&w));
+    Merger m = merger_begin(&w);
+    LirVal e = load(&w, DT_I64, 1, by_chunk(&w, m.q), 0, 8), run = lir_op2(w.fn, LIR_DIV, m.q, low_ci(&w, RUN)), c = times(&w, run, FAN);
+    Ranked r = ranked(&w, e, m.q, CHUNK);
+    LirVal to = merger_rank(&w, &m, &p, &r, c, lir_op2(w.fn, LIR_MIN, add(&w, c, low_ci(&w, FAN)), chunks(&w)));
+    mark_place(&w, m.q, e);
     store(&w, by_run(&w, add(&w, times(&w, run, RUN), to)), e, 0, 8);
-    each_end(&w, &each);
+    merger_end(&w, &m);
     close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = mergers(&w), .work_bytes = mergers(&w) * 8});
 }
 
 static void merge_runs(const Low *first, const char *symbol)
 {
     Low w;
-    Each each;
-    open_launch(&w, first, MERGE_RUNS, symbol, mergers(first));
+    open_merge(&w, first, MERGE_RUNS, symbol);
     Pieces p = {place_in_run, merged(&w), RUN};
-    LirVal t = each_begin(&w, &each, mergers(&w)), q = add(&w, times(&w, w.block, mergers(&w)), t), e = load(&w, DT_I64, 1, by_run(&w, q), 0, 8);
-    Ranked r = ranked(&w, e, q, RUN);
-    store(&w, by_chunk(&w, rank_in(&w, &p, &r, low_ci(&w, 0), ceil_div(&w, w.ninst, RUN), searches(&w))), e, 0, 8);
-    each_end(&w, &each);
+    Merger m = merger_begin(&w);
+    LirVal e = load(&w, DT_I64, 1, by_run(&w, m.q), 0, 8);
+    Ranked r = ranked(&w, e, m.q, RUN);
+    LirVal to = merger_rank(&w, &m, &p, &r, low_ci(&w, 0), ceil_div(&w, w.ninst, RUN));
+    store(&w, by_chunk(&w, to), e, 0, 8);
+    merger_end(&w, &m);
     close_launch(&w, (LowLaunch){.grid = LOW_G_GROUPS_BEYOND, .per = mergers(&w), .per2 = RUN});
 }
 

@@ -240,10 +240,50 @@ static LirVal rounded_pairs(Low *w, TirVal v)
     return f ? lir_op2(w->fn, opcode(f->op), x[0], x[1]) : 0;
 }
 
+/* Scalar v, of which *rest is still to be added: apart where v is a logsumexp, or chosen from one.  No rest: 0. */
+static LirVal apart(Low *w, TirVal v, LirVal *rest)
+{
+    const TirOp *o = &w->tir->ops[v];
+    LirVal r[2] = {0}, x[2];
+    *rest = 0;
+    if (o->op == TIR_LSE && (*rest = w->red_rest[v]))
+        return w->red_value[v];
+    if (o->op != TIR_SELECT)
+        return low_scalar(w, v);
+    for (int i = 0; i < 2; i++)
+        x[i] = apart(w, o->a[1 + i], &r[i]);
+    if (!r[0] && !r[1])
+        return low_scalar(w, v);
+    for (int i = 0; i < 2; i++)
+        r[i] = r[i] ? r[i] : lir_cf(w->fn, DT_F32, 1, 0);
+    LirVal test = low_scalar(w, o->a[0]);
+    *rest = lir_op3(w->fn, LIR_SELECT, test, r[0], r[1]);
+    return lir_op3(w->fn, LIR_SELECT, test, x[0], x[1]);
+}
+
+static bool less_scalar(const Low *w, const TirOp *o) { return o->op == TIR_SUB && o->dt == DT_F32 && w->rv->is_row[o->a[0]] && !w->rv->is_row[o->a[1]]; }
+
+/* A row less a scalar that stands apart, and perhaps another scalar: x - s is (x - hi) - rest, without the rounding of a large hi + rest, which exp
+ * would make much of.  0: another difference. */
+static LirVal less_apart(Low *w, const TirOp *o)
+{
+    const TirOp *in = &w->tir->ops[o->a[0]];
+    LirVal rest, hi, more = 0;
+    if (!w->fn->precise || !less_scalar(w, o))
+        return 0;
+    if (less_scalar(w, in))
+        more = low_scalar(w, o->a[1]), o = in;
+    hi = apart(w, o->a[1], &rest);
+    if (!rest)
+        return 0;
+    rest = more ? lir_op2(w->fn, LIR_ADD, rest, more) : rest;
+    return low_arith(w, TIR_SUB, DT_F32, low_arith(w, TIR_SUB, DT_F32, low_row(w, o->a[0]), hi, 0), rest, 0);
+}
+
 static LirVal emit_row(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
-    LirVal special = o->op == TIR_SELECT ? one_element(w, v) : o->op == TIR_EXP ? exp_shifted(w, v) : rounded_pairs(w, v);
+    LirVal special = o->op == TIR_SELECT ? one_element(w, v) : o->op == TIR_EXP ? exp_shifted(w, v) : o->op == TIR_SUB ? less_apart(w, o) : rounded_pairs(w, v);
     if (special)
         return special;
     switch (o->op) {

@@ -30,6 +30,12 @@ LirVal low_word(Low *w, DType dt, LirWord word)
     return same ? own : lir_op3(w->fn, LIR_SELECT, w->other, lir_word(w->fn, dt, twin), own);
 }
 
+LirVal low_word32(Low *w, LirWordKind k, uint16_t a) { return low_word(w, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
+
+LirVal low_rowlen(Low *w) { return w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : low_word32(w, LIR_W_ROWLEN, 0); }
+
+LirVal low_sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
+
 void low_share(Low *w)
 {
     if (!w->s->join)

@@ -145,12 +145,12 @@ static void note_words(const RowView *rv, TirVal v, RowShared *r)
 
 RowShared row_shared(const RowView *rv)
 {
-    RowShared r = {.walks = rv->last_phase + 1, .sums = (uint8_t)rv->nacc};
+    RowShared r = {.walks = rv->last_phase + 1, .nload = rv->nload, .sums = (uint8_t)rv->nacc};
     for (TirVal v = 1; v < rv->fn->nops; v++)
         note_words(rv, v, &r);
     for (uint32_t i = 0; i < rv->nload; i++) {
-        int bytes = dt_bytes(rv->fn->tensors[rv->load[i].tensor].dt), size = bytes == 8 ? 3 : bytes / 2;
-        (rv->load[i].inst ? r.rows : r.operands)[size]++;
+        r.load[i].bytes = (uint8_t)dt_bytes(rv->fn->tensors[rv->load[i].tensor].dt);
+        r.load[i].inst = rv->load[i].inst;
     }
     return r;
 }

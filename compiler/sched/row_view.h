@@ -44,11 +44,11 @@ typedef struct RowView {
 } RowView;
 
 /* What its lanes exchange, and what of it they may keep in shared memory, apart from a schedule. */
-enum { ROW_SIZES = 4 };          /* 1, 2, 4, 8 bytes */
 typedef struct RowShared {
     struct { uint8_t words, variances, picks; } walk[ROW_MAX_PHASES];   /* told at its end: words, and how many of them are a variance's count, or a pick */
     int     walks;
-    uint8_t rows[ROW_SIZES], operands[ROW_SIZES];    /* loads of elements of so many bytes: of an instance's own, and the same for all */
+    struct { uint8_t bytes; bool inst; } load[ROW_MAX_MEM];             /* of an element; of an instance's own, or the same for all */
+    uint32_t nload;
     bool    wide;                /* a word has 8 bytes */
     uint8_t sums;                /* across rows */
 } RowShared;

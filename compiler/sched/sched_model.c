@@ -682,32 +682,54 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     return s;
 }
 
+static Sched if_legal(const SchedFacts *f, const Target *t, Sched c, Sched s) { return sched_illegal(f, &c, t) ? s : c; }
+
+/* Many vectors a lane. */
+static Sched stretched(Sched s, uint64_t *seed)
+{
+    int more = 2 + pick(seed, 4);
+    s.per *= more;
+    s.n *= more;
+    s.unroll *= pick(seed, 2) ? more : 1;
+    return s;
+}
+
 /* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
- * lines, half of those under conditions early, most of the one-shot ones with several rows together, a quarter one after the other, where that is legal. */
+ * lines, half of those under conditions early, most of the one-shot ones with several rows together, a quarter one after the other, a quarter of
+ * all with many vectors a lane, a third along another coordinate or for two nests, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
+    bool persistent = s.grid == GRID_PERSISTENT;
     Sched c = s;
-    if (s.grid == GRID_PERSISTENT && pick(&seed, 3) == 0) {
+    if (persistent && pick(&seed, 3) == 0) {
         c.cluster = 2 << pick(&seed, 4);
         c.n *= c.cluster;
-        s = sched_illegal(f, &c, t) ? s : c;
+        s = if_legal(f, t, c, s);
     }
     c = s;
     c.line = 1;
-    s = s.align != ALIGN_SHIFT || pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
+    s = s.align != ALIGN_SHIFT || pick(&seed, 2) ? s : if_legal(f, t, c, s);
     c = s;
-    c.eager = f->asks && s.grid == GRID_ONESHOT && (s.len != LEN_ANY || s.split) ? pick(&seed, s.per + 1) : 0;
-    s = pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
+    c.eager = f->asks && !persistent && (s.len != LEN_ANY || s.split) ? pick(&seed, s.per + 1) : 0;
+    s = pick(&seed, 2) ? s : if_legal(f, t, c, s);
     c = s;
     c.batch = 1 + pick(&seed, 3);
-    s = s.grid == GRID_ONESHOT && !sched_illegal(f, &c, t) ? c : s;
+    s = persistent ? s : if_legal(f, t, c, s);
     c = s;
     c.lag = pick(&seed, 100);
     c.ctas = 1;
-    s = s.grid == GRID_ONESHOT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
+    s = persistent || pick(&seed, 4) ? s : if_legal(f, t, c, s);
     c = s;
     c.wkeep = WKEEP_WIDE;
-    return s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
+    s = persistent && pick(&seed, 4) == 0 ? if_legal(f, t, c, s) : s;
+    c = stretched(s, &seed);
+    s = pick(&seed, 4) || c.n > 1 << 15 ? s : if_legal(f, t, c, s);
+    c = s;
+    c.inner = f->inner;
+    s = pick(&seed, 3) ? s : if_legal(f, t, c, s);
+    c = s;
+    c.join = f->twin;
+    return pick(&seed, 3) ? s : if_legal(f, t, c, s);
 }
 
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)

@@ -25,13 +25,12 @@ static uint32_t inboxes(const RowShared *r, const Sched *s)
     return s->cluster == 1 ? 0 : sched_counts(r, s) ? (uint32_t)r->walks : 2 * (uint32_t)s->rows;
 }
 
-/* Of one vector of each of these loads. */
-static uint32_t vectors(const uint8_t *loads, const Sched *s)
+uint32_t sched_areas(const RowShared *r, const Sched *s, bool inst, uint32_t before)
 {
     uint32_t bytes = 0;
-    for (int i = 0; i < ROW_SIZES; i++)
-        bytes += loads[i] * up((uint32_t)s->vec << i, 4);
-    return bytes;
+    for (uint32_t i = 0; i < before; i++)
+        bytes += r->load[i].inst == inst ? sched_vector(s, r->load[i].bytes) : 0;
+    return bytes * (uint32_t)(s->per * s->lanes * (inst ? s->rows : 1));
 }
 
 /* The area over the slots. */
@@ -44,7 +43,7 @@ static uint32_t folded(const RowShared *r, const Sched *s)
 
 SchedShared sched_shared(const RowShared *r, const Sched *s)
 {
-    uint32_t told = 0, lanes = (uint32_t)(s->lanes * s->per), threads = lanes * (uint32_t)s->rows;
+    uint32_t told = 0, rows = sched_areas(r, s, true, r->nload);
     SchedShared m = {0};
     for (int i = 0; i < r->walks; i++) {
         m.slot = most(m.slot, exchange(r, s, i) * (uint32_t)s->rows);
@@ -53,10 +52,10 @@ SchedShared sched_shared(const RowShared *r, const Sched *s)
     m.slot = s->lanes > 32 || s->cluster > 1 ? m.slot : 0;
     m.inbox = up((told > 1 || s->grid == GRID_PERSISTENT ? 2 : 1) * m.slot, 8);
     m.async = up(m.inbox + 8 * inboxes(r, s), 128);
-    m.stage = s->async == ASYNC_CP ? threads * vectors(r->rows, s) : 0;
+    m.stage = s->async == ASYNC_CP ? rows : 0;
     m.operands = up(m.async + m.stage * (uint32_t)(s->stages * s->batch), 128);
-    m.kept = up(m.operands + (s->wkeep == WKEEP_SMEM && !s->unroll ? lanes * vectors(r->operands, s) : 0), 128);
-    m.bytes = m.kept + (s->keep == KEEP_SMEM && s->async != ASYNC_CP && r->walks > 1 ? threads * vectors(r->rows, s) : 0);
+    m.kept = up(m.operands + (s->wkeep == WKEEP_SMEM && !s->unroll ? sched_areas(r, s, false, r->nload) : 0), 128);
+    m.bytes = m.kept + (s->keep == KEEP_SMEM && s->async != ASYNC_CP && r->walks > 1 ? rows : 0);
     m.bytes = up(most(m.bytes, m.async + folded(r, s)), 16);
     return m;
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "lir.h"
+#include "lir_share.h"
 
 static LirFn *fresh(Arena *a)
 {
@@ -239,10 +240,47 @@ static void printer(void **state)
     arena_free(a);
 }
 
+static LirVal get(LirFn *fn, LirVal var) { return lir_add(fn, (LirOp){.op = LIR_GET, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {var}}); }
+
+/* A value is shared with an earlier one of an open region; a variable's until it is set or control joins; what nothing reads is not wanted. */
+static void shares_and_drops(void **state)
+{
+    (void)state;
+    Arena *a = arena_new();
+    LirFn *fn = fresh(a);
+    LirVal t = tid(fn), x = lir_op2(fn, LIR_ADD, t, i32(fn, 3)), again = lir_op2(fn, LIR_ADD, tid(fn), i32(fn, 3)), other = lir_op2(fn, LIR_ADD, t, i32(fn, 4));
+    LirVal unread = lir_op2(fn, LIR_MUL, x, other), var = lir_add(fn, (LirOp){.op = LIR_VAR, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {again}});
+    LirVal cond = lir_op2(fn, LIR_LT, x, other), g0 = get(fn, var);
+    op0(fn, LIR_IF, cond);
+    LirVal g1 = get(fn, var), inner = lir_op2(fn, LIR_SUB, g1, t);
+    lir_set(fn, var, inner);
+    LirVal g2 = get(fn, var);
+    lir_set(fn, var, lir_op2(fn, LIR_XOR, g2, t));
+    op0(fn, LIR_ELSE, 0);
+    LirVal g3 = get(fn, var), outer = lir_op2(fn, LIR_SUB, g3, t);
+    lir_set(fn, var, outer);
+    op0(fn, LIR_END, 0);
+    LirVal g4 = get(fn, var), g5 = get(fn, var), sum = lir_op2(fn, LIR_SUB, g5, t);
+    lir_set(fn, var, lir_op2(fn, LIR_ADD, lir_op2(fn, LIR_ADD, g4, sum), g0));
+    LirVal *rep = lir_share(fn, a);
+    assert_int_equal(rep[again], x);
+    assert_int_equal(rep[other], other);
+    assert_int_equal(rep[unread], 0);
+    assert_int_equal(rep[g1], g0);
+    assert_int_equal(rep[g2], g2);
+    assert_int_equal(rep[g3], g3);
+    assert_int_equal(rep[inner], inner);
+    assert_int_equal(rep[outer], outer);
+    assert_int_equal(rep[g4], g4);
+    assert_int_equal(rep[g5], g4);
+    assert_int_equal(rep[sum], sum);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(folds_constants), cmocka_unit_test(folds_identities), cmocka_unit_test(words_are_interned),
+        cmocka_unit_test(shares_and_drops), cmocka_unit_test(folds_constants), cmocka_unit_test(folds_identities), cmocka_unit_test(words_are_interned),
         cmocka_unit_test(verifier), cmocka_unit_test(printer),
     };
     return cmocka_run_group_tests_name("lir", tests, NULL, NULL);

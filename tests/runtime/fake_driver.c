@@ -37,6 +37,7 @@ static int f_device_attr(int *v, int attr, int dev)
     }
     return 0;
 }
+static int f_device_uuid(void *uuid, int dev) { CALL("cuDeviceGetUuid_v2"); memset(uuid, 0x40 + dev, 16); return 0; }
 static int f_ctx_current(void **ctx) { CALL("cuCtxGetCurrent"); *ctx = fake.current; return 0; }
 static int f_ctx_device(int *dev) { CALL("cuCtxGetDevice"); *dev = (int)((uintptr_t)fake.current - 0x1000); return 0; }
 static int f_ctx_push(void *ctx) { CALL("cuCtxPushCurrent_v2"); stack[fake.depth++] = fake.current; fake.current = ctx; return 0; }

@@ -168,9 +168,43 @@ static void writers(void **state)
     remove_dir(dir);
 }
 
+/* How often the driver was asked for the clock of its memory, which feeds `blocks` blocks. */
+static int clocks(const char *dir, size_t blocks)
+{
+    lgr_config config = LGR_CONFIG_INIT;
+    const lgr_kernel *k;
+    ToyCall c;
+    size_t bytes;
+    Toy t = toy_pack();
+    config.driver = fake_driver(), config.cache_dir = dir;
+    fake.memory_khz = 2000000, fake.memory_bits = 1000;
+    lgr_context *ctx = toy_context(&config, t, &k);
+    toy_call(&c, k, kDLCUDA, memory, 33, 64);
+    assert_int_equal(lgr_workspace_size(ctx, &c.call, &bytes), LGR_OK);
+    assert_int_equal(bytes, blocks * 64 * 4);
+    int n = fake.clocks;
+    lgr_context_destroy(ctx);
+    free(t.bytes);
+    return n;
+}
+
+static void clock_kept(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/lgr_cache_XXXXXX", path[512];
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(clocks(dir, 3), 1);
+    assert_int_equal(entries(dir, path), 1);
+    assert_int_equal(clocks(dir, 3), 0);
+    assert_int_equal(truncate(path, 20), 0);
+    assert_int_equal(clocks(dir, 3), 1);
+    assert_int_equal(clocks(dir, 3), 0);
+    remove_dir(dir);
+}
+
 int main(int argc, char **argv)
 {
     kills = argc > 1 ? atoi(argv[1]) : kills;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hits_and_damage), cmocka_unit_test(not_ours), cmocka_unit_test(limit), cmocka_unit_test(writers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(hits_and_damage), cmocka_unit_test(not_ours), cmocka_unit_test(limit), cmocka_unit_test(clock_kept), cmocka_unit_test(writers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,8 @@ static int64_t instances(const Call *c)
     return n;
 }
 
+static const Call *of_nest(const Call *c, int nest) { return nest ? c->next : c; }
+
 /* ---- conditions ---- */
 
 static uint64_t address(const Call *c, int t) { return (uint64_t)(uintptr_t)c->tensor[t].data; }
@@ -53,7 +55,8 @@ static bool congruent(const Call *c, const LowCond *k)
 
 static bool holds(const Call *c, const LowCond *k)
 {
-    int64_t n = extent(c, c->low->row_ext), g = instances(c);
+    const Call *of = of_nest(c, k->nest);
+    int64_t n = extent(of, of->low->row_ext), g = instances(of);
     switch (k->kind) {
     case LOW_C_ROWLEN_EQ:   return n == k->value;
     case LOW_C_ROWLEN_LE:   return n <= k->value;
@@ -99,6 +102,9 @@ static int64_t blocks(const Call *c, const LowLaunch *l)
     }
 }
 
+/* Blocks, or clusters, of all nests that it works for. */
+static int64_t all_blocks(const Call *c, const LowLaunch *l) { return blocks(c, l) + (c->low->covers > 1 ? blocks(c->next, l) : 0); }
+
 static uint64_t scalar_bits(const Call *c, uint32_t i)
 {
     float f = (float)c->scalar[i];
@@ -121,17 +127,19 @@ static uint64_t work_before(const Call *c, uint32_t i)
 
 static uint64_t word(const Call *c, const LirWord *w, uint64_t work)
 {
+    const Call *of = of_nest(c, w->nest);
     switch (w->kind) {
     case LIR_W_DIM:    return (uint64_t)c->dims[w->a];
     case LIR_W_PTR:    return address(c, w->a);
     case LIR_W_STRIDE: return (uint64_t)c->tensor[w->a].stride[w->b];
     case LIR_W_SCALAR: return scalar_bits(c, w->a);
     case LIR_W_WORK:   return work + work_before(c, w->a);
-    case LIR_W_INST:   return (uint64_t)instances(c);
-    case LIR_W_PARDIV: return lgk_divider((uint64_t)extent(c, c->low->inst_ext[w->a]));
-    case LIR_W_PAREXT: return (uint64_t)extent(c, c->low->inst_ext[w->a]);
-    case LIR_W_ROWLEN: return (uint64_t)extent(c, c->low->row_ext);
-    default:           return (uint64_t)blocks(c, &c->low->launch[w->a]) * c->low->launch[w->a].fn->cluster;
+    case LIR_W_INST:   return (uint64_t)instances(of);
+    case LIR_W_PARDIV: return lgk_divider((uint64_t)extent(of, of->low->inst_ext[w->a]));
+    case LIR_W_PAREXT: return (uint64_t)extent(of, of->low->inst_ext[w->a]);
+    case LIR_W_ROWLEN: return (uint64_t)extent(of, of->low->row_ext);
+    case LIR_W_OWN:    return (uint64_t)blocks(c, &c->low->launch[0]);
+    default:           return (uint64_t)all_blocks(c, &c->low->launch[w->a]) * c->low->launch[w->a].fn->cluster;
     }
 }
 
@@ -140,7 +148,7 @@ static bool launch(Call *c, const LowLaunch *l, uint64_t work, Arena *a, SimResu
     uint64_t *words = ARENA_ARRAY(a, uint64_t, l->fn->nwords + 1);
     for (uint32_t i = 0; i < l->fn->nwords; i++)
         words[i] = word(c, &l->fn->words[i], work);
-    return sim_run(l->fn, words, (uint32_t)(blocks(c, l) * l->fn->cluster), c->bufs, c->nbufs, res);
+    return sim_run(l->fn, words, (uint32_t)(all_blocks(c, l) * l->fn->cluster), c->bufs, c->nbufs, res);
 }
 
 bool call_run(Call *c, Arena *a, SimResult *res)

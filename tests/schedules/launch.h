@@ -16,6 +16,7 @@ typedef struct Call {
     const LowKernel *low;
     const Target *target;
     const int64_t *dims;
+    const struct Call *next;             /* of the nest that the launch works for too, where its schedule joins two */
     Tensor   tensor[LAUNCH_MAX_TENSORS];
     double   scalar[LAUNCH_MAX_SCALARS];
     SimBuffer *bufs; uint32_t nbufs, capbufs;   /* what the kernel may touch, without the workspace */

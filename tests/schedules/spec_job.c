@@ -89,24 +89,31 @@ static SpecVerdict lowered(const SpecJob *j, SpecCall *call, Call *c, Call *nest
         nest[i] = *c;
         if (!lower_nest(j, call, i, &nest[i], a, d))
             return SPEC_FAIL;
+        nest[i].next = nest[i].low->covers > 1 ? &nest[i + 1] : NULL;
     }
     return spec_call_fits(call) ? SPEC_PASS : SPEC_SKIP;
 }
 
-/* The nests in order, on the tensors of the whole. */
-static bool run_nests(const Call *c, Call *nest, uint32_t n, Arena *a, SimResult *res)
+/* A nest on the tensors of the whole. */
+static Call placed(const Call *c, const Call *nest)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        const LowKernel *low = nest[i].low;
-        const TirFn *fn = nest[i].tir;
-        nest[i] = *c;
-        nest[i].tir = fn;
-        nest[i].low = low;
-        nest[i].bufs = NULL;
-        nest[i].nbufs = nest[i].capbufs = 0;
+    Call one = *c;
+    one.tir = nest->tir;
+    one.low = nest->low;
+    one.next = nest->next;
+    return one;
+}
+
+/* The nests in order; what a launch does for the next one too is not done again. */
+static bool run_nests(const Call *c, const Call *nest, uint32_t n, Arena *a, SimResult *res)
+{
+    for (uint32_t i = 0; i < n; i += nest[i].low->covers) {
+        Call one = placed(c, &nest[i]);
+        one.bufs = NULL;
+        one.nbufs = one.capbufs = 0;
         for (uint32_t b = 0; b < c->nbufs; b++)
-            *ARENA_PUSH(a, nest[i].bufs, nest[i].nbufs, nest[i].capbufs) = c->bufs[b];
-        if (!call_run(&nest[i], a, res))
+            *ARENA_PUSH(a, one.bufs, one.nbufs, one.capbufs) = c->bufs[b];
+        if (!call_run(&one, a, res))
             return false;
     }
     return true;
@@ -137,9 +144,7 @@ static SpecVerdict run_in(const SpecJob *j, Arena *a, Diag *d, Buf *why)
         return SPEC_FAIL;
     place_all(&p, &c, &call, j->how, j->in_place, j->seed, a);
     for (uint32_t i = 0; i < nnests; i++) {
-        Call one = c;
-        one.tir = nest[i].tir;
-        one.low = nest[i].low;
+        Call one = placed(&c, &nest[i]);
         if (!call_allowed(&one))
             return SPEC_SKIP;
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Errors of every output of every kernel beside those of PyTorch eager, both against the same computation in double precision, for every option and type.
 
-usage: errors.py [--host] [--rows=M] LIBLIGER LIBLIGERC SPECS OUT.csv [OP...]
+usage: errors.py [--host] [--rows=M] [--type=T] LIBLIGER LIBLIGERC SPECS OUT.csv [OP...]
 
 Each op is a function of torch as its users write it.  Run in the tensors' own types it is eager; run on the same values in double it is the
 oracle; gradients are autograd's.  Kernels are compiled when they are called.  A row of OUT.csv is an output of a kernel with its options: the largest and the
@@ -336,6 +336,7 @@ def main():
     args = argparse.ArgumentParser()
     args.add_argument("--host", action="store_true")
     args.add_argument("--rows", type=int, default=ROWS)
+    args.add_argument("--type", choices=FLOATS, help="of the large tensors; all three where it is left out")
     for name in ("library", "compiler", "specs", "out"):
         args.add_argument(name)
     args.add_argument("ops", nargs="*", default=list(OPS))
@@ -349,7 +350,7 @@ def main():
         rows.writerow(["kernel", "types", "options", "output", "length", "max", "eager_max", "rms", "eager_rms", "passes"])
         for op in a.ops or OPS:
             start, bad, outputs, excused = time.perf_counter(), 0, 0, 0
-            for types in product(T=list(FLOATS), **({SECOND[op]: list(FLOATS)} if op in SECOND else {})):
+            for types in product(T=[a.type] if a.type else list(FLOATS), **({SECOND[op]: list(FLOATS)} if op in SECOND else {})):
                 for n in LENGTHS if op != "rope" else (0,):
                     for case in OPS[op](liger, types, ROWS, n):
                         label = f"{op}.{case.kernel} {types} {case.options} {case.scalars} {n}"

@@ -760,21 +760,12 @@ static void describe_sizes(Low *w)
     k->covers = w->s->join ? 2 : 1;
 }
 
-/* Blocks come in such a number that all rows of a row group begin alike, where they must; those of all groups, where they share operands in shared memory. */
-static int blocks_multiple(const Low *w)
-{
-    int alike = low_alike(w), rows = w->s->wkeep == WKEEP_SMEM ? 1 : w->s->rows;
-    while (rows % 2 == 0 && alike > 1)
-        rows /= 2, alike /= 2;
-    return w->head_fixed ? alike : 1;
-}
-
 static void describe(Low *w)
 {
     const Sched *s = w->s;
     LowLaunch *l = &w->out->launch[w->out->nlaunch++];
     *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows * s->batch, .per2 = s->split ? low_tile(w) : s->feed, .ctas = s->ctas ? s->ctas : 1, .multiple = blocks_multiple(w)};
+                     .per = s->rows * s->batch, .per2 = s->split ? low_tile(w) : s->feed, .ctas = s->ctas ? s->ctas : 1, .multiple = w->head_fixed ? low_alike(w) : 1};
     l->work_by_column = !w->parts;
     l->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
 }

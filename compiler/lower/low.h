@@ -154,8 +154,8 @@ static inline bool low_has_edges(const Low *w) { return w->s->align == ALIGN_SHI
 const RowMem *low_first_stream(const Low *w);  /* all others begin where it does, modulo a vector */
 void   low_edge_set(Low *w);                   /* of the instance just set */
 LirVal low_edge_count(Low *w, int lanes);      /* i32 edges of so many lanes of the row from w->at on */
-void   low_edge_fix(Low *w);                   /* before the loop over instances: for all of them */
-int    low_alike(const Low *w);                /* rows so many apart begin alike, and every multiple */
+void   low_edge_fix(Low *w, LirVal grp);       /* before the loop over instances, and behind it: for all of a row group's */
+int    low_alike(const Low *w);                /* of so many blocks, and every multiple, a row group's rows begin alike */
 LirVal low_edge_load(Low *w, uint32_t load, LirVal inside);    /* of the instance just set, where bool `inside` holds, else zero */
 void   low_edge_begin(Low *w);                 /* the edge is the current vector, */
 void   low_edge_end(Low *w);                   /* vector 0 is again */

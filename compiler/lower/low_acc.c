@@ -182,15 +182,16 @@ static LirVal fold_column(Low *w, LirVal e)
     return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_ADD, e, own), lir_op2(w->fn, LIR_MUL, k, low_ci(w, turn * (w->s->cluster - 1))));
 }
 
-/* Elements e .. e + unit - 1 of all groups, to the workspace. Zeros go behind a row whose length is no multiple of 4. */
-static void fold_take(Low *w, uint32_t acc, LirVal base, LirVal e, int unit, LirVal shift)
+/* Columns of elements e .. e + unit - 1, of all groups, to the workspace. Zeros go behind a row whose length is no multiple of 4. */
+static void fold_take(Low *w, uint32_t acc, LirVal base, LirVal e, int unit, const LirVal *shift)
 {
     LirVal sum = 0, col = fold_column(w, e), in = lir_op2(w->fn, LIR_LT, col, w->rowlen);
     bool whole = w->s->len == LEN_EXACT && !shift && w->s->n == w->lanes * w->s->vec * w->s->per;
     if (shift)
-        e = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MIN, e, lir_op2(w->fn, LIR_SUB, w->rowlen, low_ci(w, 1))), shift);
+        e = lir_op2(w->fn, LIR_MIN, e, lir_op2(w->fn, LIR_SUB, w->rowlen, low_ci(w, 1)));
     for (int g = 0; g < w->s->rows; g++) {
-        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)unit, .ref = -1, .a = {fold_addr(w, acc, low_ci(w, g), e)}, .imm.i = 4 * unit});
+        LirVal at = fold_addr(w, acc, low_ci(w, g), shift ? lir_op2(w->fn, LIR_ADD, e, shift[g]) : e);
+        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)unit, .ref = -1, .a = {at}, .imm.i = 4 * unit});
         sum = sum ? lir_op2(w->fn, LIR_ADD, sum, v) : v;
     }
     if (shift) {
@@ -201,7 +202,7 @@ static void fold_take(Low *w, uint32_t acc, LirVal base, LirVal e, int unit, Lir
     lir_add(w->fn, (LirOp){.op = whole ? LIR_STG : LIR_STGP, .ref = -1, .a = {to, sum, whole ? 0 : in}, .imm.i = 4 * unit});
 }
 
-static void fold_sum(Low *w, uint32_t acc, LirVal shift)
+static void fold_sum(Low *w, uint32_t acc, const LirVal *shift)
 {
     int unit = shift ? 1 : fold_unit(w), threads = (int)w->fn->threads, units = (int)sched_fold_row(w->s) / 4 / unit;
     LirVal base = partial_row(w, w->block, acc);
@@ -228,26 +229,37 @@ static void store_own(Low *w)
     w->k = 0;
 }
 
+/* Place of column 0 in group grp's row, where rows begin anywhere. */
+static LirVal fold_shift(Low *w, LirVal grp)
+{
+    low_edge_fix(w, grp);
+    return lir_op2(w->fn, LIR_SUB, low_ci(w, w->s->vec), w->head);
+}
+
 static void fold(Low *w)
 {
-    LirVal shift = low_has_edges(w) ? lir_op2(w->fn, LIR_SUB, low_ci(w, w->s->vec), w->head) : 0;
+    bool edges = low_has_edges(w);
+    LirVal shift[LOW_MAX_BARN + 1], own;
+    for (int g = 0; edges && g < w->s->rows; g++)
+        shift[g] = fold_shift(w, low_ci(w, g));
+    own = edges ? fold_shift(w, w->grp) : 0;
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
     for (uint32_t i = 0; i < w->rv->nacc; i++) {
         for (w->k = 0; w->k < w->s->per; w->k++) {
-            if (shift)
+            if (edges)
                 low_mask(w);
-            fold_give(w, i, shift);
+            fold_give(w, i, own);
         }
-        if (shift) {
+        if (edges) {
             low_edge_begin(w);
-            fold_give(w, i, shift);
+            fold_give(w, i, own);
             low_edge_end(w);
         }
     }
     w->k = 0;
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
     for (uint32_t i = 0; i < w->rv->nacc; i++)
-        fold_sum(w, i, shift);
+        fold_sum(w, i, edges ? shift : NULL);
 }
 
 void low_acc_end(Low *w)

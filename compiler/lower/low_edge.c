@@ -5,8 +5,8 @@
  * So much is left behind the body that what all rows share, a weight that begins aligned, may be read in whole aligned units around
  * any vector of the body (LIR_SLIDE).
  *
- * Sums over rows stay in a lane's registers where all rows of a block begin alike, then: instances of one axis, and a number of blocks that
- * is a multiple of the vector.
+ * Sums over rows stay in a lane's registers where all rows of a row group begin alike, then: instances of one axis, and a number of groups, of all
+ * blocks, that is a multiple of the vector.
  */
 #include "low.h"
 
@@ -83,13 +83,20 @@ LirVal low_edge_count(Low *w, int lanes)
     return w->s->split ? lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)), n, low_ci(w, 0)) : n;
 }
 
-/* Within what their vectors, or lines, are aligned to. */
-int low_alike(const Low *w) { return w->s->line ? LINE / dt_bytes(w->tir->tensors[low_first_stream(w)->tensor].dt) : w->s->vec; }
-
-/* The first instance of this block stands for all. */
-void low_edge_fix(Low *w)
+/* Rows begin alike within what their vectors, or lines, are aligned to; those of a row group, or, where the groups share operands in shared memory, of all. */
+int low_alike(const Low *w)
 {
-    low_set_instance(w, w->block, false);
+    int alike = w->s->line ? LINE / dt_bytes(w->tir->tensors[low_first_stream(w)->tensor].dt) : w->s->vec;
+    for (int rows = w->s->wkeep == WKEEP_SMEM ? 1 : w->s->rows; rows % 2 == 0 && alike > 1; rows /= 2)
+        alike /= 2;
+    return alike;
+}
+
+/* The first instance of row group grp of this block stands for all of that group. */
+void low_edge_fix(Low *w, LirVal grp)
+{
+    w->head_fixed = false;
+    low_set_instance(w, lir_op2(w->fn, LIR_ADD, w->block, lir_op2(w->fn, LIR_MUL, grp, w->blocks)), false);
     w->head_fixed = true;
 }
 

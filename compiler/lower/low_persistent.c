@@ -46,16 +46,26 @@ static void find_ahead(Low *w, Ahead *h)
             h->load[h->n++] = i;
 }
 
+/* Does one lane of a warp fetch scalar v for all? What all of them fetch from one place the assembler takes to a uniform register, for which it waits in the
+ * very turn. */
+static bool told_by_first(const Low *w, TirVal v) { return w->s->lanes % 32 == 0 && dt_bytes(w->tir->ops[v].dt) == 4; }
+
+static LirVal fetch_scalar(Low *w, TirVal v)
+{
+    LirVal first = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31)), low_ci(w, 0));
+    return low_scalar_raw(w, v, told_by_first(w, v) ? first : 0);
+}
+
 /* Value i of those fetched ahead, of the instance just set, where that is inside. */
 static LirVal fetch_value(Low *w, const Ahead *h, uint32_t i, LirVal inside)
 {
-    return i < h->scalars ? low_scalar(w, h->load[i]) : low_edge_load(w, h->load[i], inside);
+    return i < h->scalars ? fetch_scalar(w, h->load[i]) : low_edge_load(w, h->load[i], inside);
 }
 
 static void have_value(Low *w, const Ahead *h, uint32_t i, LirVal v)
 {
     if (i < h->scalars)
-        w->scalar[h->load[i]] = v;
+        w->scalar[h->load[i]] = told_by_first(w, h->load[i]) ? lir_add(w->fn, (LirOp){.op = LIR_BCAST, .dt = lir_dt(w->fn, v), .lanes = 1, .ref = -1, .a = {v}}) : v;
     else
         w->kept[h->load[i] * LOW_MAX_PER + (uint32_t)w->s->per] = v;
 }

@@ -732,7 +732,7 @@ static void body(Low *w)
     if (w->s->lag)
         lag(w);
     if (low_has_edges(w) && w->s->grid == GRID_PERSISTENT && (w->rv->nacc || low_fills(w)))
-        low_edge_fix(w);
+        low_edge_fix(w, w->grp);
     low_acc_begin(w);
     if (w->s->grid == GRID_PERSISTENT && w->s->cluster > 1)
         w->turns = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));

@@ -66,8 +66,8 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
             return "align=shift wants streams of one element size, on a GPU";
         if (s->lanes * s->cluster < 3 * s->vec - 1)
             return "align=shift wants a lane for each element before and behind a row's vectors";
-        if (s->acc == ACC_MEM || f->scatter || (f->accs && ((s->rows > 1 && s->lanes % t->warp) || s->rows > 15 || f->axes > 1 || s->cluster > 1)))
-            return "align=shift sums over rows in registers, of row groups of whole warps, 15 or fewer a block, and instances of one axis";
+        if (s->acc == ACC_MEM || f->scatter || (f->accs && ((s->rows > 1 && s->lanes % t->warp) || s->rows > 14 || f->axes > 1 || s->cluster > 1)))
+            return "align=shift sums over rows in registers, of row groups of whole warps, 14 or fewer a block, and instances of one axis";
         if ((s->batch > 1 || (s->wkeep != WKEEP_LOAD && s->grid != GRID_ONESHOT)) && ((s->rows > 1 && !f->accs) || f->axes > 1))
             return "align=shift keeps operands where all rows of a block begin alike: one row group a block, instances of one axis";
         if (s->len == LEN_ANY && !s->split)

@@ -141,11 +141,12 @@ static double persistent_spoil(const SchedFacts *f, const Sched *s, const Target
     double slice = (double)n / s->cluster, groups = (s->ctas ? s->ctas : 1) * s->rows, flight = groups * s->stages * slice * f->row_bytes_in;
     double busy = row_latency(f, s) / (groups * slice * (f->row_bytes_in + f->row_bytes_out) / (stream_gbps(f, t) / t->mps));
     double turns = (double)rows / ((double)t->mps / s->cluster * groups), spoil = turns > 1 ? ceil(turns) / turns - 1 : 0;
-    spoil += busy > 0.8 ? (busy - 0.8) * (s->cluster > 2 ? 0.02 * s->cluster : 0.015) : 0;
+    spoil += busy > 0.8 ? (busy - 0.8) * 0.02 : 0;
     spoil += flight < 90000 ? 0.25 * (90000 / flight - 1) : flight > 140000 ? 0.09 * (flight / 140000 - 1) : 0;
-    spoil += 0.006 * (s->rows - 1) + 0.003 * (s->per - 1) * (s->per - 1) + (s->lanes > 256 ? 0.0016 * (s->lanes / 32 - 8) : 0) + (s->lanes > 512 ? 0.0001 * (s->lanes - 512) : 0);
-    spoil += (s->cluster > 1 ? 0.015 : 0) + (s->cluster > 2 ? 0.038 : 0) + (s->cluster > 4 ? 0.046 : 0);
-    spoil += s->wkeep == WKEEP_LOAD ? 0.08 : s->wkeep == WKEEP_SMEM ? 0.035 : s->wkeep == WKEEP_REG ? 0.017 : 0;
+    spoil += 0.006 * (s->rows - 1) + 0.0015 * (s->per - 1) * (s->per - 1) + (s->lanes > 256 ? 0.0016 * (s->lanes / 32 - 8) : 0) + (s->lanes > 512 ? 0.0001 * (s->lanes - 512) : 0);
+    spoil += (s->cluster > 1 ? 0.015 : 0) + (s->cluster > 2 ? 0.02 : 0) + (s->cluster > 4 ? 0.03 : 0);
+    spoil += f->accs && s->ctas > 1 && s->align == ALIGN_VEC ? 0.02 : 0;      /* not fewer where memory is slower: see taken() */
+    spoil += s->wkeep == WKEEP_LOAD ? 0.08 : s->wkeep == WKEEP_SMEM ? 0.035 : s->wkeep == WKEEP_REG ? 0.01 : 0;
     spoil += (s->keep == KEEP_SMEM ? 0.004 : 0) + (s->stages == 1 ? 0.1 : s->stages == 2 ? 0.016 : 0) + 0.065 * (f->accs - 1);
     return spoil + (f->row_bytes_in <= f->row_bytes_out ? 0.06 : 0);
 }
@@ -157,7 +158,7 @@ static double persistent_cost(const SchedFacts *f, const Sched *s, const Target 
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
     double partial = 0.68e-6 * t->mps / s->cluster * (s->ctas ? s->ctas : 1) * (double)n * 4 * f->accs;
     int blocks = t->mps * (s->ctas ? s->ctas : 1), idle = s->align == ALIGN_SHIFT && f->accs ? blocks % s->vec : 0;      /* all rows of a block begin alike */
-    return bytes / stream_gbps(f, t) * 1e-3 * (1 + persistent_spoil(f, s, t, rows, n) + (double)idle / blocks) + partial + 0.7 + (s->regs ? 0 : s->ctas > 1 ? 1 : 0.15);
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + persistent_spoil(f, s, t, rows, n) + (double)idle / blocks) + partial + 0.7 + (s->regs ? 0 : 1);
 }
 
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
@@ -242,11 +243,11 @@ static int room_beside(const Target *t, const Sched *s)
     return regs > 248 ? 248 : regs;
 }
 
-/* GB/s that a block takes which sums across rows, about its share of the memory of the family's usual card: where memory is slower, as on an H100
- * (3350 GB/s) beside an H200, a quarter of the multiprocessors is better left alone. More sums, and clusters, are slower. */
+/* GB/s that a block takes which sums across rows, a little more than its share of the memory of the family's usual card: where memory is slower, as on an
+ * H100 (3350 GB/s) beside an H200, a quarter of the multiprocessors is better left alone. */
 static int taken(const SchedFacts *f, const Target *t, const Sched *s)
 {
-    return f->accs && s->ctas == 1 ? (int)ceil((f->accs > 1 || s->cluster > 1 ? 0.93 : 1.08) * t->gbps / t->mps) : 0;
+    return f->accs && s->ctas == 1 ? (int)ceil(1.08 * t->gbps / t->mps) : 0;
 }
 
 static void consider_staged(Search *q, Sched s)

@@ -418,10 +418,8 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
     bool any = q->found, loops = any && (!cost || q->cost < cost);
     if ((any || cost) && tiles_are_better(q, align, loops ? q->cost : cost))
         return;
-    if (loops)
-        add(out, q->a, looped);
-    if (cost)
-        add(out, q->a, held);
+    if (loops || cost)
+        add(out, q->a, loops ? looped : held);
     if (any && !loops && held.per * held.vec >= 96)     /* should the registers not do */
         add(out, q->a, looped);
 }

@@ -117,6 +117,10 @@ static inline bool low_loops(const Low *w) { return (w->s->len == LEN_ANY && !w-
 /* low_word.c: parameter words; of two nests in one launch, those of the nest that the block works for */
 void     low_share(Low *w);                     /* which nest that is, where the launch is shared; w->block counts within it */
 LirVal   low_word(Low *w, DType dt, LirWord word);
+LirVal   low_word32(Low *w, LirWordKind k, uint16_t a);
+LirVal   low_rowlen(Low *w);                           /* the row's length, i32 */
+LirFn   *low_launch_after(const Low *first, const char *symbol, int threads);   /* so many a block, behind the first launch of the kernel */
+LirVal   low_sreg(Low *w, LirOpcode op);               /* what the hardware tells a thread */
 uint16_t low_twin(const Low *w, uint16_t tensor);      /* the tensor that takes its place in the next nest */
 
 /* low_value.c: values */
@@ -220,7 +224,7 @@ LirVal low_lse_rest(Low *w, LirVal m, LirVal s);
 /* low_var.c: triples (sum, squared distances from the mean, count) */
 bool    low_var_once(const Low *w);             /* the row is walked once, each lane with a pivot of its own */
 void    low_var_open(Low *w, Red *r);
-void    low_var_update(Low *w, Red *r, LirVal x, int k);
+void    low_var_update(Low *w, Red *r, LirVal x);         /* takes in a vector */
 void    low_var_lanes(Low *w, Red *r);          /* those of a warp together */
 void    low_var_mean(Low *w, Red *r);           /* or, of its lanes' sums, the mean for the walk over their distances */
 Partial low_var_partial(Low *w, const Red *r);

@@ -266,7 +266,7 @@ void low_acc_end(Low *w)
 
 static LirVal partial_rows(Low *w)
 {
-    LirVal n = low_word(w, DT_I32, (LirWord){LIR_W_BLOCKS, 0, 0});
+    LirVal n = low_word32(w, LIR_W_BLOCKS, 0);
     if (w->s->cluster > 1)
         n = lir_op2(w->fn, LIR_DIV, n, low_ci(w, w->s->cluster));
     return w->s->acc == ACC_MEM ? lir_op2(w->fn, LIR_MUL, n, low_ci(w, w->s->rows)) : n;
@@ -449,12 +449,7 @@ static void host_second(Low *w, LirVal block, int vec)
 LirFn *low_acc_second(Low *first, const char *symbol)
 {
     Low w = *first;
-    w.fn = lir_new(w.a, symbol);
-    w.fn->precise = first->fn->precise;
-    w.fn->pdl = first->fn->pdl ? LIR_PDL_AFTER : LIR_PDL_NONE;
-    w.fn->warp = first->fn->warp;
-    w.fn->cluster = 1;
-    w.fn->threads = w.host ? 1 : THREADS;
+    w.fn = low_launch_after(first, symbol, THREADS);
     w.fn->max_regs = w.host || !w.fn->pdl ? 0 : SCHED_SECOND_REGS;
     w.fn->min_ctas = w.host || w.fn->pdl ? 0 : ALONE;
     Fold f = w.host ? (Fold){0} : fold_shape(&w, first->fn->smem);
@@ -462,10 +457,10 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     w.scalar = ARENA_ARRAY(w.a, LirVal, w.tir->nops);
     w.active = w.turn = 0;
     w.k = 0;
-    w.rowlen = w.s->len == LEN_EXACT ? low_ci(&w, w.s->n) : low_word(&w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
-    w.tid = w.host ? low_ci(&w, 0) : lir_add(w.fn, (LirOp){.op = LIR_TID, .dt = DT_I32, .lanes = 1, .ref = -1});
+    w.rowlen = low_rowlen(&w);
+    w.tid = w.host ? low_ci(&w, 0) : low_sreg(&w, LIR_TID);
     w.lane = low_ci(&w, 0);
-    LirVal block = lir_add(w.fn, (LirOp){.op = LIR_CTAID, .dt = DT_I32, .lanes = 1, .ref = -1});
+    LirVal block = low_sreg(&w, LIR_CTAID);
     int vec = w.s->align == ALIGN_SCALAR ? 1 : 16;
     w.vec = 1;
     if (w.fn->pdl && w.tir->place == TIR_WHOLE)

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-static LirVal word32(Low *w, LirWordKind k, uint16_t a) { return low_word(w, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
-
 /* The low half of an i64, known to be one. */
 static LirVal low_half(Low *w, LirVal v) { return lir_op2(w->fn, LIR_AND, v, lir_ci(w->fn, DT_I64, 0xffffffff)); }
 static LirVal high_half(Low *w, LirVal v) { return low_half(w, lir_op2(w->fn, LIR_SHR, v, lir_ci(w->fn, DT_I64, 32))); }
@@ -40,7 +38,7 @@ static void decode_coords(Low *w, LirVal g)
     for (uint32_t k = 0; k + 1 < n; k++) {
         uint32_t i = order[k];
         LirVal q = over_par(w, rest, i);
-        LirVal r = lir_op2(w->fn, LIR_SUB, rest, lir_op2(w->fn, LIR_MUL, q, word32(w, LIR_W_PAREXT, (uint16_t)i)));
+        LirVal r = lir_op2(w->fn, LIR_SUB, rest, lir_op2(w->fn, LIR_MUL, q, low_word32(w, LIR_W_PAREXT, (uint16_t)i)));
         w->coord[i] = widen(w, r);
         rest = q;
     }

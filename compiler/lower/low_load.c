@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-static uint32_t up(uint32_t v, uint32_t to) { return (v + to - 1) / to * to; }
-
 static DType load_dt(const Low *w, uint32_t load) { return w->tir->tensors[w->rv->load[load].tensor].dt; }
 static uint32_t vec_bytes(const Low *w, uint32_t load) { return (uint32_t)(w->s->vec * dt_bytes(load_dt(w, load))); }
 
@@ -21,8 +19,6 @@ static bool is_kept_smem(const Low *w, uint32_t load)
     return w->s->keep == KEEP_SMEM && !is_async(w, load) && !is_operand(w, load) && w->rv->last_phase > 0 && w->rv->load[load].inst;
 }
 
-/* Where its vectors begin behind those of the loads before it. */
-static uint32_t area(const Low *w, uint32_t load) { return sched_areas(&w->shared, w->s, w->rv->load[load].inst, load); }
 
 _Static_assert((int)SCHED_MAX_INBOX <= LIR_MAX_INBOX, "counted exchanges");
 
@@ -38,14 +34,15 @@ void low_plan_smem(Low *w)
     w->fn->smem = w->smem.bytes;
 }
 
-/* Offset of this thread's slot for vector k, in stage `stage` (0: there is one): stage + index*bytes + (base + area + k*threads*bytes). */
-static LirVal slot_addr(Low *w, uint32_t base, LirVal stage, LirVal index, uint32_t threads, uint32_t bytes)
+/* Offset of this thread's slot for vector k of a load, in stage `stage` (0: there is one): stage + index*bytes + (base + area + k*threads*bytes). */
+static LirVal slot_addr(Low *w, uint32_t load, uint32_t base, LirVal stage, LirVal index, uint32_t threads)
 {
+    uint32_t bytes = sched_vector(w->s, dt_bytes(load_dt(w, load))), at_load = base + sched_areas(&w->shared, w->s, w->rv->load[load].inst, load);
     LirVal at = lir_op2(w->fn, LIR_MUL, index, low_ci(w, bytes));
     at = stage ? lir_op2(w->fn, LIR_ADD, at, stage) : at;
     if (w->turn_k)
         at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, w->turn_k, low_ci(w, (int64_t)threads * bytes)));
-    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, base + (uint32_t)w->k * threads * bytes));
+    return lir_op2(w->fn, LIR_ADD, at, low_ci(w, at_load + (uint32_t)w->k * threads * bytes));
 }
 
 static int smem_align(uint32_t bytes) { return bytes < 16 ? (int)bytes : 16; }
@@ -63,22 +60,9 @@ static void sts(Low *w, uint32_t load, LirVal at, LirVal v)
                            .sp = w->tir->ops[w->rv->load[load].op].sp});
 }
 
-static LirVal kept_addr(Low *w, uint32_t load)
-{
-    return slot_addr(w, w->smem.kept + area(w, load), 0, w->tid, w->fn->threads, up(vec_bytes(w, load), 4));
-}
-
-static LirVal operand_addr(Low *w, uint32_t load)
-{
-    uint32_t lanes = (uint32_t)w->s->lanes;
-    return slot_addr(w, w->smem.operands + area(w, load), 0, w->lane, lanes, up(vec_bytes(w, load), 4));
-}
-
-static LirVal async_addr(Low *w, uint32_t load, LirVal slot)
-{
-    uint32_t threads = w->fn->threads;
-    return slot_addr(w, w->smem.async + area(w, load), slot, w->tid, threads, up(vec_bytes(w, load), 4));
-}
+static LirVal kept_addr(Low *w, uint32_t load) { return slot_addr(w, load, w->smem.kept, 0, w->tid, w->fn->threads); }
+static LirVal operand_addr(Low *w, uint32_t load) { return slot_addr(w, load, w->smem.operands, 0, w->lane, (uint32_t)w->s->lanes); }
+static LirVal async_addr(Low *w, uint32_t load, LirVal slot) { return slot_addr(w, load, w->smem.async, slot, w->tid, w->fn->threads); }
 
 static LirVal base_of(Low *w, uint32_t load)
 {

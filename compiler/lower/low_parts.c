@@ -82,24 +82,19 @@ static void put_together(Low *w, LirVal g, const Red *r, uint32_t n)
 
 static LirFn *open_second(Low *w, const Low *first, const char *symbol)
 {
-    w->fn = lir_new(w->a, symbol);
-    w->fn->precise = first->fn->precise;
-    w->fn->pdl = first->fn->pdl ? LIR_PDL_AFTER : LIR_PDL_NONE;
-    w->fn->warp = first->fn->warp;
-    w->fn->cluster = 1;
-    w->fn->threads = WARP * WARPS;
+    w->fn = low_launch_after(first, symbol, WARP * WARPS);
     w->scalar = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->turn = w->turn_k = 0;
     w->parts = false;
     w->k = 0;
     w->vec = 1;
-    w->tid = lir_add(w->fn, (LirOp){.op = LIR_TID, .dt = DT_I32, .lanes = 1, .ref = -1});
+    w->tid = low_sreg(w, LIR_TID);
     w->lane = w->at = lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, WARP));
     w->grp = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, WARP));
     w->lanes = WARP;
-    w->block = lir_add(w->fn, (LirOp){.op = LIR_CTAID, .dt = DT_I32, .lanes = 1, .ref = -1});
-    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : low_word(w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
-    w->ninst = low_word(w, DT_I32, (LirWord){LIR_W_INST, 0, 0});
+    w->block = low_sreg(w, LIR_CTAID);
+    w->rowlen = low_rowlen(w);
+    w->ninst = low_word32(w, LIR_W_INST, 0);
     return w->fn;
 }
 

@@ -31,23 +31,13 @@ typedef struct Ahead {
     LirVal var[MAX_SCALARS + ROW_MAX_MEM][MAX_AHEAD];               /* var[i][j]: value for the instance j turns on */
 } Ahead;
 
-static bool plain_place(const Low *w, const TirOp *o)
-{
-    for (uint32_t i = 0; i < o->nix; i++) {
-        TirOpcode op = w->tir->ops[w->tir->ix[o->ix + i].val].op;
-        if (op != TIR_COORD && op != TIR_CONST)
-            return false;
-    }
-    return true;
-}
-
 static void find_ahead(Low *w, Ahead *h)
 {
     *h = (Ahead){.distance = w->s->stages > 1 ? w->s->stages - 1 : 1};
     for (TirVal v = 1; v < w->tir->nops && !w->host; v++) {
         const TirOp *o = &w->tir->ops[v];
         bool scalar = o->op == TIR_LOAD && !w->rv->pick[v] && !w->rv->is_row[v] && w->rv->is_inst[v] && !w->rv->guard[v];
-        if (scalar && plain_place(w, o) && h->n < MAX_SCALARS)
+        if (scalar && row_plain_place(w->tir, o) && h->n < MAX_SCALARS)
             h->load[h->n++] = v;
     }
     h->scalars = h->n;

@@ -103,7 +103,7 @@ void low_red_update(Low *w, Red *r)
     if (r->kind == RED_PICK)
         return;
     if (r->kind == RED_VAR && low_var_once(w) && !w->edge) {
-        low_var_update(w, r, lir_splat(w->fn, term(w, r), w->s->vec), loop ? w->k : 0);
+        low_var_update(w, r, lir_splat(w->fn, term(w, r), w->s->vec));
         return;
     }
     LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->vec));

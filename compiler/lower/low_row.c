@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
-static LirVal word32(Low *w, LirWordKind k, uint16_t a) { return low_word(w, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
 void low_mark(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .a = {a}}); }
 
 /* ---- phases ---- */
@@ -682,24 +680,24 @@ static void begin(Low *w, const char *symbol)
     low_own_values(w);
     w->ahead = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
     low_plan_smem(w);
-    w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
+    w->tid = w->host ? low_ci(w, 0) : low_sreg(w, LIR_TID);
     w->lane = s->rows > 1 ? lir_op2(w->fn, LIR_REM, w->tid, low_ci(w, s->lanes)) : w->tid;
     w->grp = s->rows > 1 ? lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, s->lanes)) : low_ci(w, 0);
     w->at = w->lane;
     w->lanes = s->lanes * s->cluster;
     w->vec = s->vec;
     w->together = 1;
-    w->block = sreg(w, LIR_CTAID);
-    w->blocks = sreg(w, LIR_NCTAID);
+    w->block = low_sreg(w, LIR_CTAID);
+    w->blocks = low_sreg(w, LIR_NCTAID);
     if (s->cluster > 1) {
-        w->at = lir_op2(w->fn, LIR_ADD, w->lane, lir_op2(w->fn, LIR_MUL, sreg(w, LIR_CTARANK), low_ci(w, s->lanes)));
+        w->at = lir_op2(w->fn, LIR_ADD, w->lane, lir_op2(w->fn, LIR_MUL, low_sreg(w, LIR_CTARANK), low_ci(w, s->lanes)));
         w->block = lir_op2(w->fn, LIR_DIV, w->block, low_ci(w, s->cluster));
         w->blocks = lir_op2(w->fn, LIR_DIV, w->blocks, low_ci(w, s->cluster));
     }
     low_share(w);
     w->parts = s->split && low_part_words(w);
-    w->rowlen = s->len == LEN_EXACT ? low_ci(w, s->n) : word32(w, LIR_W_ROWLEN, 0);
-    w->ninst = word32(w, LIR_W_INST, 0);
+    w->rowlen = low_rowlen(w);
+    w->ninst = low_word32(w, LIR_W_INST, 0);
 }
 
 /* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. */

@@ -21,7 +21,6 @@ enum { ORDER, MERGE, MERGE_RUNS, SUMS, JOIN };
 
 static LirVal add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }
 static LirVal times(Low *w, LirVal a, int64_t by) { return lir_op2(w->fn, LIR_MUL, a, low_ci(w, by)); }
-static LirVal sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
 static LirVal get(Low *w, LirVal var) { return lir_op1(w->fn, LIR_GET, var); }
 static LirVal whole(Low *w, LirVal i32) { return lir_cast(w->fn, DT_I64, i32); }
 
@@ -73,20 +72,15 @@ static LirVal instance_of(Low *w, LirVal e) { return lir_cast(w->fn, DT_I32, lir
 static void open_launch(Low *w, const Low *first, int nth, const char *symbol, int threads)
 {
     *w = *first;
-    w->fn = lir_new(w->a, nth ? arena_strf(w->a, "%s_%d", symbol, nth) : symbol);
-    w->fn->precise = first->fn->precise;
-    w->fn->pdl = w->s->pdl ? LIR_PDL_AFTER : LIR_PDL_NONE;
-    w->fn->warp = w->host ? 1 : 32;
-    w->fn->cluster = 1;
-    w->fn->threads = w->host ? 1 : (uint32_t)threads;
+    w->fn = low_launch_after(first, nth ? arena_strf(w->a, "%s_%d", symbol, nth) : symbol, threads);
     w->fn->min_ctas = nth == SUMS ? (uint32_t)w->s->ctas : nth == JOIN;      /* left free, the assembler may spill to fit one block more */
     w->active = w->head = w->turn = w->turn_k = 0;
-    w->tid = w->host ? low_ci(w, 0) : sreg(w, LIR_TID);
+    w->tid = w->host ? low_ci(w, 0) : low_sreg(w, LIR_TID);
     w->grp = low_ci(w, 0);
     w->lane = w->at = w->tid;
-    w->block = sreg(w, LIR_CTAID);
-    w->rowlen = w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : low_word(w, DT_I32, (LirWord){LIR_W_ROWLEN, 0, 0});
-    w->ninst = low_word(w, DT_I32, (LirWord){LIR_W_INST, 0, 0});
+    w->block = low_sreg(w, LIR_CTAID);
+    w->rowlen = low_rowlen(w);
+    w->ninst = low_word32(w, LIR_W_INST, 0);
     low_forget_instance(w);
     if (w->fn->pdl) {
         low_mark(w, LIR_PDLWAIT, 0);

@@ -105,22 +105,19 @@ void low_var_open(Low *w, Red *r)
 {
     r->pivot = open(w, 1);
     r->count = open(w, 1);
-    for (uint32_t k = 0; k < r->nacc; k++) {
-        r->acc[k] = open(w, 1);                 /* few registers, so that many rows are on their way */
-        r->sum[k] = open(w, w->s->vec);
-    }
+    r->acc[0] = open(w, 1);                 /* few registers, so that many rows are on their way */
+    r->sum[0] = open(w, w->s->vec);
+    r->nacc = 1;
 }
 
 /* Has a lane that has this vector had another?  Only before the head of a row that begins anywhere may one be missing. */
 static bool has_pivot(const Low *w) { return w->turn_k && w->turn_from + w->k > (w->s->line ? 1 : 0); }
 
-/* Takes in vector x, into accumulator k. */
-void low_var_update(Low *w, Red *r, LirVal x, int k)
+void low_var_update(Low *w, Red *r, LirVal x)
 {
     bool loop = low_loops(w), first = !loop && !r->nacc;
     LirVal n = inside_count(w), zero = lir_cf(w->fn, DT_F32, w->s->vec, 0);
     if (first) {
-        r->nacc = 1;
         low_var_open(w, r);
         r->pivot = pivot_of(w, x, n);
     }
@@ -131,9 +128,9 @@ void low_var_update(Low *w, Red *r, LirVal x, int k)
         low_mark(w, LIR_END, 0);
     }
     LirVal pivot = get(w, r->pivot);
-    LirVal d = low_inside(w, lir_op2(w->fn, LIR_SUB, x, lir_splat(w->fn, pivot, w->s->vec)), zero), squares = get(w, r->sum[k]);
-    put(w, &r->acc[k], first ? sum_of(w, d) : plus(w, get(w, r->acc[k]), sum_of(w, d)));
-    put(w, &r->sum[k], first ? lir_op2(w->fn, LIR_MUL, d, d) : lir_op3(w->fn, LIR_FMA, d, d, squares));
+    LirVal d = low_inside(w, lir_op2(w->fn, LIR_SUB, x, lir_splat(w->fn, pivot, w->s->vec)), zero), squares = get(w, r->sum[0]);
+    put(w, &r->acc[0], first ? sum_of(w, d) : plus(w, get(w, r->acc[0]), sum_of(w, d)));
+    put(w, &r->sum[0], first ? lir_op2(w->fn, LIR_MUL, d, d) : lir_op3(w->fn, LIR_FMA, d, d, squares));
     put(w, &r->count, first ? n : plus(w, count, n));
 }
 
@@ -158,13 +155,8 @@ static void take_edge(Low *w, LirVal edge, LirVal *pivot, LirVal *off, LirVal *s
 /* A lane's mean is pivot + off/count, its squares those counted from pivot less off*off/count; then as from partials with means. */
 void low_var_lanes(Low *w, Red *r)
 {
-    LirVal off = 0, squares = 0, count = sched_even(w->s) ? cf(w, (double)w->s->vec * w->s->per) : get(w, r->count);
-    for (uint32_t k = 0; k < r->nacc; k++) {
-        off = plus(w, off, get(w, r->acc[k]));
-        squares = plus(w, squares, get(w, r->sum[k]));
-    }
-    LirVal pivot = get(w, r->pivot);
-    squares = sum_of(w, squares);
+    LirVal off = get(w, r->acc[0]), squares = sum_of(w, get(w, r->sum[0])), pivot = get(w, r->pivot);
+    LirVal count = sched_even(w->s) ? cf(w, (double)w->s->vec * w->s->per) : get(w, r->count);
     if (r->edge)
         take_edge(w, r->edge, &pivot, &off, &squares, &count);
     LirVal apart = over(w, off, count);

@@ -1,4 +1,4 @@
-/* low_word.c: the words a launch is told, and launches that two nests share.
+/* low_word.c: the words a launch is told, launches behind the first, and those that two nests share.
  *
  * Under join=1 the first blocks work for the nest itself, the others for the next one, which does the same with other
  * tensors and extents: only the words differ, and each block picks its own.
@@ -28,6 +28,23 @@ LirVal low_word(Low *w, DType dt, LirWord word)
     LirWord twin = twin_word(w, word);
     bool same = twin.a == word.a && twin.nest == word.nest;
     return same ? own : lir_op3(w->fn, LIR_SELECT, w->other, lir_word(w->fn, dt, twin), own);
+}
+
+LirVal low_word32(Low *w, LirWordKind k, uint16_t a) { return low_word(w, DT_I32, (LirWord){(uint8_t)k, a, 0}); }
+
+LirVal low_rowlen(Low *w) { return w->s->len == LEN_EXACT ? low_ci(w, w->s->n) : low_word32(w, LIR_W_ROWLEN, 0); }
+
+LirVal low_sreg(Low *w, LirOpcode op) { return lir_add(w->fn, (LirOp){.op = (uint8_t)op, .dt = DT_I32, .lanes = 1, .ref = -1}); }
+
+LirFn *low_launch_after(const Low *first, const char *symbol, int threads)
+{
+    LirFn *fn = lir_new(first->a, symbol);
+    fn->precise = first->fn->precise;
+    fn->pdl = first->fn->pdl ? LIR_PDL_AFTER : LIR_PDL_NONE;
+    fn->warp = first->fn->warp;
+    fn->cluster = 1;
+    fn->threads = first->host ? 1 : (uint32_t)threads;
+    return fn;
 }
 
 void low_share(Low *w)

@@ -155,6 +155,16 @@ RowShared row_shared(const RowView *rv)
     return r;
 }
 
+bool row_plain_place(const TirFn *fn, const TirOp *o)
+{
+    bool plain = true;
+    for (uint32_t i = 0; i < o->nix; i++) {
+        TirVal v = fn->ix[o->ix + i].val;
+        plain &= !v || fn->ops[v].op == TIR_COORD || fn->ops[v].op == TIR_CONST;
+    }
+    return plain;
+}
+
 /* Does the kernel write along the row where tensor t is read? */
 static bool overwritten(const TirFn *fn, uint16_t t)
 {

@@ -58,6 +58,8 @@ RowShared row_shared(const RowView *rv);
 RowView *row_view(const TirFn *fn, bool again, Arena *a, Diag *d);
 /* Walks over the row that a reduction takes: argmax is made of two, the largest and then its first index. */
 int row_view_steps(const RowView *rv, TirOpcode op);
+/* Is the place of a load told by coordinates alone, so that it is there whether it is wanted or not? */
+bool row_plain_place(const TirFn *fn, const TirOp *o);
 /* Words exchanged between warps for op v: 0 where it is no reduction (or pick). */
 int row_view_words(const RowView *rv, TirVal v);
 /* The dimension of the first row store's tensor that par i, counted within the nest, indexes plainly; -1: none. */

@@ -52,6 +52,8 @@ typedef struct SchedShared {
     uint32_t bytes;           /* of all */
 } SchedShared;
 SchedShared sched_shared(const RowShared *r, const Sched *s);
+/* Bytes of one vector there, of elements of so many. */
+static inline uint32_t sched_vector(const Sched *s, int bytes) { return ((uint32_t)(s->vec * bytes) + 3) / 4 * 4; }
 /* Bytes that the loads before this one take among those of an instance's own (inst), or of operands: all vectors of a load lie side by side. */
 uint32_t sched_areas(const RowShared *r, const Sched *s, bool inst, uint32_t before);
 /* Bytes of a row group's row of one sum in the area over the slots: its vectors, and, of rows that begin anywhere, the edges. */

@@ -101,24 +101,13 @@ static int inner_coordinate(const RowView *rv)
     return i > 0 && !rv->npromoted && row_view_dim(rv, (uint32_t)i - 1) >= 0 && row_view_dim(rv, (uint32_t)i) >= 0 ? i : 0;
 }
 
-/* Is the place told by coordinates alone, so that it is there whether it is wanted or not? */
-static bool plain_place(const TirFn *fn, const TirOp *o)
-{
-    bool plain = true;
-    for (uint32_t i = 0; i < o->nix; i++) {
-        TirVal v = fn->ix[o->ix + i].val;
-        plain &= !v || fn->ops[v].op == TIR_COORD || fn->ops[v].op == TIR_CONST;
-    }
-    return plain;
-}
-
 static bool asks(const RowView *rv)
 {
     bool some = false, plain = true;
     for (uint32_t i = 0; i < rv->nload; i++) {
         bool guarded = rv->load[i].inst && rv->guard[rv->load[i].op];
         some |= guarded;
-        plain &= !guarded || plain_place(rv->fn, &rv->fn->ops[rv->load[i].op]);
+        plain &= !guarded || row_plain_place(rv->fn, &rv->fn->ops[rv->load[i].op]);
     }
     return some && plain;
 }

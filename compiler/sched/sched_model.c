@@ -26,8 +26,8 @@ static int resident_blocks(const SchedFacts *f, const Sched *s, const Target *t)
     int threads = s->rows * s->lanes, held = s->per * s->vec, regs = 24 + s->vec * 3 + held * f->row_bytes_in / 4;
     if (f->reductions && f->shared_loads && !s->split)
         regs = 24 + held * f->row_bytes_in / 4 + held * 2 / 5;
-    if (s->wkeep == WKEEP_REG)
-        regs += held * f->shared_loads / 5;
+    if (s->wkeep == WKEEP_REG)             /* put in place, a second one finds no room */
+        regs += held * f->shared_loads / 5 + (s->align == ALIGN_SHIFT && f->shared_loads > 1 ? held * 3 / 5 : 0);
     else if (s->align == ALIGN_SHIFT && f->shared_loads)               /* operands are put in place after they have come */
         regs += 6 + held * f->shared_loads * 3 / 8;
     int by_regs = s->ctas ? s->ctas : t->regs_mp / (threads * (regs > 32 ? regs : 32)), by_threads = t->threads_mp / threads;
@@ -46,8 +46,11 @@ static double cluster_spoil(const SchedFacts *f, const Sched *s, int64_t n)
     return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (f->shared_loads > 1 ? 0.22 * (f->shared_loads - 1) : 0);
 }
 
-/* Of a lane that walks a row in shared memory, at least. */
-static int looped_registers(const Sched *s) { return s->align == ALIGN_SHIFT ? 48 : 32; }
+/* Does a lane that walks a row in shared memory hold more than a vector: operands put in place, of several rows, or of its next turn? */
+static bool looped_wide(const Sched *s) { return s->align == ALIGN_SHIFT || s->batch > 1 || s->wkeep == WKEEP_REG; }
+
+/* Of such a lane, at least. */
+static int looped_registers(const Sched *s) { return looped_wide(s) ? 48 : 32; }
 
 /* Microseconds of instructions of so many blocks: what a thread does once, and what it does for each element.  Results of 16 bits take special
  * functions as the unit gives them; the ends of a row that begins anywhere cost a sum of powers as much as many elements. */
@@ -66,14 +69,14 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
     int threads = s->rows * s->lanes, k = (int)(t->smem_mp_kb * 1024.0 / slice), by_threads = t->threads_mp / threads;
     k = k < by_threads ? k : by_threads;
     k = s->ctas && s->ctas == k - 1 ? s->ctas : k;
-    int free = s->align == ALIGN_SHIFT || s->batch > 1 ? 48 : 40;
+    int free = looped_wide(s) ? 48 : 40;
     if (k * threads * free > t->regs_mp && (s->ctas != k || t->regs_mp / (k * threads) < looped_registers(s)))
         k = t->regs_mp / (threads * free);
     k = k < 1 ? 1 : k;
     double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * 900.0;
     double spoil = 0.02 + 0.002 * s->per + (held < wanted ? 0.1 * (wanted / held - 1) : 0);
-    if (f->shared_loads)                    /* operands are fetched turn by turn */
-        spoil += (0.015 * s->per * f->shared_loads + 0.06 * (f->shared_loads - 1)) / s->batch + 0.002 * (s->cluster - 1);
+    if (f->shared_loads)                    /* operands are fetched turn by turn, or a turn ahead */
+        spoil += (s->wkeep == WKEEP_REG ? 0.2 : 1) * (0.015 * s->per * f->shared_loads + 0.06 * (f->shared_loads - 1)) / s->batch + 0.002 * (s->cluster - 1);
     spoil += k == 1 ? 0.15 : k == 2 ? 0.05 : 0;
     spoil += s->cluster > 1 ? 0.005 + 0.002 * s->cluster : 0;
     spoil += s->lanes > 256 ? 0.00004 * (s->lanes - 256) : 0.0003 * (256 - s->lanes);
@@ -182,8 +185,20 @@ typedef struct Search {
     struct Ranked { Sched s; double cost; } *all; uint32_t nall, capall; bool collect;      /* every legal one, where they are to be listed */
 } Search;
 
-static void consider(Search *q, const Sched *s)
+/* Of blocks that a launch begins with, and that wait for their rows before they write: the time that the rows of one take of the memory's, half as long
+ * again and more, since it writes as well.  The best of 16 schedules of two kernels, rows of 1024 to 262,144 on an H100 and an H200, was within a quarter of it.
+ * Of one operand or less, short rows are worked off before they could get in step. */
+static int32_t lag_of(const Search *q, const Sched *s)
 {
+    double bytes = (double)q->n * s->rows * s->batch * q->f->row_bytes_in;
+    bool steps = s->grid == GRID_ONESHOT && s->ctas && q->f->phases > 1 && !q->f->lses && !s->split && (q->f->shared_loads > 1 || bytes >= 32768);
+    return steps ? (int32_t)(3.1 * bytes / q->t->gbps + 0.5) : 0;
+}
+
+static void consider(Search *q, const Sched *candidate)
+{
+    Sched late = *candidate, *s = &late;
+    s->lag = lag_of(q, s);
     if (sched_illegal(q->f, s, q->t))
         return;
     double c = typical_cost(q->f, s, q->t, q->n);
@@ -211,7 +226,7 @@ static void consider_oneshot(Search *q, Sched s)
         if (s.rows * s.lanes > 256 && s.rows > 1)
             break;
         s.pdl = (q->t->features & TGT_F_PDL) && (q->f->several || !q->f->reductions || s.rows * s.lanes * s.per > 128);      /* short blocks whose lanes wait for each other lose by it */
-        s.ctas = s.per >= 16 ? 2 : q->f->shared_loads > 1 && s.per >= 4 ? blocks_to_ask(q->f, &s, q->t) : 0;
+        s.ctas = s.per >= 16 ? 2 : q->f->shared_loads > 1 && (s.per >= 4 || s.align != ALIGN_SHIFT) ? blocks_to_ask(q->f, &s, q->t) : 0;
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
         s.wkeep = WKEEP_REG;          /* fetched with the row; pays while it costs no block of a multiprocessor */
@@ -270,20 +285,24 @@ static int64_t in_vectors(int64_t n, const Sched *s)
 /* With as many blocks as the registers leave, and, with few registers a lane, as many as fit, or one less. */
 static void consider_blocks(Search *q, Sched s)
 {
+    int32_t by_smem = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u)), by_regs = q->t->regs_mp / (s.lanes * looped_registers(&s));
     s.ctas = 0;
-    consider(q, &s);
-    s.ctas = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u));
-    s.ctas -= s.ctas * s.lanes * looped_registers(&s) > q->t->regs_mp;
-    if (s.ctas > 2 && s.ctas * s.lanes * looped_registers(&s) <= q->t->regs_mp)
+    if (s.wkeep == WKEEP_LOAD || q->collect)
+        consider(q, &s);
+    s.ctas = by_smem < by_regs ? by_smem : by_regs;
+    if (s.ctas > 2 && (s.wkeep == WKEEP_REG || s.ctas >= by_smem - 1))
         consider(q, &s);
 }
 
-/* Two operands for two rows together; and a turn ahead, which is a tuner's to try. */
+/* Two operands for two rows together, or a turn ahead; both, or one operand so, is a tuner's to try. */
 static void consider_operands(Search *q, Sched s)
 {
-    for (s.batch = 1; s.batch <= (q->f->shared_loads > 1 || (q->collect && q->f->shared_loads) ? 2 : 1); s.batch++)
-        for (s.wkeep = WKEEP_LOAD; s.wkeep <= (q->collect && q->f->shared_loads ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
+    int operands = q->f->shared_loads;
+    for (s.batch = 1; s.batch <= (operands > 1 || (q->collect && operands) ? 2 : 1); s.batch++) {
+        bool ahead = q->collect ? operands > 0 : operands > 1 && s.batch == 1 && s.align == ALIGN_VEC && s.lanes <= 256;
+        for (s.wkeep = WKEEP_LOAD; s.wkeep <= (ahead ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
             consider_blocks(q, s);
+    }
 }
 
 /* Rows over a cluster of persistent blocks, each of which sums its own columns. */
@@ -336,6 +355,7 @@ static void search_clusters(Search *q, Sched s)
             s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
             if (s.lanes < 128 || s.lanes > 512)
                 continue;
+            s.ctas = q->f->lses ? 0 : blocks_to_ask(q->f, &s, q->t);
             for (s.wkeep = WKEEP_LOAD; s.wkeep <= (s.len == LEN_EXACT && s.per * q->f->shared_loads <= 16 ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
                 consider(q, &s);
         }
@@ -541,6 +561,7 @@ static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, Sched
             Sched s = list->s[i];
             s.join = join;
             s.inner = turn ? f->inner : 0;
+            s.lag = join ? 0 : s.lag;
             if (!form || (s.len != LEN_ANY && !sched_illegal(f, &s, t)))
                 add(&all, a, s);
         }
@@ -679,38 +700,54 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     return s;
 }
 
+static Sched if_legal(const SchedFacts *f, const Target *t, Sched c, Sched s) { return sched_illegal(f, &c, t) ? s : c; }
+
+/* Many vectors a lane. */
+static Sched stretched(Sched s, uint64_t *seed)
+{
+    int more = 2 + pick(seed, 4);
+    s.per *= more;
+    s.n *= more;
+    s.unroll *= pick(seed, 2) ? more : 1;
+    return s;
+}
+
 /* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
- * lines, half of those under conditions early, most of the one-shot ones with several rows together, a quarter one after the other, a third along another coordinate or for two nests, where that is legal. */
+ * lines, half of those under conditions early, most of the one-shot ones with several rows together, a quarter one after the other, a quarter of
+ * all with many vectors a lane, a third along another coordinate or for two nests, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
+    bool persistent = s.grid == GRID_PERSISTENT;
     Sched c = s;
-    if (s.grid == GRID_PERSISTENT && pick(&seed, 3) == 0) {
+    if (persistent && pick(&seed, 3) == 0) {
         c.cluster = 2 << pick(&seed, 4);
         c.n *= c.cluster;
-        s = sched_illegal(f, &c, t) ? s : c;
+        s = if_legal(f, t, c, s);
     }
     c = s;
     c.line = 1;
-    s = s.align != ALIGN_SHIFT || pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
+    s = s.align != ALIGN_SHIFT || pick(&seed, 2) ? s : if_legal(f, t, c, s);
     c = s;
-    c.eager = f->asks && s.grid == GRID_ONESHOT && (s.len != LEN_ANY || s.split) ? pick(&seed, s.per + 1) : 0;
-    s = pick(&seed, 2) || sched_illegal(f, &c, t) ? s : c;
+    c.eager = f->asks && !persistent && (s.len != LEN_ANY || s.split) ? pick(&seed, s.per + 1) : 0;
+    s = pick(&seed, 2) ? s : if_legal(f, t, c, s);
     c = s;
     c.batch = 1 + pick(&seed, 3);
-    s = s.grid == GRID_ONESHOT && !sched_illegal(f, &c, t) ? c : s;
+    s = persistent ? s : if_legal(f, t, c, s);
     c = s;
     c.lag = pick(&seed, 100);
     c.ctas = 1;
-    s = s.grid == GRID_ONESHOT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
+    s = persistent || pick(&seed, 4) ? s : if_legal(f, t, c, s);
     c = s;
     c.wkeep = WKEEP_WIDE;
-    s = s.grid == GRID_PERSISTENT && pick(&seed, 4) == 0 && !sched_illegal(f, &c, t) ? c : s;
+    s = persistent && pick(&seed, 4) == 0 ? if_legal(f, t, c, s) : s;
+    c = stretched(s, &seed);
+    s = pick(&seed, 4) || c.n > 1 << 15 ? s : if_legal(f, t, c, s);
     c = s;
     c.inner = f->inner;
-    s = pick(&seed, 3) || sched_illegal(f, &c, t) ? s : c;
+    s = pick(&seed, 3) ? s : if_legal(f, t, c, s);
     c = s;
     c.join = f->twin;
-    return pick(&seed, 3) || sched_illegal(f, &c, t) ? s : c;
+    return pick(&seed, 3) ? s : if_legal(f, t, c, s);
 }
 
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)

@@ -112,7 +112,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil -= s->wkeep == WKEEP_REG ? 0.012 : 0;
     spoil += waits && f->shared_loads && k <= 2 ? 0.0025 * s->per : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
-    spoil += f->phases > 1 && f->sfu > 0 ? 0.02 * s->per : 0;      /* much arithmetic on wide rows */
+    spoil += waits && f->sfu > 0 ? 0.02 * s->per : 0;              /* much arithmetic on wide rows */
     spoil += f->lses && !s->split ? 0.06 * s->per : 0;             /* every vector waits for the last before the first is summed */
     spoil += f->shared_loads > 1 ? (s->wkeep == WKEEP_REG ? 0.02 * s->per : 0) + (s->per > 8 ? 0.03 * (s->per - 8) : 0) : 0;
     double tiles = s->split ? (double)ceil_div(n, (int64_t)s->lanes * s->vec * s->per) : 1;
@@ -439,10 +439,8 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
     bool any = q->found, loops = any && (!cost || q->cost < cost);
     if ((any || cost) && tiles_are_better(q, align, loops ? q->cost : cost))
         return;
-    if (loops)
-        add(out, q->a, looped);
-    if (cost)
-        add(out, q->a, held);
+    if (loops || cost)
+        add(out, q->a, loops ? looped : held);
     if (any && !loops && held.per * held.vec >= 96)     /* should the registers not do */
         add(out, q->a, looped);
 }

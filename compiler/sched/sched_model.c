@@ -253,11 +253,11 @@ static int room_beside(const Target *t, const Sched *s)
     return regs > 248 ? 248 : regs;
 }
 
-/* GB/s that a block takes which sums across rows, a little more than its share of the memory of the family's usual card: where memory is slower, as on an
- * H100 (3350 GB/s) beside an H200, a quarter of the multiprocessors is better left alone. */
+/* GB/s that a block takes which sums across rows, about its share of the memory of the family's usual card, less with more sums: where memory is slower, as on
+ * an H100 (3350 GB/s) beside an H200, a fifth to a quarter of the multiprocessors is better left alone. */
 static int taken(const SchedFacts *f, const Target *t, const Sched *s)
 {
-    return f->accs && s->ctas == 1 ? (int)ceil(1.08 * t->gbps / t->mps) : 0;
+    return f->accs && s->ctas == 1 ? (int)ceil((f->accs > 1 ? 0.98 : 1.08) * t->gbps / t->mps) : 0;
 }
 
 static void consider_staged(Search *q, Sched s)

@@ -51,7 +51,7 @@ def gradients(f, inputs, names, upstream):
 
 
 class Case:
-    """One call.  reference(inputs) gives the outputs by name, in whatever type the inputs have; allowed: how often eager's error an output may err."""
+    """One call.  reference(inputs) gives the outputs by name, in whatever type the inputs have; parameters: outputs that are gradients of parameters."""
     def __init__(self, op, kernel, types, options, scalars, inputs, outputs, reference, parameters=()):
         self.op, self.kernel, self.types, self.options, self.scalars = op, kernel, types, options, scalars
         self.inputs, self.outputs, self.reference, self.parameters = inputs, outputs, reference, parameters
@@ -59,7 +59,7 @@ class Case:
 
 # ---- the ops, as users write them ----
 
-def rms_norm(liger, types, rows, n):
+def rms_norm(types, rows, n):
     x, dy = rand(rows, n, dt=types["T"]), rand(rows, n, dt=types["T"])
     for o in product(affine=["true", "false"], casting=["llama", "gemma", "none"], offset=[0.0, 1.0]):
         offset = o.pop("offset")
@@ -87,16 +87,15 @@ def rms_norm(liger, types, rows, n):
                    {"dx": x} | {"d" + k: t for k, t in w.items()}, backward, ("dw",))
 
 
-def layer_norm(liger, types, rows, n):
+def layer_norm(types, rows, n):
     x, dy = rand(rows, n, dt=types["T"]), rand(rows, n, dt=types["T"])
     for o in product(weight=["true", "false"], bias=["true", "false"]):
         w = {"w": rand(n, dt=types["W"])} if o["weight"] == "true" else {}
         b = {"b": rand(n, dt=types["W"])} if o["bias"] == "true" else {}
 
         def f(x, w=None, b=None):
-            p = [None if t is None else t.to(x.dtype) if types["W"] == types["T"] or x.dtype == torch.float64 else t.float() for t in (w, b)]
-            wide = x if p[0] is None and p[1] is None or (p[0] if p[0] is not None else p[1]).dtype == x.dtype else x.float()
-            return F.layer_norm(wide, x.shape[-1:], *[t if t is None else t.to(wide.dtype) for t in p], 1e-5).to(x.dtype)
+            wide = x if all(t is None or t.dtype == x.dtype for t in (w, b)) else x.float()
+            return F.layer_norm(wide, x.shape[-1:], *[t if t is None else t.to(wide.dtype) for t in (w, b)], 1e-5).to(x.dtype)
 
         def forward(f=f, **t):
             x = up(t["x"])
@@ -115,7 +114,7 @@ def layer_norm(liger, types, rows, n):
 
 def gated(op, options, scalars, f):
     """Cases of an op of two halves, apart or packed."""
-    def cases(liger, types, rows, n):
+    def cases(types, rows, n):
         a, b, dy = (rand(rows, n, dt=types["T"]) for _ in range(3))
         for o in options:
             for s in scalars:
@@ -140,7 +139,7 @@ def geglu(a, b, o, s):
     return F.gelu(a, approximate="tanh" if o["form"] == "tanh_form" else "none") * b
 
 
-def rope(liger, types, rows, n):
+def rope(types, rows, n):
     b, s, d, p = 2, 7, 80, 16
     for o in product(keys=["true", "false"], batched=["true", "false"], pairs=["halves", "interleaved"]):
         q, k = rand(b, 4, s, d + p, dt=types["T"]), rand(b, 2, s, d + p, dt=types["T"])
@@ -168,7 +167,7 @@ def rope(liger, types, rows, n):
             yield Case("rope", kernel, types, o, {}, some | tables, dict(zip(outs, some.values())), reference)
 
 
-def cross_entropy(liger, types, rows, n):
+def cross_entropy(types, rows, n):
     off = {o: ["false"] for o in ("weighted", "smoothed", "capped", "scaled", "divided", "with_z", "with_lse", "with_argmax", "with_logprob", "with_entropy")}
     choices = product(reduction=["none", "sum", "mean"], gradient=["true", "false"]) + [{k: "true"} for k in off] + [{"weighted": "true", "smoothed": "true"}, {k: "true" for k in off}]
     x = rand(rows, n, dt=types["T"], scale=3)
@@ -218,7 +217,7 @@ def cross_entropy(liger, types, rows, n):
         yield Case("cross_entropy", "forward", types, o, s, {"x": x, "target": target} | extra | {"errors": torch.zeros(1, dtype=torch.int32, device=DEVICE)}, out, reference)
 
 
-def kl_div(liger, types, rows, n):
+def kl_div(types, rows, n):
     for o in product(log_target=["true", "false"], reduction=["none", "sum", "mean", "batchmean"]):
         p = torch.log_softmax(rand(rows, n, dt="f32"), -1).to(FLOATS[types["T"]])
         q = torch.log_softmax(rand(rows, n, dt="f32"), -1)
@@ -253,7 +252,7 @@ def kl_div(liger, types, rows, n):
                        {"dy_pred": p} | ({"dy_true": p} if both == "true" else {}), backward)
 
 
-def jsd(liger, types, rows, n):
+def jsd(types, rows, n):
     x, y = (torch.log_softmax(rand(rows, n, dt="f32"), -1).to(FLOATS[types["T"]]) for _ in range(2))
     label = torch.randint(0, 3, (rows,), device=DEVICE)
     for o in product(labelled=["true", "false"], gradient=["true", "false"], beta=[0.0, 0.1, 0.5, 1.0]):
@@ -280,7 +279,7 @@ def jsd(liger, types, rows, n):
                    {"loss": torch.empty(1, device=DEVICE)} | ({"dx": x} if o["gradient"] == "true" else {}), reference)
 
 
-def embedding(liger, types, rows, n):
+def embedding(types, rows, n):
     w, idx = rand(50, n, dt=types["T"]), torch.randint(0, 50, (rows * 4,), device=DEVICE)
     dy, errors = rand(rows * 4, n, dt=types["T"]), torch.zeros(1, dtype=torch.int32, device=DEVICE)
     yield Case("embedding", "forward", types, {}, {}, {"w": w, "idx": idx, "errors": errors}, {"y": dy}, lambda w, idx, errors: {"y": F.embedding(idx, w)})
@@ -348,11 +347,11 @@ def main():
     with open(a.out, "w", newline="") as f:
         rows = csv.writer(f)
         rows.writerow(["kernel", "types", "options", "output", "length", "max", "eager_max", "rms", "eager_rms", "passes"])
-        for op in a.ops or OPS:
+        for op in a.ops:
             start, bad, outputs, excused = time.perf_counter(), 0, 0, 0
             for types in product(T=[a.type] if a.type else list(FLOATS), **({SECOND[op]: list(FLOATS)} if op in SECOND else {})):
                 for n in LENGTHS if op != "rope" else (0,):
-                    for case in OPS[op](liger, types, ROWS, n):
+                    for case in OPS[op](types, ROWS, n):
                         label = f"{op}.{case.kernel} {types} {case.options} {case.scalars} {n}"
                         try:
                             for name, mine, theirs, passes in run(liger, case):

@@ -16,6 +16,8 @@ LlVal ll_arg(Ll *l, const LirOp *o, int i)
 
 static LLVMValueRef scalar(Ll *l, const LirOp *o, int i) { return ll_arg(l, o, i).p[0]; }
 
+enum { LL_MAX_LATE = 2 };       /* a wait, and the word to the next kernel behind it */
+
 /* ---- variables ---- */
 
 static LLVMValueRef slot(Ll *l, LLVMTypeRef t)
@@ -244,6 +246,39 @@ static LlVal emit_placed(Ll *l, const LirOp *o)
     return emit_op(l, o);
 }
 
+/* Global memory that an operation accesses; NULL where it does not. */
+static LLVMValueRef accessed(Ll *l, const LirOp *o)
+{
+    switch (o->op) {
+    case LIR_LDG: case LIR_LDGP: case LIR_STG: case LIR_STGP: return scalar(l, o, 0);
+    case LIR_CPA: return scalar(l, o, 1);
+    default:      return NULL;
+    }
+}
+
+/* The wait for the kernel before this one, and the word to the next one right behind it, come as late as they may, before the first operation that is more
+ * than arithmetic: blocks of a launch stand ready long before what they wait for has ended. */
+static void emit_all(Ll *l, const LirFn *fn)
+{
+    const LirVal *rep = lir_share(fn, l->a);
+    const LirOp *late[LL_MAX_LATE];
+    uint32_t n = 0;
+    for (uint32_t i = 1; i < fn->nops; i++) {
+        const LirOp *o = &fn->ops[i];
+        if (n < LL_MAX_LATE && (o->op == LIR_PDLWAIT || (n && o->op == LIR_PDLGO))) {
+            late[n++] = o;
+            continue;
+        }
+        l->behind_wait = n ? accessed(l, o) : NULL;
+        for (uint32_t k = 0; k < n && o->op >= LIR_LDG; k++)
+            emit_placed(l, late[k]);
+        n = o->op >= LIR_LDG ? 0 : n;
+        l->val[i] = rep[i] == i ? emit_placed(l, o) : l->val[rep[i]];
+    }
+    for (uint32_t k = 0; k < n; k++)
+        emit_placed(l, late[k]);
+}
+
 void ll_emit_fn(Ll *l, const LirFn *fn)
 {
     l->fn = fn;
@@ -252,9 +287,7 @@ void ll_emit_fn(Ll *l, const LirFn *fn)
     ll_lines_none(l);
     l->hooks->begin(l);
     ll_lines_fn(l);
-    const LirVal *rep = lir_share(fn, l->a);
-    for (uint32_t i = 1; i < fn->nops; i++)
-        l->val[i] = rep[i] == i ? emit_placed(l, &fn->ops[i]) : l->val[rep[i]];
+    emit_all(l, fn);
     if (l->nscope)
         ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "%s: a loop or if is not closed", fn->name);
     l->hooks->end(l);

@@ -120,7 +120,7 @@ static void test_wait_is_late(void **state)
     LirVal v = case_mem(c, LIR_LDG, DT_F32, 1, case_at(c, case_ptr(c, 0), at, 4), 0, 0, 0, 4, 0);
     case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 1), at, 4), v, 0, 0, 4, 0);
     case_ptx(c, TARGET_SM90A, &ptx);
-    case_ordered(ptx.p, "%tid.x", "%ctaid.x", "add.s64", "setp.ge.s64 p, %rd", "@p griddepcontrol.wait", "griddepcontrol.launch_dependents", "ld.global.b32", "st.global.b32", NULL);
+    case_ordered(ptx.p, "%ctaid.x", "add.s64", "setp.ge.s64 p, %rd", "@p griddepcontrol.wait", "griddepcontrol.launch_dependents", "ld.global.b32", "st.global.b32", NULL);
     assert_int_equal(case_count(ptx.p, "griddepcontrol.wait"), 1);
     buf_free(&ptx);
     case_free(c);

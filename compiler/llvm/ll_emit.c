@@ -16,6 +16,8 @@ LlVal ll_arg(Ll *l, const LirOp *o, int i)
 
 static LLVMValueRef scalar(Ll *l, const LirOp *o, int i) { return ll_arg(l, o, i).p[0]; }
 
+enum { LL_MAX_LATE = 2 };       /* a wait, the word to the next kernel behind it */
+
 /* ---- variables ---- */
 
 static LLVMValueRef slot(Ll *l, LLVMTypeRef t)
@@ -244,6 +246,111 @@ static LlVal emit_placed(Ll *l, const LirOp *o)
     return emit_op(l, o);
 }
 
+/* ---- the order of operations ----
+ *
+ * The wait for the kernel before this one, and the word to the next one right behind it, are held back until the first operation that is more than
+ * arithmetic, and arithmetic with them, but for what the addresses of the first loads are made of: blocks of a launch work these out while they have to wait
+ * anyway, and hold nothing else meanwhile. */
+
+typedef struct Order {
+    Ll *l;
+    const LirVal *rep;
+    uint8_t *done;                   /* by LirVal: emitted */
+    uint8_t *seen;                   /* 1: arithmetic on what a launch is told, 2: more than that */
+    const LirOp *held[LL_MAX_LATE];
+    uint32_t nheld;
+} Order;
+
+static void emit_value(Order *x, LirVal v)
+{
+    const LirOp *o = &x->l->fn->ops[v];
+    if (x->done[v])
+        return;
+    x->done[v] = 1;
+    if (x->rep[v] != v) {
+        emit_value(x, x->rep[v]);
+        x->l->val[v] = x->l->val[x->rep[v]];
+        return;
+    }
+    for (int i = 0; i < lir_op_nargs(o->op); i++)
+        emit_value(x, o->a[i]);
+    x->l->val[v] = emit_placed(x->l, o);
+}
+
+static bool is_plain(Order *x, LirVal v)
+{
+    const LirOp *o = &x->l->fn->ops[v];
+    if (x->done[v] || x->seen[v])
+        return x->done[v] || x->seen[v] == 1;
+    bool plain = o->op < LIR_LDG && o->op != LIR_GET;
+    for (int i = 0; plain && i < lir_op_nargs(o->op); i++)
+        plain = is_plain(x, o->a[i]);
+    x->seen[v] = plain ? 1 : 2;
+    return plain;
+}
+
+/* Global memory that a load reads, or a store that comes first writes; 0 for other operations. */
+static LirVal accessed(const LirOp *o)
+{
+    bool first = o->op == LIR_LDG || o->op == LIR_LDGP || o->op == LIR_STG || o->op == LIR_STGP;
+    return first ? o->a[0] : o->op == LIR_CPA ? o->a[1] : 0;
+}
+
+/* Addresses of the loads from operation i on, up to the first one that is neither load nor arithmetic. */
+static void emit_addresses(Order *x, LirVal i)
+{
+    const LirFn *fn = x->l->fn;
+    for (LirVal j = i; j < fn->nops; j++) {
+        const LirOp *o = &fn->ops[j];
+        LirVal at = accessed(o);
+        if (o->op >= LIR_LDG && o->op != LIR_CPCOMMIT && !at)
+            return;
+        if (at && is_plain(x, at))
+            emit_value(x, at);
+    }
+}
+
+/* Operation i is more than arithmetic: what was held back, and put aside from `aside` on, comes before it. */
+static void release(Order *x, LirVal aside, LirVal i)
+{
+    LirVal at = i < x->l->fn->nops ? accessed(&x->l->fn->ops[i]) : 0;
+    emit_addresses(x, i);
+    x->l->behind_wait = at && x->done[at] ? x->l->val[at].p[0] : NULL;
+    for (uint32_t k = 0; k < x->nheld; k++)
+        emit_placed(x->l, x->held[k]);
+    x->nheld = 0;
+    for (LirVal v = aside; v < i; v++)
+        emit_value(x, v);
+}
+
+static bool holds_back(const Order *x, const LirOp *o)
+{
+    return x->nheld < LL_MAX_LATE && (o->op == LIR_PDLWAIT || (x->nheld && o->op == LIR_PDLGO));
+}
+
+static void emit_all(Ll *l, const LirFn *fn)
+{
+    Order x = {l, lir_share(fn, l->a), ARENA_ARRAY(l->a, uint8_t, fn->nops), ARENA_ARRAY(l->a, uint8_t, fn->nops), {NULL}, 0};
+    LirVal aside = 0;
+    x.done[0] = 1;
+    for (LirVal i = 1; i < fn->nops; i++) {
+        const LirOp *o = &fn->ops[i];
+        if (holds_back(&x, o)) {
+            aside = x.nheld ? aside : i;
+            x.held[x.nheld++] = o;
+            x.done[i] = 1;
+            continue;
+        }
+        bool ordered = o->op == LIR_VAR || o->op == LIR_GET || o->op == LIR_SET;
+        if (x.nheld && o->op >= LIR_LDG)
+            release(&x, aside, i);
+        if (!x.nheld || ordered)
+            emit_value(&x, i);
+    }
+    if (x.nheld)
+        release(&x, aside, fn->nops);
+}
+
 void ll_emit_fn(Ll *l, const LirFn *fn)
 {
     l->fn = fn;
@@ -252,9 +359,7 @@ void ll_emit_fn(Ll *l, const LirFn *fn)
     ll_lines_none(l);
     l->hooks->begin(l);
     ll_lines_fn(l);
-    const LirVal *rep = lir_share(fn, l->a);
-    for (uint32_t i = 1; i < fn->nops; i++)
-        l->val[i] = rep[i] == i ? emit_placed(l, &fn->ops[i]) : l->val[rep[i]];
+    emit_all(l, fn);
     if (l->nscope)
         ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "%s: a loop or if is not closed", fn->name);
     l->hooks->end(l);

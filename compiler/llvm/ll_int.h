@@ -78,6 +78,7 @@ struct Ll {
     LlVal *val;                      /* by LirVal */
     LlScope scope[LL_MAX_DEPTH]; uint32_t nscope;
     bool precise;                    /* of the operation in hand */
+    LLVMValueRef behind_wait;        /* address that is accessed right behind the wait in hand; NULL: none is known */
     bool streamed;                   /* host: non-temporal stores were written */
     LLVMFastMathFlags fmf;
     /* line tables */

@@ -159,14 +159,24 @@ static void call1(Ll *l, const char *name, int64_t v)
     ll_intr(l, name, NULL, 1, &a);
 }
 
+/* The assembler would wait before anything else: not before it has the address of what is accessed behind the wait, which is never negative. */
+static void wait_for(Ll *l, LLVMValueRef address)
+{
+    if (address)
+        ll_asm(l, l->ty.v, "{ .reg .pred p; setp.ge.s64 p, $0, 0; @p griddepcontrol.wait; }", "l,~{memory}", true, 1, &address);
+    else {
+        call0(l, "llvm.nvvm.griddepcontrol.wait");
+        clobber(l);
+    }
+}
+
 static void dependent(Ll *l, const LirOp *o)
 {
     if (!l->fn->pdl || !(l->t->features & TGT_F_PDL))
         return;
-    if (o->op == LIR_PDLWAIT) {
-        call0(l, "llvm.nvvm.griddepcontrol.wait");
-        clobber(l);
-    } else
+    if (o->op == LIR_PDLWAIT)
+        wait_for(l, l->behind_wait);
+    else
         call0(l, "llvm.nvvm.griddepcontrol.launch.dependents");
 }
 

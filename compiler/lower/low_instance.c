@@ -10,13 +10,12 @@ static LirVal high_half(Low *w, LirVal v) { return low_half(w, lir_op2(w->fn, LI
 /* i64 of an i32 that is not negative. */
 static LirVal widen(Low *w, LirVal v) { return low_half(w, lir_cast(w->fn, DT_I64, v)); }
 
-/* n over the extent of par i without a division: m and s of word PARDIV are such that it is (2n * m >> 32) >> s. */
+/* n over the extent of par i without a division: m and s of word PARDIV are such that it is n * m >> 31 + s. */
 static LirVal over_par(Low *w, LirVal n, uint32_t i)
 {
     LirVal word = low_word(w, DT_I64, (LirWord){LIR_W_PARDIV, (uint16_t)i, 0});
-    LirVal s = lir_op2(w->fn, LIR_AND, high_half(w, word), lir_ci(w->fn, DT_I64, 31));
-    LirVal product = lir_op2(w->fn, LIR_MUL, widen(w, lir_op2(w->fn, LIR_ADD, n, n)), low_half(w, word));
-    return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, high_half(w, product), s));
+    LirVal s = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_AND, high_half(w, word), lir_ci(w->fn, DT_I64, 31)), lir_ci(w->fn, DT_I64, 31));
+    return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, lir_op2(w->fn, LIR_MUL, widen(w, n), low_half(w, word)), s));
 }
 
 /* Coordinates from the one that neighbouring instances differ in on. */

@@ -104,6 +104,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     int threads = s->rows * s->lanes, k = resident_blocks(f, s, t), warps = s->lanes / 32;
     double flight = (double)k * threads * s->per * s->vec * f->row_bytes_in;
     bool waits = f->reductions && !s->split;                       /* stores wait for the row's lanes */
+    int written = s->rows > 1 && !waits ? ceil_div((int64_t)s->vec * f->row_bytes_out, 16) : 1;        /* vectors, where a lane has one of each stream */
     double wanted = waits && f->shared_loads ? 45056 : 32768, spoil = flight < wanted ? 0.3 * (wanted / flight - 1) : 0;
     if (waits && warps > 8)
         spoil += (s->per == 1 ? 0.012 : 0.004) * (warps - 8);
@@ -116,7 +117,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += 0.15 * ((double)ceil_div(n, turn) * (double)turn / (double)n - 1);
     spoil += cluster_spoil(f, s, n);
     spoil += s->rows > 1 ? 0.002 : 0;
-    spoil += threads * s->per <= 128 ? 0.02 : 0;
+    spoil += threads * s->per * written <= 128 ? 0.02 : 0;
     if (s->align == ALIGN_SHIFT && waits)                          /* what an edge costs is shared by few vectors; operands put in place cost registers */
         spoil += (s->per < 3 ? 0.03 * (3 - s->per) : 0.01 * (s->per - 3)) + (s->wkeep == WKEEP_REG ? 0 : 0.01);
     spoil -= s->wkeep == WKEEP_REG ? 0.012 : 0;

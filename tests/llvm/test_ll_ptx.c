@@ -106,6 +106,26 @@ static void row_sum_kernel(Case *c, DType t, bool precise)
     case_op(c, LIR_PDLGO, 0, 0, 0, 0, 0);
 }
 
+/* The address of what is loaded is worked out before the wait for the kernel that was launched before, and the next one hears of it behind. */
+static void test_wait_is_late(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_late");
+    Buf ptx = {0};
+    c->fn->threads = 32;
+    c->fn->pdl = true;
+    case_op(c, LIR_PDLWAIT, 0, 0, 0, 0, 0);
+    case_op(c, LIR_PDLGO, 0, 0, 0, 0, 0);
+    LirVal at = lir_op2(c->fn, LIR_ADD, case_leaf(c, LIR_TID), lir_op2(c->fn, LIR_MUL, case_leaf(c, LIR_CTAID), lir_ci(c->fn, DT_I32, 32)));
+    LirVal to = case_at(c, case_ptr(c, 1), at, 4), from = case_at(c, case_ptr(c, 0), at, 4);
+    case_mem(c, LIR_STG, 0, 0, to, case_mem(c, LIR_LDG, DT_F32, 1, from, 0, 0, 0, 4, 0), 0, 0, 4, 0);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    case_ordered(ptx.p, "%ctaid.x", "add.s64", "setp.ge.s64 p, %rd", "@p griddepcontrol.wait", "griddepcontrol.launch_dependents", "ld.global.b32", "st.global.b32", NULL);
+    assert_int_equal(case_count(ptx.p, "griddepcontrol.wait"), 1);
+    buf_free(&ptx);
+    case_free(c);
+}
+
 static void test_row_sum(void **state)
 {
     (void)state;
@@ -454,7 +474,7 @@ static void test_bad_ptx(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_either), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
+        cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_either), cmocka_unit_test(test_wait_is_late), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
         cmocka_unit_test(test_predicated), cmocka_unit_test(test_slide), cmocka_unit_test(test_ring), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_exact), cmocka_unit_test(test_lines), cmocka_unit_test(test_same),
         cmocka_unit_test(test_bad_ptx)};

@@ -157,7 +157,7 @@ LGR_API lgr_status lgr_prepare(lgr_context *ctx, const lgr_call *call);
 /* Bytes of workspace that lgr_launch(call) needs; the call's own workspace is not looked at. */
 LGR_API lgr_status lgr_workspace_size(lgr_context *ctx, const lgr_call *call, size_t *bytes);
 
-enum { LGR_MAX_LAUNCHES = 9 };      /* of a variant */
+enum { LGR_MAX_LAUNCHES = 7 };      /* of a variant */
 
 /* Which variant a call takes, and why it is what it is. Strings belong to the pack. */
 typedef struct lgr_choice {

@@ -217,6 +217,7 @@ static LlVal emit_op(Ll *l, const LirOp *o)
     case LIR_GET:   return var_get(l, o);
     case LIR_SET:   var_set(l, o); return (LlVal){0};
     case LIR_BFLY:
+    case LIR_ALIKE:
     case LIR_BCAST: return shuffle(l, o);
     default:        break;
     }

@@ -263,6 +263,8 @@ static void sync_op(Ll *l, const LirOp *o)
 
 static LLVMValueRef shuffle(Ll *l, const LirOp *o, LLVMValueRef v)
 {
+    if (o->op == LIR_ALIKE)
+        return ll_i32(l, 1 << 16);
     if (o->imm.i)
         ll_fail(l, DIAG_BUG, LG_EMIT, o->sp, "%s across lanes: a host block has one thread", lir_op_name(o->op));
     return v;

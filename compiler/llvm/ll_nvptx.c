@@ -124,9 +124,19 @@ static LLVMValueRef shuffle_wide(Ll *l, const LirOp *o, LLVMValueRef v)
     return LLVMBuildBitCast(l->b, ll_vector(l, l->ty.i32, e, 2), LLVMTypeOf(v), "");
 }
 
+static LLVMValueRef alike(Ll *l, LLVMValueRef v)
+{
+    LLVMValueRef args[] = {ll_i32(l, -1), v}, all = ll_intr(l, "llvm.nvvm.match.any.sync.i32", NULL, 2, args);
+    LLVMValueRef before = LLVMBuildAnd(l->b, all, ll_intr(l, "llvm.nvvm.read.ptx.sreg.lanemask.lt", NULL, 0, NULL), "");
+    LLVMValueRef many = LLVMBuildShl(l->b, ll_intr1(l, "llvm.ctpop", all), ll_i32(l, 16), "");
+    return LLVMBuildOr(l->b, ll_intr1(l, "llvm.ctpop", before), many, "");
+}
+
 static LLVMValueRef shuffle(Ll *l, const LirOp *o, LLVMValueRef v)
 {
     LLVMTypeRef t = LLVMTypeOf(v);
+    if (o->op == LIR_ALIKE)
+        return alike(l, v);
     if (t == l->ty.f32)
         return shuffle_word(l, o, v, "f32");
     if (t == l->ty.i32)

@@ -358,6 +358,8 @@ static void join_near(Low *w, LirVal list, LirVal own)
         x[u] = shared_of(w, add(w, list, low_ci(w, u)));
         far[u] = both(w, x[u].trailing, goes_far(w, &x[u]));
     }
+    if (w->fn->pdl)
+        low_mark(w, LIR_PDLWAIT, 0);    /* for the sums: the entries are in order since before they began */
     for (int u = 0; u < JOIN_LISTS; u++) {
         LirVal place = lir_op3(w->fn, LIR_SELECT, far[u], x[u].last, low_ci(w, -1)), mine = add(w, list, low_ci(w, u));
         lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {far_at(w, add(w, own, low_ci(w, u))), place, first}, .imm.i = 4});

@@ -2,17 +2,15 @@
  * through an index. No float is touched, and the order is one that the indices alone tell.
  *
  * (1) order: a block sorts the entries of CHUNK instances, and does what else they do with scalars; other blocks clear the marks of places.
- * Of FEW entries: (2) merge: an entry's rank is the number of smaller ones in all chunks, which a block has in shared memory.
- * Of more, by two digits of the place, the lower one first, each as follows.  A chunk is in order of that digit, (1) and (5), and its block has
- * told where the entries of each digit begin there and how many they are.  (3), (6) ranges: sums of those over chunks tell where they begin in
- * all.  (4), (7) deal: every entry goes there.
- * Before the last of these launches an entry is in a chunk that is in order, and the first one of the chunk to name its place marks it.
+ * Of no more than SORT_FEW entries: (2) merge: an entry's rank is the number of smaller ones in all chunks, which a block has in shared memory.
+ * Of more, (1) counts instead, and what follows is in low_digit.c.
+ * In the last of these launches one of the entries that name a place, or a few of them, mark it.
  *
- * Workspace, of (1): entries by chunk; entries dealt or merged; of the host, keys; an i32 mark for each place.  Of (3), an i32 for each digit and chunk.
+ * Workspace, of (1): entries by chunk, or between two digits; entries in order; keys of the host, or ranks; an i32 mark for each place.
  */
 #include "low_sort.h"
 
-enum { PIECE = 64, CHUNK = 512, FAN = 16, FEW = CHUNK * FAN, MERGERS = 256, DIGITS = 8 /* of a block of (3) */, SPANS = 64, AHEAD = 8 };
+enum { PIECE = 64, CHUNK = 512, FAN = SORT_FEW / CHUNK, MERGERS = 256, SLOT = 24 /* bytes of an entry */ };
 
 static LirVal add(Low *w, LirVal a, LirVal b) { return sort_add(w, a, b); }
 static LirVal sub(Low *w, LirVal a, LirVal b) { return sort_sub(w, a, b); }
@@ -30,15 +28,14 @@ static LirVal nowhere(Low *w) { return lir_cast(w->fn, DT_I32, places(w)); }
 
 /* ---- the workspace ---- */
 
-static int slot_bytes(const Low *w) { return w->host ? 24 : 16; }      /* of an entry */
 static LirVal chunks(Low *w) { return sort_ceil_div(w, w->ninst, CHUNK); }
-/* The nth area of all chunks. */
-static LirVal area(Low *w, int nth) { return sort_element(w, sort_part(w, SCATTER_ORDER), times(w, chunks(w), nth), 8 * CHUNK); }
-static LirVal by_chunk(Low *w, LirVal i) { return sort_element(w, area(w, 0), i, 8); }
+LirVal sort_entries(Low *w) { return times(w, chunks(w), CHUNK); }
+LirVal sort_area(Low *w, int nth) { return sort_element(w, sort_part(w, SCATTER_ORDER), times(w, chunks(w), nth), 8 * CHUNK); }
+static LirVal by_chunk(Low *w, LirVal i) { return sort_element(w, sort_area(w, 0), i, 8); }
 
-LirVal low_sorted(Low *w, LirVal i) { return sort_element(w, area(w, 1), i, 8); }
+LirVal low_sorted(Low *w, LirVal i) { return sort_element(w, sort_area(w, 1), i, 8); }
 LirVal low_sorted_end(Low *w) { return times(w, sort_ceil_div(w, w->ninst, MERGERS), MERGERS); }
-LirVal low_mark_of(Low *w, LirVal place) { return sort_element(w, area(w, slot_bytes(w) / 8), place, 4); }
+LirVal low_mark_of(Low *w, LirVal place) { return sort_element(w, sort_area(w, SLOT / 8), place, 4); }
 
 LirVal low_load_at(Low *w, DType dt, int lanes, LirVal at, LirVal when, int align)
 {
@@ -51,7 +48,7 @@ void low_store_at(Low *w, LirVal at, LirVal v, LirVal when, int align)
     lir_add(w->fn, (LirOp){.op = when ? LIR_STGP : LIR_STG, .ref = -1, .a = {at, v, when}, .imm.i = align});
 }
 
-static LirVal entry(Low *w, LirVal place, LirVal instance)
+LirVal low_entry(Low *w, LirVal place, LirVal instance)
 {
     LirVal high = lir_op2(w->fn, LIR_SHL, whole(w, place), lir_ci(w->fn, DT_I64, 32));
     return lir_op2(w->fn, LIR_OR, high, whole(w, instance));
@@ -66,17 +63,18 @@ void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int 
 {
     *w = *first;
     w->fn = low_launch_after(first, nth ? arena_strf(w->a, "%s_%d", symbol, nth) : symbol, threads);
-    w->fn->min_ctas = nth == SCATTER_SUMS ? (uint32_t)w->s->ctas : nth == SCATTER_JOIN;      /* left free, the assembler may spill to fit one block more */
+    w->fn->min_ctas = nth == SCATTER_SUMS ? (uint32_t)w->s->ctas : 1;      /* left free, the assembler may spill to fit one block more */
     w->active = w->head = w->turn = w->turn_k = 0;
     w->tid = w->host ? low_ci(w, 0) : low_sreg(w, LIR_TID);
     w->grp = low_ci(w, 0);
-    w->lane = w->at = w->tid;
+    w->lane = w->at = nth == SCATTER_ORDER ? w->grp : w->tid;
     w->block = low_sreg(w, LIR_CTAID);
     w->rowlen = low_rowlen(w);
     w->ninst = low_word32(w, LIR_W_INST, 0);
     low_forget_instance(w);
     if (w->fn->pdl) {
-        low_mark(w, LIR_PDLWAIT, 0);
+        if (nth != SCATTER_JOIN)
+            low_mark(w, LIR_PDLWAIT, 0);
         low_mark(w, LIR_PDLGO, 0);
     }
 }
@@ -111,25 +109,10 @@ static void barrier(Low *w)
 
 static void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .flags = LIR_F_UNIFORM, .a = {a}}); }
 
-/* ---- digits ---- */
-
-/* A block of (3) has DIGITS of them, and so many there are that their square is more than the number of places. */
-static LirVal digits(Low *w) { return times(w, low_word32(w, LIR_W_BLOCKS, SCATTER_RANGES), DIGITS); }
-static LirVal many(Low *w) { return lir_op2(w->fn, LIR_GT, w->ninst, low_ci(w, FEW)); }
-
-static LirVal digit(Low *w, LirVal place, bool high) { return lir_op2(w->fn, high ? LIR_DIV : LIR_REM, place, digits(w)); }
-
-/* Where in a chunk the entries of a digit begin, and from bit 16 on how many they are; after (3) where they begin in all, less the former. */
-static LirVal range_of(Low *w, LirVal chunk, LirVal d)
-{
-    LirVal row = lir_op2(w->fn, LIR_MUL, whole(w, chunk), whole(w, digits(w)));
-    return sort_element(w, sort_part(w, SCATTER_RANGES), add(w, row, whole(w, d)), 4);
-}
-
 /* ---- keys of a chunk ---- */
 
 /* In shared memory, where there is room for two of each; on the host in an area of their own. */
-static LirVal key_at(Low *w, LirVal t) { return w->host ? sort_element(w, area(w, 2), add(w, times(w, w->block, CHUNK), t), 4) : times(w, t, 4); }
+static LirVal key_at(Low *w, LirVal t) { return w->host ? sort_element(w, sort_area(w, 2), add(w, times(w, w->block, CHUNK), t), 4) : times(w, t, 4); }
 
 static void key_store(Low *w, LirVal t, LirVal key)
 {
@@ -193,7 +176,7 @@ static void search(Low *w, LirVal (*at)(Low *w, LirVal i), int size, const LirVa
 /* ---- (1) order ---- */
 
 /* The place that the instance at hand names. */
-static LirVal place_named(Low *w)
+LirVal low_place_named(Low *w)
 {
     LirVal j = low_scalar(w, w->tir->ix[sum_op(w)->ix + (uint32_t)w->rv->place_dim].val);
     LirVal in = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, j, lir_ci(w->fn, DT_I64, 0)), less(w, j, places(w)));
@@ -221,57 +204,27 @@ static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
     return rank;
 }
 
-static LirVal low_digit_of(Low *w, LirVal i) { return digit(w, low_place_of(w, low_load_at(w, DT_I64, 1, by_chunk(w, i), 0, 8)), false); }
-static LirVal high_digit_of(Low *w, LirVal i) { return digit(w, low_place_of(w, low_load_at(w, DT_I64, 1, by_chunk(w, i), 0, 8)), true); }
-
-/* Where the entries of each digit begin in the chunk, and how many they are. */
-static void tell_ranges(Low *w, bool high)
-{
-    LirVal from = w->host ? times(w, w->block, CHUNK) : low_ci(w, 0), all = digits(w);
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), turn = low_loop_begin(w, var, all);
-    Each e;
-    LirVal d = add(w, turn, each_begin(w, &e, CHUNK)), first[2] = {from, from}, bound[2] = {d, add(w, d, low_ci(w, 1))}, n[2];
-    low_mark(w, LIR_IF, less(w, d, all));
-    search(w, !w->host ? one_key : high ? high_digit_of : low_digit_of, CHUNK, first, bound, 2, n);
-    LirVal range = lir_op2(w->fn, LIR_OR, n[0], lir_op2(w->fn, LIR_SHL, sub(w, n[1], n[0]), low_ci(w, 16)));
-    low_store_at(w, range_of(w, w->block, d), range, 0, 4);
-    low_mark(w, LIR_END, 0);
-    each_end(w, &e);
-    low_loop_end(w, var, turn, low_ci(w, CHUNK));
-}
-
-/* The entries of the block's chunk, by their digit, or where they are few by their whole place. */
-static void order_chunk(Low *w, bool high)
+/* The entries of the block's chunk. */
+static void order_chunk(Low *w)
 {
     Each e;
-    LirVal t = each_begin(w, &e, CHUNK), q = add(w, times(w, w->block, CHUNK), t), x;
-    if (high)
-        x = low_load_at(w, DT_I64, 1, low_sorted(w, q), 0, 8);
-    else {
-        low_set_instance(w, q, true);
-        x = entry(w, place_named(w), q);
-        low_scalar_stores(w);
-        if (w->host)
-            low_store_at(w, low_sorted(w, q), x, 0, 8);
-    }
-    LirVal place = low_place_of(w, x), key = high ? digit(w, place, true) : pick(w, many(w), digit(w, place, false), place);
-    key_store(w, t, key);
+    LirVal t = each_begin(w, &e, CHUNK), q = add(w, times(w, w->block, CHUNK), t);
+    low_set_instance(w, q, true);
+    LirVal place = low_place_named(w), x = low_entry(w, place, q);
+    low_scalar_stores(w);
+    if (w->host)
+        low_store_at(w, low_sorted(w, q), x, 0, 8);
+    key_store(w, t, place);
     each_end(w, &e);
     barrier(w);
     t = each_begin(w, &e, CHUNK);
     if (w->host) {
         x = low_load_at(w, DT_I64, 1, low_sorted(w, add(w, times(w, w->block, CHUNK), t)), 0, 8);
-        key = one_key(w, t);
+        place = one_key(w, t);
     }
-    low_store_at(w, by_chunk(w, add(w, times(w, w->block, CHUNK), rank_in_chunk(w, t, key))), x, 0, 8);
+    low_store_at(w, by_chunk(w, add(w, times(w, w->block, CHUNK), rank_in_chunk(w, t, place))), x, 0, 8);
     each_end(w, &e);
-    mark_uniform(w, LIR_IF, many(w));
-    barrier(w);
-    tell_ranges(w, high);
-    mark_uniform(w, LIR_END, 0);
 }
-
-static int shared_keys(const Low *w) { return w->host ? 0 : 2 * CHUNK * 4; }
 
 static void order(const Low *first, const char *symbol)
 {
@@ -279,26 +232,21 @@ static void order(const Low *first, const char *symbol)
     Each e;
     low_launch_open(&w, first, SCATTER_ORDER, symbol, CHUNK);
     w.lanes = 1;                        /* an instance a thread */
-    w.fn->smem = (uint32_t)shared_keys(&w);
+    w.fn->smem = low_count_shared(&w);          /* keys take less */
     mark_uniform(&w, LIR_IF, less(&w, w.block, chunks(&w)));
-    order_chunk(&w, false);
+    mark_uniform(&w, LIR_IF, lir_op2(w.fn, LIR_GT, w.ninst, low_ci(&w, SORT_FEW)));
+    low_count(&w, false);
     mark_uniform(&w, LIR_ELSE, 0);
-    int marks = slot_bytes(&w) / 4;     /* of as many bytes as an entry has */
+    order_chunk(&w);
+    mark_uniform(&w, LIR_END, 0);
+    mark_uniform(&w, LIR_ELSE, 0);
+    int marks = SLOT / 4;     /* of as many bytes as an entry has */
     LirVal t = each_begin(&w, &e, CHUNK), at = times(&w, add(&w, times(&w, sub(&w, w.block, chunks(&w)), CHUNK), t), marks);
     for (int i = 0; i < marks; i += 2)
         low_store_at(&w, low_mark_of(&w, add(&w, at, low_ci(&w, i))), lir_ci(w.fn, DT_I64, 0), 0, 8);
     each_end(&w, &e);
     mark_uniform(&w, LIR_END, 0);
-    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_PLACES, .per = CHUNK, .per2 = marks * CHUNK, .work_bytes = CHUNK * slot_bytes(&w)});
-}
-
-static void order_high(const Low *first, const char *symbol)
-{
-    Low w;
-    low_launch_open(&w, first, SCATTER_ORDER_HIGH, symbol, CHUNK);
-    w.fn->smem = (uint32_t)shared_keys(&w);
-    order_chunk(&w, true);
-    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_BEYOND, .per = CHUNK, .per2 = FEW});
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_PLACES, .per = CHUNK, .per2 = marks * CHUNK, .work_bytes = CHUNK * SLOT});
 }
 
 /* The first of its chunk that names its place marks it. */
@@ -316,12 +264,12 @@ static void mark_place(Low *w, LirVal q, LirVal e)
 /* The places of all chunks, in shared memory. */
 static void fetch_places(Low *w)
 {
-    LirVal x[FEW / 2 / MERGERS], end = times(w, chunks(w), CHUNK), at = times(w, w->tid, 2);
-    for (int u = 0; u < FEW / 2 / MERGERS; u++) {
+    LirVal x[SORT_FEW / 2 / MERGERS], end = times(w, chunks(w), CHUNK), at = times(w, w->tid, 2);
+    for (int u = 0; u < SORT_FEW / 2 / MERGERS; u++) {
         LirVal i = add(w, at, low_ci(w, u * 2 * MERGERS));
         x[u] = low_load_at(w, DT_I64, 2, by_chunk(w, i), less(w, i, end), 16);
     }
-    for (int u = 0; u < FEW / 2 / MERGERS; u++) {
+    for (int u = 0; u < SORT_FEW / 2 / MERGERS; u++) {
         LirVal i = add(w, at, low_ci(w, u * 2 * MERGERS)), place = lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SHR, x[u], lir_splat(w->fn, lir_ci(w->fn, DT_I64, 32), 2)));
         lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {times(w, i, 4), place}, .imm.i = 8});
     }
@@ -354,118 +302,19 @@ static void merge(const Low *first, const char *symbol)
     Low w;
     Each each;
     low_launch_open(&w, first, SCATTER_MERGE, symbol, MERGERS);
-    w.fn->smem = w.host ? 0 : FEW * 4;
+    w.fn->smem = w.host ? 0 : SORT_FEW * 4;
     if (!w.host)
         fetch_places(&w);
     LirVal t = each_begin(&w, &each, MERGERS), q = add(&w, times(&w, w.block, MERGERS), t), e = low_load_at(&w, DT_I64, 1, by_chunk(&w, q), 0, 8);
     mark_place(&w, q, e);
     low_store_at(&w, low_sorted(&w, rank_in_all(&w, q, low_place_of(&w, e))), e, 0, 8);
     each_end(&w, &each);
-    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_WITHIN, .per = MERGERS, .per2 = FEW});
-}
-
-/* ---- (3) ranges ---- */
-
-/* Sums over the chunks c .. end-1 of where the entries of digit d begin there, and of how many they are. */
-static void sum_ranges(Low *w, LirVal d, LirVal c, LirVal end, LirVal *begin, LirVal *n)
-{
-    LirVal b = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), s = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), all = chunks(w), x[AHEAD];
-    LirVal var = lir_op1(w->fn, LIR_VAR, c), at = low_loop_begin(w, var, end), begins = sort_get(w, b), sum = sort_get(w, s);
-    for (int u = 0; u < AHEAD; u++) {
-        LirVal i = add(w, at, low_ci(w, u)), in = lir_op2(w->fn, LIR_AND, less(w, i, all), less(w, i, end));
-        x[u] = low_load_at(w, DT_I32, 1, range_of(w, i, d), in, 4);
-    }
-    for (int u = 0; u < AHEAD; u++) {
-        begins = add(w, begins, low_bits(w, x[u], 1 << 16));
-        sum = add(w, sum, lir_op2(w->fn, LIR_SHR, x[u], low_ci(w, 16)));
-    }
-    lir_set(w->fn, b, begins);
-    lir_set(w->fn, s, sum);
-    low_loop_end(w, var, at, low_ci(w, AHEAD));
-    *begin = sort_get(w, b);
-    *n = sort_get(w, s);
-}
-
-/* Of all spans of chunks together where the entries of a digit begin, and those of earlier spans: what the block's threads have of it. */
-static LirVal meet(Low *w, LirVal t, LirVal begin, LirVal n)
-{
-    LirVal pair = lir_add(w->fn, (LirOp){.op = LIR_CONCAT, .dt = DT_I32, .lanes = 2, .ref = -1, .a = {begin, n}}), span = over(w, t, DIGITS), sum = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {times(w, t, 8), pair}, .imm.i = 8});
-    barrier(w);
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), at = low_loop_begin(w, var, low_ci(w, SPANS)), s = sort_get(w, sum);
-    for (int u = 0; u < AHEAD; u++) {
-        LirVal i = add(w, at, low_ci(w, u)), from = times(w, add(w, times(w, i, DIGITS), low_bits(w, t, DIGITS)), 8);
-        LirVal x = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = 2, .ref = -1, .a = {from}, .imm.i = 8}), half[2];
-        for (int k = 0; k < 2; k++)
-            half[k] = lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {x}, .imm.i = k});
-        s = add(w, add(w, s, half[0]), pick(w, less(w, i, span), half[1], low_ci(w, 0)));
-    }
-    lir_set(w->fn, sum, s);
-    low_loop_end(w, var, at, low_ci(w, AHEAD));
-    return sort_get(w, sum);
-}
-
-/* The entries of digit d begin at `begin` in all, as far as chunks c .. end-1 are concerned. */
-static void put_ranges(Low *w, LirVal d, LirVal c, LirVal end, LirVal begin)
-{
-    LirVal next = lir_op1(w->fn, LIR_VAR, begin), var = lir_op1(w->fn, LIR_VAR, c), at = low_loop_begin(w, var, end), all = chunks(w), x[AHEAD], to = sort_get(w, next);
-    for (int u = 0; u < AHEAD; u++) {
-        LirVal i = add(w, at, low_ci(w, u)), in = lir_op2(w->fn, LIR_AND, less(w, i, all), less(w, i, end));
-        x[u] = low_load_at(w, DT_I32, 1, range_of(w, i, d), in, 4);
-    }
-    for (int u = 0; u < AHEAD; u++) {
-        LirVal i = add(w, at, low_ci(w, u)), in = lir_op2(w->fn, LIR_AND, less(w, i, all), less(w, i, end));
-        low_store_at(w, range_of(w, i, d), sub(w, to, low_bits(w, x[u], 1 << 16)), in, 4);
-        to = add(w, to, lir_op2(w->fn, LIR_SHR, x[u], low_ci(w, 16)));
-    }
-    lir_set(w->fn, next, to);
-    low_loop_end(w, var, at, low_ci(w, AHEAD));
-}
-
-static void ranges(const Low *first, const char *symbol, int nth)
-{
-    Low w;
-    Each e;
-    int spans = first->host ? 1 : SPANS;
-    low_launch_open(&w, first, nth, symbol, DIGITS * spans);
-    w.fn->smem = w.host ? 0 : DIGITS * SPANS * 8;
-    LirVal t = each_begin(&w, &e, DIGITS), d = add(&w, times(&w, w.block, DIGITS), low_bits(&w, t, DIGITS)), each = sort_ceil_div(&w, chunks(&w), spans);
-    LirVal c = lir_op2(w.fn, LIR_MUL, over(&w, t, DIGITS), each), end = add(&w, c, each), begin, n;
-    sum_ranges(&w, d, c, end, &begin, &n);
-    put_ranges(&w, d, c, end, w.host ? begin : meet(&w, t, begin, n));
-    each_end(&w, &e);
-    LowLaunch l = {.grid = LOW_G_DIGITS_BEYOND, .per = DIGITS, .per2 = FEW};
-    if (nth == SCATTER_RANGES) {
-        l.work_bytes = DIGITS * 4;
-        l.work_by = LOW_BY_INSTANCES;
-        l.per3 = CHUNK;
-    }
-    low_launch_close(&w, l);
-}
-
-/* ---- (4) deal ---- */
-
-static void deal(const Low *first, const char *symbol, bool high)
-{
-    Low w;
-    Each each;
-    low_launch_open(&w, first, high ? SCATTER_DEAL_HIGH : SCATTER_DEAL, symbol, CHUNK);
-    LirVal t = each_begin(&w, &each, CHUNK), q = add(&w, times(&w, w.block, CHUNK), t), e = low_load_at(&w, DT_I64, 1, by_chunk(&w, q), 0, 8);
-    if (high)
-        mark_place(&w, q, e);
-    LirVal from = low_load_at(&w, DT_I32, 1, range_of(&w, w.block, digit(&w, low_place_of(&w, e), high)), 0, 4);
-    low_store_at(&w, low_sorted(&w, add(&w, from, t)), e, 0, 8);
-    each_end(&w, &each);
-    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_BEYOND, .per = CHUNK, .per2 = FEW});
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_WITHIN, .per = MERGERS, .per2 = SORT_FEW});
 }
 
 void low_sort(const Low *first, const char *symbol)
 {
     order(first, symbol);
     merge(first, symbol);
-    ranges(first, symbol, SCATTER_RANGES);
-    deal(first, symbol, false);
-    order_high(first, symbol);
-    ranges(first, symbol, SCATTER_RANGES_HIGH);
-    deal(first, symbol, true);
+    low_digits(first, symbol);
 }

@@ -4,7 +4,8 @@
 #include "low.h"
 
 /* The launches. */
-enum { SCATTER_ORDER, SCATTER_MERGE, SCATTER_RANGES, SCATTER_DEAL, SCATTER_ORDER_HIGH, SCATTER_RANGES_HIGH, SCATTER_DEAL_HIGH, SCATTER_SUMS, SCATTER_JOIN };
+enum { SCATTER_ORDER, SCATTER_MERGE, SCATTER_DEAL, SCATTER_COUNT_HIGH, SCATTER_DEAL_HIGH, SCATTER_SUMS, SCATTER_JOIN };
+enum { SORT_FEW = 8192 /* entries that are merged */, SORT_TILE = 2048 /* that are counted together */ };
 
 void low_sort(const Low *first, const char *symbol);      /* all launches before the sums */
 
@@ -14,6 +15,16 @@ LirVal low_sorted_end(Low *w);                 /* i32: there are so many, those 
 LirVal low_mark_of(Low *w, LirVal place);      /* i64 address of an i32: not 0 when an entry names the place */
 LirVal low_place_of(Low *w, LirVal entry);     /* i32 */
 LirVal low_named(Low *w, LirVal place);        /* bool: it is one */
+
+/* low_digit.c: the launches behind the first, of many entries; what the first one does of it, and its shared memory. */
+void     low_digits(const Low *first, const char *symbol);
+void     low_count(Low *w, bool high);
+uint32_t low_count_shared(const Low *w);
+
+LirVal sort_entries(Low *w);                   /* i32: all of them, with those that fill up */
+LirVal sort_area(Low *w, int nth);             /* of the first launch's workspace: 8 bytes for each of them */
+LirVal low_place_named(Low *w);                /* i32: by the instance at hand */
+LirVal low_entry(Low *w, LirVal place, LirVal instance);
 
 void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int threads);
 void low_launch_close(const Low *w, LowLaunch l);

@@ -32,11 +32,10 @@ typedef enum LowGridKind {
     LOW_G_GROUPS_PLACES,  /* ceil(instances / per) + ceil(places / per2) blocks */
     LOW_G_GROUPS_BEYOND,  /* ceil(instances / per) blocks where there are more than per2 instances, else none */
     LOW_G_PLACES_COLUMNS, /* (ceil(instances / per) + ceil(places / per2)) * ceil(row length / per3) blocks, columns fastest */
-    LOW_G_GROUPS_WITHIN,  /* ceil(instances / per) blocks where there are no more than per2 instances, else none */
-    LOW_G_DIGITS_BEYOND   /* where there are more than per2 instances, else none, the least power of two n of blocks with (n * per)^2 > places */
+    LOW_G_GROUPS_WITHIN   /* ceil(instances / per) blocks where there are no more than per2 instances, else none */
 } LowGridKind;
 
-typedef enum LowWorkBy { LOW_BY_BLOCK /* 1 */, LOW_BY_COLUMN /* row length rounded up to 4 */, LOW_BY_INSTANCES /* ceil(instances / per3) */ } LowWorkBy;
+typedef enum LowWorkBy { LOW_BY_BLOCK /* 1 */, LOW_BY_COLUMN /* row length rounded up to 4 */, LOW_BY_DIGIT /* lgk_digits() of the places */ } LowWorkBy;
 
 typedef struct LowLaunch {
     LirFn  *fn;
@@ -48,7 +47,7 @@ typedef struct LowLaunch {
     uint8_t work_by;            /* LowWorkBy */
 } LowLaunch;
 
-enum { LOW_MAX_LAUNCHES = 9 };
+enum { LOW_MAX_LAUNCHES = 7 };
 typedef struct LowKernel {
     LowCond  *conds; uint32_t nconds, capconds;
     LowLaunch launch[LOW_MAX_LAUNCHES]; uint32_t nlaunch;

@@ -94,7 +94,7 @@ static void put_workspace(const Manifest *m, const LgkLaunch *l, uint32_t nth)
 {
     if (!l->work_bytes)
         return;
-    buf_printf(m->out, "; %d bytes of workspace a block%s", l->work_bytes, l->work_by == LGK_BY_COLUMN ? " and column" : l->work_by == LGK_BY_INSTANCES ? " and chunk of instances" : "");
+    buf_printf(m->out, "; %d bytes of workspace a block%s", l->work_bytes, l->work_by == LGK_BY_COLUMN ? " and column" : l->work_by == LGK_BY_DIGIT ? " and digit of places" : "");
     if (nth)
         buf_printf(m->out, " of launch %u", (unsigned)nth);
 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, LEAST_LANES = 128, MOST_GROUPS = 8 };
+enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, LEAST_LANES = 128, MOST_GROUPS = 8, MP_LANES = 1024 };
 
 const char *sched_scatter_illegal(const SchedFacts *f, const Sched *s)
 {
@@ -59,6 +59,7 @@ static Sched held(const SchedFacts *f, const Target *t, int64_t n)
     while (s.rows < MOST_GROUPS && s.rows * s.lanes < LEAST_LANES)
         s.rows *= 2;
     s.run = run_of(f, n * s.rows);
+    s.ctas = MP_LANES / (s.rows * s.lanes);
     return s;
 }
 

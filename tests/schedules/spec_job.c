@@ -38,8 +38,8 @@ static bool reads(LirOpcode op) { return op == LIR_LDG || op == LIR_LDGP || op =
 static bool writes(LirOpcode op) { return op == LIR_STG || op == LIR_STGP || op == LIR_STGM || op == LIR_ATOM; }
 
 /* A launch that may start before those in front of it end waits for them outside of any branch; till then it writes nothing, and reads
- * nothing that an earlier nest writes. */
-static bool waits_in_time(const TirFn *fn, const LirFn *f)
+ * nothing that an earlier nest writes. The last one of a sum through an index reads what those before the one in front of it left. */
+static bool waits_in_time(const TirFn *fn, const LirFn *f, bool behind)
 {
     int depth = 0;
     for (LirVal v = 1; f->pdl && v < f->nops; v++) {
@@ -47,7 +47,7 @@ static bool waits_in_time(const TirFn *fn, const LirFn *f)
         depth += (o->op == LIR_LOOP || o->op == LIR_IF) - (o->op == LIR_END);
         if (o->op == LIR_PDLWAIT)
             return depth == 0;
-        if (f->pdl != LIR_PDL_BESIDE && (writes(o->op) || (reads(o->op) && (f->pdl != LIR_PDL_LATE || o->ref < 0 || fn->earlier[o->ref]))))
+        if (f->pdl != LIR_PDL_BESIDE && (writes(o->op) || (reads(o->op) && !(behind && o->ref < 0) && (f->pdl != LIR_PDL_LATE || o->ref < 0 || fn->earlier[o->ref]))))
             return false;
     }
     return !f->pdl;
@@ -65,7 +65,7 @@ static bool lower_nest(const SpecJob *j, const SpecCall *call, uint32_t nest, Ca
     c->tir = fn;
     c->low = low_run(fn, &s, c->target, "k", a, d);
     for (uint32_t i = 0; c->low && i < c->low->nlaunch; i++)
-        if (!waits_in_time(fn, c->low->launch[i].fn)) {
+        if (!waits_in_time(fn, c->low->launch[i].fn, f.scatter && i + 1 == c->low->nlaunch)) {
             diag_report(d, DIAG_BUG, LG_LIR, fn->sp, "a launch of %s does not wait in time", fn->name);
             return false;
         }

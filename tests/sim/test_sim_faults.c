@@ -237,6 +237,11 @@ static void divergence(void **state)
         case_op(&c, (LirOp){.op = LIR_BFLY, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {c.tid}, .imm.i = 16});
         op0(&c, LIR_END, 0);
         expect(&c, 1, below == 16 ? "takes the value of thread 16, which is not there" : NULL);
+        begin(&c);
+        open_if(&c, lir_op2(c.fn, LIR_LT, c.tid, case_i32(&c, below)), 0);
+        lir_op1(c.fn, LIR_ALIKE, c.tid);
+        op0(&c, LIR_END, 0);
+        expect(&c, 1, below == 16 ? "is compared with thread 16, which is not there" : NULL);
     }
 }
 

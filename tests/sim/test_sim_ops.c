@@ -340,17 +340,25 @@ static void regions(void **state)
 static void shuffles(void **state)
 {
     (void)state;
-    int32_t x[THREADS], y[THREADS];
+    int32_t x[THREADS], y[THREADS], z[THREADS];
     SimCase c;
     case_begin(&c, THREADS, 0);
     case_buffer(&c, x, sizeof x);
     case_buffer(&c, y, sizeof y);
+    case_buffer(&c, z, sizeof z);
+    case_store(&c, 2, lir_op1(c.fn, LIR_ALIKE, lir_op2(c.fn, LIR_REM, c.tid, case_i32(&c, 5))));
     case_store(&c, 0, case_op(&c, (LirOp){.op = LIR_BFLY, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {c.tid}, .imm.i = 5}));
     case_store(&c, 1, case_op(&c, (LirOp){.op = LIR_BCAST, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {c.tid}, .imm.i = 7}));
     assert_true(case_run(&c, 1));
     for (int t = 0; t < THREADS; t++) {
         assert_int_equal(x[t], t ^ 5);
         assert_int_equal(y[t], (t & ~31) + 7);
+        int before = 0, all = 0;
+        for (int u = t & ~31; u < (t & ~31) + 32; u++) {
+            before += u < t && u % 5 == t % 5;
+            all += u % 5 == t % 5;
+        }
+        assert_int_equal(z[t], before | all << 16);
     }
     case_end(&c);
 }

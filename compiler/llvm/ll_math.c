@@ -130,14 +130,12 @@ LLVMValueRef ll_mant(Ll *l, LLVMValueRef x, LLVMValueRef *e)
     return ll_bits(l, m, l->ty.f32);
 }
 
-/* f**3 * Q(f) - f*f/2 = log(1+f) - f, sqrt(1/2) <= 1+f <= sqrt(2): 2**-30 */
+/* f*f * (f * Q(f) - 1/2) = log(1+f) - f, sqrt(1/2) <= 1+f <= sqrt(2): 2**-30 */
 LLVMValueRef ll_log_tail(Ll *l, LLVMValueRef f)
 {
     static const double c[] = {0.06746710337, -0.1167582765, 0.1188822804, -0.1240556655, 0.1421954098,
-                               -0.166679966,  0.2000211921,  -0.250000096, 0.333333126};
-    LLVMValueRef z = ll_fmul(l, f, f);
-    LLVMValueRef y = ll_fmul(l, ll_fmul(l, z, f), ll_poly(l, f, c, 9));
-    return ll_fma(l, z, ll_fc(l, f, -0.5), y);
+                               -0.166679966,  0.2000211921,  -0.250000096, 0.333333126,   -0.5};
+    return ll_fmul(l, ll_fmul(l, f, f), ll_poly(l, f, c, 10));
 }
 
 /* log of x where x is what the special cases depend on: 0 -> -inf, negative -> NaN, inf and NaN themselves. */
@@ -185,14 +183,14 @@ static LLVMValueRef log1p_general(Ll *l, LLVMValueRef x)
     return ll_sel(l, zero, x, r);
 }
 
-/* x + x*z*T(z), z = x*x < 0.5625**2: 2**-29; else 1 - 2/(1 + e**2|x|) */
+/* x + x*z*T(z), z = x*x < 0.5625**2: 2**-29; else, with e = e**-2|x|, 1 - 2e/(1 + e) */
 static LLVMValueRef tanh_general(Ll *l, LLVMValueRef x)
 {
     static const double c[] = {-0.006179808874, 0.02100745805, -0.05383742993, 0.1333245227, -0.3333331389};
     LLVMValueRef a = ll_intr1(l, "llvm.fabs", x), z = ll_fmul(l, x, x), one = ll_fc(l, x, 1.0);
     LLVMValueRef small = ll_fma(l, ll_fmul(l, z, x), ll_poly(l, z, c, 5), x);
-    LLVMValueRef e = exp_general(l, ll_fadd(l, a, a));
-    LLVMValueRef q = ll_fdiv(l, ll_fc(l, x, 2.0), ll_fadd(l, e, one));
+    LLVMValueRef e = exp_general(l, ll_fmul(l, a, ll_fc(l, x, -2.0)));
+    LLVMValueRef q = ll_fdiv(l, ll_fadd(l, e, e), ll_fadd(l, e, one));
     LLVMValueRef big = ll_intr2(l, "llvm.copysign", ll_fsub(l, one, q), x);
     return ll_sel(l, ll_fcmp(l, LLVMRealOLT, a, ll_fc(l, x, 0.5625)), small, big);
 }

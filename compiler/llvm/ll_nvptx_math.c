@@ -70,25 +70,51 @@ LLVMValueRef ll_nvptx_fast(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y)
 
 /* ---- exact forms ---- */
 
-/* 2**(hi + lo) = 2**hi * (1 + lo ln 2), hi = x log2 e rounded; where 2**hi is 0, infinite or NaN, that alone.  Below 2**-126: 0. */
+/* 2**(hi + lo) = 2**hi * (1 + lo ln 2), hi = x log2 e rounded; where 2**hi is 0, infinite or NaN, that alone.  Below 2**-126: 0.  Of hi below
+ * -1/4 the unit gives 5e-8 too little, which sums of many tell: most of it is put back, as much as leaves e**0 at 1. */
 static LLVMValueRef exp_exact(Ll *l, LLVMValueRef x)
 {
     LLVMValueRef hi = times(l, x, LOG2E_HI), lo = ll_fma(l, x, ll_fc(l, x, LOG2E_HI), LLVMBuildFNeg(l->b, hi, ""));
     LLVMValueRef e = ex2(l, hi), size = ll_intr1(l, "llvm.fabs", hi);
-    lo = times(l, ll_fma(l, x, ll_fc(l, x, LOG2E_LO), lo), LL_LN2);
+    lo = ll_fma(l, ll_fma(l, x, ll_fc(l, x, LOG2E_LO), lo), ll_fc(l, x, LL_LN2), ll_fc(l, x, 4.6e-8));
     return ll_sel(l, ll_fcmp(l, LLVMRealOLT, size, ll_fc(l, x, 128.0)), ll_fma(l, e, lo, e), e);
+}
+
+/* e**x of x <= 0, or NaN, without that unit, within 3e-8 near 0 too: x = n ln2 + r, and n + 126 stands in the low bits of t; shifted into the
+ * exponent it is 2**(n-1), or 0 where n = -126. */
+static LLVMValueRef exp_of_negative(Ll *l, LLVMValueRef x)
+{
+    static const double twice[] = {2 * 0.001381454007, 2 * 0.008368745108, 2 * 0.04166839079, 2 * 0.166665204, 2 * 0.4999999343, 2, 2};      /* 2 e**r: 2**-28 */
+    x = ll_intr2(l, "llvm.maximum", x, ll_fc(l, x, -126 * LL_LN2));
+    LLVMValueRef magic = ll_fc(l, x, 12582912.0 + 126), t = ll_fma(l, x, ll_fc(l, x, LL_LOG2E), magic), n = ll_fsub(l, t, magic);
+    LLVMValueRef r = ll_fma(l, n, ll_fc(l, x, -LN2_LO), ll_fma(l, n, ll_fc(l, x, -LN2_HI), x)), bits = ll_bits(l, t, l->ty.i32);
+    return ll_fmul(l, ll_poly(l, r, twice, 7), ll_bits(l, LLVMBuildShl(l->b, bits, ll_ic(LLVMTypeOf(bits), 23), ""), l->ty.f32));
 }
 
 static LLVMValueRef exp2_exact(Ll *l, LLVMValueRef x) { return ll_intr(l, "llvm.nvvm.ex2.approx", l->ty.f32, 1, &x); }
 
-/* As in ll_math.c, but what 0, infinity, NaN and negative numbers give comes from the unit. */
+/* With e = e**-|x|, d = 1 + e and what d was rounded by: 1/d, or e/d, by the unit's reciprocal and one step that takes all of it in. */
+static LLVMValueRef sigmoid_exact(Ll *l, LLVMValueRef x)
+{
+    LLVMValueRef one = ll_fc(l, x, 1.0), e = exp_of_negative(l, LLVMBuildFNeg(l->b, ll_intr1(l, "llvm.fabs", x), ""));
+    LLVMValueRef d = ll_fadd(l, e, one), lost = ll_fsub(l, e, ll_fsub(l, d, one)), r = rcp(l, d);
+    LLVMValueRef top = ll_sel(l, ll_fcmp(l, LLVMRealOLT, x, ll_fc(l, x, 0.0)), e, one), q = ll_fmul(l, top, r), minus = LLVMBuildFNeg(l->b, q, "");
+    LLVMValueRef rest = ll_fma(l, minus, lost, ll_fma(l, minus, d, top));
+    return ll_fma(l, rest, r, q);
+}
+
+/* As in ll_math.c, with the exponent still where it was in the bits; what 0, infinity, NaN and denormal and negative numbers give comes from the unit. */
 static LLVMValueRef log_exact(Ll *l, LLVMValueRef x)
 {
-    LLVMValueRef e, m = ll_mant(l, x, &e), f = ll_fsub(l, m, ll_fc(l, x, 1.0));
-    LLVMValueRef y = ll_fma(l, e, ll_fc(l, x, LN2_LO), ll_log_tail(l, f));
-    LLVMValueRef r = ll_fma(l, e, ll_fc(l, x, LN2_HI), ll_fadd(l, f, y)), bits = LLVMBuildBitCast(l->b, x, l->ty.i32, "");
-    LLVMValueRef plain = LLVMBuildICmp(l->b, LLVMIntULT, LLVMBuildSub(l->b, bits, ll_i32(l, 1), ""), ll_i32(l, 0x7f7fffff), "");
-    return ll_sel(l, plain, r, lg2(l, x));
+    LLVMValueRef bits = ll_bits(l, x, l->ty.i32);
+    LLVMTypeRef t = LLVMTypeOf(bits);
+    LLVMValueRef up = LLVMBuildAnd(l->b, LLVMBuildSub(l->b, bits, ll_ic(t, 0x3f3504f3), ""), ll_ic(t, 0xff800000u), "");        /* sqrt(1/2) */
+    LLVMValueRef f = ll_fsub(l, ll_bits(l, LLVMBuildSub(l->b, bits, up, ""), l->ty.f32), ll_fc(l, x, 1.0)), e = LLVMBuildSIToFP(l->b, up, LLVMTypeOf(x), "");
+    LLVMValueRef y = ll_fma(l, e, ll_fc(l, x, LN2_LO / (1 << 23)), ll_log_tail(l, f));
+    LLVMValueRef r = ll_fma(l, e, ll_fc(l, x, LN2_HI / (1 << 23)), ll_fadd(l, f, y));
+    LLVMValueRef plain = LLVMBuildICmp(l->b, LLVMIntULT, LLVMBuildSub(l->b, bits, ll_ic(t, 0x00800000), ""), ll_ic(t, 0x7f000000), "");
+    LLVMValueRef other = ll_fma(l, lg2(l, times(l, x, 1 << 23)), ll_fc(l, x, LL_LN2), ll_fc(l, x, -23 * LL_LN2));
+    return ll_sel(l, plain, r, other);
 }
 
 LLVMValueRef ll_nvptx_exact(Ll *l, LirOpcode op, LLVMValueRef x)
@@ -99,6 +125,7 @@ LLVMValueRef ll_nvptx_exact(Ll *l, LirOpcode op, LLVMValueRef x)
     case LIR_EXP:   return exp_exact(l, x);
     case LIR_EXP2:  return exp2_exact(l, x);
     case LIR_LOG:   return log_exact(l, x);
+    case LIR_SIGMOID: return sigmoid_exact(l, x);
     case LIR_RSQRT: return nv1(l, "llvm.nvvm.rsqrt.approx.f", x);
     default:        return NULL;
     }

@@ -70,7 +70,7 @@ typedef struct Low {
     LirVal *scalar;                   /* by TirVal */
     LirVal *row_base;                 /* by position in load, store, acc lists: i64 address of this lane's vector 0 */
     LirVal *red_value;                /* by TirVal: first half's result of argmax; of a logsumexp, the largest value */
-    LirVal *red_rest;                 /* by TirVal: of a logsumexp, what is added to the largest value */
+    LirVal *red_rest, *red_share;     /* by TirVal: of a logsumexp, and of scalars made of one, what is added to the largest value, and e to the power of minus that; low_apart.c */
 
     uint8_t *waits;                   /* by TirVal: depends on what an earlier nest writes, which may not be read yet; NULL once it may */
 
@@ -134,6 +134,10 @@ LirVal low_and(Low *w, LirVal a, LirVal b);    /* either may be 0 */
 TirVal low_single(const Low *w, TirVal v);     /* v is i32(iota(N)) == i32(t) ? scalar : row; then its t, else 0 */
 LirVal low_narrow_scalar(Low *w);              /* bool: the run-time scalar that is added to 16-bit row values and rounded with them is one itself; 0: none is */
 LirVal low_arith(Low *w, TirOpcode op, DType dt, LirVal a, LirVal b, LirVal c);
+
+/* low_apart.c: scalars as two numbers */
+LirVal low_apart(Low *w, TirVal v, LirVal *rest);   /* v but for *rest, which is 0 where it is all of v */
+LirVal low_scalar_apart(Low *w, TirVal v);     /* emits v where it stands apart, and gives its sum; 0: it does not */
 
 /* low_addr.c: places and masks */
 void   low_mask(Low *w);                       /* sets w->mask for vector k */
@@ -219,7 +223,7 @@ void   low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2);
 void   low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *om, LirVal *os);
 void   low_lse_across(Low *w, LirVal *m, LirVal *s, int lanes);
 LirVal low_lse_one(Low *w, LirVal x);
-LirVal low_lse_rest(Low *w, LirVal m, LirVal s);
+LirVal low_lse_rest(Low *w, LirVal m, LirVal s, LirVal *share);
 
 /* low_var.c: triples (sum, squared distances from the mean, count) */
 bool    low_var_once(const Low *w);             /* the row is walked once, each lane with a pivot of its own */

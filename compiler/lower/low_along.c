@@ -16,7 +16,7 @@ static Low *another(const Low *w)
 }
 
 /* What the reductions of a first walk left behind. */
-typedef struct Carry { LirVal scalar, value, rest; } Carry;
+typedef struct Carry { LirVal scalar, value, rest, share; } Carry;
 
 static void put(Low *w, LirVal *var, LirVal v)
 {
@@ -35,6 +35,7 @@ static void put_all(const LowWalk *x, Carry *c)
         put(x->w, &c[i].scalar, x->w->scalar[v]);
         put(x->w, &c[i].value, x->w->red_value[v]);
         put(x->w, &c[i].rest, x->w->red_rest[v]);
+        put(x->w, &c[i].share, x->w->red_share[v]);
     }
 }
 
@@ -45,6 +46,7 @@ static void get_all(Low *w, const LowWalk *x, const Carry *c)
         w->scalar[v] = get(w, c[i].scalar);
         w->red_value[v] = get(w, c[i].value);
         w->red_rest[v] = get(w, c[i].rest);
+        w->red_share[v] = get(w, c[i].share);
     }
 }
 

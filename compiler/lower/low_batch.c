@@ -10,13 +10,13 @@
 
 typedef struct LowRow {
     LirVal active, coord[ROW_MAX_COORDS], slot;
-    LirVal *scalar, *row_base, *red_value, *red_rest, *kept;
+    LirVal *scalar, *row_base, *red_value, *red_rest, *red_share, *kept;
 } LowRow;
 
 static LowRow current(const Low *w)
 {
     LowRow r = {.active = w->active, .slot = w->slot, .scalar = w->scalar, .row_base = w->row_base, .red_value = w->red_value,
-                .red_rest = w->red_rest, .kept = w->kept};
+                .red_rest = w->red_rest, .red_share = w->red_share, .kept = w->kept};
     memcpy(r.coord, w->coord, sizeof r.coord);
     return r;
 }
@@ -29,6 +29,7 @@ static void make_current(Low *w, const LowRow *r)
     w->row_base = r->row_base;
     w->red_value = r->red_value;
     w->red_rest = r->red_rest;
+    w->red_share = r->red_share;
     w->kept = r->kept;
     memcpy(w->coord, r->coord, sizeof r->coord);
 }

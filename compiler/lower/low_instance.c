@@ -73,6 +73,7 @@ void low_own_values(Low *w)
     w->row = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->red_value = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->red_rest = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
+    w->red_share = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
     w->kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
 }

@@ -9,6 +9,8 @@
 
 #include <math.h>
 
+#define LN2 0.6931471805599453
+
 static LirVal cf(Low *w, double v) { return lir_cf(w->fn, DT_F32, 1, v); }
 
 /* m*log2(e), rounded: not to be fused with what follows, or it would be another number there. */
@@ -25,11 +27,18 @@ static LirVal reference(Low *w, LirVal m)
     return lir_op3(w->fn, LIR_SELECT, lir_op1(w->fn, LIR_ISINF, m), cf(w, 0), c);
 }
 
+static LirVal distance(Low *w, LirVal m, LirVal to) { return lir_op2(w->fn, LIR_SUB, base2(w, m), reference(w, to)); }
+static LirVal scaled(Low *w, LirVal s, LirVal by) { return lir_op2(w->fn, LIR_MUL, s, lir_splat(w->fn, by, lir_lanes(w->fn, s))); }
+
 /* s, counted from m, as counted from `to`, which is no less.  An m of -inf leaves nothing of s. */
-static LirVal rescale(Low *w, LirVal s, LirVal m, LirVal to)
+static LirVal rescale(Low *w, LirVal s, LirVal m, LirVal to) { return scaled(w, s, lir_op1(w->fn, LIR_EXP2, distance(w, m, to))); }
+
+/* The same where lanes come together, all but one of them by it: a GPU's 2**x has a bias that e**x has not, and there is time for it. */
+static LirVal rescale_together(Low *w, LirVal s, LirVal m, LirVal to)
 {
-    LirVal by = lir_op1(w->fn, LIR_EXP2, lir_op2(w->fn, LIR_SUB, base2(w, m), reference(w, to)));
-    return lir_op2(w->fn, LIR_MUL, s, lir_splat(w->fn, by, lir_lanes(w->fn, s)));
+    if (!w->fn->precise)
+        return rescale(w, s, m, to);
+    return scaled(w, s, lir_op1(w->fn, LIR_EXP, lir_op2(w->fn, LIR_MUL, distance(w, m, to), cf(w, LN2))));
 }
 
 void low_lse_open(Low *w, LirVal *m, LirVal *s)
@@ -48,7 +57,7 @@ LirVal low_lse_one(Low *w, LirVal x)
 void low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2)
 {
     LirVal top = lir_op2(w->fn, LIR_MAX, *m, m2);
-    *s = lir_op2(w->fn, LIR_ADD, rescale(w, *s, *m, top), rescale(w, s2, m2, top));
+    *s = lir_op2(w->fn, LIR_ADD, rescale_together(w, *s, *m, top), rescale_together(w, s2, m2, top));
     *m = top;
 }
 
@@ -103,7 +112,7 @@ static LirVal fold(Low *w, LirOpcode op, LirVal v, int lanes)
 void low_lse_across(Low *w, LirVal *m, LirVal *s, int lanes)
 {
     LirVal top = fold(w, LIR_MAX, *m, lanes);
-    *s = fold(w, LIR_ADD, rescale(w, *s, *m, top), lanes);
+    *s = fold(w, LIR_ADD, rescale_together(w, *s, *m, top), lanes);
     *m = top;
 }
 
@@ -119,10 +128,11 @@ void low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *
 }
 
 /* What is to be added to m: the sum was counted from c, which is m*log2(e) but for a rounding that one fma tells exactly.  It is taken back
- * through the same functions that the largest element went through, so that of a sum of that alone nothing is left. */
-LirVal low_lse_rest(Low *w, LirVal m, LirVal s)
+ * through the same functions that the largest element went through, so that of a sum of that alone nothing is left.  *share: e**-rest. */
+LirVal low_lse_rest(Low *w, LirVal m, LirVal s, LirVal *share)
 {
-    LirVal slip = lir_op3(w->fn, LIR_FMA, m, cf(w, LOW_LOG2E), lir_op1(w->fn, LIR_NEG, reference(w, m)));
-    LirVal own = lir_op1(w->fn, LIR_LOG, lir_op1(w->fn, LIR_EXP2, slip)), rest = lir_op2(w->fn, LIR_SUB, lir_op1(w->fn, LIR_LOG, s), own);
-    return lir_op3(w->fn, LIR_SELECT, lir_op1(w->fn, LIR_ISINF, m), cf(w, 0), rest);
+    LirVal own = low_lse_one(w, m), inf = lir_op1(w->fn, LIR_ISINF, m);
+    LirVal rest = lir_op2(w->fn, LIR_SUB, lir_op1(w->fn, LIR_LOG, s), lir_op1(w->fn, LIR_LOG, own));
+    *share = lir_op3(w->fn, LIR_SELECT, inf, cf(w, 1), lir_op2(w->fn, LIR_DIV, own, s));
+    return lir_op3(w->fn, LIR_SELECT, inf, cf(w, 0), rest);
 }

@@ -491,7 +491,7 @@ void low_red_deliver(Low *w, const Red *r, Partial t)
     }
     if (r->kind == RED_LSE) {
         w->red_value[r->op] = v;
-        w->red_rest[r->op] = low_lse_rest(w, v, t.v[1]);
+        w->red_rest[r->op] = low_lse_rest(w, v, t.v[1], &w->red_share[r->op]);
         v = lir_op2(w->fn, LIR_ADD, v, w->red_rest[r->op]);
     }
     if (o->op == TIR_ARGMAX)

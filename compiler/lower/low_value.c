@@ -92,18 +92,12 @@ static LirVal coordinate(Low *w, const TirOp *o)
     return 0;
 }
 
-/* logsumexp(x) - y, exact to the size of the difference: see low_lse.c. */
-static LirVal lse_minus(Low *w, const TirOp *o)
-{
-    LirVal d = lir_op2(w->fn, LIR_SUB, w->red_value[o->a[0]], low_scalar(w, o->a[1]));
-    return lir_op2(w->fn, LIR_ADD, d, w->red_rest[o->a[0]]);
-}
-
 static LirVal emit_scalar(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
-    if (o->op == TIR_SUB && o->dt == DT_F32 && w->tir->ops[o->a[0]].op == TIR_LSE && w->red_rest[o->a[0]])
-        return lse_minus(w, o);
+    LirVal sum = low_scalar_apart(w, v);
+    if (sum)
+        return sum;
     switch (o->op) {
     case TIR_CONST:  return constant(w, o);
     case TIR_PARAM:  return low_word(w, o->dt, (LirWord){LIR_W_SCALAR, o->ref, 0});
@@ -176,7 +170,7 @@ static LirVal exp_shifted(Low *w, TirVal v)
     const TirOp *o = &w->tir->ops[v];
     TirVal x = o->a[0];
     LirVal by = 0;
-    if (w->host || w->s->vec == 1 || w->fn->precise || w->rv->summed[v] || o->dt != DT_F32)
+    if (w->host || w->s->vec == 1 || w->rv->summed[v] || o->dt != DT_F32)
         return 0;
     for (; w->tir->ops[x].op == TIR_SUB && w->rv->is_row[w->tir->ops[x].a[0]] && !w->rv->is_row[w->tir->ops[x].a[1]]; x = w->tir->ops[x].a[0]) {
         LirVal s = low_scalar(w, w->tir->ops[x].a[1]);
@@ -240,27 +234,6 @@ static LirVal rounded_pairs(Low *w, TirVal v)
     return f ? lir_op2(w->fn, opcode(f->op), x[0], x[1]) : 0;
 }
 
-/* Scalar v, of which *rest is still to be added: apart where v is a logsumexp, or chosen from one.  No rest: 0. */
-static LirVal apart(Low *w, TirVal v, LirVal *rest)
-{
-    const TirOp *o = &w->tir->ops[v];
-    LirVal r[2] = {0}, x[2];
-    *rest = 0;
-    if (o->op == TIR_LSE && (*rest = w->red_rest[v]))
-        return w->red_value[v];
-    if (o->op != TIR_SELECT)
-        return low_scalar(w, v);
-    for (int i = 0; i < 2; i++)
-        x[i] = apart(w, o->a[1 + i], &r[i]);
-    if (!r[0] && !r[1])
-        return low_scalar(w, v);
-    for (int i = 0; i < 2; i++)
-        r[i] = r[i] ? r[i] : lir_cf(w->fn, DT_F32, 1, 0);
-    LirVal test = low_scalar(w, o->a[0]);
-    *rest = lir_op3(w->fn, LIR_SELECT, test, r[0], r[1]);
-    return lir_op3(w->fn, LIR_SELECT, test, x[0], x[1]);
-}
-
 static bool less_scalar(const Low *w, const TirOp *o) { return o->op == TIR_SUB && o->dt == DT_F32 && w->rv->is_row[o->a[0]] && !w->rv->is_row[o->a[1]]; }
 
 /* A row less a scalar that stands apart, and perhaps another scalar: x - s is (x - hi) - rest, without the rounding of a large hi + rest, which exp
@@ -273,17 +246,31 @@ static LirVal less_apart(Low *w, const TirOp *o)
         return 0;
     if (less_scalar(w, in))
         more = low_scalar(w, o->a[1]), o = in;
-    hi = apart(w, o->a[1], &rest);
+    hi = low_apart(w, o->a[1], &rest);
     if (!rest)
         return 0;
     rest = more ? lir_op2(w->fn, LIR_ADD, rest, more) : rest;
     return low_arith(w, TIR_SUB, DT_F32, low_arith(w, TIR_SUB, DT_F32, low_row(w, o->a[0]), hi, 0), rest, 0);
 }
 
+/* exp(x - s) with a scalar s that stands apart: exp(x - value) * share.  0: another exp. */
+static LirVal exp_apart(Low *w, const TirOp *o)
+{
+    const TirOp *x = &w->tir->ops[o->a[0]];
+    if (!less_scalar(w, x))
+        return 0;
+    LirVal rest, hi = low_apart(w, x->a[1], &rest), share = w->red_share[x->a[1]];
+    if (!rest || !share)
+        return 0;
+    return low_arith(w, TIR_MUL, DT_F32, low_arith(w, TIR_EXP, DT_F32, low_arith(w, TIR_SUB, DT_F32, low_row(w, x->a[0]), hi, 0), 0, 0), share, 0);
+}
+
+static LirVal exp_of_row(Low *w, TirVal v) { return w->fn->precise ? exp_apart(w, &w->tir->ops[v]) : exp_shifted(w, v); }
+
 static LirVal emit_row(Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
-    LirVal special = o->op == TIR_SELECT ? one_element(w, v) : o->op == TIR_EXP ? exp_shifted(w, v) : o->op == TIR_SUB ? less_apart(w, o) : rounded_pairs(w, v);
+    LirVal special = o->op == TIR_SELECT ? one_element(w, v) : o->op == TIR_EXP ? exp_of_row(w, v) : o->op == TIR_SUB ? less_apart(w, o) : rounded_pairs(w, v);
     if (special)
         return special;
     switch (o->op) {

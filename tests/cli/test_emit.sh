@@ -98,17 +98,17 @@ if has_ptxas; then
     grep -q '| [0-9]* registers, 0 bytes spilled, cubin code [0-9]* of [0-9]* bytes, ' "$tmp/cubins/swiglu.manifest.txt" || fault "no registers in the manifest"
     [ $n -ge 4 ] && echo "$n cubins" || fault "$n cubins"
     # a measured schedule that spills here is left out, and named with its place in the table; one that does not is taken
-    printf '# planted\n%s\n%s\n' 'sm_90a geglu.forward 0 T=f32 512: len=exact vec=4 n=512 regs=24   # too few' 'sm_90a geglu.forward 0 T=f32 1024: len=exact lanes=256 vec=4 n=1024 least=7' \
-        >"$tmp/t.txt"
-    echo 'sm_90a geglu.forward 0 T=f32 2048: len=exact lanes=256 vec=4 per=2 n=2048 ctas=8' >>"$tmp/t.txt"
-    expect 0 "$ligerc" build -t sm_90a -k forward --defaults -D T=f32 --tuned="$tmp/t.txt" -e pack,manifest -o "$tmp/spilt/" "$root/specs/geglu.tile"
-    said "$tmp/t.txt:2:1: warning: this schedule spills 8 bytes in geglu.forward [T=f32 form=tanh_form packed=false] on sm_90a and is left out [LG0302]"
-    said "    2 | sm_90a geglu.forward 0 T=f32 512: len=exact"
-    said "$tmp/t.txt:4:1: warning: this schedule spills 8 bytes in geglu.forward"
-    said "note: in its place: len=exact lanes=256 vec=4 per=2 n=2048 ctas=6"
+    printf '# planted\n%s\n%s\n' 'sm_90a layer_norm.forward 0 T=f32,W=f32 3072: len=exact lanes=256 vec=4 per=3 n=3072 regs=32   # too few' \
+        'sm_90a layer_norm.forward 0 T=f32,W=f32 1024: len=exact lanes=256 vec=4 n=1024 least=7' >"$tmp/t.txt"
+    echo 'sm_90a layer_norm.forward 0 T=f32,W=f32 6144: len=exact lanes=512 vec=4 per=3 n=6144 ctas=4' >>"$tmp/t.txt"
+    expect 0 "$ligerc" build -t sm_90a -k forward --defaults -D T=f32 -D W=f32 --tuned="$tmp/t.txt" -e pack,manifest -o "$tmp/spilt/" "$root/specs/layer_norm.tile"
+    said "$tmp/t.txt:2:1: warning: this schedule spills 8 bytes in layer_norm.forward [T=f32 W=f32 weight=true bias=true] on sm_90a and is left out [LG0302]"
+    said "    2 | sm_90a layer_norm.forward 0 T=f32,W=f32 3072: len=exact"
+    said "$tmp/t.txt:4:1: warning: this schedule spills 8 bytes in layer_norm.forward"
+    said "note: in its place: len=exact lanes=512 vec=4 per=3 n=6144 ctas=3"
     [ "$(grep -c warning: "$tmp/err")" = 2 ] || fault "more is left out: $(cat "$tmp/err")"
-    grep -q 'regs=24' "$tmp/spilt/geglu.manifest.txt" && fault "a schedule that spills is in the pack"
-    grep -q 'n=1024 least=7' "$tmp/spilt/geglu.manifest.txt" || fault "the other entry is not in the pack"
+    grep -q 'regs=32' "$tmp/spilt/layer_norm.manifest.txt" && fault "a schedule that spills is in the pack"
+    grep -q 'n=1024 least=7' "$tmp/spilt/layer_norm.manifest.txt" || fault "the other entry is not in the pack"
 else
     refused 4 "ptxas is not installed" "$ligerc" build -t sm_80 -e cubin -o "$tmp/cubins" "$swi"
     echo "skipped: cubins: no ptxas here"

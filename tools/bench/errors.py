@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Errors of every output of every kernel beside those of PyTorch eager, both against the same computation in double precision, for every option and type.
 
-usage: errors.py [--host] [--rows=M] [--type=T] LIBLIGER LIBLIGERC SPECS OUT.csv [OP...]
+usage: errors.py [--host] [--rows=M] [--draws=N] [--type=T] LIBLIGER LIBLIGERC SPECS OUT.csv [OP...]
 
 Each op is a function of torch as its users write it.  Run in the tensors' own types it is eager; run on the same values in double it is the
 oracle; gradients are autograd's.  Kernels are compiled when they are called.  A row of OUT.csv is an output of a kernel with its options: the largest and the
-root-mean-square error of ours and of eager.  An output passes when ours are not larger than eager's (times 1.1 for gradients of parameters).  How its last place is
+root-mean-square error of ours and of eager, of all draws.  An output passes when ours are not larger than eager's (times 1.1 for gradients of parameters).  How its last place is
 rounded is chance: half a unit of the largest element is allowed beyond eager's largest error; 2 % beyond its mean square, or a mean square of half a unit of
 the elements' own.  passes is 2 where ours are not larger than eager's, 1 where only chance excuses them, 0 else.  Exit 1 when an output does not pass.
 """
@@ -302,32 +302,58 @@ def bits(dtype):
     return {torch.float32: 24, torch.float16: 11, torch.bfloat16: 8}[dtype]
 
 
-def errors(got, exact):
-    d = (got.double() - exact).abs().flatten()
-    return float(d.max()), float(d.pow(2).mean().sqrt())
+class Errors:
+    """Errors of one output, ours and eager's, over several draws of its inputs."""
+    def __init__(self, case, name, dtype):
+        self.room, self.draws, self.same = 1.1 if name in case.parameters else 1.0, 0, True
+        self.half = 2.0 ** -bits(dtype) if dtype.is_floating_point else 0
+        self.largest, self.squares = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]        # of ours, of eager's, and of the numbers themselves
+
+    def add(self, ours, eager, exact):
+        self.draws += 1
+        if not ours.dtype.is_floating_point:
+            self.same &= bool((ours == eager).all())
+            return
+        for i, d in enumerate((ours.double() - exact, eager.double() - exact, exact)):
+            self.largest[i] = max(self.largest[i], float(d.abs().max()))
+            self.squares[i] += float(d.pow(2).mean())
+
+    def pairs(self):
+        rms = [math.sqrt(q / self.draws) for q in self.squares]
+        return self.largest[0], self.largest[1], rms[0], rms[1]
+
+    def passes(self):
+        most, most_eager, rms, rms_eager = self.pairs()
+        if not self.same:
+            return 0
+        if most <= most_eager * self.room and rms <= rms_eager * self.room:
+            return 2
+        half = self.half * math.sqrt(self.squares[2] / self.draws)
+        return int(most <= most_eager * self.room + self.half * self.largest[2] and rms <= max(rms_eager * self.room * 1.02, half))
 
 
-def compare(case, name, ours, eager, exact):
-    if not ours.dtype.is_floating_point:
-        same = bool((ours == eager).all())
-        return (0.0 if same else math.inf,) * 2, (0.0, 0.0), 2 if same else 0
-    mine, theirs = errors(ours, exact), errors(eager, exact)
-    room = 1.1 if name in case.parameters else 1.0
-    half = 2.0 ** -bits(ours.dtype)
-    if all(m <= t * room for m, t in zip(mine, theirs)):
-        return mine, theirs, 2
-    chance = mine[0] <= theirs[0] * room + half * float(exact.abs().max()) and mine[1] <= max(theirs[1] * room * 1.02, half * float(exact.pow(2).mean().sqrt()))
-    return mine, theirs, int(chance)
-
-
-def run(liger, case):
+def run(liger, case, found):
     out = {n: torch.empty_like(t) for n, t in case.outputs.items()}
     liger.kernel(case.op, case.kernel)(case.inputs | out, case.scalars, case.options)
     eager = case.reference(**case.inputs)
     exact = case.reference(**{n: t.double() if t.dtype.is_floating_point else t for n, t in case.inputs.items()})
     for name in out:
         if name in exact:
-            yield name, *compare(case, name, out[name], eager[name].to(out[name].dtype), exact[name])
+            found.setdefault(name, Errors(case, name, out[name].dtype)).add(out[name], eager[name].to(out[name].dtype), exact[name])
+
+
+def drawn(liger, op, types, n, draws):
+    """Every case of the op with the errors of its outputs by name, and why it was refused, where it was."""
+    cases = {}
+    for seed in range(draws):
+        torch.manual_seed(seed + 1)
+        for i, case in enumerate(OPS[op](types, ROWS, n)):
+            _, found, refused = cases.setdefault(i, (case, {}, set()))
+            try:
+                run(liger, case, found)
+            except Refused as e:
+                refused.add(str(e))
+    return cases.values()
 
 
 def main():
@@ -335,38 +361,36 @@ def main():
     args = argparse.ArgumentParser()
     args.add_argument("--host", action="store_true")
     args.add_argument("--rows", type=int, default=ROWS)
+    args.add_argument("--draws", type=int, default=8, help="of each case's inputs: a sum's error is one number, and chance is in it")
     args.add_argument("--type", choices=FLOATS, help="of the large tensors; all three where it is left out")
     for name in ("library", "compiler", "specs", "out"):
         args.add_argument(name)
     args.add_argument("ops", nargs="*", default=list(OPS))
     a = args.parse_args()
     DEVICE, ROWS = "cpu" if a.host else "cuda", a.rows
-    torch.manual_seed(1)
     liger = Liger(a.library, a.compiler, sorted(glob.glob(a.specs + "/*.tile")))
     failed = count = 0
     with open(a.out, "w", newline="") as f:
         rows = csv.writer(f)
         rows.writerow(["kernel", "types", "options", "output", "length", "max", "eager_max", "rms", "eager_rms", "passes"])
         for op in a.ops:
-            start, bad, outputs, excused = time.perf_counter(), 0, 0, 0
+            start, tally = time.perf_counter(), [0, 0, 0]
             for types in product(T=[a.type] if a.type else list(FLOATS), **({SECOND[op]: list(FLOATS)} if op in SECOND else {})):
                 for n in LENGTHS if op != "rope" else (0,):
-                    for case in OPS[op](types, ROWS, n):
-                        label = f"{op}.{case.kernel} {types} {case.options} {case.scalars} {n}"
-                        try:
-                            for name, mine, theirs, passes in run(liger, case):
-                                rows.writerow([f"{op}.{case.kernel}", " ".join(f"{k}={v}" for k, v in types.items()), " ".join(f"{k}={v}" for k, v in (case.options | case.scalars).items()), name, n,
-                                               *[f"{v:.3e}" for pair in zip(mine, theirs) for v in pair], int(passes)])
-                                outputs += 1
-                                bad += not passes
-                                excused += passes == 1
-                                if not passes:
-                                    print(f"FAILED {label} {name}: max {mine[0]:.3e}, eager {theirs[0]:.3e}; rms {mine[1]:.3e}, eager {theirs[1]:.3e}")
-                        except Refused as e:
-                            bad += 1
-                            print(f"REFUSED {label}: {e}")
-            print(f"errors   {op}: {outputs} outputs, {bad} failed, {excused} above eager's by chance of the last place, {time.perf_counter() - start:.0f} s", flush=True)
-            failed, count = failed + bad, count + outputs
+                    for case, found, refused in drawn(liger, op, types, n, a.draws):
+                        told = " ".join(f"{k}={v}" for k, v in (case.options | case.scalars).items())
+                        for why in refused:
+                            tally[0] += 1
+                            print(f"REFUSED {op}.{case.kernel} {types} {told} {n}: {why}")
+                        for name, e in found.items():
+                            tally[e.passes()] += 1
+                            most, most_eager, rms, rms_eager = e.pairs()
+                            rows.writerow([f"{op}.{case.kernel}", " ".join(f"{k}={v}" for k, v in types.items()), told, name, n, *[f"{v:.3e}" for v in e.pairs()], e.passes()])
+                            f.flush()
+                            if not e.passes():
+                                print(f"FAILED {op}.{case.kernel} {types} {told} {n} {name}: max {most:.3e}, eager {most_eager:.3e}; rms {rms:.3e}, eager {rms_eager:.3e}")
+            print(f"errors   {op}: {sum(tally)} outputs, {tally[0]} failed, {tally[1]} above eager's by chance of the last place, {time.perf_counter() - start:.0f} s", flush=True)
+            failed, count = failed + tally[0], count + sum(tally)
     print(f"errors   all: {count} outputs, {failed} failed")
     sys.exit(failed > 0)
 

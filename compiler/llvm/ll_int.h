@@ -40,8 +40,8 @@ typedef struct LlHooks {
     void (*end)(Ll *l);
     LLVMValueRef (*leaf)(Ll *l, const LirOp *o);                   /* TID, CTAID, NCTAID, CTARANK */
     LLVMValueRef (*word_addr)(Ll *l, int64_t word);
-    LLVMValueRef (*load)(Ll *l, const LlAccess *m);                /* unit, or vector of k units; zeros where pred is false */
-    void (*store)(Ll *l, const LlAccess *m, LLVMValueRef v);
+    void (*load)(Ll *l, const LlAccess *m, LLVMValueRef *unit);    /* k units (without parts one vector of them); zeros where pred is false */
+    void (*store)(Ll *l, const LlAccess *m, LLVMValueRef *unit);
     LlVal (*load_masked)(Ll *l, const LirOp *o);                   /* LDGM; NULL: there is none, nor a STGM */
     void (*store_masked)(Ll *l, const LirOp *o);                   /* STGM */
     void (*sync)(Ll *l, const LirOp *o);                           /* CPA .. PDLGO but shuffles */

@@ -224,11 +224,12 @@ static void consider(Search *q, const Sched *candidate)
 }
 
 /* Operands that are fetched while the row is wide take registers as they find them, and with them blocks of a multiprocessor: so many are
- * asked for as their number leaves registers for. */
+ * asked for as their number leaves registers for.  Blocks of a cluster, which know each other's memory too, spilled with 80 and 128 where others did not. */
 static int blocks_to_ask(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int threads = s->rows * s->lanes, held = s->per * s->vec * (f->row_bytes_in + 2 + 2 * f->shared_loads) / 8;
-    int regs = 24 + held + (s->align == ALIGN_SHIFT ? 6 + held * 3 / 4 : 0), k = t->regs_mp / (threads * regs);      /* operands are put in place in registers */
+    int regs = 24 + held + (s->align == ALIGN_SHIFT ? 6 + held * 3 / 4 : 0) + (s->cluster > 1 ? 16 : 0);      /* operands are put in place in registers */
+    int k = t->regs_mp / (threads * regs);
     return k * threads > 1024 ? 1024 / threads : k;
 }
 

@@ -52,6 +52,7 @@ typedef struct PipeVariant {
     Diag       diag;                    /* its items end up in the unit's */
     double     ms;
     bool       failed, late;            /* late: not compiled, there was no time */
+    bool       own;                     /* among a tuner's candidates: what the model takes without being asked for more */
 } PipeVariant;
 
 typedef struct PipeUnit {

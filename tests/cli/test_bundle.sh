@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A bundle of candidates of two specs is a whole pack: every piece of code has its digest; what the table has of a length is among them.
+# A bundle of candidates of two specs is a whole pack: every piece of code has its digest; what the table has of a length is among them, what a build takes is the first.
 set -u
 ligerc=$1 root=$2
 tmp=$(mktemp -d)
@@ -11,4 +11,10 @@ grep -q "2 kernels" "$tmp/text" || fail "not the kernels of both specs: $(head -
 echo "sm_90a swiglu.forward 0 T=bf16 1024: len=exact lanes=96 per=2 n=1024" >"$tmp/t.txt"
 "$ligerc" tune -t sm_90a --lengths=1024 --tuned="$tmp/t.txt" --candidates=1 --defaults -D T=bf16 -k forward -o "$tmp/t.lgk" "$root/specs/swiglu.tile" >"$tmp/log" 2>&1 || fail "tune: $(cat "$tmp/log")"
 "$ligerc" inspect "$tmp/t.lgk" | grep -q "len=exact lanes=96 per=2 n=1024" || fail "the table's schedule is not among the candidates"
-echo "1 bundle of 2 specs, 1 with what a table has"
+# what the model takes is the first candidate in the form that a build has, which may be a lighter one: the model's own spills where there is ptxas to tell
+taken() { "$ligerc" inspect "$1" | grep -o "len=exact [^|]*n=1024[^|]*" | head -1; }
+norm="--tuned=none --defaults -t sm_90a -D T=bf16 -D W=bf16 -k forward"
+"$ligerc" build $norm -o "$tmp/n.lgk" "$root/specs/layer_norm.tile" >"$tmp/log" 2>&1 || fail "build: $(cat "$tmp/log")"
+"$ligerc" tune $norm --lengths=1024 --candidates=1 -o "$tmp/c.lgk" "$root/specs/layer_norm.tile" >"$tmp/log" 2>&1 || fail "tune: $(cat "$tmp/log")"
+[ -n "$(taken "$tmp/n.lgk")" ] && [ "$(taken "$tmp/n.lgk")" = "$(taken "$tmp/c.lgk")" ] || fail "a build takes $(taken "$tmp/n.lgk"), the first candidate is $(taken "$tmp/c.lgk")"
+echo "1 bundle of 2 specs, 1 with what a table has, 1 that begins with what a build takes"

@@ -3,7 +3,8 @@
  * Measurements of one kernel, binding and row length are a group; within it a point is a case: its size and what each schedule took.
  * Points in order of size are cut into as few buckets as can be such that one schedule is within SLACK of the best at every point of its
  * bucket.  A bucket ends at the geometric mean of the sizes on both sides.  Where a variant that is not of this length alone is the best, the
- * bucket gets no entry: an entry would go before it, or be taken for other lengths.
+ * bucket gets no entry: an entry would go before it, or be taken for other lengths.  Where the model has a variant of this length alone, which goes
+ * before those of others, they count as what that took.
  */
 #include "tune_table.h"
 
@@ -20,7 +21,7 @@ typedef struct Item { const char *key; const TuneRow *r; int64_t n; } Item;
 typedef struct Group {
     const char *key;                               /* "sm_90a rms_norm.forward 0 T=bf16,W=bf16" */
     int64_t n;
-    const char *point[MAX_POINTS]; int64_t instances[MAX_POINTS], elements[MAX_POINTS]; double copy[MAX_POINTS], best[MAX_POINTS]; uint32_t npoints;
+    const char *point[MAX_POINTS]; int64_t instances[MAX_POINTS], elements[MAX_POINTS]; double copy[MAX_POINTS], best[MAX_POINTS], ahead[MAX_POINTS]; uint32_t npoints;   /* ahead: the model's, where it is of this length alone */
     const char *schedule[MAX_SCHEDULES]; bool own[MAX_SCHEDULES]; uint32_t nschedules;
     double (*us)[MAX_POINTS];                      /* by schedule; 0: not measured */
 } Group;
@@ -107,9 +108,22 @@ static void take(Group *g, const TuneRow *r, Arena *a)
         return;
     if (!g->us[s][p] || r->us < g->us[s][p])
         g->us[s][p] = r->us;
-    if (!g->best[p] || r->us < g->best[p])
-        g->best[p] = r->us;
+    if (r->model && g->own[s])
+        g->ahead[p] = g->us[s][p];
     g->copy[p] = r->copy;
+}
+
+/* What of each point's schedules counts, and the best of that. */
+static void count(Group *g)
+{
+    for (uint32_t s = 0; s < g->nschedules; s++)
+        for (uint32_t p = 0; p < g->npoints; p++) {
+            double *us = &g->us[s][p];
+            if (*us > 0 && !g->own[s] && g->ahead[p] > 0)
+                *us = g->ahead[p];
+            if (*us > 0 && (!g->best[p] || *us < g->best[p]))
+                g->best[p] = *us;
+        }
 }
 
 /* How much longer than the best schedule s takes at the worst of these points; huge where it was not measured. */
@@ -271,6 +285,7 @@ static uint32_t group(const Item *it, uint32_t n, uint32_t at, Arena *a, Buf *ou
     g->us = arena_alloc(a, sizeof *g->us * MAX_SCHEDULES);
     for (; i < n && !strcmp(it[i].key, g->key) && it[i].n == g->n; i++)
         take(g, it[i].r, a);
+    count(g);
     put_group(g, a, out);
     return i;
 }

@@ -32,6 +32,10 @@ grep -qF "$key len=exact lanes=512 per=2 n=8192 pdl=1   # 4096 x 8192 35.00 us, 
 expect 0 "$ligerc" tune "$tmp/cap.csv" -o -
 grep -qF "# $key the best serves other lengths too, and is left to the model: len=cap lanes=512 per=2 pdl=1   # 30.00 us" "$tmp/out" || fault "left to the model: $(cat "$tmp/out")"
 grep -qF "$key len=exact lanes=160 per=7 n=8192 least=92682 pdl=1" "$tmp/out" || fault "the other bucket: $(cat "$tmp/out")"
+# but where the model has a variant of this length, which would go before it: then the best of this length is what counts
+{ echo "$head"; row 4096 0 36.0 ok 1 "$narrow"; row 4096 1 30.0 ok 0 "len=cap lanes=512 per=2 pdl=1"; row 4096 2 35.0 ok 0 "$wide"; } >"$tmp/ahead.csv"
+expect 0 "$ligerc" tune "$tmp/ahead.csv" -o -
+grep -qF "$key $wide   # 35.00 us" "$tmp/out" || fault "a variant of this length goes before: $(cat "$tmp/out")"
 
 # entries of an earlier table stay, but for lengths that were measured again
 { echo "# Measured schedules"; echo "$key len=exact lanes=1024 n=8192"; echo "sm_90a rms_norm.forward 0 T=bf16,W=bf16 512: len=exact rows=4 lanes=32 per=2 n=512 pdl=1   # kept"; } >"$tmp/old.txt"

@@ -102,7 +102,8 @@ static inline uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
     return sched_shared(sched_again(s) ? &f->shared_again : &f->shared, s).bytes;
 }
 
-typedef struct SchedList { Sched *s; uint32_t n, cap; } SchedList;
+/* Of a tuner's list the first `own` are what the model takes without being asked for more. */
+typedef struct SchedList { Sched *s; uint32_t n, cap, own; } SchedList;
 /* Several, separated by `;`; as sched_parse. NULL is none. */
 bool sched_parse_list(const char *text, Arena *a, SchedList *out, Buf *err);
 

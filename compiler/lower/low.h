@@ -101,7 +101,6 @@ typedef struct Low {
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
     LirVal   turns;                   /* variable i32: exchanges so far of a persistent cluster, whose groups have two inboxes each */
     LirVal   slot;                    /* i32 byte offset of the current stage */
-    LirVal   next_base[ROW_MAX_MEM], next_if[ROW_MAX_MEM];      /* of one stage: by load, where the row comes from that goes into a slot as soon as it has been read, and whether it does */
 
     /* rows that a one-shot block takes together */
     struct LowRow *batch;             /* those; NULL: one */
@@ -180,10 +179,6 @@ void   low_wkeep_await(Low *w, const uint8_t *need);           /* before a walk 
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
 int    low_part_vectors(const Low *w);         /* vectors of a row in a group of copies */
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
-static inline bool low_refills(const Low *w) { return w->s->async == ASYNC_CP && w->s->grid == GRID_PERSISTENT && w->s->stages == 1; }
-void   low_refill_from(Low *w, LirVal inside);  /* the instance just set is the one that refills the slots of the next to be set, */
-void   low_refill(Low *w);                      /* those of vector k, which have been read for the last time */
-void   low_refill_end(Low *w);                  /* of all its vectors */
 
 /* low_early.c: before the nests in front have ended */
 bool   low_early(Low *w);                      /* may the rows be fetched then? Sets w->waits */

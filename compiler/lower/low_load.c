@@ -138,10 +138,10 @@ void low_ahead_have(Low *w, const LirVal *now, bool have)
     }
 }
 
-static void copy(Low *w, uint32_t load, LirVal base, LirVal at, LirVal guard)
+static void copy(Low *w, uint32_t load, LirVal at, LirVal guard)
 {
     const RowMem *m = &w->rv->load[load];
-    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
+    LirVal base = base_of(w, load), in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
     lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
                            .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
 }
@@ -153,7 +153,7 @@ static void fill_slot(Low *w, uint32_t load)
 {
     uint32_t bytes = vec_bytes(w, load);
     if (w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC && (bytes == 4 || bytes == 8 || bytes == 16)) {
-        copy(w, load, base_of(w, load), operand_addr(w, load), 0);
+        copy(w, load, operand_addr(w, load), 0);
         w->due = 1;
         return;
     }
@@ -252,10 +252,10 @@ int low_part_vectors(const Low *w)
 static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
 {
     const RowMem *m = &w->rv->load[load];
-    LirVal base = base_of(w, load);
+    base_of(w, load);
     low_mask(w);
     LirVal wanted = w->rv->guard[m->op] ? low_guard(w, m->op) : 0, at = async_addr(w, load, slot);
-    copy(w, load, base, at, low_and(w, inside, w->k < w->s->eager ? 0 : wanted));
+    copy(w, load, at, low_and(w, inside, w->k < w->s->eager ? 0 : wanted));
 }
 
 static void copy_all(Low *w, LirVal inside, LirVal slot)
@@ -277,23 +277,3 @@ void low_async_issue(Low *w, LirVal inside, LirVal slot)
     }
     w->k = 0;
 }
-
-void low_refill_from(Low *w, LirVal inside)
-{
-    for (uint32_t i = 0; i < w->rv->nload; i++) {
-        if (!is_async(w, i))
-            continue;
-        w->next_base[i] = base_of(w, i);
-        w->next_if[i] = low_and(w, inside, w->rv->guard[w->rv->load[i].op] ? low_guard(w, w->rv->load[i].op) : 0);
-    }
-}
-
-void low_refill(Low *w)
-{
-    low_mask(w);
-    for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (is_async(w, i))
-            copy(w, i, w->next_base[i], async_addr(w, i, w->slot), w->next_if[i]);
-}
-
-void low_refill_end(Low *w) { commit(w); }

@@ -97,9 +97,7 @@ static void fetch_next(Low *w, Ahead *h, LirVal base, LirVal end, LirVal step, L
 {
     LirVal next[MAX_SCALARS + ROW_MAX_MEM], inside = 0;
     if (slot || h->n)
-        inside = fetch(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance))), end, low_refills(w) ? 0 : slot);
-    if (low_refills(w))
-        low_refill_from(w, inside);
+        inside = fetch(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance))), end, slot);
     for (uint32_t j = 0; j < h->n; j++)
         next[j] = fetch_value(w, h, j, inside);
     if (slot)

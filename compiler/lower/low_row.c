@@ -232,24 +232,14 @@ static void tops_of_vectors(Low *w, Red *r, uint32_t n, const uint8_t *need, Lir
         low_red_grow(w, &r[i]);
 }
 
-/* Do distances from the mean of what it found take a second walk? */
-static bool walked_again(const Low *w, const Red *r, uint32_t n)
-{
-    bool again = false;
-    for (uint32_t i = 0; i < n; i++)
-        again |= r[i].kind == RED_VAR && !low_var_once(w);
-    return again;
-}
-
 /* The `per` vectors from w->turn on, and the edge: first every load, then the work, so that the loads are in flight together; or, where
  * copies are still arriving, each as it comes. */
 static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
     bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0 && !w->second, twice = count_lse(r, n) > 0;
-    bool refills = low_refills(w) && p == w->rv->last_phase && (w->second || !walked_again(w, r, n)), apart = refills && !twice;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     load_edge(w, p, n, need);
-    for (w->k = 0; w->k < w->s->per && !arriving && !apart && w->together == 1; w->k++) {
+    for (w->k = 0; w->k < w->s->per && !arriving && w->together == 1; w->k++) {
         low_mask(w);
         load_vector(w, need, loaded);
     }
@@ -261,14 +251,8 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         else if (arriving)
             arrive(w, need, loaded);
         low_mask(w);
-        if (apart)
-            load_vector(w, need, loaded);
         rows_vector(w, p, r, n, loaded, need);
-        if (refills)
-            low_refill(w);
     }
-    if (refills)
-        low_refill_end(w);
     edge_vector(w, p, r, n, need, loaded);
     if (p == 0 && !w->second && fill_late(w) && p < w->rv->last_phase)
         low_wkeep_fill(w);
@@ -602,6 +586,38 @@ void low_phase(Low *w, int p)
     if (low_wait(w))
         low_scalars_of_phase(w, p);          /* under way while the lanes meet */
     low_red_finish(w, x.r, x.n);
+}
+
+/* ---- one instance ---- */
+
+/* Stores and integer sums of an instance's scalars: by its first lane, in the block of its first columns. */
+void low_scalar_stores(Low *w)
+{
+    LirVal first = w->lanes > 1 ? lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0)) : 0;
+    if (w->s->split && w->turn)
+        first = low_and(w, first, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)));
+    for (TirVal v = 1; v < w->tir->nops; v++) {
+        const TirOp *o = &w->tir->ops[v];
+        if ((o->op != TIR_STORE && o->op != TIR_ACC) || w->rv->is_row[v])
+            continue;
+        LirVal guard = low_and(w, low_guard(w, v), first);
+        LirVal x = lir_cast(w->fn, w->tir->tensors[o->ref].dt, low_scalar(w, o->a[0]));
+        if (o->op == TIR_ACC && !guard)
+            guard = lir_ci(w->fn, DT_BOOL, 1);
+        LirOp st = {.op = o->op == TIR_ACC ? LIR_ATOM : guard ? LIR_STGP : LIR_STG, .ref = (int16_t)o->ref, .a = {low_base(w, o, NULL), x, guard},
+                    .imm.i = dt_bytes(w->tir->tensors[o->ref].dt), .sp = o->sp};
+        lir_add(w->fn, st);
+    }
+}
+
+void low_instance(Low *w)
+{
+    for (int p = 0; p <= w->rv->last_phase; p++)
+        low_phase(w, p);
+    if (w->parts)
+        return;                             /* to the second launch */
+    low_scalars_of_phase(w, w->rv->last_phase + 1);
+    low_scalar_stores(w);
 }
 
 /* ---- the grid ---- */

@@ -91,10 +91,8 @@ static const char *async_illegal(const SchedFacts *f, const Sched *s, const Targ
         return s->stages == 1 ? NULL : "stages without asynchronous copies";
     if (!(t->features & TGT_F_CPASYNC))
         return "the target has no asynchronous copies";
-    if (s->grid == GRID_ONESHOT && (s->stages != 1 || s->keep != KEEP_SMEM))
-        return "asynchronous copies want a persistent grid, or a one-shot one that keeps its rows in shared memory";
-    if (s->grid == GRID_PERSISTENT && s->stages == 1 && s->align == ALIGN_SHIFT && !f->accs && s->wkeep == WKEEP_LOAD)
-        return "a row goes into the slots of one that begins elsewhere only with two stages or more";
+    if (s->grid == GRID_PERSISTENT ? s->stages < 2 : s->stages != 1 || s->keep != KEEP_SMEM)
+        return "asynchronous copies want a persistent grid and two stages or more, or a one-shot one that keeps its rows in shared memory";
     if (s->align == ALIGN_SCALAR || s->len == LEN_ANY || !f->row_loads)
         return "asynchronous copies want aligned vectors and a whole row in the lanes";
     if (s->vec * f->max_elem_bytes > 16 || s->vec * f->min_elem_bytes < 4)

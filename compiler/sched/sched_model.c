@@ -44,7 +44,7 @@ static double cluster_spoil(const SchedFacts *f, const Sched *s, int64_t n)
     if (!f->shared_loads)
         return 0.03 + 0.001 * s->cluster + 0.0015 * s->lanes / 32;
     double far = n > LONG_ROW ? log2((double)n / LONG_ROW) : 0;
-    return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (f->shared_loads > 1 && s->wkeep != WKEEP_SMEM ? 0.22 * (f->shared_loads - 1) : 0);
+    return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (s->wkeep == WKEEP_SMEM ? 0.008 : f->shared_loads > 1 ? 0.22 * (f->shared_loads - 1) : 0);
 }
 
 /* Does a lane that walks a row in shared memory hold more than a vector: operands put in place, of several rows, or of its next turn? */
@@ -234,8 +234,9 @@ static void consider(Search *q, const Sched *candidate)
  * asked for as their number leaves registers for.  Blocks of a cluster, which know each other's memory too, spilled with 80 and 128 where others did not. */
 static int blocks_to_ask(const SchedFacts *f, const Sched *s, const Target *t)
 {
-    int threads = s->rows * s->lanes, operands = s->wkeep == WKEEP_SMEM ? 1 : f->shared_loads;      /* from shared memory one comes after the other */
-    int held = s->per * s->vec * (f->row_bytes_in + 2 + 2 * operands) / 8;
+    int threads = s->rows * s->lanes, held = s->per * s->vec * (f->row_bytes_in + 2 + 2 * f->shared_loads) / 8;
+    if (s->wkeep == WKEEP_SMEM)             /* operands come one after the other, and with fewer registers not all of a row would be on its way at once */
+        held = s->per * s->vec * f->row_bytes_in / 4 + 16;
     int regs = 24 + held + (s->align == ALIGN_SHIFT ? 6 + held * 3 / 4 : 0) + (s->cluster > 1 ? 16 : 0);      /* operands are put in place in registers */
     int k = t->regs_mp / (threads * regs);
     return k * threads > 1024 ? 1024 / threads : k;

@@ -31,7 +31,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     s.acc = f->accs ? pick(seed, 2) : 0;
     s.ctas = s.grid == GRID_PERSISTENT ? 1 + pick(seed, 2) : 0;
     s.async = s.grid == GRID_PERSISTENT ? pick(seed, 2) : 0;
-    s.stages = s.async ? 1 + pick(seed, 4) : host && s.grid == GRID_PERSISTENT && s.len == LEN_ANY && f->walks > 1 ? 1 + pick(seed, 2) : 1;
+    s.stages = s.async ? 2 + pick(seed, 3) : host && s.grid == GRID_PERSISTENT && s.len == LEN_ANY && f->walks > 1 ? 1 + pick(seed, 2) : 1;
     if (s.grid == GRID_ONESHOT && !host && pick(seed, 3) == 0) {          /* a cluster; or rows in shared memory, walked in a loop */
         s.cluster = (t->features & TGT_F_CLUSTER) && pick(seed, 2) ? 2 << pick(seed, 4) : 1;
         s.rows = s.cluster > 1 ? 1 : s.rows;

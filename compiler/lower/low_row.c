@@ -126,7 +126,7 @@ static bool fill_late(Low *w)
 {
     Red r[LOW_MAX_RED];
     uint8_t need[ROW_MAX_MEM] = {0}, *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
-    if (!low_fills(w) || w->s->align != ALIGN_SHIFT || w->s->grid == GRID_PERSISTENT || !w->rv->last_phase)
+    if (!low_fills(w) || w->s->wkeep == WKEEP_SMEM || w->s->align != ALIGN_SHIFT || w->s->grid == GRID_PERSISTENT || !w->rv->last_phase)
         return false;
     uint32_t n = low_reductions(w, 0, r);
     for (uint32_t i = 0; i < n; i++)
@@ -569,6 +569,7 @@ LowWalk low_walk_begin(Low *w, int p)
 void low_walk(const LowWalk *x)
 {
     Low *w = x->w;
+    low_wkeep_await(w, x->need);
     bool last = x->p && x->p == w->rv->last_phase && !x->n && !w->rv->nacc && w->s->len != LEN_ANY && w->together == 1;
     LirVal is_narrow = last ? low_narrow_scalar(w) : 0;
     if (is_narrow)
@@ -636,12 +637,13 @@ static void oneshot(Low *w)
         return;
     }
     low_set_instance(w, g, w->s->rows > 1);
-    if (low_fills(w) && !fill_late(w))
-        low_wkeep_fill(w);
     if (w->s->async == ASYNC_CP) {
         w->slot = low_ci(w, 0);
         low_async_issue(w, w->active, w->slot);
     }
+    if (low_fills(w) && !fill_late(w))
+        low_wkeep_fill(w);
+    w->behind = w->due;
     low_instance(w);
 }
 

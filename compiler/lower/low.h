@@ -255,6 +255,9 @@ void   low_conds(Low *w);                      /* what must hold at launch */
 void   low_forget_instance(Low *w);            /* the current one, and all that was made of it */
 void   low_own_values(Low *w);                  /* empty arrays for the values of an instance of its own */
 void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
+void   low_instance(Low *w);                   /* all phases of the instance that is set */
+void   low_sides(Low *w);                      /* the same, under sides=1 for both sides of a condition */
+void   low_scalar_stores(Low *w);
 
 /* low_persistent.c: blocks that walk over row groups */
 void   low_persistent(Low *w);
@@ -276,12 +279,10 @@ LowWalk low_walk_begin(Low *w, int p);                                 /* both *
 void   low_walk(const LowWalk *x);                                     /* up to the reductions that are to be finished */
 void   low_row_loop(const LowWalk *x, int walks);                      /* over rows in memory, turn about */
 void   low_phase(Low *w, int p);                                       /* one whole phase of the instance that is set */
-void   low_instance(Low *w);                                           /* all phases of the instance that is set */
 void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an operation without result: structure, waits */
 LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while var < end; the turn's value of var */
 void   low_loop_end(Low *w, LirVal var, LirVal at, LirVal step);
 LirVal low_ci(Low *w, int64_t v);              /* i32 constant */
 uint32_t low_reductions(Low *w, int p, Red *r);                        /* those of phase p, at most LOW_MAX_RED */
-void   low_scalar_stores(Low *w);
 
 #endif

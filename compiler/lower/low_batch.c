@@ -64,12 +64,44 @@ static int groups_of_row(const Low *w)
     return w->s->async == ASYNC_CP ? (w->s->per + part - 1) / part : 0;
 }
 
+static void fetch_vector(Low *w, const uint8_t *need)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i])
+            low_kept_load(w, i);
+}
+
+static void fetch_row(Low *w, const uint8_t *need)
+{
+    if (low_has_edges(w)) {
+        low_edge_begin(w);
+        fetch_vector(w, need);
+        low_edge_end(w);
+    }
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        low_mask(w);
+        fetch_vector(w, need);
+    }
+    w->k = 0;
+}
+
+/* Every row is on its way before the work on the first begins. */
+static void fetch(Low *w)
+{
+    for (int j = 0; j < w->s->batch; j++) {
+        low_batch_turn(w, j);
+        fetch_row(w, low_walk_begin(w, 0).need);
+    }
+}
+
 /* Each row by itself, but for the exchange. */
 static void reduce(Low *w, int p)
 {
     Red r[LOW_MAX_RED];
     Partial total[LOW_MAX_RED];
     uint32_t n = 0, m = 0;
+    if (!p && w->s->async == ASYNC_NONE)
+        fetch(w);
     for (int j = 0; j < w->s->batch; j++, m += n) {
         low_batch_turn(w, j);
         w->behind = p ? 0 : (w->s->batch - 1 - j) * groups_of_row(w) + w->due;

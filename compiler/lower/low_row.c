@@ -588,38 +588,6 @@ void low_phase(Low *w, int p)
     low_red_finish(w, x.r, x.n);
 }
 
-/* ---- one instance ---- */
-
-/* Stores and integer sums of an instance's scalars: by its first lane, in the block of its first columns. */
-void low_scalar_stores(Low *w)
-{
-    LirVal first = w->lanes > 1 ? lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0)) : 0;
-    if (w->s->split && w->turn)
-        first = low_and(w, first, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)));
-    for (TirVal v = 1; v < w->tir->nops; v++) {
-        const TirOp *o = &w->tir->ops[v];
-        if ((o->op != TIR_STORE && o->op != TIR_ACC) || w->rv->is_row[v])
-            continue;
-        LirVal guard = low_and(w, low_guard(w, v), first);
-        LirVal x = lir_cast(w->fn, w->tir->tensors[o->ref].dt, low_scalar(w, o->a[0]));
-        if (o->op == TIR_ACC && !guard)
-            guard = lir_ci(w->fn, DT_BOOL, 1);
-        LirOp st = {.op = o->op == TIR_ACC ? LIR_ATOM : guard ? LIR_STGP : LIR_STG, .ref = (int16_t)o->ref, .a = {low_base(w, o, NULL), x, guard},
-                    .imm.i = dt_bytes(w->tir->tensors[o->ref].dt), .sp = o->sp};
-        lir_add(w->fn, st);
-    }
-}
-
-void low_instance(Low *w)
-{
-    for (int p = 0; p <= w->rv->last_phase; p++)
-        low_phase(w, p);
-    if (w->parts)
-        return;                             /* to the second launch */
-    low_scalars_of_phase(w, w->rv->last_phase + 1);
-    low_scalar_stores(w);
-}
-
 /* ---- the grid ---- */
 
 static void oneshot(Low *w)
@@ -644,7 +612,7 @@ static void oneshot(Low *w)
     if (low_fills(w) && !fill_late(w))
         low_wkeep_fill(w);
     w->behind = w->due;
-    low_instance(w);
+    low_sides(w);
 }
 
 /* ---- the whole ---- */

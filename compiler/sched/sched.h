@@ -88,6 +88,7 @@ typedef struct SchedFacts {
     RowShared shared, shared_again;    /* of the row that lanes hold, or that is walked in a loop over memory */
     bool     several;         /* one of a kernel's nests: their launches may overlap */
     bool     twin;            /* the next nest does the same with other tensors, and may run at one time with this one */
+    bool     sides;           /* row values are selected by a condition on run-time scalars */
     bool     asks;            /* rows are read under conditions, and from places that are there whether these hold or not */
     int      inner;           /* a par coordinate, counted from 1, that tensors may have nearer in memory than the last one; 0: none */
 } SchedFacts;

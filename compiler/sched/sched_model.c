@@ -436,6 +436,7 @@ static void search_tiles(Search *q, SchedAlign align)
     s.vec = gpu_vec(q->f);
     s.align = align;
     s.split = 1;
+    s.sides = q->f->sides;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
     if (q->collect) {                          /* an entry of a table is of one length */
         s.len = LEN_EXACT;

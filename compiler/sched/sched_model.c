@@ -44,7 +44,7 @@ static double cluster_spoil(const SchedFacts *f, const Sched *s, int64_t n)
     if (!f->shared_loads)
         return 0.03 + 0.001 * s->cluster + 0.0015 * s->lanes / 32;
     double far = n > LONG_ROW ? log2((double)n / LONG_ROW) : 0;
-    return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (s->wkeep == WKEEP_SMEM ? 0.008 : f->shared_loads > 1 ? 0.22 * (f->shared_loads - 1) : 0);
+    return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (s->wkeep == WKEEP_SMEM ? 0.01 : f->shared_loads > 1 ? 0.22 * (f->shared_loads - 1) : 0);
 }
 
 /* Does a lane that walks a row in shared memory hold more than a vector: operands put in place, of several rows, or of its next turn? */
@@ -128,7 +128,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     if (s->align == ALIGN_SHIFT && waits)                          /* what an edge costs is shared by few vectors; operands put in place cost registers */
         spoil += (s->per < 3 ? 0.03 * (3 - s->per) : 0.01 * (s->per - 3)) + (s->wkeep == WKEEP_REG ? 0 : 0.01);
     spoil -= s->wkeep == WKEEP_REG ? 0.012 : 0;
-    spoil += waits && f->shared_loads && k <= 2 ? (f->shared_loads > 1 ? 0.0055 : 0.0025) * s->per : 0;
+    spoil += waits && f->shared_loads && k <= 2 ? (f->shared_loads > 1 ? 0.0075 : 0.0025) * s->per : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
     spoil += waits && f->sfu > 0 ? 0.02 * s->per : 0;              /* much arithmetic on wide rows */
     spoil += f->lses && !s->split ? 0.06 * s->per : 0;             /* every vector waits for the last before the first is summed */

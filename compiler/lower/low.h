@@ -248,6 +248,9 @@ LirFn *low_acc_second(Low *w, const char *symbol);
 /* low_scatter.c: sums through an index */
 void   low_scatter(Low *w, const char *symbol);
 
+/* low_told.c */
+void   low_told(Low *w);                       /* in place of low_scalar_stores */
+
 /* low_cond.c */
 void   low_conds(Low *w);                      /* what must hold at launch */
 

@@ -143,9 +143,24 @@ static void note_words(const RowView *rv, TirVal v, RowShared *r)
         r->wide |= dt_bytes(o->op == TIR_ARGMAX ? rv->fn->ops[o->a[0]].dt : o->dt) == 8;
 }
 
+/* Scalar results, where each is a store that every row makes. */
+static uint8_t count_told(const RowView *rv)
+{
+    uint8_t n = 0;
+    for (TirVal v = 1; v < rv->fn->nops; v++) {
+        const TirOp *o = &rv->fn->ops[v];
+        if ((o->op != TIR_STORE && o->op != TIR_ACC) || rv->is_row[v])
+            continue;
+        if (o->op == TIR_ACC || rv->guard[v])
+            return 0;
+        n++;
+    }
+    return n;
+}
+
 RowShared row_shared(const RowView *rv)
 {
-    RowShared r = {.walks = rv->last_phase + 1, .nload = rv->nload, .sums = (uint8_t)rv->nacc};
+    RowShared r = {.walks = rv->last_phase + 1, .nload = rv->nload, .sums = (uint8_t)rv->nacc, .told = rv->scatter ? 0 : count_told(rv)};
     for (TirVal v = 1; v < rv->fn->nops; v++)
         note_words(rv, v, &r);
     for (uint32_t i = 0; i < rv->nload; i++) {

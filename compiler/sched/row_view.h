@@ -51,6 +51,7 @@ typedef struct RowShared {
     uint32_t nload;
     bool    wide;                /* a word has 8 bytes */
     uint8_t sums;                /* across rows */
+    uint8_t told;                /* scalars that every row writes, where it writes, or adds to, no others */
 } RowShared;
 RowShared row_shared(const RowView *rv);
 

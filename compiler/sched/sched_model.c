@@ -239,7 +239,8 @@ static int blocks_to_ask(const SchedFacts *f, const Sched *s, const Target *t)
         held = s->per * s->vec * f->row_bytes_in / 4 + 16;
     int regs = 24 + held + (s->align == ALIGN_SHIFT ? 6 + held * 3 / 4 : 0) + (s->cluster > 1 ? 16 : 0);      /* operands are put in place in registers */
     int k = t->regs_mp / (threads * regs);
-    return k * threads > 1024 ? 1024 / threads : k;
+    int lanes = s->per <= 2 ? 1280 : 1024;
+    return k * threads > lanes ? lanes / threads : k;
 }
 
 static void consider_oneshot(Search *q, Sched s)
@@ -252,7 +253,11 @@ static void consider_oneshot(Search *q, Sched s)
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
         s.wkeep = WKEEP_REG;          /* fetched with the row; pays while it costs no block of a multiprocessor */
-        if (s.align == ALIGN_SHIFT ? s.per <= 3 : s.len == LEN_EXACT && s.per * q->f->shared_loads <= 16)
+        bool fits = s.align == ALIGN_SHIFT ? s.per <= 3 : s.len == LEN_EXACT && s.per * q->f->shared_loads <= 16;
+        if (fits)
+            consider(q, &s);
+        s.ctas = fits && q->collect && !s.ctas ? blocks_to_ask(q->f, &s, q->t) : 0;      /* a tuner's to try */
+        if (s.ctas)
             consider(q, &s);
     }
 }
@@ -391,6 +396,13 @@ static void search_clusters(Search *q, Sched s)
         }
 }
 
+/* Of a row whose lanes hold more than a vector each: rows of one warp are as well on their way together as vectors of one row, and have fewer lanes
+ * that wait for each other. */
+static int fewest_lanes(const SchedFacts *f, const Sched *s)
+{
+    return f->phases > 1 && f->shared_loads && !f->accs && s->align == ALIGN_VEC && s->per <= 4 ? 8 : 32;
+}
+
 /* Every lane count that holds n elements in `per` vectors, per = 1..16. */
 static void search_lanes(Search *q, Sched s)
 {
@@ -402,7 +414,7 @@ static void search_lanes(Search *q, Sched s)
             for (s.lanes = 1; s.lanes < lanes; s.lanes *= 2) {}
         else
             s.lanes = (int32_t)round_up(lanes, 32);
-        if (s.lanes > 1024 || (s.per > 1 && (s.lanes < 32 || (int64_t)s.lanes * (s.per - 1) * s.vec >= n)))
+        if (s.lanes > 1024 || (s.per > 1 && (s.lanes < fewest_lanes(q->f, &s) || (int64_t)s.lanes * (s.per - 1) * s.vec >= n)))
             continue;
         if (q->f->accs)
             consider_persistent(q, s);

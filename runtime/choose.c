@@ -264,6 +264,8 @@ static lgr_status choose_part(lgr_context *ctx, const lgr_call *call, Bound *b, 
             t->nth = i;
             for (uint32_t k = 1; k < v->covers; k++)
                 lead(&t[k], v, i);
+            for (uint32_t k = 1; k <= v->before; k++)
+                t[-(int)k].instances = 0;
             return size_up(ctx, b, t);
         }
     }

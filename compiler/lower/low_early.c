@@ -18,7 +18,7 @@ static bool operands_wait(const Low *w, const TirOp *o)
 }
 
 /* Operands and guards stand before what uses them. */
-static void note_waits(Low *w)
+void low_note_waits(Low *w)
 {
     w->waits = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
     for (TirVal v = 1; v < w->tir->nops; v++) {
@@ -31,9 +31,9 @@ bool low_early(Low *w)
 {
     const RowView *rv = w->rv;
     bool writes_first = !rv->last_phase && rv->nstore;
-    if (!w->s->pdl || w->s->join || w->s->sides || w->tir->place != TIR_AFTER || !w->tir->earlier || w->s->grid != GRID_ONESHOT || rv->nacc || writes_first)
+    if (w->s->aside || !w->s->pdl || w->s->join || w->s->sides || w->tir->place != TIR_AFTER || !w->tir->earlier || w->s->grid != GRID_ONESHOT || rv->nacc || writes_first)
         return false;
-    note_waits(w);
+    low_note_waits(w);
     bool early = rv->nload > 0;
     for (TirVal v = 1; v < w->tir->nops; v++)
         early &= !rv->is_row[v] || rv->phase[v] > 0 || !w->waits[v];

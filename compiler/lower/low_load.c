@@ -277,3 +277,40 @@ void low_async_issue(Low *w, LirVal inside, LirVal slot)
     }
     w->k = 0;
 }
+
+/* ---- one element of a row in shared memory ---- */
+
+bool low_holds_element(const Low *w, TirVal v)
+{
+    int load = row_view_held(w->rv, v);
+    return load >= 0 && is_async(w, (uint32_t)load) && w->s->unroll && w->s->grid == GRID_ONESHOT && w->s->batch == 1 && w->s->lanes % 32 == 0 && low_red_meet(w, 1);
+}
+
+/* It has come with the row, where asked for by itself it would wait behind the rows of all blocks; single elements at a row's ends are.  All lanes of
+ * the warp read it, since any of them may have to tell. */
+LirVal low_held_element(Low *w, TirVal v, LirVal *warp)
+{
+    if (!low_holds_element(w, v))
+        return 0;
+    uint32_t load = (uint32_t)row_view_held(w->rv, v), bytes = sched_vector(w->s, dt_bytes(load_dt(w, load)));
+    const TirOp *o = &w->tir->ops[v];
+    LirVal zero = low_ci(w, 0), place = low_scalar(w, w->tir->ix[o->ix + (uint32_t)w->rv->load[load].row_dim].val), wide = lir_cast(w->fn, DT_I64, place);
+    LirVal from = low_has_edges(w) ? w->head : zero, end = low_has_edges(w) ? w->body : w->rowlen;
+    LirVal held = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, wide, lir_cast(w->fn, DT_I64, from)), lir_op2(w->fn, LIR_LT, wide, lir_cast(w->fn, DT_I64, end)));
+    held = low_and(w, held, low_guard(w, v));
+    LirVal at = lir_op3(w->fn, LIR_SELECT, held, lir_op2(w->fn, LIR_SUB, lir_cast(w->fn, DT_I32, place), low_has_edges(w) ? w->first : zero), zero);
+    LirVal vector = lir_op2(w->fn, LIR_DIV, at, low_ci(w, w->s->vec)), lane = lir_op2(w->fn, LIR_REM, vector, low_ci(w, w->lanes));
+    LirVal thread = lir_op2(w->fn, LIR_REM, lane, low_ci(w, w->s->lanes)), mine = lir_op2(w->fn, LIR_DIV, w->at, low_ci(w, 32));
+    *warp = lir_op2(w->fn, LIR_DIV, lane, low_ci(w, 32));
+    LirVal slot = lir_op2(w->fn, LIR_ADD, async_addr(w, load, w->slot), lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_SUB, thread, w->lane), low_ci(w, bytes)));
+    slot = lir_op2(w->fn, LIR_ADD, slot, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_DIV, vector, low_ci(w, w->lanes)), low_ci(w, (int64_t)w->fn->threads * bytes)));
+    slot = lir_op2(w->fn, LIR_ADD, slot, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, at, low_ci(w, w->s->vec)), low_ci(w, dt_bytes(load_dt(w, load)))));
+    LirVal here = low_and(w, held, lir_op2(w->fn, LIR_EQ, mine, *warp));
+    LirVal apart = low_scalar_raw(w, v, low_and(w, lir_op1(w->fn, LIR_NOT, held), lir_op2(w->fn, LIR_EQ, mine, *warp)));
+    LirVal var = lir_op1(w->fn, LIR_VAR, apart);
+    low_mark(w, LIR_WARPSYNC, 0);
+    low_mark(w, LIR_IF, here);
+    lir_set(w->fn, var, lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = load_dt(w, load), .lanes = 1, .ref = -1, .a = {slot}, .imm.i = dt_bytes(load_dt(w, load)), .sp = o->sp}));
+    low_mark(w, LIR_END, 0);
+    return lir_op1(w->fn, LIR_GET, var);
+}

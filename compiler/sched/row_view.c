@@ -137,7 +137,7 @@ static void note_words(const RowView *rv, TirVal v, RowShared *r)
     for (int p = rv->phase[v] - steps; words && p < rv->phase[v] && p < r->walks; p++) {
         r->walk[p].words += (uint8_t)words;
         r->walk[p].variances += words == 3;
-        r->walk[p].picks += rv->pick[v];
+        r->walk[p].picks += rv->pick[v] != ROW_NO_PICK;
     }
     if (rv->pick[v] || is_reduce(o))
         r->wide |= dt_bytes(o->op == TIR_ARGMAX ? rv->fn->ops[o->a[0]].dt : o->dt) == 8;
@@ -160,7 +160,8 @@ static uint8_t count_told(const RowView *rv)
 
 RowShared row_shared(const RowView *rv)
 {
-    RowShared r = {.walks = rv->last_phase + 1, .nload = rv->nload, .sums = (uint8_t)rv->nacc, .told = rv->scatter ? 0 : count_told(rv)};
+    RowShared r = {.walks = rv->last_phase + 1, .nload = rv->nload, .sums = (uint8_t)rv->nacc, .told = rv->scatter ? 0 : count_told(rv),
+                   .aside = (uint8_t)row_view_aside(rv)};
     for (TirVal v = 1; v < rv->fn->nops; v++)
         note_words(rv, v, &r);
     for (uint32_t i = 0; i < rv->nload; i++) {
@@ -199,6 +200,29 @@ static bool is_whole_row(RowView *rv, const TirOp *o)
     rv->place_dim = o->nix == 2 && x[0].kind == TIR_IX_SLICE;
     return o->nix == 2 && x[rv->place_dim].kind == TIR_IX_SCALAR && x[1 - rv->place_dim].kind == TIR_IX_SLICE && x[1 - rv->place_dim].axis == rv->row_axis &&
            tir_ext_eq(shape[1 - rv->place_dim], row_view_ext(rv));
+}
+
+static bool reduces(const TirFn *fn)
+{
+    for (TirVal v = 1; v < fn->nops; v++)
+        if (is_reduce(&fn->ops[v]))
+            return true;
+    return false;
+}
+
+int row_view_held(const RowView *rv, TirVal v)
+{
+    const TirOp *o = &rv->fn->ops[v];
+    for (uint32_t i = 0; i < rv->nload; i++) {
+        const RowMem *m = &rv->load[i];
+        const TirOp *row = &rv->fn->ops[m->op];
+        bool same = m->tensor == o->ref && m->inst && m->step == 1 && m->start_mul == 0 && rv->fn->ix[o->ix + (uint32_t)m->row_dim].kind == TIR_IX_SCALAR;
+        for (uint32_t d = 0; d < o->nix && same; d++)
+            same = (int)d == m->row_dim || (rv->fn->ix[row->ix + d].kind == TIR_IX_SCALAR && rv->fn->ix[row->ix + d].val == rv->fn->ix[o->ix + d].val);
+        if (same)
+            return (int)i;
+    }
+    return -1;
 }
 
 /* A sum into rows that an index picks: one a nest, of tiles that nothing but their instance decides. */
@@ -248,10 +272,9 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
     }
     if (o->op == TIR_LOAD)
         inst = index_is_inst(rv, o);
-    if (o->op == TIR_LOAD && !rv->is_row[v] && overwritten(rv->fn, o->ref)) {
-        rv->pick[v] = 1;
-        phase++;
-    }
+    if (o->op == TIR_LOAD && !rv->is_row[v])
+        rv->pick[v] = overwritten(rv->fn, o->ref) ? ROW_PICK_FIRST : reduces(rv->fn) && row_view_held(rv, v) >= 0 ? ROW_PICK : ROW_NO_PICK;
+    phase += rv->pick[v] != ROW_NO_PICK;
     if (o->op == TIR_COORD || (o->op == TIR_IOTA && o->ref != rv->row_axis))
         inst = true;
     if (o->op == TIR_ELEM)
@@ -343,7 +366,7 @@ static void note_last_phase(RowView *rv)
     for (TirVal v = 1; v < rv->fn->nops; v++) {
         const TirOp *o = &rv->fn->ops[v];
         bool writes = (o->op == TIR_STORE || o->op == TIR_ACC) && rv->is_row[v];
-        int last = is_reduce(o) ? rv->phase[v] - 1 : writes || rv->pick[v] ? rv->phase[v] : 0;
+        int last = is_reduce(o) || rv->pick[v] == ROW_PICK ? rv->phase[v] - 1 : writes || rv->pick[v] ? rv->phase[v] : 0;
         rv->last_phase = last > rv->last_phase ? last : rv->last_phase;
     }
 }
@@ -366,14 +389,6 @@ static void note_shares(RowView *rv)
         for (TirVal u = 1; fn->ops[v].op == TIR_SUM && !rv->again && u < fn->nops; u++)
             if (fn->ops[u].op == TIR_SQDEV && fn->ops[u].a[0] == fn->ops[v].a[0] && rv->guard[u] == rv->guard[v] && rv->guard_else[u] == rv->guard_else[v])
                 rv->shares[v] = u;
-}
-
-static bool reduces(const TirFn *fn)
-{
-    for (TirVal v = 1; v < fn->nops; v++)
-        if (is_reduce(&fn->ops[v]))
-            return true;
-    return false;
 }
 
 TirExt row_view_places(const RowView *rv)
@@ -442,4 +457,32 @@ TirVal row_view_side(const RowView *rv)
         }
     }
     return side;
+}
+
+/* Depends v on what the nest before this one writes? */
+static bool of_aside(const RowView *rv, TirVal v)
+{
+    const TirOp *o = &rv->fn->ops[v];
+    bool of = o->op == TIR_LOAD && rv->fn->earlier[o->ref];
+    for (int i = 0; !of && i < tir_op_nargs(o->op); i++)
+        of = o->a[i] && of_aside(rv, o->a[i]);
+    for (uint32_t i = 0; !of && i < o->nix; i++)
+        of = rv->fn->ix[o->ix + i].val && of_aside(rv, rv->fn->ix[o->ix + i].val);
+    return of || (rv->guard[v] && of_aside(rv, rv->guard[v]));
+}
+
+int row_view_aside(const RowView *rv)
+{
+    const TirFn *aside = rv->fn->aside;
+    int words = 0;
+    bool fits = aside && rv->npars == 1 && !rv->npromoted && !rv->nacc && !rv->scatter && rv->last_phase > 0;
+    for (TirVal v = 1; fits && v < aside->nops; v++) {
+        const TirOp *o = &aside->ops[v];
+        bool reduces = tir_op_kind(o->op) == TIR_K_REDUCE;
+        words += reduces;
+        fits = !reduces || (o->op == TIR_SUM && dt_bytes(o->dt) <= 4 && !o->nax && tir_ext_eq(aside->axes[o->ref].ext, rv->fn->pars[rv->first_par].ext));
+    }
+    for (TirVal v = 1; fits && v < rv->fn->nops; v++)
+        fits = !rv->is_row[v] || rv->phase[v] > 0 || !of_aside(rv, v);
+    return fits ? words : 0;
 }

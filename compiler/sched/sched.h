@@ -26,6 +26,8 @@ typedef struct Sched {
 } Sched;
 
 Sched sched_default(void);
+/* Of the nest before, where the lanes of this schedule do it as well. */
+Sched sched_aside(const Sched *s);
 /* Elements of a row that it need not hold in vectors, single elements at its ends; under line=1 less those that lanes may stand before its first vector. */
 static inline int sched_slack(const Sched *s, int bytes)
 {

@@ -75,7 +75,7 @@ typedef struct Low {
     LirVal *red_rest, *red_share;     /* by TirVal: of a logsumexp, and of scalars made of one, what is added to the largest value, and e to the power of minus that; low_apart.c */
 
     struct Low *aside;                /* the nest before this one, where that is done here; NULL: it is not */
-    uint8_t *waits;                   /* by TirVal: depends on what an earlier nest writes, which may not be read yet; NULL once it may */
+    const uint8_t *waits;             /* by TirVal: depends on what an earlier nest writes, which may not be read yet; NULL once it may */
 
     /* the current vector */
     int     k;
@@ -186,7 +186,6 @@ int    low_part_vectors(const Low *w);         /* vectors of a row in a group of
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 
 /* low_early.c: before the nests in front have ended */
-void   low_note_waits(Low *w);                 /* sets w->waits */
 bool   low_early(Low *w);                      /* may the rows be fetched then? Sets w->waits */
 bool   low_wait(Low *w);                       /* for those nests, where that is still to be done */
 

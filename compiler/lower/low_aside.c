@@ -12,7 +12,7 @@ void low_aside_open(Low *w)
 {
     if (!w->s->aside)
         return;
-    low_note_waits(w);
+    w->waits = w->rv->waits;
     Low *p = w->aside = ARENA_NEW(w->a, Low);
     Sched *s = ARENA_NEW(w->a, Sched);
     *s = sched_aside(w->s);

@@ -54,9 +54,9 @@ static LirVal lds(Low *w, uint32_t load, LirVal at)
                                   .imm.i = smem_align(vec_bytes(w, load)), .sp = w->tir->ops[m->op].sp});
 }
 
-static void sts(Low *w, uint32_t load, LirVal at, LirVal v)
+static void sts(Low *w, uint32_t load, LirVal at, LirVal v, LirVal when)
 {
-    lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {at, v}, .imm.i = smem_align(vec_bytes(w, load)),
+    lir_add(w->fn, (LirOp){.op = when ? LIR_STSP : LIR_STS, .ref = -1, .a = {at, v, when}, .imm.i = smem_align(vec_bytes(w, load)),
                            .sp = w->tir->ops[w->rv->load[load].op].sp});
 }
 
@@ -158,8 +158,7 @@ static void fill_slot(Low *w, uint32_t load)
         return;
     }
     LirVal v = from_memory(w, load), first = w->s->rows > 1 ? lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0)) : 0;
-    lir_add(w->fn, (LirOp){.op = first ? LIR_STSP : LIR_STS, .ref = -1, .a = {operand_addr(w, load), v, first},
-                           .imm.i = smem_align(bytes), .sp = w->tir->ops[w->rv->load[load].op].sp});
+    sts(w, load, operand_addr(w, load), v, first);
 }
 
 void low_wkeep_await(Low *w, const uint8_t *need)
@@ -235,7 +234,7 @@ LirVal low_kept_load(Low *w, uint32_t load)
         return lds(w, load, kept_addr(w, load));
     LirVal v = from_memory(w, load);
     if (is_kept_smem(w, load))
-        sts(w, load, kept_addr(w, load), v);
+        sts(w, load, kept_addr(w, load), v, 0);
     *kept = v;
     return v;
 }
@@ -252,7 +251,7 @@ int low_part_vectors(const Low *w)
 static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
 {
     const RowMem *m = &w->rv->load[load];
-    base_of(w, load);
+    base_of(w, load);                       /* before the guard, whose own addresses come behind it */
     low_mask(w);
     LirVal wanted = w->rv->guard[m->op] ? low_guard(w, m->op) : 0, at = async_addr(w, load, slot);
     copy(w, load, at, low_and(w, inside, w->k < w->s->eager ? 0 : wanted));

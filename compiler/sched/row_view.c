@@ -398,6 +398,26 @@ TirExt row_view_places(const RowView *rv)
 
 TirExt row_view_ext(const RowView *rv) { return rv->row_axis == UINT32_MAX ? tir_ext_const(1) : rv->fn->axes[rv->row_axis].ext; }
 
+static bool operands_wait(const RowView *rv, const TirOp *o)
+{
+    for (int i = 0; i < tir_op_nargs(o->op); i++)
+        if (rv->waits[o->a[i]])
+            return true;
+    for (uint32_t i = 0; i < o->nix; i++)
+        if (rv->waits[rv->fn->ix[o->ix + i].val])
+            return true;
+    return false;
+}
+
+/* Operands and guards stand before what uses them. */
+static void note_waits(RowView *rv)
+{
+    for (TirVal v = 1; rv->fn->earlier && v < rv->fn->nops; v++) {
+        const TirOp *o = &rv->fn->ops[v];
+        rv->waits[v] = operands_wait(rv, o) || rv->waits[rv->guard[v]] || (o->op == TIR_LOAD && rv->fn->earlier[o->ref]);
+    }
+}
+
 RowView *row_view(const TirFn *fn, bool again, Arena *a, Diag *d)
 {
     RowView *rv = ARENA_NEW(a, RowView);
@@ -412,8 +432,10 @@ RowView *row_view(const TirFn *fn, bool again, Arena *a, Diag *d)
     rv->phase = ARENA_ARRAY(a, int, fn->nops);
     rv->guard = ARENA_ARRAY(a, TirVal, fn->nops);
     rv->guard_else = ARENA_ARRAY(a, uint8_t, fn->nops);
+    rv->waits = ARENA_ARRAY(a, uint8_t, fn->nops);
     if (!visit_all(rv, a, d) || !written_once(rv, d))
         return NULL;
+    note_waits(rv);
     note_shares(rv);
     note_summed(rv);
     note_last_phase(rv);
@@ -459,16 +481,12 @@ TirVal row_view_side(const RowView *rv)
     return side;
 }
 
-/* Depends v on what the nest before this one writes? */
-static bool of_aside(const RowView *rv, TirVal v)
+bool row_view_early(const RowView *rv)
 {
-    const TirOp *o = &rv->fn->ops[v];
-    bool of = o->op == TIR_LOAD && rv->fn->earlier[o->ref];
-    for (int i = 0; !of && i < tir_op_nargs(o->op); i++)
-        of = o->a[i] && of_aside(rv, o->a[i]);
-    for (uint32_t i = 0; !of && i < o->nix; i++)
-        of = rv->fn->ix[o->ix + i].val && of_aside(rv, rv->fn->ix[o->ix + i].val);
-    return of || (rv->guard[v] && of_aside(rv, rv->guard[v]));
+    bool early = true;
+    for (TirVal v = 1; early && v < rv->fn->nops; v++)
+        early = !rv->is_row[v] || rv->phase[v] > 0 || !rv->waits[v];
+    return early;
 }
 
 int row_view_aside(const RowView *rv)
@@ -482,7 +500,5 @@ int row_view_aside(const RowView *rv)
         words += reduces;
         fits = !reduces || (o->op == TIR_SUM && dt_bytes(o->dt) <= 4 && !o->nax && tir_ext_eq(aside->axes[o->ref].ext, rv->fn->pars[rv->first_par].ext));
     }
-    for (TirVal v = 1; fits && v < rv->fn->nops; v++)
-        fits = !rv->is_row[v] || rv->phase[v] > 0 || !of_aside(rv, v);
-    return fits ? words : 0;
+    return fits && row_view_early(rv) ? words : 0;
 }

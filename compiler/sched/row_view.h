@@ -40,6 +40,7 @@ typedef struct RowView {
     int     *phase;              /* per op: the phase in which its value can be had */
     TirVal  *guard;              /* per op: innermost enclosing IF op (0 none); guard_else says which side */
     uint8_t *guard_else;
+    uint8_t *waits;              /* per op: depends on what an earlier nest writes */
     TirVal   scatter;            /* the sum through an index, also store[0]; 0: none */
     int      place_dim;          /* of it: the tensor dimension that the index stands in */
     int      last_phase;         /* the last one that walks the row; scalars and their stores come behind it */
@@ -75,6 +76,8 @@ int row_view_dim(const RowView *rv, uint32_t i);
 /* Words that the lanes of its first walk exchange more where each block does the nest before it too; 0: it cannot, or there is no such nest.  That nest
  * reduces a vector as long as there are instances, in one walk, to results that no row value wants before the first exchange. */
 int row_view_aside(const RowView *rv);
+/* Does no row value wait for an earlier nest that is had before the first exchange? */
+bool row_view_early(const RowView *rv);
 /* The condition made of run-time scalars alone, so that it is one for the whole launch, by which most row values are selected; 0: there is none. */
 TirVal row_view_side(const RowView *rv);
 /* Extent of the row axis. */

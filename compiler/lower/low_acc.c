@@ -426,11 +426,14 @@ static void fold_store(Low *w, const Fold *f)
     }
 }
 
-/* Partial rows, which all threads have read, are read no more: their lines need not be written to the memory, as long as it would take to read as much. */
+/* Partial rows, which all threads have read, are read no more: their lines need not be written to the memory, which takes as long as to read as much. Few
+ * are written again before they would be. */
 static void fold_drop(Low *w, const Fold *f)
 {
+    enum { FEW = 31 };
     LirVal rows = partial_rows(w), var = lir_op1(w->fn, LIR_VAR, f->row), ok;
     LirVal first = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, LINE / f->cv - 1)), low_ci(w, 0));
+    first = lir_op2(w->fn, LIR_AND, first, lir_op2(w->fn, LIR_GT, rows, low_ci(w, FEW)));
     low_mark(w, LIR_LOOP, 0);
     LirVal r = lir_op1(w->fn, LIR_GET, var);
     low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, lir_op2(w->fn, LIR_SUB, r, f->row), rows));

@@ -43,6 +43,13 @@ static void test_hints(void **state)
     assert_int_equal(case_count(ptx.p, "ld.global.L1::no_allocate.v4.b32"), 2);
     assert_int_equal(case_count(ptx.p, "st.global.cs.v4.b32"), 2);
     buf_free(&ptx);
+    case_next(c, "lgr_hints_keep");
+    copy_kernel(c, LIR_F_KEEP);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    assert_int_equal(case_count(ptx.p, "ld.global.L1::evict_last.v4.b32"), 2);
+    assert_int_equal(case_count(ptx.p, "createpolicy.fractional.L2::evict_last.b64"), 2);
+    assert_int_equal(case_count(ptx.p, "st.global.L2::cache_hint.v4.b32"), 2);
+    buf_free(&ptx);
     case_assemble(c);
     case_free(c);
 }

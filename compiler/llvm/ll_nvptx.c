@@ -160,6 +160,15 @@ static void prefetch(Ll *l, const LirOp *o)
     ll_asm(l, l->ty.v, "prefetch.global.L2 [$0];", "l", true, 1, &at);
 }
 
+static void ask(Ll *l, const LirOp *o)
+{
+    char text[128];
+    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_pred_word(l, ll_arg(l, o, 1).p[0])};
+    snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.b32 p, $1, 0; @p cp.async.bulk.prefetch.L2.global [$0], %d; }", (int)o->imm.i);
+    if (l->ptx >= 80)
+        ll_asm(l, l->ty.v, text, "l,r", true, 2, args);
+}
+
 static void discard(Ll *l, const LirOp *o)
 {
     LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_pred_word(l, ll_arg(l, o, 1).p[0])};
@@ -350,6 +359,7 @@ static void sync_op(Ll *l, const LirOp *o)
     case LIR_BARW:     warp_barrier(l, o); break;
     case LIR_WARPSYNC: call1(l, "llvm.nvvm.bar.warp.sync", -1); break;
     case LIR_PREFETCH: prefetch(l, o); break;
+    case LIR_ASK:      ask(l, o); break;
     case LIR_DISCARD:  discard(l, o); break;
     default:           dependent(l, o); break;
     }

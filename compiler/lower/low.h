@@ -187,6 +187,7 @@ void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 
 /* low_early.c: before the nests in front have ended */
 bool   low_early(Low *w);                      /* may the rows be fetched then? Sets w->waits */
+void   low_ask(Low *w);                        /* what is read first is asked for, before the wait for the kernel before */
 bool   low_wait(Low *w);                       /* for those nests, where that is still to be done */
 
 /* low_aside.c: the nest before this one, done here */
@@ -275,6 +276,7 @@ void   low_sides(Low *w);                      /* the same, under sides=1 for bo
 void   low_scalar_stores(Low *w);
 
 /* low_persistent.c: blocks that walk over row groups */
+LirVal low_turn_instance(Low *w, int turn);    /* that a row group takes then; it may be past the last */
 void   low_persistent(Low *w);
 
 /* low_along.c: the host's rows, two in step */

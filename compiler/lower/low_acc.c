@@ -314,7 +314,7 @@ static int fold_cols(const Low *w, int cv)
     int sums = (int)w->rv->nacc, least = LINE;
     while (least < 4 * sums)
         least *= 2;
-    for (int cols = least; cols <= 4 * LINE && w->s->len == LEN_EXACT && cv > 1; cols *= 2)
+    for (int cols = least; cols <= 2 * LINE * sums && cols <= 4 * LINE && w->s->len == LEN_EXACT && cv > 1; cols *= 2)
         if ((w->s->n + cols - 1) / cols * sums <= w->t->mps)
             return cols;
     return least;

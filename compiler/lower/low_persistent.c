@@ -21,6 +21,15 @@ static void walk(Low *w, LirVal *first, LirVal *end, LirVal *step)
 
 static LirVal group_instance(Low *w, LirVal base) { return w->s->rows > 1 && !walk_apart(w) ? lir_op2(w->fn, LIR_ADD, base, w->grp) : base; }
 
+LirVal low_turn_instance(Low *w, int turn)
+{
+    LirVal first, end, step;
+    if (w->s->grid == GRID_ONESHOT)
+        return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->rows)), w->grp);
+    walk(w, &first, &end, &step);
+    return group_instance(w, lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, turn))));
+}
+
 /* ---- what a persistent block fetches ahead of use: rows by asynchronous copies, scalars of an instance in variables ---- */
 
 enum { MAX_AHEAD = 8, MAX_SCALARS = 8 };

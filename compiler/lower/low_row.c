@@ -683,8 +683,10 @@ static void start(Low *w)
         return;
     if (!several)
         low_mark(w, LIR_PDLGO, 0);
-    if (w->fn->pdl == LIR_PDL_AFTER)
+    if (w->fn->pdl == LIR_PDL_AFTER) {
+        low_ask(w);
         low_mark(w, LIR_PDLWAIT, 0);
+    }
     if (several)
         low_mark(w, LIR_PDLGO, 0);
 }

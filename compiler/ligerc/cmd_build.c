@@ -31,7 +31,7 @@ void show_unit(const Options *o, const SemaOp *op, const PipeUnit *u, Arena *a)
     for (uint32_t i = 0; i < u->n && o->verbose > 1; i++) {
         Buf b = {0};
         sched_print(&b, &u->variants[i].sched);
-        fprintf(stderr, "  %s: %.0f ms, %d registers, %d bytes spilled\n", b.p, u->variants[i].ms, pipe_info(&u->variants[i], 0) ? pipe_info(&u->variants[i], 0)->regs : 0,
+        fprintf(stderr, "  %s: %.2f ms, %d registers, %d bytes spilled\n", b.p, u->variants[i].ms, pipe_info(&u->variants[i], 0) ? pipe_info(&u->variants[i], 0)->regs : 0,
                 u->variants[i].info[0].spill_stores);
         buf_free(&b);
     }

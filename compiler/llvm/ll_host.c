@@ -134,26 +134,27 @@ static void close_gate(Ll *l, Gate *g)
     LLVMPositionBuilderAtEnd(l->b, g->join);
 }
 
-static LLVMValueRef load(Ll *l, const LlAccess *m)
-{
-    if (!m->pred)
-        return plain_load(l, m);
-    Gate g = open_gate(l, m->pred);
-    LLVMValueRef v = plain_load(l, m);
-    close_gate(l, &g);
-    LLVMValueRef r = LLVMBuildPhi(l->b, LLVMTypeOf(v), "");
-    LLVMAddIncoming(r, (LLVMValueRef[]){v, LLVMConstNull(LLVMTypeOf(v))}, (LLVMBasicBlockRef[]){g.then, g.from}, 2);
-    return r;
-}
-
-static void store(Ll *l, const LlAccess *m, LLVMValueRef v)
+static void load(Ll *l, const LlAccess *m, LLVMValueRef *vector)
 {
     if (!m->pred) {
-        plain_store(l, m, v);
+        *vector = plain_load(l, m);
         return;
     }
     Gate g = open_gate(l, m->pred);
-    plain_store(l, m, v);
+    LLVMValueRef v = plain_load(l, m);
+    close_gate(l, &g);
+    *vector = LLVMBuildPhi(l->b, LLVMTypeOf(v), "");
+    LLVMAddIncoming(*vector, (LLVMValueRef[]){v, LLVMConstNull(LLVMTypeOf(v))}, (LLVMBasicBlockRef[]){g.then, g.from}, 2);
+}
+
+static void store(Ll *l, const LlAccess *m, LLVMValueRef *vector)
+{
+    if (!m->pred) {
+        plain_store(l, m, *vector);
+        return;
+    }
+    Gate g = open_gate(l, m->pred);
+    plain_store(l, m, *vector);
     close_gate(l, &g);
 }
 

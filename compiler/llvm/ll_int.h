@@ -40,8 +40,8 @@ typedef struct LlHooks {
     void (*end)(Ll *l);
     LLVMValueRef (*leaf)(Ll *l, const LirOp *o);                   /* TID, CTAID, NCTAID, CTARANK */
     LLVMValueRef (*word_addr)(Ll *l, int64_t word);
-    LLVMValueRef (*load)(Ll *l, const LlAccess *m);                /* unit, or vector of k units; zeros where pred is false */
-    void (*store)(Ll *l, const LlAccess *m, LLVMValueRef v);
+    void (*load)(Ll *l, const LlAccess *m, LLVMValueRef *unit);    /* k units (without parts one vector of them); zeros where pred is false */
+    void (*store)(Ll *l, const LlAccess *m, LLVMValueRef *unit);
     LlVal (*load_masked)(Ll *l, const LirOp *o);                   /* LDGM; NULL: there is none, nor a STGM */
     void (*store_masked)(Ll *l, const LirOp *o);                   /* STGM */
     void (*sync)(Ll *l, const LirOp *o);                           /* CPA .. PDLGO but shuffles */
@@ -135,9 +135,10 @@ LlVal        ll_value_splat(Ll *l, LlVal v, unsigned lanes);
 LlVal        ll_const(Ll *l, const LirOp *o);
 LlVal        ll_vector_op(Ll *l, const LirOp *o);                /* STEPS .. OPAQUE */
 
-/* ll_arith.c, ll_cast.c, ll_math.c, ll_pow.c, ll_trig.c */
+/* ll_arith.c, ll_divide.c, ll_cast.c, ll_math.c, ll_pow.c, ll_trig.c */
 LlVal        ll_elementwise(Ll *l, const LirOp *o);
 LLVMValueRef ll_arith(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp);   /* on parts */
+LLVMValueRef ll_int_div(Ll *l, bool rem, DType dt, LLVMValueRef a, LLVMValueRef b);
 LlVal        ll_cast(Ll *l, DType dt, LlVal v);
 LlVal        ll_cast_f32(Ll *l, LlVal v);
 LLVMValueRef ll_math(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y, Span sp);

@@ -77,36 +77,36 @@ static Plan plan_whole(Ll *l, DType dt, unsigned lanes)
 
 LlVal ll_load(Ll *l, const LirOp *o, LlSpace space, LLVMValueRef pred)
 {
+    LLVMValueRef u[LL_MAX_PARTS];
     if (!l->hooks->parts) {
         LlAccess m = access_of(l, o, space, plan_whole(l, o->dt, o->lanes), 0, pred);
         m.align = (int)o->imm.i;
-        return ll_from_mem(l, o->dt, o->lanes, l->hooks->load(l, &m));
+        l->hooks->load(l, &m, u);
+        return ll_from_mem(l, o->dt, o->lanes, u[0]);
     }
-    LLVMValueRef u[LL_MAX_PARTS];
     Plan p = plan_parts(l, o->dt, o->lanes, (int)o->imm.i);
     for (int i = 0; i < p.n; i += p.per) {
         LlAccess m = access_of(l, o, space, p, i, pred);
-        LLVMValueRef v = l->hooks->load(l, &m);
-        for (int k = 0; k < p.per; k++)
-            u[i + k] = ll_elem(l, v, (unsigned)k);
+        l->hooks->load(l, &m, u + i);
     }
     return from_units(l, o->dt, o->lanes, p, u);
 }
 
 void ll_store(Ll *l, const LirOp *o, LlSpace space, LlVal v, LLVMValueRef pred)
 {
+    LLVMValueRef u[LL_MAX_PARTS];
     if (!l->hooks->parts) {
         LlAccess m = access_of(l, o, space, plan_whole(l, v.dt, v.lanes), 0, pred);
         m.align = (int)o->imm.i;
-        l->hooks->store(l, &m, ll_to_mem(l, v));
+        u[0] = ll_to_mem(l, v);
+        l->hooks->store(l, &m, u);
         return;
     }
-    LLVMValueRef u[LL_MAX_PARTS];
     Plan p = plan_parts(l, v.dt, v.lanes, (int)o->imm.i);
     to_units(l, v, p, u);
     for (int i = 0; i < p.n; i += p.per) {
         LlAccess m = access_of(l, o, space, p, i, pred);
-        l->hooks->store(l, &m, ll_vector(l, p.unit, u + i, (unsigned)p.per));
+        l->hooks->store(l, &m, u + i);
     }
 }
 

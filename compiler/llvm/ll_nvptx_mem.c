@@ -13,8 +13,6 @@ LLVMValueRef ll_shared_addr(Ll *l, LLVMValueRef offset)
     return LLVMBuildPtrToInt(l->b, p, l->ty.i32, "");
 }
 
-LLVMValueRef ll_pred_word(Ll *l, LLVMValueRef pred) { return LLVMBuildZExt(l->b, pred, l->ty.i32, ""); }
-
 static LLVMTypeRef access_type(const LlAccess *m) { return m->k == 1 ? m->unit : LLVMVectorType(m->unit, (unsigned)m->k); }
 
 /* What is added to *at and known here goes into the instruction: as an offset of its own it would be added for each access. */
@@ -44,13 +42,19 @@ static void mark(Ll *l, LLVMValueRef load, const char *kind)
     LLVMSetMetadata(load, k, LLVMMetadataAsValue(l->cx, LLVMMDNodeInContext2(l->cx, NULL, 0)));
 }
 
-static LLVMValueRef plain_load(Ll *l, const LlAccess *m)
+static void take_apart(Ll *l, LLVMValueRef v, LLVMValueRef *unit, int k)
+{
+    for (int i = 0; i < k; i++)
+        unit[i] = ll_elem(l, v, (unsigned)i);
+}
+
+static void plain_load(Ll *l, const LlAccess *m, LLVMValueRef *unit)
 {
     LLVMValueRef v = LLVMBuildLoad2(l->b, access_type(m), pointer(l, m), "");
     LLVMSetAlignment(v, (unsigned)m->align);
     if (m->flags & LIR_F_CONST)
         mark(l, v, "invariant.load");
-    return v;
+    take_apart(l, v, unit, m->k);
 }
 
 const char *ll_nvptx_load_hint(const Ll *l, unsigned flags)
@@ -88,10 +92,9 @@ static void type_suffix(Buf *b, const LlAccess *m)
 static void load_text(Ll *l, const LlAccess *m, Buf *b)
 {
     if (m->pred) {
-        buf_printf(b, "{ .reg .pred p; setp.ne.b32 p, $%d, 0; ", m->k + 1);
         for (int i = 0; i < m->k; i++)
             buf_printf(b, "mov.b%d $%d, 0; ", m->unit_bytes == 1 ? 16 : m->unit_bytes * 8, i);
-        buf_puts(b, "@p ");
+        buf_printf(b, "@$%d ", m->k + 1);
     }
     bool nc = (m->flags & LIR_F_CONST) && m->space == LL_GLOBAL;
     buf_printf(b, "ld.%s%s%s", m->space == LL_GLOBAL ? "global" : "shared", nc ? ".nc" : "",
@@ -99,20 +102,20 @@ static void load_text(Ll *l, const LlAccess *m, Buf *b)
     type_suffix(b, m);
     buf_puts(b, " ");
     register_list(b, 0, m->k);
-    buf_printf(b, ", [$%d];%s", m->k, m->pred ? " }" : "");
+    buf_printf(b, ", [$%d];", m->k);
 }
 
 static void load_constraints(const LlAccess *m, Buf *b)
 {
     for (int i = 0; i < m->k; i++)
         buf_printf(b, "=%s%c,", m->pred ? "&" : "", letter(m));
-    buf_printf(b, "%c%s", m->space == LL_GLOBAL ? 'l' : 'r', m->pred ? ",r" : "");
+    buf_printf(b, "%c%s", m->space == LL_GLOBAL ? 'l' : 'r', m->pred ? ",b" : "");
 }
 
 static LLVMValueRef address(Ll *l, const LlAccess *m) { return m->space == LL_GLOBAL ? m->addr : ll_shared_addr(l, m->addr); }
 
 /* Loads of memory that others write keep their order (sideeffect); constant ones may move. */
-static LLVMValueRef asm_load(Ll *l, const LlAccess *m)
+static void asm_load(Ll *l, const LlAccess *m, LLVMValueRef *unit)
 {
     Buf text = {0}, cons = {0};
     load_text(l, m, &text);
@@ -121,13 +124,12 @@ static LLVMValueRef asm_load(Ll *l, const LlAccess *m)
     for (int i = 0; i < m->k; i++)
         all[i] = reg;
     LLVMTypeRef ret = m->k == 1 ? reg : LLVMStructTypeInContext(l->cx, all, (unsigned)m->k, 0);
-    LLVMValueRef args[2] = {address(l, m), m->pred ? ll_pred_word(l, m->pred) : NULL}, e[16];
+    LLVMValueRef args[2] = {address(l, m), m->pred};
     LLVMValueRef r = ll_asm_bufs(l, ret, &text, &cons, !(m->flags & LIR_F_CONST), m->pred ? 2 : 1, args);
     for (int i = 0; i < m->k; i++) {
-        e[i] = m->k == 1 ? r : LLVMBuildExtractValue(l->b, r, (unsigned)i, "");
-        e[i] = m->unit_bytes == 1 ? LLVMBuildTrunc(l->b, e[i], m->unit, "") : LLVMBuildBitCast(l->b, e[i], m->unit, "");
+        LLVMValueRef e = m->k == 1 ? r : LLVMBuildExtractValue(l->b, r, (unsigned)i, "");
+        unit[i] = m->unit_bytes == 1 ? LLVMBuildTrunc(l->b, e, m->unit, "") : LLVMBuildBitCast(l->b, e, m->unit, "");
     }
-    return ll_vector(l, m->unit, e, (unsigned)m->k);
 }
 
 /* More than four 1- or 2-byte units cannot be named in one instruction; they are loaded as words. */
@@ -150,34 +152,42 @@ static bool need_asm(Ll *l, const LlAccess *m)
     return m->pred || (m->space == LL_GLOBAL && *ll_nvptx_load_hint(l, m->flags));
 }
 
-LLVMValueRef ll_nvptx_load(Ll *l, const LlAccess *access)
+static void load_words(Ll *l, const LlAccess *m, LLVMValueRef *unit)
+{
+    LLVMValueRef word[4];
+    LlAccess w = as_words(l, m);
+    asm_load(l, &w, word);
+    take_apart(l, LLVMBuildBitCast(l->b, ll_vector(l, w.unit, word, (unsigned)w.k), access_type(m), ""), unit, m->k);
+}
+
+void ll_nvptx_load(Ll *l, const LlAccess *access, LLVMValueRef *unit)
 {
     LlAccess m = *access;
-    if (m.pred && known(m.pred, false))
-        return LLVMConstNull(access_type(&m));
     if (m.pred && known(m.pred, true))
         m.pred = NULL;
-    if (!need_asm(l, &m))
-        return plain_load(l, &m);
-    if (m.k > 1 && m.unit_bytes < 4 && m.k * m.unit_bytes >= 4) {
-        LlAccess w = as_words(l, &m);
-        return LLVMBuildBitCast(l->b, asm_load(l, &w), access_type(&m), "");
-    }
-    return asm_load(l, &m);
+    if (m.pred && known(m.pred, false))
+        for (int i = 0; i < m.k; i++)
+            unit[i] = LLVMConstNull(m.unit);
+    else if (!need_asm(l, &m))
+        plain_load(l, &m, unit);
+    else if (m.k > 1 && m.unit_bytes < 4 && m.k * m.unit_bytes >= 4)
+        load_words(l, &m, unit);
+    else
+        asm_load(l, &m, unit);
 }
 
 static void store_text(const LlAccess *m, Buf *b)
 {
     if (m->pred)
-        buf_printf(b, "{ .reg .pred p; setp.ne.b32 p, $%d, 0; @p ", m->k + 1);
+        buf_printf(b, "@$%d ", m->k + 1);
     buf_printf(b, "st.%s%s", m->space == LL_GLOBAL ? "global" : "shared", (m->flags & LIR_F_STREAM) && m->space == LL_GLOBAL ? ".cs" : "");
     type_suffix(b, m);
     buf_puts(b, " [$0], ");
     register_list(b, 1, m->k);
-    buf_printf(b, ";%s", m->pred ? " }" : "");
+    buf_puts(b, ";");
 }
 
-static void asm_store(Ll *l, const LlAccess *m, LLVMValueRef v)
+static void asm_store(Ll *l, const LlAccess *m, LLVMValueRef *unit)
 {
     Buf text = {0}, cons = {0};
     LLVMValueRef args[20];
@@ -186,33 +196,36 @@ static void asm_store(Ll *l, const LlAccess *m, LLVMValueRef v)
     args[n++] = address(l, m);
     buf_puts(&cons, m->space == LL_GLOBAL ? "l" : "r");
     for (int i = 0; i < m->k; i++) {
-        LLVMValueRef e = ll_elem(l, v, (unsigned)i);
-        args[n++] = m->unit_bytes == 1 ? LLVMBuildZExt(l->b, e, l->ty.i16, "") : LLVMBuildBitCast(l->b, e, register_type(l, m), "");
+        args[n++] = m->unit_bytes == 1 ? LLVMBuildZExt(l->b, unit[i], l->ty.i16, "") : LLVMBuildBitCast(l->b, unit[i], register_type(l, m), "");
         buf_printf(&cons, ",%c", letter(m));
     }
     if (m->pred) {
-        args[n++] = ll_pred_word(l, m->pred);
-        buf_puts(&cons, ",r");
+        args[n++] = m->pred;
+        buf_puts(&cons, ",b");
     }
     buf_puts(&cons, ",~{memory}");
     ll_asm_bufs(l, l->ty.v, &text, &cons, true, n, args);
 }
 
-void ll_nvptx_store(Ll *l, const LlAccess *access, LLVMValueRef v)
+static void store_words(Ll *l, const LlAccess *m, LLVMValueRef *unit)
+{
+    LLVMValueRef word[4];
+    LlAccess w = as_words(l, m);
+    take_apart(l, LLVMBuildBitCast(l->b, ll_vector(l, m->unit, unit, (unsigned)m->k), access_type(&w), ""), word, w.k);
+    asm_store(l, &w, word);
+}
+
+void ll_nvptx_store(Ll *l, const LlAccess *access, LLVMValueRef *unit)
 {
     LlAccess m = *access;
     if (m.pred && known(m.pred, false))
         return;
     if (m.pred && known(m.pred, true))
         m.pred = NULL;
-    if (!m.pred && !(m.space == LL_GLOBAL && (m.flags & LIR_F_STREAM))) {
-        LLVMSetAlignment(LLVMBuildStore(l->b, v, pointer(l, &m)), (unsigned)m.align);
-        return;
-    }
-    if (m.k > 1 && m.unit_bytes < 4 && m.k * m.unit_bytes >= 4) {
-        LlAccess w = as_words(l, &m);
-        asm_store(l, &w, LLVMBuildBitCast(l->b, v, access_type(&w), ""));
-        return;
-    }
-    asm_store(l, &m, v);
+    if (!m.pred && !(m.space == LL_GLOBAL && (m.flags & LIR_F_STREAM)))
+        LLVMSetAlignment(LLVMBuildStore(l->b, ll_vector(l, m.unit, unit, (unsigned)m.k), pointer(l, &m)), (unsigned)m.align);
+    else if (m.k > 1 && m.unit_bytes < 4 && m.k * m.unit_bytes >= 4)
+        store_words(l, &m, unit);
+    else
+        asm_store(l, &m, unit);
 }

@@ -168,10 +168,7 @@ static lgr_status size_up(lgr_context *ctx, Bound *b, Part *t)
     size_t bytes, all = 0;
     for (uint32_t i = 0; i < t->variant->launches.count; i++) {
         const LgkLaunch *l = &p->t_LAUNCHES[t->variant->launches.first + i];
-        int gbps = 0;
-        lgr_status s = is_fed(b, l) ? lgr__cuda_gbps(ctx, b->device, &gbps) : LGR_OK;
-        if (s)
-            return s;
+        int gbps = is_fed(b, l) ? lgr__cuda_gbps(ctx, b->device) : 0;
         int64_t n = blocks_of(ctx, b, t, l, gbps) * l->cluster;
         t->own = i ? t->own : (uint32_t)n;
         for (uint32_t k = 1; k < t->variant->covers; k++)

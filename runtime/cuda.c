@@ -145,45 +145,45 @@ int lgr__cuda_processors(lgr_context *ctx, int i)
     return d ? d->processors : 0;
 }
 
-/* A driver takes half a millisecond to look at its clocks: what it tells is kept on disk, by device. */
-static lgr_status memory_khz(lgr_context *ctx, const CudaDevice *d, int *khz)
+/* kHz, or 0.  A driver takes half a millisecond to look at its clocks: what it tells is kept on disk, by device. */
+static int memory_khz(lgr_context *ctx, const CudaDevice *d)
 {
     struct Cuda *c = ctx->cuda;
     struct { char what[16]; unsigned char uuid[16]; } key = {.what = "memory clock"};
     void *kept;
     size_t n;
-    TRY(c, device_uuid, key.uuid, d->dev);
-    if (lgr__cache_get(ctx, &key, sizeof key, d->sm, &kept, &n)) {
-        bool ok = n == sizeof *khz;
+    int khz = 0;
+    bool named = !c->f.device_uuid(key.uuid, d->dev);
+    if (named && lgr__cache_get(ctx, &key, sizeof key, d->sm, &kept, &n)) {
+        bool ok = n == sizeof khz;
         if (ok)
-            memcpy(khz, kept, n);
+            memcpy(&khz, kept, n);
         lgr__release(ctx, kept);
         if (ok)
-            return LGR_OK;
+            return khz;
     }
-    TRY(c, device_attr, khz, LGR_CU_DEV_MEMORY_KHZ, d->dev);
-    if (*khz)
-        lgr__cache_put(ctx, &key, sizeof key, d->sm, khz, sizeof *khz);
-    return LGR_OK;
+    if (c->f.device_attr(&khz, LGR_CU_DEV_MEMORY_KHZ, d->dev))
+        return 0;
+    if (named && khz)
+        lgr__cache_put(ctx, &key, sizeof key, d->sm, &khz, sizeof khz);
+    return khz;
 }
 
-/* Asked for once, and only where it is wanted. */
-lgr_status lgr__cuda_gbps(lgr_context *ctx, int i, int *gbps)
+/* Asked for once, and only where it is wanted.  It is a hint: a driver that refuses to tell is one that does not say. */
+int lgr__cuda_gbps(lgr_context *ctx, int i)
 {
     struct Cuda *c = ctx->cuda;
     CudaDevice *d = device(c, i);
-    int known = d ? atomic_load_explicit(&d->gbps, memory_order_relaxed) : -1, khz = 0, bits = 0;
+    int known = d ? atomic_load_explicit(&d->gbps, memory_order_relaxed) : -1, bits = 0;
     if (!known) {
-        lgr_status s = memory_khz(ctx, d, &khz);
-        if (s != LGR_OK)
-            return s;
-        TRY(c, device_attr, &bits, LGR_CU_DEV_MEMORY_BITS, d->dev);
+        int khz = memory_khz(ctx, d);
+        if (c->f.device_attr(&bits, LGR_CU_DEV_MEMORY_BITS, d->dev))
+            bits = 0;
         known = (int)((int64_t)khz * 2 * (bits / 8) / 1000000);         /* two transfers a clock */
         known = known > 0 ? known : -1;
         atomic_store_explicit(&d->gbps, known, memory_order_relaxed);
     }
-    *gbps = known > 0 ? known : 0;
-    return LGR_OK;
+    return known > 0 ? known : 0;
 }
 
 /* A stream that may not be asked because another is being captured counts as captured. */

@@ -148,7 +148,7 @@ lgr_status lgr__cuda_open(lgr_context *ctx);
 void       lgr__cuda_close(lgr_context *ctx);
 int        lgr__cuda_fit(lgr_context *ctx, int device, const LgkSet *set);  /* 0: does not run there; larger is better */
 int        lgr__cuda_processors(lgr_context *ctx, int device);
-lgr_status lgr__cuda_gbps(lgr_context *ctx, int device, int *gbps);  /* of its memory; 0: the driver does not say */
+int        lgr__cuda_gbps(lgr_context *ctx, int device);  /* of its memory; 0: the driver does not say */
 lgr_status lgr__cuda_enter(lgr_context *ctx, int device, bool *pushed);     /* the device's home context is current until leave */
 void       lgr__cuda_leave(lgr_context *ctx, bool pushed);
 lgr_status lgr__cuda_capturing(lgr_context *ctx, void *stream, bool *capturing);

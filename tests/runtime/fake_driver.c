@@ -28,7 +28,10 @@ static int f_device_get(int *dev, int i) { CALL("cuDeviceGet"); *dev = i; return
 static int f_device_attr(int *v, int attr, int dev)
 {
     (void)dev;
-    CALL("cuDeviceGetAttribute");
+    if (call("cuDeviceGetAttribute")) {
+        fake.hint = attr == LGR_CU_DEV_MEMORY_KHZ || attr == LGR_CU_DEV_MEMORY_BITS;
+        return fake.fail_code;
+    }
     switch (attr) {
     case LGR_CU_DEV_PROCESSORS:  *v = fake.processors; break;
     case LGR_CU_DEV_MEMORY_KHZ:  *v = fake.memory_khz; fake.clocks++; break;
@@ -37,7 +40,15 @@ static int f_device_attr(int *v, int attr, int dev)
     }
     return 0;
 }
-static int f_device_uuid(void *uuid, int dev) { CALL("cuDeviceGetUuid_v2"); memset(uuid, 0x40 + dev, 16); return 0; }
+static int f_device_uuid(void *uuid, int dev)
+{
+    if (call("cuDeviceGetUuid_v2")) {
+        fake.hint = true;
+        return fake.fail_code;
+    }
+    memset(uuid, 0x40 + dev, 16);
+    return 0;
+}
 static int f_ctx_current(void **ctx) { CALL("cuCtxGetCurrent"); *ctx = fake.current; return 0; }
 static int f_ctx_device(int *dev) { CALL("cuCtxGetDevice"); *dev = (int)((uintptr_t)fake.current - 0x1000); return 0; }
 static int f_ctx_push(void *ctx) { CALL("cuCtxPushCurrent_v2"); stack[fake.depth++] = fake.current; fake.current = ctx; return 0; }

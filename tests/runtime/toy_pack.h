@@ -41,6 +41,7 @@ lgr_context *toy_context(const lgr_config *config, Toy t, const lgr_kernel **k);
 typedef struct Fake {
     int calls, fail_at, fail_code;     /* the call of that number fails, counted from 1; 0: none */
     const char *failed_call;
+    bool hint;                         /* what failed was asked about the memory: nothing that a launch needs */
     int capturing, sm, processors, devices, memory_khz, memory_bits, clocks;      /* clocks: times that the memory's was asked for */
     void *current;                     /* this thread's context */
     int depth, retained, modules, links;

@@ -1,43 +1,13 @@
 /* ll_arith.c: elementwise operations: integer and float arithmetic, comparisons, selects.
  *
- * In: operands in parts, all of one shape.  Out: the same.  16-bit floats are widened to f32 and rounded back.  Division and
- * remainder by zero give 0, shifts count modulo the width, so that no lowered operation is undefined in LLVM.
+ * In: operands in parts, all of one shape.  Out: the same.  16-bit floats are widened to f32 and rounded back.  Shifts
+ * count modulo the width, so that no lowered operation is undefined in LLVM.
  */
 #include "ll_int.h"
 
 static bool is_signed(DType dt) { return dt == DT_I8 || dt == DT_I32 || dt == DT_I64; }
 
 static LLVMValueRef icmp(Ll *l, LLVMIntPredicate p, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildICmp(l->b, p, a, b, ""); }
-
-static bool safe_divisor(LLVMValueRef b)
-{
-    return LLVMIsAConstantInt(b) && LLVMConstIntGetSExtValue(b) != 0 && LLVMConstIntGetSExtValue(b) != -1;
-}
-
-static LLVMValueRef divide(Ll *l, bool rem, bool sign, LLVMValueRef a, LLVMValueRef b)
-{
-    if (sign)
-        return rem ? LLVMBuildSRem(l->b, a, b, "") : LLVMBuildSDiv(l->b, a, b, "");
-    return rem ? LLVMBuildURem(l->b, a, b, "") : LLVMBuildUDiv(l->b, a, b, "");
-}
-
-/* x/0 and x%0 are 0; the least number over -1 wraps. */
-static LLVMValueRef int_div(Ll *l, bool rem, DType dt, LLVMValueRef a, LLVMValueRef b)
-{
-    bool sign = is_signed(dt);
-    if (safe_divisor(b))
-        return divide(l, rem, sign, a, b);
-    LLVMTypeRef t = LLVMTypeOf(a);
-    LLVMValueRef zero = LLVMConstNull(t), one = ll_ic(t, 1);
-    LLVMValueRef none = icmp(l, LLVMIntEQ, b, zero), bad = none;
-    if (sign) {
-        LLVMValueRef least = ll_ic(t, dt == DT_I64 ? INT64_MIN : dt == DT_I32 ? INT32_MIN : INT8_MIN);
-        LLVMValueRef wraps = LLVMBuildAnd(l->b, icmp(l, LLVMIntEQ, b, ll_ic(t, -1)), icmp(l, LLVMIntEQ, a, least), "");
-        bad = LLVMBuildOr(l->b, none, wraps, "");
-    }
-    LLVMValueRef q = divide(l, rem, sign, a, ll_sel(l, bad, one, b));
-    return ll_sel(l, none, zero, q);
-}
 
 static LLVMValueRef shift(Ll *l, bool left, DType dt, LLVMValueRef a, LLVMValueRef n)
 {
@@ -67,15 +37,24 @@ static LLVMValueRef minmax_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, LL
     return ll_intr2(l, is_signed(dt) ? "llvm.smax" : "llvm.umax", a, b);
 }
 
+/* By a power of two as a shift: LLVM's loop passes would join two factors, and then each needs a wide product in every turn. */
+static LLVMValueRef product_int(Ll *l, LLVMValueRef a, LLVMValueRef b)
+{
+    uint64_t by = LLVMIsAConstantInt(b) ? LLVMConstIntGetZExtValue(b) : 0;
+    if (!by || (by & (by - 1)))
+        return LLVMBuildMul(l->b, a, b, "");
+    return LLVMBuildShl(l->b, a, LLVMConstInt(LLVMTypeOf(b), (unsigned)__builtin_ctzll(by), 0), "");
+}
+
 static LLVMValueRef arith_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp)
 {
     switch (op) {
     case LIR_ADD: return LLVMBuildAdd(l->b, a[0], a[1], "");
     case LIR_SUB: return LLVMBuildSub(l->b, a[0], a[1], "");
-    case LIR_MUL: return LLVMBuildMul(l->b, a[0], a[1], "");
-    case LIR_FMA: return LLVMBuildAdd(l->b, LLVMBuildMul(l->b, a[0], a[1], ""), a[2], "");
-    case LIR_DIV: return int_div(l, false, dt, a[0], a[1]);
-    case LIR_REM: return int_div(l, true, dt, a[0], a[1]);
+    case LIR_MUL: return product_int(l, a[0], a[1]);
+    case LIR_FMA: return LLVMBuildAdd(l->b, product_int(l, a[0], a[1]), a[2], "");
+    case LIR_DIV: return ll_int_div(l, false, dt, a[0], a[1]);
+    case LIR_REM: return ll_int_div(l, true, dt, a[0], a[1]);
     case LIR_MIN:
     case LIR_MAX: return minmax_int(l, op, dt, a[0], a[1]);
     case LIR_SHL: return shift(l, true, dt, a[0], a[1]);
@@ -114,11 +93,41 @@ static LLVMValueRef arith_float(Ll *l, LirOpcode op, LLVMValueRef *a, Span sp)
     }
 }
 
+static LLVMValueRef shift_by(Ll *l, LLVMValueRef a, int64_t left)
+{
+    LLVMValueRef n = LLVMConstInt(LLVMTypeOf(a), (uint64_t)(left < 0 ? -left : left), 0);
+    return left < 0 ? LLVMBuildLShr(l->b, a, n, "") : left ? LLVMBuildShl(l->b, a, n, "") : a;
+}
+
+static bool known_shift(LLVMValueRef v, LLVMOpcode op, int64_t *by)
+{
+    bool is = LLVMIsAInstruction(v) && LLVMGetInstructionOpcode(v) == op && LLVMIsAConstantInt(LLVMGetOperand(v, 1));
+    *by = is ? LLVMConstIntGetSExtValue(LLVMGetOperand(v, 1)) : 0;
+    return is;
+}
+
+/* a & b, of whose a only some bits matter: the low word of what was widened is the word itself, widened without its sign; bits that were moved
+ * up and down again were moved once. */
+static LLVMValueRef both(Ll *l, LLVMValueRef a, LLVMValueRef b)
+{
+    uint64_t mask = LLVMIsAConstantInt(b) ? LLVMConstIntGetZExtValue(b) : 0;
+    unsigned width = mask ? LLVMGetIntTypeWidth(LLVMTypeOf(b)) : 0;
+    int64_t down, up;
+    if (mask == UINT32_MAX && width == 64 && LLVMIsASExtInst(a) && LLVMTypeOf(LLVMGetOperand(a, 0)) == l->ty.i32)
+        return LLVMBuildZExt(l->b, LLVMGetOperand(a, 0), l->ty.i64, "");
+    if (mask && known_shift(a, LLVMAShr, &down) && mask >> (width - down) == 0) {
+        LLVMValueRef of = LLVMGetOperand(a, 0);
+        bool twice = known_shift(of, LLVMShl, &up);
+        a = shift_by(l, twice ? LLVMGetOperand(of, 0) : of, up - down);
+    }
+    return LLVMBuildAnd(l->b, a, b, "");
+}
+
 /* Signs of zero matter to nobody but min and max, and LLVM's own rules for flags on them are strict: no flags there. */
 LLVMValueRef ll_arith(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp)
 {
     if (op == LIR_AND)
-        return LLVMBuildAnd(l->b, a[0], a[1], "");
+        return both(l, a[0], a[1]);
     if (op == LIR_OR)
         return LLVMBuildOr(l->b, a[0], a[1], "");
     if (op == LIR_XOR)

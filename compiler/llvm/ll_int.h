@@ -136,9 +136,10 @@ LlVal        ll_value_splat(Ll *l, LlVal v, unsigned lanes);
 LlVal        ll_const(Ll *l, const LirOp *o);
 LlVal        ll_vector_op(Ll *l, const LirOp *o);                /* STEPS .. OPAQUE */
 
-/* ll_arith.c, ll_cast.c, ll_math.c, ll_pow.c, ll_trig.c */
+/* ll_arith.c, ll_divide.c, ll_cast.c, ll_math.c, ll_pow.c, ll_trig.c */
 LlVal        ll_elementwise(Ll *l, const LirOp *o);
 LLVMValueRef ll_arith(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp);   /* on parts */
+LLVMValueRef ll_int_div(Ll *l, bool rem, DType dt, LLVMValueRef a, LLVMValueRef b);
 LlVal        ll_cast(Ll *l, DType dt, LlVal v);
 LlVal        ll_cast_f32(Ll *l, LlVal v);
 LLVMValueRef ll_math(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y, Span sp);

@@ -47,7 +47,7 @@ static void init_llvm(void)
     /* A fourth of the time that a GPU's code takes, for nothing: constants are in the addresses already, and what was computed before is not
      * written again (on the host other passes find it as well).  Loop strength reduction took up to nine tenths where a loop has many addresses
      * (0.6 s); kernels are as fast without it.  Loads and stores are written as vectors. */
-    LLVMParseCommandLineOptions(4, (const char *const[]){"ligerc", "-opt-disable=slsr,nary-reassociate,early-cse", "-disable-lsr", "-disable-nvptx-load-store-vectorizer"}, NULL);
+    LLVMParseCommandLineOptions(8, (const char *const[]){"ligerc", "-opt-disable=slsr,nary-reassociate,early-cse", "-disable-lsr", "-nvptx-short-ptr", "-disable-nvptx-load-store-vectorizer", "-disable-machine-cse", "-disable-cgp", "-combiner-disabled"}, NULL);
 }
 
 void ll_describe(char *version, char *cpu, size_t n)

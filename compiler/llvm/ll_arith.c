@@ -27,32 +27,30 @@ static LLVMValueRef compare_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, L
 {
     static const LLVMIntPredicate s[] = {LLVMIntEQ, LLVMIntNE, LLVMIntSLT, LLVMIntSLE, LLVMIntSGT, LLVMIntSGE};
     static const LLVMIntPredicate u[] = {LLVMIntEQ, LLVMIntNE, LLVMIntULT, LLVMIntULE, LLVMIntUGT, LLVMIntUGE};
+    if (is_signed(dt) && op == LIR_LT)
+        return ll_int_less(l, a, b);
+    if (is_signed(dt) && op == LIR_GE)
+        return ll_int_not(l, ll_int_less(l, a, b));
     return icmp(l, (is_signed(dt) ? s : u)[op - LIR_EQ], a, b);
 }
 
 static LLVMValueRef minmax_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, LLVMValueRef b)
 {
+    LLVMValueRef one = is_signed(dt) ? ll_int_bound(l, op == LIR_MIN, a, b) : NULL;
+    if (one)
+        return one;
     if (op == LIR_MIN)
         return ll_intr2(l, is_signed(dt) ? "llvm.smin" : "llvm.umin", a, b);
     return ll_intr2(l, is_signed(dt) ? "llvm.smax" : "llvm.umax", a, b);
 }
 
-/* By a power of two as a shift: LLVM's loop passes would join two factors, and then each needs a wide product in every turn. */
-static LLVMValueRef product_int(Ll *l, LLVMValueRef a, LLVMValueRef b)
-{
-    uint64_t by = LLVMIsAConstantInt(b) ? LLVMConstIntGetZExtValue(b) : 0;
-    if (!by || (by & (by - 1)))
-        return LLVMBuildMul(l->b, a, b, "");
-    return LLVMBuildShl(l->b, a, LLVMConstInt(LLVMTypeOf(b), (unsigned)__builtin_ctzll(by), 0), "");
-}
-
 static LLVMValueRef arith_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp)
 {
     switch (op) {
-    case LIR_ADD: return LLVMBuildAdd(l->b, a[0], a[1], "");
-    case LIR_SUB: return LLVMBuildSub(l->b, a[0], a[1], "");
-    case LIR_MUL: return product_int(l, a[0], a[1]);
-    case LIR_FMA: return LLVMBuildAdd(l->b, product_int(l, a[0], a[1]), a[2], "");
+    case LIR_ADD: return ll_int_add(l, a[0], a[1]);
+    case LIR_SUB: return ll_int_sub(l, a[0], a[1]);
+    case LIR_MUL: return ll_int_mul(l, a[0], a[1]);
+    case LIR_FMA: return ll_int_add(l, ll_int_mul(l, a[0], a[1]), a[2]);
     case LIR_DIV: return ll_int_div(l, false, dt, a[0], a[1]);
     case LIR_REM: return ll_int_div(l, true, dt, a[0], a[1]);
     case LIR_MIN:
@@ -115,6 +113,8 @@ static LLVMValueRef both(Ll *l, LLVMValueRef a, LLVMValueRef b)
     int64_t down, up;
     if (mask == UINT32_MAX && width == 64 && LLVMIsASExtInst(a) && LLVMTypeOf(LLVMGetOperand(a, 0)) == l->ty.i32)
         return LLVMBuildZExt(l->b, LLVMGetOperand(a, 0), l->ty.i64, "");
+    if (mask == UINT32_MAX && width == 64 && LLVMIsAZExtInst(a))
+        return a;
     if (mask && known_shift(a, LLVMAShr, &down) && mask >> (width - down) == 0) {
         LLVMValueRef of = LLVMGetOperand(a, 0);
         bool twice = known_shift(of, LLVMShl, &up);
@@ -133,7 +133,7 @@ LLVMValueRef ll_arith(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp)
     if (op == LIR_XOR)
         return LLVMBuildXor(l->b, a[0], a[1], "");
     if (op == LIR_NOT)
-        return LLVMBuildNot(l->b, a[0], "");
+        return ll_int_not(l, a[0]);
     if (op >= LIR_EQ && op <= LIR_GE)
         return dt_is_float(dt) ? compare_float(l, op, a[0], a[1]) : compare_int(l, op, dt, a[0], a[1]);
     return dt_is_float(dt) ? arith_float(l, op, a, sp) : arith_int(l, op, dt, a, sp);

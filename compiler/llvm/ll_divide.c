@@ -3,73 +3,9 @@
  * In: scalars or vectors.  Out: the quotient towards zero, or the remainder of the same sign as a; x / 0 and x % 0 are 0, the least number over -1 wraps.
  * For GPUs a division by a known number is written as products and shifts, fewer of them where a is known not to be negative; ptxas does not do that.
  */
-#include <string.h>
 #include "ll_int.h"
 
 static bool is_signed(DType dt) { return dt == DT_I8 || dt == DT_I32 || dt == DT_I64; }
-
-/* ---- the largest value that an integer may have ---- */
-
-enum { BOUND_DEPTH = 6 };
-#define UNKNOWN UINT64_MAX
-
-static uint64_t most(Ll *l, LLVMValueRef v, int depth);
-
-static uint64_t most_of_call(Ll *l, LLVMValueRef v, int depth)
-{
-    size_t n;
-    LLVMValueRef f = LLVMGetCalledValue(v);
-    const char *name = LLVMIsAFunction(f) ? LLVMGetValueName2(f, &n) : "";
-    if (!strcmp(name, "llvm.nvvm.read.ptx.sreg.tid.x"))
-        return l->fn->threads - 1;
-    if (!strcmp(name, "llvm.nvvm.read.ptx.sreg.ctaid.x"))
-        return INT32_MAX - 1;
-    if (!strncmp(name, "llvm.smin", 9)) {
-        uint64_t a = most(l, LLVMGetOperand(v, 0), depth), b = most(l, LLVMGetOperand(v, 1), depth);
-        return a == UNKNOWN || b == UNKNOWN ? UNKNOWN : a < b ? a : b;
-    }
-    return UNKNOWN;
-}
-
-static uint64_t most_of_two(Ll *l, LLVMOpcode op, LLVMValueRef v, int depth)
-{
-    uint64_t a = most(l, LLVMGetOperand(v, 0), depth), b = most(l, LLVMGetOperand(v, 1), depth), r;
-    if (op == LLVMAnd)
-        return a < b ? a : b;
-    if (op == LLVMLShr && a == UNKNOWN && b && b < 32)
-        return UINT64_MAX >> (64 - LLVMGetIntTypeWidth(LLVMTypeOf(v))) >> b;
-    if (a == UNKNOWN || b == UNKNOWN)
-        return UNKNOWN;
-    switch (op) {
-    case LLVMAdd:  return a + b;
-    case LLVMMul:  return __builtin_mul_overflow(a, b, &r) ? UNKNOWN : r;
-    case LLVMShl:  return b < 32 && a < UINT64_C(1) << 31 ? a << b : UNKNOWN;
-    case LLVMLShr:
-    case LLVMAShr: return b < 64 ? a >> b : UNKNOWN;
-    default:       return UNKNOWN;
-    }
-}
-
-/* Of what is known not to be negative; else UNKNOWN.  Nothing is known of variables. */
-static uint64_t most(Ll *l, LLVMValueRef v, int depth)
-{
-    unsigned width = LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMIntegerTypeKind ? LLVMGetIntTypeWidth(LLVMTypeOf(v)) : 0;
-    uint64_t r = UNKNOWN;
-    if (!width || !depth)
-        return UNKNOWN;
-    if (LLVMIsAConstantInt(v))
-        r = (uint64_t)LLVMConstIntGetSExtValue(v);
-    else if (LLVMIsAInstruction(v)) {
-        LLVMOpcode op = LLVMGetInstructionOpcode(v);
-        if (op == LLVMCall)
-            r = most_of_call(l, v, depth - 1);
-        else if (op == LLVMZExt || op == LLVMSExt || op == LLVMTrunc)
-            r = most(l, LLVMGetOperand(v, 0), depth - 1);
-        else if (LLVMGetNumOperands(v) == 2)
-            r = most_of_two(l, op, v, depth - 1);
-    }
-    return r > UINT64_MAX >> (65 - width) ? UNKNOWN : r;
-}
 
 /* ---- by a known number ---- */
 
@@ -106,7 +42,7 @@ static LLVMValueRef by_known(Ll *l, bool rem, LLVMValueRef a, LLVMValueRef b)
     bool power = by > 1 && !(by & (by - 1)), positive;
     if (by <= 1 || !l->t || (!power && LLVMTypeOf(a) != l->ty.i32))
         return NULL;
-    positive = most(l, a, BOUND_DEPTH) != UNKNOWN;
+    positive = ll_most(l, a) != LL_UNKNOWN;
     if (power && positive && rem)
         return LLVMBuildAnd(l->b, a, number(a, (uint64_t)by - 1), "");
     unsigned log = (unsigned)__builtin_ctzll((uint64_t)by);

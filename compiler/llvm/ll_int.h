@@ -139,6 +139,16 @@ LlVal        ll_vector_op(Ll *l, const LirOp *o);                /* STEPS .. OPA
 /* ll_arith.c, ll_divide.c, ll_cast.c, ll_math.c, ll_pow.c, ll_trig.c */
 LlVal        ll_elementwise(Ll *l, const LirOp *o);
 LLVMValueRef ll_arith(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp);   /* on parts */
+LLVMValueRef ll_int_add(Ll *l, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef ll_int_sub(Ll *l, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef ll_int_mul(Ll *l, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef ll_int_less(Ll *l, LLVMValueRef a, LLVMValueRef b);                  /* signed */
+LLVMValueRef ll_int_not(Ll *l, LLVMValueRef a);
+LLVMValueRef ll_int_bound(Ll *l, bool less, LLVMValueRef a, LLVMValueRef b);      /* which of both the lesser (greater) is; NULL: not known */
+LLVMValueRef ll_int_widen(Ll *l, bool sign, LLVMValueRef v, LLVMTypeRef to);
+void         ll_contract(Ll *l);                                                  /* of the function in hand */
+#define LL_UNKNOWN UINT64_MAX
+uint64_t     ll_most(Ll *l, LLVMValueRef v);                                      /* the largest value of what is known not to be negative; else LL_UNKNOWN */
 LLVMValueRef ll_int_div(Ll *l, bool rem, DType dt, LLVMValueRef a, LLVMValueRef b);
 LlVal        ll_cast(Ll *l, DType dt, LlVal v);
 LlVal        ll_cast_f32(Ll *l, LlVal v);

@@ -38,7 +38,7 @@ static void new_module(Ll *l, const char *name)
 
 /* For GPUs, what matters of LLVM's own list: in a fifth of its time, kernels are as short and take as few registers.  Common subexpressions
  * were not written in the first place (lir_share.c); those that the passes make are left to ptxas. */
-#define GPU_PASSES "function(mem2reg,simplifycfg,instsimplify,loop-mssa(loop-rotate,licm),simplifycfg,adce)"
+#define GPU_PASSES "function(mem2reg,simplifycfg,instsimplify,loop(loop-rotate),simplifycfg,adce)"
 
 static const char *pass_list(const Ll *l, char *text, size_t n)
 {

@@ -7,12 +7,6 @@
 #include <string.h>
 #include "ll_nvptx.h"
 
-LLVMValueRef ll_shared_addr(Ll *l, LLVMValueRef offset)
-{
-    LLVMValueRef p = LLVMBuildGEP2(l->b, l->ty.i8, l->smem, &offset, 1, "");
-    return LLVMBuildPtrToInt(l->b, p, l->ty.i32, "");
-}
-
 static LLVMTypeRef access_type(const LlAccess *m) { return m->k == 1 ? m->unit : LLVMVectorType(m->unit, (unsigned)m->k); }
 
 /* What is added to *at and known here goes into the instruction: as an offset of its own it would be added for each access. */
@@ -24,6 +18,13 @@ static int64_t without_constants(LLVMValueRef *at)
         *at = LLVMGetOperand(*at, 0);
     }
     return sum;
+}
+
+LLVMValueRef ll_shared_addr(Ll *l, LLVMValueRef offset)
+{
+    int64_t further = without_constants(&offset);
+    LLVMValueRef p = LLVMBuildPtrToInt(l->b, LLVMBuildGEP2(l->b, l->ty.i8, l->smem, &offset, 1, ""), l->ty.i32, "");
+    return further ? LLVMBuildAdd(l->b, p, ll_i32(l, further), "") : p;
 }
 
 static LLVMValueRef pointer(Ll *l, const LlAccess *m)

@@ -47,7 +47,7 @@ static void init_llvm(void)
     /* A fourth of the time that a GPU's code takes, for nothing: constants are in the addresses already, and what was computed before is not
      * written again (on the host other passes find it as well).  Loop strength reduction took up to nine tenths where a loop has many addresses
      * (0.6 s); kernels are as fast without it.  Loads and stores are written as vectors. */
-    LLVMParseCommandLineOptions(8, (const char *const[]){"ligerc", "-opt-disable=slsr,nary-reassociate,early-cse", "-disable-lsr", "-nvptx-short-ptr", "-disable-nvptx-load-store-vectorizer", "-disable-machine-cse", "-disable-cgp", "-combiner-disabled"}, NULL);
+    LLVMParseCommandLineOptions(5, (const char *const[]){"ligerc", "-opt-disable=slsr,nary-reassociate,early-cse", "-disable-lsr", "-nvptx-short-ptr", "-disable-nvptx-load-store-vectorizer"}, NULL);
 }
 
 void ll_describe(char *version, char *cpu, size_t n)
@@ -100,8 +100,39 @@ void ll_fail(Ll *l, DiagClass cls, DiagCode code, Span sp, const char *fmt, ...)
     longjmp(l->fail, LL_JUMP_OURS);
 }
 
-void ll_enter(Ll *l) { running = l; }
-void ll_leave(void) { running = NULL; }
+/* What a GPU's code is spared is an option of LLVM's, of the whole process: emissions with it and without take turns. */
+static struct { pthread_mutex_t lock; pthread_cond_t over; uint32_t n; bool spared; } turn = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
+
+/* Combiners: what they would find was written so (ll_fold.c, ll_divide.c).  On the host they make the multiply-adds, and without them LLVM cannot fill
+ * the registers of two words that chips from sm_100 on have. */
+static bool is_spared(const Ll *l) { return l->t && l->t->sm < 100; }
+
+static void spare(bool yes)
+{
+    LLVMParseCommandLineOptions(3, yes ? (const char *const[]){"ligerc", "-combiner-disabled=1", "-disable-cgp=1"} : (const char *const[]){"ligerc", "-combiner-disabled=0", "-disable-cgp=0"}, NULL);
+    turn.spared = yes;
+}
+
+void ll_enter(Ll *l)
+{
+    pthread_mutex_lock(&turn.lock);
+    while (turn.n && turn.spared != is_spared(l))
+        pthread_cond_wait(&turn.over, &turn.lock);
+    if (turn.spared != is_spared(l))
+        spare(is_spared(l));
+    turn.n++;
+    pthread_mutex_unlock(&turn.lock);
+    running = l;
+}
+
+void ll_leave(void)
+{
+    running = NULL;
+    pthread_mutex_lock(&turn.lock);
+    if (!--turn.n)
+        pthread_cond_broadcast(&turn.over);
+    pthread_mutex_unlock(&turn.lock);
+}
 
 /* Warnings and remarks of LLVM's are dropped; its errors become ours. */
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *arg)

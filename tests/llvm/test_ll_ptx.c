@@ -134,7 +134,7 @@ static void test_row_sum(void **state)
     row_sum_kernel(c, DT_BF16, false);
     case_ptx(c, TARGET_SM90A, &ptx);
     case_ordered(ptx.p, ".extern .shared .align 128 .b8 lgr_smem[]", ".entry lgr_row_sum(", ".minnctapersm 4", "griddepcontrol.wait", "ld.global.v4.b32", "shl.b32",
-                 "and.b32", "fma.rn", "bra", "shfl.sync.bfly.b32", "@p st.shared.b32", "bar.sync \t0;", "ld.shared.v4.b32", "rsqrt.approx.ftz.f32", "@p st.global.b32",
+                 "and.b32", "fma.rn", "bra", "shfl.sync.bfly.b32", " st.shared.b32", "bar.sync \t0;", "ld.shared.v4.b32", "rsqrt.approx.ftz.f32", " st.global.b32",
                  "griddepcontrol.launch_dependents", "ret;", NULL);
     assert_int_equal(case_count(ptx.p, "shfl.sync.bfly"), 5);
     assert_int_equal(case_count(ptx.p, "fma.rn"), 8);
@@ -196,8 +196,8 @@ static void test_predicated(void **state)
     Buf ptx = {0};
     access_kernel(c, DT_BF16, 8, 16, 0);
     case_ptx(c, TARGET_SM90A, &ptx);
-    assert_int_equal(case_count(ptx.p, "@p ld.global.v4.b32"), 1);
-    assert_int_equal(case_count(ptx.p, "@p st.global.v4.b32"), 1);
+    assert_int_equal(case_count(ptx.p, "@%p1 ld.global.v4.b32"), 1);
+    assert_int_equal(case_count(ptx.p, "@%p1 st.global.v4.b32"), 1);
     assert_int_equal(case_count(ptx.p, "ld.global.v4.b32"), 2);
     buf_free(&ptx);
     case_free(c);
@@ -269,8 +269,8 @@ static void test_ring(void **state)
     Buf ptx = {0};
     ring_kernel(c);
     case_ptx(c, TARGET_SM80, &ptx);
-    case_ordered(ptx.p, "@p cp.async.cg.shared.global", "cp.async.commit_group", "@p cp.async.cg", "cp.async.commit_group", "cp.async.wait_group \t1", "ld.shared.v4.b32",
-                 "@p cp.async.cg", "cp.async.commit_group", "bra", "cvt.rn.bf16x2.f32", "st.global.v4.b32", NULL);
+    case_ordered(ptx.p, " cp.async.cg.shared.global", "cp.async.commit_group", " cp.async.cg", "cp.async.commit_group", "cp.async.wait_group \t1", "ld.shared.v4.b32",
+                 " cp.async.cg", "cp.async.commit_group", "bra", "cvt.rn.bf16x2.f32", "st.global.v4.b32", NULL);
     assert_int_equal(case_count(ptx.p, "cvt.rn.bf16x2.f32"), 4);
     assert_int_equal(case_count(ptx.p, "add.rn.ftz.f32") + case_count(ptx.p, "add.ftz.f32"), 8);
     buf_free(&ptx);
@@ -378,7 +378,7 @@ static void test_threads(void **state)
     case_ordered(ptx.p, "match.any.sync.b32", "popc.b32", "popc.b32", NULL);
     assert_int_equal(case_count(ptx.p, "shfl.sync.bfly.b32"), 6);
     assert_int_equal(case_count(ptx.p, "shfl.sync.idx.b32"), 6);
-    case_ordered(ptx.p, "@p bar.sync 1, 64;", "@p bar.sync 2, 64;", "@p bar.sync 3, 64;", "@p bar.sync 4, 64;", "@p bar.sync 5, 32;", "bar.warp.sync", NULL);
+    case_ordered(ptx.p, "@p bar.sync 1, 64;", "@p bar.sync 2, 64;", "@p bar.sync 3, 64;", "@p bar.sync 4, 64;", " bar.sync 5, 32;", "bar.warp.sync", NULL);
     assert_int_equal(case_count(ptx.p, "bar.sync"), 5);
     buf_free(&ptx);
     case_assemble(c);

@@ -174,8 +174,8 @@ static void add_measured(PipeUnit *u, const PipeRequest *r, const SchedFacts *f,
 }
 
 /* For a tuner: first what the model takes for each length, in the model's order, so that the first that serves a call is its choice; what the table
- * has of these lengths; then the candidates, the best of every length before the next best.  Gives how many are of the model's taking. */
-static uint32_t add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, SchedList *list)
+ * has of these lengths; then the candidates, the best of every length before the next best. */
+static void add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, SchedList *list)
 {
     int32_t *lengths = ARENA_ARRAY(u->arena, int32_t, r->nlengths + 1);
     uint32_t n = 0;
@@ -192,7 +192,7 @@ static uint32_t add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFac
             if (first == i && !in_list(list, &all.s[i]))
                 *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = all.s[i];
         }
-    uint32_t own = list->n;
+    list->own = list->n;
     add_measured(u, r, f, nest, &measured);
     for (uint32_t i = 0; i < measured.n; i++)
         for (uint32_t k = 0; k < n; k++)
@@ -204,12 +204,11 @@ static uint32_t add_candidates(PipeUnit *u, const PipeRequest *r, const SchedFac
         for (uint32_t k = 0; k < n; k++)
             if (i < more[k].n && !in_list(list, &more[k].s[i]))
                 *ARENA_PUSH(u->arena, list->s, list->n, list->cap) = more[k].s[i];
-    return own;
 }
 
 /* The schedules of one nest.  One asked for by name must be legal for a kernel's only nest; of several each takes those it fits, and
- * the general ones behind them.  Of a tuner's, `own` come first that the model takes. */
-static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, bool only, SchedList *list, uint32_t *own)
+ * the general ones behind them. */
+static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint32_t nest, bool only, SchedList *list)
 {
     SchedList all = {0};
     for (uint32_t i = 0; i < r->nscheds; i++) {
@@ -224,7 +223,7 @@ static bool choose(PipeUnit *u, const PipeRequest *r, const SchedFacts *f, uint3
     if (list->n && only && !r->general_too)
         return true;
     if (r->nlengths && (u->target->kind == TGT_GPU || (u->target->kind == TGT_HOST && r->host_too)))
-        *own = add_candidates(u, r, f, nest, list);
+        add_candidates(u, r, f, nest, list);
     bool told = list->n > 0;
     if (!told)
         add_measured(u, r, f, nest, list);
@@ -240,12 +239,11 @@ static bool plan_nest(PipeUnit *u, const PipeRequest *r, const TirFn *fn, uint32
 {
     SchedFacts f;
     SchedList list = {0};
-    uint32_t own = 0;
-    if (!sched_facts(fn, &f, &u->diag) || !choose(u, r, &f, nest, fn == u->fn, &list, &own))
+    if (!sched_facts(fn, &f, &u->diag) || !choose(u, r, &f, nest, fn == u->fn, &list))
         return false;
     for (uint32_t i = 0; i < list.n; i++) {
         PipeVariant *v = ARENA_PUSH(u->arena, u->variants, u->n, u->cap);
-        *v = (PipeVariant){.nest = nest, .fn = fn, .sched = list.s[i], .own = i < own};
+        *v = (PipeVariant){.nest = nest, .fn = fn, .sched = list.s[i], .own = i < list.own};
     }
     return true;
 }

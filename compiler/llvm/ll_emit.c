@@ -16,7 +16,7 @@ LlVal ll_arg(Ll *l, const LirOp *o, int i)
 
 static LLVMValueRef scalar(Ll *l, const LirOp *o, int i) { return ll_arg(l, o, i).p[0]; }
 
-enum { LL_MAX_LATE = 2 };       /* a wait, the word to the next kernel behind it */
+enum { LL_MAX_LATE = 3 };       /* a wait, the word to the next kernel behind it, a pause */
 
 /* ---- variables ---- */
 
@@ -249,7 +249,7 @@ static LlVal emit_placed(Ll *l, const LirOp *o)
 
 /* ---- the order of operations ----
  *
- * The wait for the kernel before this one, and the word to the next one right behind it, are held back until the first operation that is more than
+ * The wait for the kernel before this one, the word to the next one right behind it, and a pause are held back until the first operation that is more than
  * arithmetic, and arithmetic with them, but for what the addresses of the first loads are made of: blocks of a launch work these out while they have to wait
  * anyway, and hold nothing else meanwhile. */
 
@@ -317,8 +317,11 @@ static void release(Order *x, LirVal aside, LirVal i)
     LirVal at = i < x->l->fn->nops ? accessed(&x->l->fn->ops[i]) : 0;
     emit_addresses(x, i);
     x->l->behind_wait = at && x->done[at] ? x->l->val[at].p[0] : NULL;
-    for (uint32_t k = 0; k < x->nheld; k++)
+    for (uint32_t k = 0; k < x->nheld; k++) {
+        for (int a = 0; a < lir_op_nargs(x->held[k]->op); a++)
+            emit_value(x, x->held[k]->a[a]);
         emit_placed(x->l, x->held[k]);
+    }
     x->nheld = 0;
     for (LirVal v = aside; v < i; v++)
         emit_value(x, v);
@@ -344,7 +347,7 @@ static void emit_invariants(Order *x, LirVal i)
 
 static bool holds_back(const Order *x, const LirOp *o)
 {
-    return x->nheld < LL_MAX_LATE && (o->op == LIR_PDLWAIT || (x->nheld && o->op == LIR_PDLGO));
+    return x->nheld < LL_MAX_LATE && (o->op == LIR_PDLWAIT || o->op == LIR_PAUSE || (x->nheld && o->op == LIR_PDLGO));
 }
 
 static void emit_all(Ll *l, const LirFn *fn)

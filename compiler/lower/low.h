@@ -106,7 +106,8 @@ typedef struct Low {
     struct LowRow *batch;             /* those; NULL: one */
     int      turn_of;                 /* which of them is the current instance */
     int      together;                /* 1, or all of them in the walk in which they share operands */
-    int      behind;                  /* groups of copies still on their way for those behind this one */
+    int      behind;                  /* groups of copies still on their way for those behind this one, */
+    int      due;                     /* or for operands, behind all rows' */
 } Low;
 
 #define LOW_LOG2E 1.4426950408889634
@@ -168,12 +169,13 @@ LirVal low_edge_step(Low *w);                  /* i32 elements from this lane's 
 /* low_load.c: where rows come from and where they stay */
 void   low_plan_smem(Low *w);
 /* Are operands fetched before they are used: once for the block's rows or the one row; or for a turn of the loop over it? */
-static inline bool low_fills(const Low *w) { return w->s->wkeep != WKEEP_LOAD && !w->s->unroll; }
-static inline bool low_turns_ahead(const Low *w) { return w->s->wkeep != WKEEP_LOAD && w->s->unroll; }
+static inline bool low_fills(const Low *w) { return w->s->wkeep == WKEEP_SMEM || (w->s->wkeep != WKEEP_LOAD && !w->s->unroll); }
+static inline bool low_turns_ahead(const Low *w) { return w->s->wkeep == WKEEP_REG && w->s->unroll; }
 void   low_ahead_first(Low *w, const uint8_t *need);           /* fetches the operands of the first turn, */
 void   low_ahead_turn(Low *w, const uint8_t *need, LirVal *now, int to);   /* puts what is there for this turn into now[] and fetches the next, */
 void   low_ahead_have(Low *w, const LirVal *now, bool have);   /* lets vector k have its own, or takes it away */
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
+void   low_wkeep_await(Low *w, const uint8_t *need);           /* before a walk that reads operands: those that were copied have come */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
 int    low_part_vectors(const Low *w);         /* vectors of a row in a group of copies */
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
@@ -253,6 +255,9 @@ void   low_conds(Low *w);                      /* what must hold at launch */
 void   low_forget_instance(Low *w);            /* the current one, and all that was made of it */
 void   low_own_values(Low *w);                  /* empty arrays for the values of an instance of its own */
 void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
+void   low_instance(Low *w);                   /* all phases of the instance that is set */
+void   low_sides(Low *w);                      /* the same, under sides=1 for both sides of a condition */
+void   low_scalar_stores(Low *w);
 
 /* low_persistent.c: blocks that walk over row groups */
 void   low_persistent(Low *w);
@@ -274,12 +279,10 @@ LowWalk low_walk_begin(Low *w, int p);                                 /* both *
 void   low_walk(const LowWalk *x);                                     /* up to the reductions that are to be finished */
 void   low_row_loop(const LowWalk *x, int walks);                      /* over rows in memory, turn about */
 void   low_phase(Low *w, int p);                                       /* one whole phase of the instance that is set */
-void   low_instance(Low *w);                                           /* all phases of the instance that is set */
 void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an operation without result: structure, waits */
 LirVal low_loop_begin(Low *w, LirVal var, LirVal end);                 /* while var < end; the turn's value of var */
 void   low_loop_end(Low *w, LirVal var, LirVal at, LirVal step);
 LirVal low_ci(Low *w, int64_t v);              /* i32 constant */
 uint32_t low_reductions(Low *w, int p, Red *r);                        /* those of phase p, at most LOW_MAX_RED */
-void   low_scalar_stores(Low *w);
 
 #endif

@@ -64,15 +64,47 @@ static int groups_of_row(const Low *w)
     return w->s->async == ASYNC_CP ? (w->s->per + part - 1) / part : 0;
 }
 
+static void fetch_vector(Low *w, const uint8_t *need)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i])
+            low_kept_load(w, i);
+}
+
+static void fetch_row(Low *w, const uint8_t *need)
+{
+    if (low_has_edges(w)) {
+        low_edge_begin(w);
+        fetch_vector(w, need);
+        low_edge_end(w);
+    }
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        low_mask(w);
+        fetch_vector(w, need);
+    }
+    w->k = 0;
+}
+
+/* Every row is on its way before the work on the first begins. */
+static void fetch(Low *w)
+{
+    for (int j = 0; j < w->s->batch; j++) {
+        low_batch_turn(w, j);
+        fetch_row(w, low_walk_begin(w, 0).need);
+    }
+}
+
 /* Each row by itself, but for the exchange. */
 static void reduce(Low *w, int p)
 {
     Red r[LOW_MAX_RED];
     Partial total[LOW_MAX_RED];
     uint32_t n = 0, m = 0;
+    if (!p && w->s->async == ASYNC_NONE)
+        fetch(w);
     for (int j = 0; j < w->s->batch; j++, m += n) {
         low_batch_turn(w, j);
-        w->behind = p ? 0 : (w->s->batch - 1 - j) * groups_of_row(w);
+        w->behind = p ? 0 : (w->s->batch - 1 - j) * groups_of_row(w) + w->due;
         low_enter_phase(w, p);
         LowWalk x = low_walk_of(w, p);
         low_walk(&x);
@@ -92,8 +124,8 @@ static void reduce(Low *w, int p)
 static void forget_operands(Low *w)
 {
     for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (!w->rv->load[i].inst && !low_fills(w))
-            memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * LOW_MAX_PER);
+        if (!w->rv->load[i].inst && (!low_fills(w) || w->s->wkeep == WKEEP_SMEM))
+            memset(&w->kept[i * LOW_MAX_PER], 0, sizeof *w->kept * (low_fills(w) ? (uint32_t)w->s->per : LOW_MAX_PER));
 }
 
 /* All rows side by side. */
@@ -119,12 +151,15 @@ void low_batch(Low *w, LirVal g)
         low_batch_turn(w, j);
         low_set_instance(w, lir_op2(w->fn, LIR_ADD, g, lir_op2(w->fn, LIR_MUL, groups, low_ci(w, j))), true);
         w->head_fixed = low_has_edges(w);
-        if (!j && low_fills(w))
+        if (!j && low_fills(w) && w->s->wkeep != WKEEP_SMEM)
             low_wkeep_fill(w);
         w->slot = low_ci(w, (int64_t)j * w->smem.stage);
         if (w->s->async == ASYNC_CP)
             low_async_issue(w, w->active, w->slot);
     }
+    low_batch_turn(w, 0);
+    if (w->s->wkeep == WKEEP_SMEM)
+        low_wkeep_fill(w);
     for (int p = 0; p < w->rv->last_phase; p++)
         reduce(w, p);
     finish(w, w->rv->last_phase);

@@ -31,7 +31,7 @@ bool low_early(Low *w)
 {
     const RowView *rv = w->rv;
     bool writes_first = !rv->last_phase && rv->nstore;
-    if (!w->s->pdl || w->s->join || w->tir->place != TIR_AFTER || !w->tir->earlier || w->s->grid != GRID_ONESHOT || rv->nacc || writes_first)
+    if (!w->s->pdl || w->s->join || w->s->sides || w->tir->place != TIR_AFTER || !w->tir->earlier || w->s->grid != GRID_ONESHOT || rv->nacc || writes_first)
         return false;
     note_waits(w);
     bool early = rv->nload > 0;

@@ -1,4 +1,4 @@
-/* low_instance.c: the instance that a group of lanes works on: its coordinates from its number, and where its rows begin. */
+/* low_instance.c: the instance that a group of lanes works on: its coordinates from its number, where its rows begin, and what is done for it. */
 #include "low.h"
 
 #include <string.h>
@@ -76,4 +76,55 @@ void low_own_values(Low *w)
     w->red_share = ARENA_ARRAY(w->a, LirVal, w->tir->nops);
     w->row_base = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * 2);
     w->kept = ARENA_ARRAY(w->a, LirVal, ROW_MAX_MEM * LOW_MAX_PER);
+}
+
+/* ---- its work ---- */
+
+/* Stores and integer sums of an instance's scalars: by its first lane, in the block of its first columns. */
+void low_scalar_stores(Low *w)
+{
+    LirVal first = w->lanes > 1 ? lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0)) : 0;
+    if (w->s->split && w->turn)
+        first = low_and(w, first, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)));
+    for (TirVal v = 1; v < w->tir->nops; v++) {
+        const TirOp *o = &w->tir->ops[v];
+        if ((o->op != TIR_STORE && o->op != TIR_ACC) || w->rv->is_row[v])
+            continue;
+        LirVal guard = low_and(w, low_guard(w, v), first);
+        LirVal x = lir_cast(w->fn, w->tir->tensors[o->ref].dt, low_scalar(w, o->a[0]));
+        if (o->op == TIR_ACC && !guard)
+            guard = lir_ci(w->fn, DT_BOOL, 1);
+        LirOp st = {.op = o->op == TIR_ACC ? LIR_ATOM : guard ? LIR_STGP : LIR_STG, .ref = (int16_t)o->ref, .a = {low_base(w, o, NULL), x, guard},
+                    .imm.i = dt_bytes(w->tir->tensors[o->ref].dt), .sp = o->sp};
+        lir_add(w->fn, st);
+    }
+}
+
+void low_instance(Low *w)
+{
+    for (int p = 0; p <= w->rv->last_phase; p++)
+        low_phase(w, p);
+    if (w->parts)
+        return;                             /* to the second launch */
+    low_scalars_of_phase(w, w->rv->last_phase + 1);
+    low_scalar_stores(w);
+}
+
+/* Of a launch only one side of the condition is run, so that it counts exchanges as if it were alone. */
+void low_sides(Low *w)
+{
+    TirVal c = w->s->sides ? row_view_side(w->rv) : 0;
+    if (!c) {
+        low_instance(w);
+        return;
+    }
+    Low before = *w;
+    lir_add(w->fn, (LirOp){.op = LIR_IF, .ref = -1, .flags = LIR_F_UNIFORM, .a = {low_scalar(w, c)}});
+    for (int64_t side = 1; side >= 0; side--) {
+        low_forget_instance(w);
+        w->scalar[c] = lir_ci(w->fn, DT_BOOL, side);
+        low_instance(w);
+        *w = before;
+        lir_add(w->fn, (LirOp){.op = side ? LIR_ELSE : LIR_END, .ref = -1, .flags = side ? LIR_F_UNIFORM : 0});
+    }
 }

@@ -138,6 +138,41 @@ void low_ahead_have(Low *w, const LirVal *now, bool have)
     }
 }
 
+static void copy(Low *w, uint32_t load, LirVal at, LirVal guard)
+{
+    const RowMem *m = &w->rv->load[load];
+    LirVal base = base_of(w, load), in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
+    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
+                           .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
+}
+
+static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
+
+/* A one-shot block's lanes copy what they will read, or, where it begins beside a vector's boundary, put it in place on the way. */
+static void fill_slot(Low *w, uint32_t load)
+{
+    uint32_t bytes = vec_bytes(w, load);
+    if (w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC && (bytes == 4 || bytes == 8 || bytes == 16)) {
+        copy(w, load, operand_addr(w, load), 0);
+        w->due = 1;
+        return;
+    }
+    LirVal v = from_memory(w, load), first = w->s->rows > 1 ? lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0)) : 0;
+    lir_add(w->fn, (LirOp){.op = first ? LIR_STSP : LIR_STS, .ref = -1, .a = {operand_addr(w, load), v, first},
+                           .imm.i = smem_align(bytes), .sp = w->tir->ops[w->rv->load[load].op].sp});
+}
+
+void low_wkeep_await(Low *w, const uint8_t *need)
+{
+    bool reads = false;
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        reads |= need[i] && is_operand(w, i);
+    if (!reads || !w->due)
+        return;
+    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1});
+    w->due = 0;
+}
+
 /* Kept operands are fetched once per block, before the loop over instances, or the one instance. */
 void low_wkeep_fill(Low *w)
 {
@@ -151,18 +186,17 @@ void low_wkeep_fill(Low *w)
         }
         for (w->k = 0; w->k < w->s->per; w->k++) {
             low_mask(w);
-            LirVal v = from_memory(w, i);
-            if (w->s->wkeep != WKEEP_SMEM) {
-                v = w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC ? lir_op1(w->fn, LIR_OPAQUE, v) : v;   /* or the load sinks to its use */
-                w->kept[i * LOW_MAX_PER + (uint32_t)w->k] = v;
+            if (w->s->wkeep == WKEEP_SMEM) {
+                fill_slot(w, i);
                 continue;
             }
-            LirVal first = w->s->rows > 1 ? lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0)) : 0;
-            LirOp st = {.op = first ? LIR_STSP : LIR_STS, .ref = -1, .a = {operand_addr(w, i), v, first},
-                        .imm.i = smem_align(vec_bytes(w, i)), .sp = w->tir->ops[w->rv->load[i].op].sp};
-            lir_add(w->fn, st);
+            LirVal v = from_memory(w, i);
+            v = w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC ? lir_op1(w->fn, LIR_OPAQUE, v) : v;   /* or the load sinks to its use */
+            w->kept[i * LOW_MAX_PER + (uint32_t)w->k] = v;
         }
     }
+    if (w->due)
+        commit(w);
     if (w->s->wkeep == WKEEP_SMEM && w->s->rows > 1)
         lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
     w->k = 0;
@@ -184,6 +218,8 @@ LirVal low_kept_load(Low *w, uint32_t load)
     bool unrolled = w->s->len != LEN_ANY;
     if (w->edge)
         return *kept = *kept ? *kept : from_memory(w, load);
+    if (is_operand(w, load) && w->s->wkeep == WKEEP_SMEM && w->together > 1)
+        return *kept = *kept ? *kept : operand(w, load);
     if (is_operand(w, load))
         return operand(w, load);
     if (w->s->keep == KEEP_REG && unrolled && m->inst && *kept)   /* long rows stay packed: unpacked twice, not held wide */
@@ -216,13 +252,10 @@ int low_part_vectors(const Low *w)
 static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
 {
     const RowMem *m = &w->rv->load[load];
-    LirVal base = base_of(w, load);
+    base_of(w, load);
     low_mask(w);
     LirVal wanted = w->rv->guard[m->op] ? low_guard(w, m->op) : 0, at = async_addr(w, load, slot);
-    LirVal guard = low_and(w, inside, w->k < w->s->eager ? 0 : wanted);
-    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
-    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
-                           .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
+    copy(w, load, at, low_and(w, inside, w->k < w->s->eager ? 0 : wanted));
 }
 
 static void copy_all(Low *w, LirVal inside, LirVal slot)
@@ -231,8 +264,6 @@ static void copy_all(Low *w, LirVal inside, LirVal slot)
         if (is_async(w, i))
             copy_vector(w, i, inside, slot);
 }
-
-static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
 
 /* Starts the copies of one instance (already set by low_set_instance, with its own guard) into the given stage: as one group, or
  * in a one-shot block a group a vector (or, for a loop, a part), which are then taken as they come. */

@@ -69,7 +69,7 @@ static bool zero_outside(const Low *w, TirVal v)
 static LirVal inside_only(Low *w, const Red *r, LirVal x)
 {
     LirVal none = identity(w, r, w->vec);
-    bool zeros = (w->s->async == ASYNC_NONE || w->edge) && adds(r->kind) && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
+    bool copied = w->s->async == ASYNC_CP || (w->s->wkeep == WKEEP_SMEM && w->s->grid == GRID_ONESHOT), zeros = (!copied || w->edge) && adds(r->kind) && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
     bool squares = w->tir->ops[r->op].op == TIR_SQDEV && r->step;      /* of the mean's distance from itself */
     return zeros || squares ? x : low_inside(w, x, none);
 }

@@ -126,7 +126,7 @@ static bool fill_late(Low *w)
 {
     Red r[LOW_MAX_RED];
     uint8_t need[ROW_MAX_MEM] = {0}, *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
-    if (!low_fills(w) || w->s->align != ALIGN_SHIFT || w->s->grid == GRID_PERSISTENT || !w->rv->last_phase)
+    if (!low_fills(w) || w->s->wkeep == WKEEP_SMEM || w->s->align != ALIGN_SHIFT || w->s->grid == GRID_PERSISTENT || !w->rv->last_phase)
         return false;
     uint32_t n = low_reductions(w, 0, r);
     for (uint32_t i = 0; i < n; i++)
@@ -569,6 +569,7 @@ LowWalk low_walk_begin(Low *w, int p)
 void low_walk(const LowWalk *x)
 {
     Low *w = x->w;
+    low_wkeep_await(w, x->need);
     bool last = x->p && x->p == w->rv->last_phase && !x->n && !w->rv->nacc && w->s->len != LEN_ANY && w->together == 1;
     LirVal is_narrow = last ? low_narrow_scalar(w) : 0;
     if (is_narrow)
@@ -585,38 +586,6 @@ void low_phase(Low *w, int p)
     if (low_wait(w))
         low_scalars_of_phase(w, p);          /* under way while the lanes meet */
     low_red_finish(w, x.r, x.n);
-}
-
-/* ---- one instance ---- */
-
-/* Stores and integer sums of an instance's scalars: by its first lane, in the block of its first columns. */
-void low_scalar_stores(Low *w)
-{
-    LirVal first = w->lanes > 1 ? lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0)) : 0;
-    if (w->s->split && w->turn)
-        first = low_and(w, first, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)));
-    for (TirVal v = 1; v < w->tir->nops; v++) {
-        const TirOp *o = &w->tir->ops[v];
-        if ((o->op != TIR_STORE && o->op != TIR_ACC) || w->rv->is_row[v])
-            continue;
-        LirVal guard = low_and(w, low_guard(w, v), first);
-        LirVal x = lir_cast(w->fn, w->tir->tensors[o->ref].dt, low_scalar(w, o->a[0]));
-        if (o->op == TIR_ACC && !guard)
-            guard = lir_ci(w->fn, DT_BOOL, 1);
-        LirOp st = {.op = o->op == TIR_ACC ? LIR_ATOM : guard ? LIR_STGP : LIR_STG, .ref = (int16_t)o->ref, .a = {low_base(w, o, NULL), x, guard},
-                    .imm.i = dt_bytes(w->tir->tensors[o->ref].dt), .sp = o->sp};
-        lir_add(w->fn, st);
-    }
-}
-
-void low_instance(Low *w)
-{
-    for (int p = 0; p <= w->rv->last_phase; p++)
-        low_phase(w, p);
-    if (w->parts)
-        return;                             /* to the second launch */
-    low_scalars_of_phase(w, w->rv->last_phase + 1);
-    low_scalar_stores(w);
 }
 
 /* ---- the grid ---- */
@@ -636,13 +605,14 @@ static void oneshot(Low *w)
         return;
     }
     low_set_instance(w, g, w->s->rows > 1);
-    if (low_fills(w) && !fill_late(w))
-        low_wkeep_fill(w);
     if (w->s->async == ASYNC_CP) {
         w->slot = low_ci(w, 0);
         low_async_issue(w, w->active, w->slot);
     }
-    low_instance(w);
+    if (low_fills(w) && !fill_late(w))
+        low_wkeep_fill(w);
+    w->behind = w->due;
+    low_sides(w);
 }
 
 /* ---- the whole ---- */

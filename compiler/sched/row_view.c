@@ -402,3 +402,29 @@ int row_view_dim(const RowView *rv, uint32_t i)
     }
     return -1;
 }
+
+static bool of_launch(const TirFn *fn, TirVal v)
+{
+    const TirOp *o = &fn->ops[v];
+    TirOpKind kind = tir_op_kind(o->op);
+    bool of = o->op == TIR_PARAM || o->op == TIR_CONST || kind == TIR_K_ELEM || kind == TIR_K_CMP || kind == TIR_K_CAST;
+    for (int i = 0; of && i < tir_op_nargs(o->op); i++)
+        of = !o->a[i] || of_launch(fn, o->a[i]);
+    return of;
+}
+
+TirVal row_view_side(const RowView *rv)
+{
+    TirVal side = 0;
+    uint32_t most = 0;
+    for (TirVal c = 1; c < rv->fn->nops; c++) {
+        uint32_t n = 0;
+        for (TirVal v = c; v < rv->fn->nops && !rv->is_row[c] && rv->fn->ops[c].dt == DT_BOOL; v++)
+            n += rv->fn->ops[v].op == TIR_SELECT && rv->is_row[v] && rv->fn->ops[v].a[0] == c;
+        if (n > most && of_launch(rv->fn, c)) {
+            side = c;
+            most = n;
+        }
+    }
+    return side;
+}

@@ -64,6 +64,8 @@ bool row_plain_place(const TirFn *fn, const TirOp *o);
 int row_view_words(const RowView *rv, TirVal v);
 /* The dimension of the first row store's tensor that par i, counted within the nest, indexes plainly; -1: none. */
 int row_view_dim(const RowView *rv, uint32_t i);
+/* The condition made of run-time scalars alone, so that it is one for the whole launch, by which most row values are selected; 0: there is none. */
+TirVal row_view_side(const RowView *rv);
 /* Extent of the row axis. */
 TirExt row_view_ext(const RowView *rv);
 /* Places of the sum through an index, 0 where there is none. */

@@ -88,6 +88,7 @@ typedef struct SchedFacts {
     RowShared shared, shared_again;    /* of the row that lanes hold, or that is walked in a loop over memory */
     bool     several;         /* one of a kernel's nests: their launches may overlap */
     bool     twin;            /* the next nest does the same with other tensors, and may run at one time with this one */
+    bool     sides;           /* row values are selected by a condition on run-time scalars */
     bool     asks;            /* rows are read under conditions, and from places that are there whether these hold or not */
     int      inner;           /* a par coordinate, counted from 1, that tensors may have nearer in memory than the last one; 0: none */
 } SchedFacts;
@@ -102,7 +103,8 @@ static inline uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
     return sched_shared(sched_again(s) ? &f->shared_again : &f->shared, s).bytes;
 }
 
-typedef struct SchedList { Sched *s; uint32_t n, cap; } SchedList;
+/* Of a tuner's list the first `own` are what the model takes without being asked for more. */
+typedef struct SchedList { Sched *s; uint32_t n, cap, own; } SchedList;
 /* Several, separated by `;`; as sched_parse. NULL is none. */
 bool sched_parse_list(const char *text, Arena *a, SchedList *out, Buf *err);
 

@@ -128,6 +128,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         out->shared = row_shared(rv);
         out->shared_again = row_shared(loop);
         count_memory(rv, out);
+        out->sides = row_view_side(rv) != 0;
         out->asks = asks(rv);
         note_places(fn, out, rv->load, rv->nload);
         note_places(fn, out, rv->store, rv->nstore);

@@ -37,7 +37,7 @@ static const char *length_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "n is not a multiple of the vector";
     if (s->most && s->least > s->most)
         return "no launch has least elements or more and most or fewer";
-    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->wkeep == WKEEP_SMEM || (s->wkeep == WKEEP_REG && f->phases < 2)))
+    if (s->unroll && (s->keep != KEEP_SMEM || s->len == LEN_ANY || s->per % s->unroll || s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || (s->wkeep == WKEEP_REG && f->phases < 2)))
         return "unroll wants rows kept in shared memory by one-shot blocks, in vectors, in a number of turns";
     if (s->split && ((f->reductions && !f->parts) || f->accs || s->grid != GRID_ONESHOT || s->rows > 1 || s->len == LEN_CAP || s->unroll || s->async != ASYNC_NONE))
         return "split wants a kernel whose row results need no reductions, one block a tile, plain loads, and any or exact length";
@@ -66,10 +66,11 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
             return "align=shift wants streams of one element size, on a GPU";
         if (s->lanes * s->cluster < 3 * s->vec - 1)
             return "align=shift wants a lane for each element before and behind a row's vectors";
-        if (s->acc == ACC_MEM || f->scatter || (f->accs && ((s->rows > 1 && s->lanes % t->warp) || s->rows > 14 || f->axes > 1 || s->cluster > 1)))
-            return "align=shift sums over rows in registers, of row groups of whole warps, 14 or fewer a block, and instances of one axis";
-        if ((s->batch > 1 || (s->wkeep != WKEEP_LOAD && s->grid != GRID_ONESHOT)) && ((s->rows > 1 && !f->accs) || f->axes > 1))
-            return "align=shift keeps operands where all rows of a block begin alike: one row group a block, instances of one axis";
+        bool alike = f->accs || (s->grid == GRID_PERSISTENT && s->wkeep != WKEEP_LOAD);
+        if (s->acc == ACC_MEM || f->scatter || (f->accs && s->cluster > 1) || (alike && (f->axes > 1 || (s->rows > 1 && (s->lanes % t->warp || s->rows > 14)))))
+            return "align=shift keeps sums and operands of persistent blocks where all rows of a row group begin alike: whole warps, 14 groups or fewer a block, instances of one axis";
+        if (s->batch > 1 && (s->rows > 1 || f->axes > 1))
+            return "align=shift takes rows together that begin alike: one row group a block, instances of one axis";
         if (s->len == LEN_ANY && !s->split)
             return "align=shift walks a row in a loop only in shared memory";
     }
@@ -109,8 +110,10 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "no cross-row sum to keep";
     if (s->wkeep != WKEEP_LOAD && (s->len == LEN_ANY || !f->shared_loads))
         return "operands are kept by blocks whose lanes hold a whole row";
-    if ((s->wkeep == WKEEP_SMEM || s->wkeep == WKEEP_WIDE) && s->grid != GRID_PERSISTENT)
-        return "operands in shared memory, or wide, want a persistent grid";
+    if (s->wkeep == WKEEP_WIDE && s->grid != GRID_PERSISTENT)
+        return "wide operands want a persistent grid";
+    if (s->wkeep == WKEEP_SMEM && s->grid == GRID_ONESHOT && (s->rows > 1 || !(t->features & TGT_F_CPASYNC)))
+        return "a one-shot block copies operands into shared memory asynchronously, for one row group";
     if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->len == LEN_ANY || f->several || f->picks || f->phases < 2 || f->exchanges >= f->phases
                          || s->keep != (s->async == ASYNC_CP ? KEEP_SMEM : KEEP_REG) || f->reductions * s->batch > 16 || t->kind == TGT_HOST))
         return "a batch is of rows that one-shot blocks keep in registers, or copies in shared memory, and walk again at last to reduce nothing";
@@ -126,6 +129,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "more warps than the sim runs at once";
     if (s->lag && (t->kind == TGT_HOST || s->grid != GRID_ONESHOT || !s->ctas || s->join))
         return "lag wants one-shot blocks of one nest on a GPU, and ctas, which tells how many a launch begins with";
+    if (s->sides && (!f->sides || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->batch > 1))
+        return "sides wants a condition on run-time scalars, and one-shot blocks of a GPU that take one row at a time";
     if (s->inner && (s->inner != f->inner || t->kind == TGT_HOST))
         return "no such coordinate to walk along";
     if (s->join && (!f->twin || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->cluster > 1 || (s->split && f->reductions)))

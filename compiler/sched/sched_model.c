@@ -4,6 +4,7 @@
  * each row length worth a variant of its own, then for capacities, then forms that always hold.  The model knows bandwidth,
  * bytes in flight, the latency of a row's chain of work, blocks per multiprocessor, barrier width and waves; it knows no op.
  */
+#include "sched_forms.h"
 #include "sched_scatter.h"
 
 #include <math.h>
@@ -110,14 +111,16 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
         spoil += (s->per == 1 ? 0.012 : 0.004) * (warps - 8);
     if (waits && warps > 4)
         spoil += s->per == 1 ? 0.01 : 0.0;
-    if (threads < 128)
+    if (threads * (s->split ? s->per : 1) < 128)
         spoil += 0.1 * (128.0 / threads - 1);
     spoil += waits ? 0.0015 * s->per : 0.01 * (s->per - 1);
-    int64_t turn = (int64_t)s->lanes * s->cluster * s->vec;
-    spoil += 0.15 * ((double)ceil_div(n, turn) * (double)turn / (double)n - 1);
+    bool cut = s->split && s->len == LEN_EXACT;                    /* the last tile of a row is as long as the others */
+    int64_t turn = (int64_t)s->lanes * s->cluster * s->vec * (cut ? s->per : 1);
+    spoil += (cut ? 1 : 0.15) * ((double)ceil_div(n, turn) * (double)turn / (double)n - 1);
     spoil += cluster_spoil(f, s, n);
     spoil += s->rows > 1 ? 0.002 : 0;
     spoil += threads * s->per * written <= 128 ? 0.02 : 0;
+    spoil += cut && s->align == ALIGN_SHIFT && !s->line ? 0.01 : 0;
     if (s->align == ALIGN_SHIFT && waits)                          /* what an edge costs is shared by few vectors; operands put in place cost registers */
         spoil += (s->per < 3 ? 0.03 * (3 - s->per) : 0.01 * (s->per - 3)) + (s->wkeep == WKEEP_REG ? 0 : 0.01);
     spoil -= s->wkeep == WKEEP_REG ? 0.012 : 0;
@@ -405,6 +408,13 @@ static int gpu_vec(const SchedFacts *f)
     return 16 / bytes;
 }
 
+static void consider_tile(Search *q, Sched s)
+{
+    s.ctas = q->f->lses ? q->t->regs_mp / (s.lanes * (s.per > 2 ? 64 : 32)) : 0;      /* packed elements, and as many registers to work with */
+    s.eager = eager(q->f, &s);
+    consider(q, &s);
+}
+
 /* A block a column tile. */
 static void search_tiles(Search *q, SchedAlign align)
 {
@@ -412,13 +422,19 @@ static void search_tiles(Search *q, SchedAlign align)
     s.vec = gpu_vec(q->f);
     s.align = align;
     s.split = 1;
+    s.sides = q->f->sides;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
+    if (q->collect) {                          /* an entry of a table is of one length */
+        s.len = LEN_EXACT;
+        s.n = (int32_t)q->n;
+    }
     for (s.lanes = 128; s.lanes <= 1024; s.lanes *= 2)
-        for (s.per = 1; s.per <= 4; s.per *= 2) {
-            s.ctas = q->f->lses ? q->t->regs_mp / (s.lanes * (s.per > 2 ? 64 : 32)) : 0;      /* packed elements, and as many registers to work with */
-            s.eager = eager(q->f, &s);
-            consider(q, &s);
-        }
+        for (s.per = 1; s.per <= 4; s.per *= 2)
+            consider_tile(q, s);
+    for (s.lanes = 64; s.lanes <= 192 && q->collect && align == ALIGN_SHIFT; s.lanes += 32)       /* a row that begins anywhere is better cut evenly, by lines */
+        for (s.per = 3; s.per <= 6; s.per++)
+            for (s.line = 0; s.line <= 1; s.line++)
+                consider_tile(q, s);
 }
 
 /* Rows that are better cut into tiles.  Those of a logsumexp are not, where they fit: a tile is a long chain of the row's index, its elements,
@@ -484,7 +500,7 @@ static void add_tiles(SchedList *out, Search *q, SchedAlign align)
         add(out, q->a, q->best);
 }
 
-static Sched always(const SchedFacts *f, int vec, SchedAlign align)
+Sched sched_always(const SchedFacts *f, int vec, SchedAlign align)
 {
     Sched s = sched_default();
     s.vec = vec;
@@ -501,7 +517,7 @@ static Sched always(const SchedFacts *f, int vec, SchedAlign align)
 }
 
 /* A lane an instance. */
-static Sched scalars(void)
+Sched sched_scalars(void)
 {
     Sched s = sched_default();
     s.align = ALIGN_SCALAR;
@@ -525,8 +541,8 @@ static void choose_gpu(Search *q, SchedList *out)
         if (elementwise || q->f->parts)
             add_tiles(out, q, align);
     }
-    add_if_legal(out, q, always(q->f, gpu_vec(q->f), ALIGN_VEC));
-    add_if_legal(out, q, always(q->f, 1, ALIGN_SCALAR));
+    add_if_legal(out, q, sched_always(q->f, gpu_vec(q->f), ALIGN_VEC));
+    add_if_legal(out, q, sched_always(q->f, 1, ALIGN_SCALAR));
 }
 
 /* Long rows and many: loads ahead of the work, and where rows are walked more than once two of them in step. */
@@ -556,7 +572,7 @@ static Sched whole_lines(const SchedFacts *f, Sched s)
 static void choose_host(Search *q, SchedList *out)
 {
     for (int form = 0; form < 3; form++) {
-        Sched s = always(q->f, form == 2 ? 1 : 16, form == 2 ? ALIGN_SCALAR : ALIGN_VEC);
+        Sched s = sched_always(q->f, form == 2 ? 1 : 16, form == 2 ? ALIGN_SCALAR : ALIGN_VEC);
         s.lanes = 1;
         s.ctas = q->f->accs ? HOST_BLOCKS : 0;
         add_if_legal(out, q, form ? s : whole_lines(q->f, host_stream(q->f, s)));
@@ -590,7 +606,7 @@ void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out
     else if (t->kind == TGT_HOST)
         choose_host(&q, out);
     else if (f->scalars)
-        add(out, a, scalars());
+        add(out, a, sched_scalars());
     else
         choose_gpu(&q, out);
     share_and_turn(f, t, a, out);
@@ -609,7 +625,7 @@ static void host_candidates(Search *q, SchedList *out, uint32_t most)
     uint32_t from = out->n;
     for (int i = 0; i < 16; i++)
         for (int hint = HINT_NONE; hint <= HINT_STREAM; hint++) {
-            Sched s = always(q->f, vecs[i / 4], ALIGN_VEC);
+            Sched s = sched_always(q->f, vecs[i / 4], ALIGN_VEC);
             s.lanes = 1;
             s.per = pers[i % 4];
             s.ctas = q->f->accs ? HOST_BLOCKS : 0;
@@ -651,8 +667,6 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
     if (q.nall)
         qsort(q.all, q.nall, sizeof *q.all, by_cost);
     for (uint32_t i = 0; i < q.nall && i < most; i++) {
-        q.all[i].s.len = LEN_EXACT;                /* tiles as well: an entry of a table is of one length */
-        q.all[i].s.n = (int32_t)n;
         add(out, a, q.all[i].s);
     }
 }
@@ -669,112 +683,4 @@ bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s)
         return false;
     *s = less;
     return true;
-}
-
-/* ---- random schedules, for the tests ---- */
-
-static uint32_t next(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*seed >> 33);
-}
-
-static int pick(uint64_t *seed, int n) { return (int)(next(seed) % (uint32_t)n); }
-
-static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
-{
-    static const int lanes[] = {1, 2, 4, 5, 8, 12, 16, 32, 64, 96, 128, 224, 256};
-    Sched s = sched_default();
-    bool host = t->kind == TGT_HOST;
-    s.align = pick(seed, 3);
-    s.vec = s.align == ALIGN_SCALAR ? 1 : host ? 16 : 1 << pick(seed, 4);
-    s.per = 1 + pick(seed, 4);
-    s.lanes = host ? 1 : lanes[pick(seed, (int)(sizeof lanes / sizeof *lanes))];
-    s.rows = host ? 1 : 1 << pick(seed, 4);
-    s.keep = pick(seed, 3);
-    s.len = pick(seed, 3);
-    s.n = s.len == LEN_EXACT ? s.lanes * s.vec * s.per - s.vec * pick(seed, 2) * pick(seed, s.lanes) : 0;
-    s.grid = f->accs || pick(seed, 2) ? GRID_PERSISTENT : GRID_ONESHOT;
-    s.acc = f->accs ? pick(seed, 2) : 0;
-    s.ctas = s.grid == GRID_PERSISTENT ? 1 + pick(seed, 2) : 0;
-    s.async = s.grid == GRID_PERSISTENT ? pick(seed, 2) : 0;
-    s.stages = s.async ? 2 + pick(seed, 3) : host && s.grid == GRID_PERSISTENT && s.len == LEN_ANY && f->walks > 1 ? 1 + pick(seed, 2) : 1;
-    if (s.grid == GRID_ONESHOT && !host && pick(seed, 3) == 0) {          /* a cluster; or rows in shared memory, walked in a loop */
-        s.cluster = (t->features & TGT_F_CLUSTER) && pick(seed, 2) ? 2 << pick(seed, 4) : 1;
-        s.rows = s.cluster > 1 ? 1 : s.rows;
-        s.n *= s.cluster;
-        s.async = s.keep == KEEP_SMEM && (t->features & TGT_F_CPASYNC) ? pick(seed, 2) : 0;
-        s.unroll = s.keep == KEEP_SMEM ? s.per % 2 ? 1 : 1 + pick(seed, 2) : 0;
-    }
-    s.wkeep = pick(seed, s.grid == GRID_PERSISTENT ? 3 : 2);
-    s.split = (f->parts || !f->reductions) && !f->accs ? pick(seed, 2) : 0;
-    s.hint = pick(seed, 3);
-    s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
-    return s;
-}
-
-static Sched if_legal(const SchedFacts *f, const Target *t, Sched c, Sched s) { return sched_illegal(f, &c, t) ? s : c; }
-
-/* Many vectors a lane. */
-static Sched stretched(Sched s, uint64_t *seed)
-{
-    int more = 2 + pick(seed, 4);
-    s.per *= more;
-    s.n *= more;
-    s.unroll *= pick(seed, 2) ? more : 1;
-    return s;
-}
-
-/* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
- * lines, half of those under conditions early, most of the one-shot ones with several rows together, a quarter one after the other, a quarter of
- * all with many vectors a lane, a third along another coordinate or for two nests, where that is legal. */
-static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
-{
-    bool persistent = s.grid == GRID_PERSISTENT;
-    Sched c = s;
-    if (persistent && pick(&seed, 3) == 0) {
-        c.cluster = 2 << pick(&seed, 4);
-        c.n *= c.cluster;
-        s = if_legal(f, t, c, s);
-    }
-    c = s;
-    c.line = 1;
-    s = s.align != ALIGN_SHIFT || pick(&seed, 2) ? s : if_legal(f, t, c, s);
-    c = s;
-    c.eager = f->asks && !persistent && (s.len != LEN_ANY || s.split) ? pick(&seed, s.per + 1) : 0;
-    s = pick(&seed, 2) ? s : if_legal(f, t, c, s);
-    c = s;
-    c.batch = 1 + pick(&seed, 3);
-    s = persistent ? s : if_legal(f, t, c, s);
-    c = s;
-    c.lag = pick(&seed, 100);
-    c.ctas = 1;
-    s = persistent || pick(&seed, 4) ? s : if_legal(f, t, c, s);
-    c = s;
-    c.wkeep = WKEEP_WIDE;
-    s = persistent && pick(&seed, 4) == 0 ? if_legal(f, t, c, s) : s;
-    c = stretched(s, &seed);
-    s = pick(&seed, 4) || c.n > 1 << 15 ? s : if_legal(f, t, c, s);
-    c = s;
-    c.inner = f->inner;
-    s = pick(&seed, 3) ? s : if_legal(f, t, c, s);
-    c = s;
-    c.join = f->twin;
-    return pick(&seed, 3) ? s : if_legal(f, t, c, s);
-}
-
-Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)
-{
-    if (f->scatter)
-        return sched_scatter_random(f, t, seed);
-    for (int i = 0; i < 10000 && !(f->scalars && t->kind != TGT_HOST); i++) {
-        Sched s = draw(f, t, seed);
-        if (!sched_illegal(f, &s, t))
-            return vary(f, t, s, *seed);
-    }
-    if (f->scalars && t->kind != TGT_HOST)
-        return scalars();
-    Sched s = always(f, 1, ALIGN_SCALAR);
-    s.lanes = t->kind == TGT_HOST ? 1 : 32;
-    return s;
 }

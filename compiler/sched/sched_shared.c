@@ -54,7 +54,7 @@ SchedShared sched_shared(const RowShared *r, const Sched *s)
     m.async = up(m.inbox + 8 * inboxes(r, s), 128);
     m.stage = s->async == ASYNC_CP ? rows : 0;
     m.operands = up(m.async + m.stage * (uint32_t)(s->stages * s->batch), 128);
-    m.kept = up(m.operands + (s->wkeep == WKEEP_SMEM && !s->unroll ? sched_areas(r, s, false, r->nload) : 0), 128);
+    m.kept = up(m.operands + (s->wkeep == WKEEP_SMEM ? sched_areas(r, s, false, r->nload) : 0), 128);
     m.bytes = m.kept + (s->keep == KEEP_SMEM && s->async != ASYNC_CP && r->walks > 1 ? rows : 0);
     m.bytes = up(most(m.bytes, m.async + folded(r, s)), 16);
     return m;

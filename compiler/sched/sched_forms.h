@@ -1,0 +1,8 @@
+/* sched_forms.h: schedules that need no choosing; inside this room only. */
+#ifndef LGR_SCHED_FORMS_H
+#define LGR_SCHED_FORMS_H
+#include "sched.h"
+
+Sched sched_always(const SchedFacts *f, int vec, SchedAlign align);     /* serves every call whose rows are aligned so */
+Sched sched_scalars(void);                                              /* a lane an instance */
+#endif

@@ -122,4 +122,5 @@ LirVal lir_cast(LirFn *fn, DType dt, LirVal a)
     return lir_add(fn, (LirOp){.op = LIR_CAST, .dt = (uint8_t)dt, .lanes = fn->ops[a].lanes, .ref = -1, .a = {a}});
 }
 
+LirVal lir_alike(LirFn *fn, LirVal a, int bits) { return lir_add(fn, (LirOp){.op = LIR_ALIKE, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {a}, .imm.i = bits}); }
 void lir_set(LirFn *fn, LirVal var, LirVal v) { lir_add(fn, (LirOp){.op = LIR_SET, .ref = -1, .a = {var, v}}); }

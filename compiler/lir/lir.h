@@ -95,6 +95,7 @@ LirVal lir_op2(LirFn *fn, LirOpcode op, LirVal a, LirVal b);         /* scalar o
 LirVal lir_op3(LirFn *fn, LirOpcode op, LirVal a, LirVal b, LirVal c);
 LirVal lir_cast(LirFn *fn, DType dt, LirVal a);                      /* a itself when already of dt */
 LirVal lir_splat(LirFn *fn, LirVal a, int lanes);
+LirVal lir_alike(LirFn *fn, LirVal a, int bits);
 void   lir_set(LirFn *fn, LirVal var, LirVal v);
 DType  lir_dt(const LirFn *fn, LirVal v);
 int    lir_lanes(const LirFn *fn, LirVal v);

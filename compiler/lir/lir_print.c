@@ -47,7 +47,7 @@ static void print_imm(Buf *b, const LirOp *o)
         else
             buf_printf(b, " %lld", (long long)o->imm.i);
         break;
-    case LIR_WORD: case LIR_EXTRACT: case LIR_CPWAIT: case LIR_BFLY: case LIR_BCAST: case LIR_BAR: case LIR_BARW: case LIR_CLBAR:
+    case LIR_WORD: case LIR_EXTRACT: case LIR_CPWAIT: case LIR_BFLY: case LIR_BCAST: case LIR_ALIKE: case LIR_BAR: case LIR_BARW: case LIR_CLBAR:
         buf_printf(b, " %lld", (long long)o->imm.i);
         break;
     case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM: case LIR_ATOM:

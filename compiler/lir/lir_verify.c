@@ -224,7 +224,8 @@ static void check_types(Check *c)
     case LIR_BFLY: case LIR_BCAST:
         check_shuffle(c); break;
     case LIR_ALIKE:
-        want(c, scalar_of(c, 0, DT_I32) && c->o->dt == DT_I32 && c->o->lanes == 1, "wants one i32, and gives one"); break;
+        want(c, scalar_of(c, 0, DT_I32) && c->o->dt == DT_I32 && c->o->lanes == 1, "wants one i32, and gives one");
+        want(c, c->o->imm.i > 0 && c->o->imm.i <= 32, "compares 1 to 32 bits"); break;
     case LIR_SELECT:
         check_select(c); break;
     case LIR_CAST: case LIR_BITS: case LIR_SPLAT: case LIR_EXTRACT: case LIR_CONCAT: case LIR_INSERT: case LIR_SLIDE: case LIR_OPAQUE: case LIR_HSUM: case LIR_HMAX: case LIR_HMIN:

@@ -124,9 +124,15 @@ static LLVMValueRef shuffle_wide(Ll *l, const LirOp *o, LLVMValueRef v)
     return LLVMBuildBitCast(l->b, ll_vector(l, l->ty.i32, e, 2), LLVMTypeOf(v), "");
 }
 
-static LLVMValueRef alike(Ll *l, LLVMValueRef v)
+/* A vote on each bit: for a digit's sooner than the machine's own comparison, which takes a turn for each value that there is. */
+static LLVMValueRef alike(Ll *l, LLVMValueRef v, int bits)
 {
-    LLVMValueRef args[] = {ll_i32(l, -1), v}, all = ll_intr(l, "llvm.nvvm.match.any.sync.i32", NULL, 2, args);
+    LLVMValueRef all = ll_i32(l, -1);
+    for (int i = 0; i < bits; i++) {
+        LLVMValueRef is = LLVMBuildICmp(l->b, LLVMIntNE, LLVMBuildAnd(l->b, v, ll_i32(l, (int)(1u << i)), ""), ll_i32(l, 0), "");
+        LLVMValueRef args[] = {ll_i32(l, -1), is}, vote = ll_intr(l, "llvm.nvvm.vote.ballot.sync", NULL, 2, args);
+        all = LLVMBuildAnd(l->b, all, LLVMBuildXor(l->b, vote, LLVMBuildSelect(l->b, is, ll_i32(l, 0), ll_i32(l, -1), ""), ""), "");
+    }
     LLVMValueRef before = LLVMBuildAnd(l->b, all, ll_intr(l, "llvm.nvvm.read.ptx.sreg.lanemask.lt", NULL, 0, NULL), "");
     LLVMValueRef many = LLVMBuildShl(l->b, ll_intr1(l, "llvm.ctpop", all), ll_i32(l, 16), "");
     return LLVMBuildOr(l->b, ll_intr1(l, "llvm.ctpop", before), many, "");
@@ -136,7 +142,7 @@ static LLVMValueRef shuffle(Ll *l, const LirOp *o, LLVMValueRef v)
 {
     LLVMTypeRef t = LLVMTypeOf(v);
     if (o->op == LIR_ALIKE)
-        return alike(l, v);
+        return alike(l, v, (int)o->imm.i);
     if (t == l->ty.f32)
         return shuffle_word(l, o, v, "f32");
     if (t == l->ty.i32)
@@ -145,6 +151,13 @@ static LLVMValueRef shuffle(Ll *l, const LirOp *o, LLVMValueRef v)
         return shuffle_wide(l, o, v);
     LLVMValueRef w = shuffle_word(l, o, LLVMBuildZExt(l->b, v, l->ty.i32, ""), "i32");
     return LLVMBuildTrunc(l->b, w, t, "");
+}
+
+/* Into the second-level cache. */
+static void prefetch(Ll *l, const LirOp *o)
+{
+    LLVMValueRef at = ll_arg(l, o, 0).p[0];
+    ll_asm(l, l->ty.v, "prefetch.global.L2 [$0];", "l", true, 1, &at);
 }
 
 static void copy_async(Ll *l, const LirOp *o)
@@ -329,7 +342,7 @@ static void sync_op(Ll *l, const LirOp *o)
     case LIR_PAUSE:    pause_for(l, o); break;
     case LIR_BARW:     warp_barrier(l, o); break;
     case LIR_WARPSYNC: call1(l, "llvm.nvvm.bar.warp.sync", -1); break;
-    case LIR_PREFETCH: break;
+    case LIR_PREFETCH: prefetch(l, o); break;
     default:           dependent(l, o); break;
     }
 }

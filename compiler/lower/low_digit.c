@@ -1,29 +1,16 @@
 /* low_digit.c: the entries of more than FEW instances in order: by two digits of their place, the lower one first, each as follows.
  *
- * Count: a block takes the tiles of its share one after the other, and tells of each entry how many of its digit stand before it in the share, and
- * of each digit how many entries the share has.  Deal: sums of those over shares and digits tell where a share's entries of a digit begin in all, and
- * every entry goes there.  Digits are taken WINDOW (DEALT) at a time, in shared memory; more are there where there are more places than its square.
- * The shares are at most MOST, so that a block sums up what all have.
+ * Count: a block tells how many entries of each digit its share has.  Deal: sums of those over shares and digits tell where a share's entries of
+ * a digit begin in all; a tile's entries are put in order in shared memory, and go there side by side.
+ * Digits are taken WINDOW at a time; more are there where there are more places than its square.  The shares are at most MOST, so that a block sums
+ * up what all have.
  *
- * Workspace, of (DEAL): for each share and digit an i32; of the host two.  A rank is an i32 for each entry.
+ * Workspace, of (DEAL): for each share and digit an i32; of the host two.
  */
 #include "low_sort.h"
 
-enum { LANES = 512, WARPS = LANES / 32, EACH = SORT_TILE / LANES, WINDOW = LANES, DEALERS = 512, DEALT = 256, FOUR = 4, PARTS = DEALERS * FOUR / DEALT, MOST = 128, SHARES = MOST / PARTS /* of a part */ };
+enum { LANES = 512, WARPS = LANES / 32, EACH = SORT_TILE / LANES, WINDOW = LANES, WINDOW_BITS = 9, FOUR = 4, PARTS_BITS = 4, SOME = 4, MOST = 128 };
 
-static LirVal add(Low *w, LirVal a, LirVal b) { return sort_add(w, a, b); }
-static LirVal sub(Low *w, LirVal a, LirVal b) { return sort_sub(w, a, b); }
-static LirVal times(Low *w, LirVal a, int64_t by) { return sort_times(w, a, by); }
-static LirVal product(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_MUL, a, b); }
-static LirVal over(Low *w, LirVal a, int64_t by) { return lir_op2(w->fn, LIR_DIV, a, low_ci(w, by)); }
-static LirVal least(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_MIN, a, b); }
-static LirVal less(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_LT, a, b); }
-static LirVal both(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_AND, a, b); }
-static LirVal rest(Low *w, LirVal a, int64_t of) { return both(w, a, low_ci(w, of - 1)); }
-static LirVal pick(Low *w, LirVal c, LirVal a, LirVal b) { return lir_op3(w->fn, LIR_SELECT, c, a, b); }
-static LirVal get(Low *w, LirVal var) { return sort_get(w, var); }
-static LirVal var(Low *w, LirVal v) { return lir_op1(w->fn, LIR_VAR, v); }
-static LirVal whole(Low *w, LirVal i32) { return lir_cast(w->fn, DT_I64, i32); }
 static void barrier(Low *w) { low_mark(w, LIR_BAR, 0); }
 
 /* ---- shares ---- */
@@ -38,10 +25,10 @@ static Shares shares_of(Low *w)
 {
     Shares x;
     x.entries = sort_entries(w);
-    LirVal tiles = sort_ceil_div(w, x.entries, SORT_TILE), most = least(w, tiles, low_ci(w, MOST));
+    LirVal tiles = ceil_div(w, x.entries, SORT_TILE), most = least(w, tiles, low_ci(w, MOST));
     x.tiles = lir_op2(w->fn, LIR_DIV, sub(w, add(w, tiles, most), low_ci(w, 1)), most);
     x.n = lir_op2(w->fn, LIR_DIV, sub(w, add(w, tiles, x.tiles), low_ci(w, 1)), x.tiles);
-    LirVal shift = var(w, low_ci(w, 3)), one = lir_ci(w->fn, DT_I64, 1);
+    LirVal shift = var_of(w, low_ci(w, 3)), one = lir_ci(w->fn, DT_I64, 1);
     lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1});
     LirVal s = get(w, shift), square = lir_op2(w->fn, LIR_SHL, one, whole(w, add(w, s, s)));
     low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LE, square, low_extent(w, row_view_places(w->rv))));
@@ -57,21 +44,72 @@ static LirVal digit(Low *w, const Shares *x, LirVal place, bool high)
     return high ? lir_op2(w->fn, LIR_SHR, place, x->shift) : both(w, place, sub(w, x->digits, low_ci(w, 1)));
 }
 
-/* How many entries of digit d share c has; on the host, behind it, where they begin in all. */
+/* How many entries of digit d share c has; on the host, behind it, where the next one of them goes. */
 static LirVal count_at(Low *w, const Shares *x, LirVal c, LirVal d)
 {
     return sort_element(w, sort_part(w, SCATTER_DEAL), add(w, product(w, c, x->digits), d), w->host ? 8 : 4);
 }
 
-static LirVal rank_at(Low *w, LirVal q) { return sort_element(w, sort_area(w, 2), q, 4); }
 /* Entries before they are dealt by the lower digit, between the two, and in the end. */
 static LirVal entry_at(Low *w, LirVal q, bool middle) { return sort_element(w, sort_area(w, middle ? 0 : 1), q, 8); }
 
 static LirVal load_i32(Low *w, LirVal at, LirVal when) { return low_load_at(w, DT_I32, 1, at, when, 4); }
-static LirVal lds(Low *w, LirVal at) { return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {at}, .imm.i = 4}); }
-static void sts(Low *w, LirVal at, LirVal v) { lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {at, v}, .imm.i = 4}); }
-static void sts_when(Low *w, LirVal at, LirVal v, LirVal when) { lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, when}, .imm.i = 4}); }
-static void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .flags = LIR_F_UNIFORM, .a = {a}}); }
+static LirVal load_entry(Low *w, LirVal q, bool middle, LirVal when) { return low_load_at(w, DT_I64, 1, entry_at(w, q, middle), when, 8); }
+static LirVal lds_as(Low *w, DType dt, LirVal at) { return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = (uint8_t)dt, .lanes = 1, .ref = -1, .a = {at}, .imm.i = dt_bytes(dt)}); }
+static LirVal lds(Low *w, LirVal at) { return lds_as(w, DT_I32, at); }
+static void sts(Low *w, LirVal at, LirVal v, int align) { lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {at, v}, .imm.i = align}); }
+static void sts_when(Low *w, LirVal at, LirVal v, LirVal when, int align) { lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, when}, .imm.i = align}); }
+
+/* The thread's entry i of those from `from` on: a warp's lie side by side. */
+static LirVal nth_of_thread(Low *w, LirVal from, int i)
+{
+    return add(w, from, add(w, times(w, over(w, w->tid, 32), 32 * EACH), add(w, rest(w, w->tid, 32), low_ci(w, 32 * i))));
+}
+
+static LirVal share_begins(Low *w, const Shares *x, LirVal tile) { return times(w, add(w, product(w, w->block, x->tiles), tile), SORT_TILE); }
+
+/* ---- a tile's digits in shared memory ---- */
+
+/* Of a warp: entries of digit d of the window so far. */
+static LirVal tally_at(Low *w, LirVal warp, LirVal d) { return times(w, add(w, times(w, warp, WINDOW), d), 4); }
+
+static void clear_tallies(Low *w)
+{
+    for (int i = 0; i < WARPS * WINDOW / (LANES * FOUR); i++)
+        sts(w, times(w, add(w, w->tid, low_ci(w, i * LANES)), 4 * FOUR), lir_splat(w->fn, low_ci(w, 0), FOUR), 4 * FOUR);
+}
+
+/* An entry's digit within the window, or -1. */
+static LirVal key_of(Low *w, const Shares *x, LirVal place, LirVal in, LirVal window, bool high)
+{
+    LirVal key = sub(w, digit(w, x, place, high), window), here = both(w, lir_op2(w->fn, LIR_GE, key, low_ci(w, 0)), less(w, key, low_ci(w, WINDOW)));
+    return pick(w, both(w, in, here), key, low_ci(w, -1));
+}
+
+static LirVal is_key(Low *w, LirVal key) { return lir_op2(w->fn, LIR_GE, key, low_ci(w, 0)); }
+static LirVal key_or_0(Low *w, LirVal key) { return lir_op2(w->fn, LIR_MAX, key, low_ci(w, 0)); }
+
+/* Counts the thread's entries in its warp's tally; how many of the same digit stand before each there. */
+static void tally(Low *w, const LirVal *key, LirVal *rank)
+{
+    LirVal warp = over(w, w->tid, 32);
+    for (int i = 0; i < EACH; i++) {
+        LirVal alike = lir_alike(w->fn, key[i], WINDOW_BITS + 1), before = rest(w, alike, 1 << 16), at = tally_at(w, warp, key_or_0(w, key[i])), have = lds(w, at);
+        rank[i] = add(w, have, before);
+        low_mark(w, LIR_WARPSYNC, 0);
+        sts_when(w, at, add(w, have, lir_op2(w->fn, LIR_SHR, alike, low_ci(w, 16))), both(w, is_key(w, key[i]), same(w, before, low_ci(w, 0))), 4);
+        low_mark(w, LIR_WARPSYNC, 0);
+    }
+}
+
+/* The tile's entries of the thread's own digit. */
+static LirVal tallies_of_digit(Low *w)
+{
+    LirVal sum = low_ci(w, 0);
+    for (int i = 0; i < WARPS; i++)
+        sum = add(w, sum, lds(w, tally_at(w, low_ci(w, i), w->tid)));
+    return sum;
+}
 
 /* ---- count ---- */
 
@@ -84,8 +122,6 @@ static LirVal place_of_instance(Low *w, LirVal q, Low *v)
     return low_place_named(v);
 }
 
-static LirVal place_of_entry(Low *w, LirVal q, LirVal in) { return low_place_of(w, low_load_at(w, DT_I64, 1, entry_at(w, q, true), in, 8)); }
-
 /* What an instance is to leave: its entry, and scalars. */
 static void leave(Low *v, LirVal q, LirVal place, LirVal in)
 {
@@ -93,82 +129,68 @@ static void leave(Low *v, LirVal q, LirVal place, LirVal in)
     low_scalar_stores(v);
 }
 
-/* In shared memory, of a warp: entries of digit d of the window so far. */
-static LirVal tally_at(Low *w, LirVal warp, LirVal d) { return times(w, add(w, times(w, warp, WINDOW), d), 4); }
+static LirVal place_of_entry(Low *w, LirVal q, LirVal in) { return low_place_of(w, load_entry(w, q, true, in)); }
 
-/* A tile's entries of the window, from entry `from` on; `total` are the share's so far of the digit that is this thread's. */
+/* A tile's entries of the window from entry `from` on, into the share's so far of the digit that is this thread's. */
 static void count_tile(Low *w, const Shares *x, LirVal from, LirVal window, LirVal total, bool high)
 {
-    LirVal warp = over(w, w->tid, 32), lane = rest(w, w->tid, 32), zero = low_ci(w, 0), first = lir_op2(w->fn, LIR_EQ, window, zero);
     LirVal q[EACH], in[EACH], place[EACH], key[EACH], rank[EACH];
     Low v[EACH];
     for (int i = 0; i < EACH; i++) {
-        q[i] = add(w, from, add(w, times(w, warp, 32 * EACH), add(w, lane, low_ci(w, 32 * i))));
+        q[i] = nth_of_thread(w, from, i);
         in[i] = less(w, q[i], x->entries);
         place[i] = high ? place_of_entry(w, q[i], in[i]) : place_of_instance(w, q[i], &v[i]);
     }
     if (!high) {
-        mark_uniform(w, LIR_IF, first);
+        mark_uniform(w, LIR_IF, same(w, window, low_ci(w, 0)));
         for (int i = 0; i < EACH; i++)
             leave(&v[i], q[i], place[i], in[i]);
         mark_uniform(w, LIR_END, 0);
     }
-    for (int i = 0; i < EACH; i++) {
-        key[i] = sub(w, digit(w, x, place[i], high), window);
-        in[i] = both(w, in[i], both(w, lir_op2(w->fn, LIR_GE, key[i], zero), less(w, key[i], low_ci(w, WINDOW))));
-        key[i] = pick(w, in[i], key[i], low_ci(w, -1));
-    }
-    for (int i = 0; i < WARPS; i++)
-        sts(w, tally_at(w, low_ci(w, i), w->tid), zero);
-    barrier(w);
-    for (int i = 0; i < EACH; i++) {
-        LirVal alike = lir_op1(w->fn, LIR_ALIKE, key[i]), before = rest(w, alike, 1 << 16), at = tally_at(w, warp, lir_op2(w->fn, LIR_MAX, key[i], zero)), have = lds(w, at);
-        rank[i] = add(w, have, before);
-        low_mark(w, LIR_WARPSYNC, 0);
-        sts_when(w, at, add(w, have, lir_op2(w->fn, LIR_SHR, alike, low_ci(w, 16))), both(w, in[i], lir_op2(w->fn, LIR_EQ, before, zero)));
-        low_mark(w, LIR_WARPSYNC, 0);
-    }
-    barrier(w);
-    LirVal sum = get(w, total), n[WARPS];
-    for (int i = 0; i < WARPS; i++)
-        n[i] = lds(w, tally_at(w, low_ci(w, i), w->tid));
-    for (int i = 0; i < WARPS; i++) {
-        sts(w, tally_at(w, low_ci(w, i), w->tid), sum);
-        sum = add(w, sum, n[i]);
-    }
-    lir_set(w->fn, total, sum);
-    barrier(w);
+    clear_tallies(w);
     for (int i = 0; i < EACH; i++)
-        low_store_at(w, rank_at(w, q[i]), add(w, rank[i], lds(w, tally_at(w, warp, lir_op2(w->fn, LIR_MAX, key[i], zero)))), in[i], 4);
+        key[i] = key_of(w, x, place[i], in[i], window, high);
+    barrier(w);
+    tally(w, key, rank);
+    barrier(w);
+    lir_set(w->fn, total, add(w, get(w, total), tallies_of_digit(w)));
     barrier(w);
 }
 
 static void count_share(Low *w, const Shares *x, bool high)
 {
-    LirVal at = var(w, low_ci(w, 0)), window = low_loop_begin(w, at, x->digits), total = var(w, low_ci(w, 0));
-    LirVal turn = var(w, low_ci(w, 0)), tile = low_loop_begin(w, turn, x->tiles);
-    count_tile(w, x, times(w, add(w, product(w, w->block, x->tiles), tile), SORT_TILE), window, total, high);
+    LirVal at = var_of(w, low_ci(w, 0)), window = low_loop_begin(w, at, x->digits), total = var_of(w, low_ci(w, 0));
+    LirVal turn = var_of(w, low_ci(w, 0)), tile = low_loop_begin(w, turn, x->tiles);
+    count_tile(w, x, share_begins(w, x, tile), window, total, high);
     low_loop_end(w, turn, tile, low_ci(w, 1));
     LirVal d = add(w, window, w->tid);
     low_store_at(w, count_at(w, x, w->block, d), get(w, total), less(w, d, x->digits), 4);
     low_loop_end(w, at, window, low_ci(w, WINDOW));
 }
 
-/* The host's one thread meets them in order. */
-static void count_in_order(Low *w, const Shares *x, bool high)
+/* f for each entry q of the share, in order. */
+static void each_in_order(Low *w, const Shares *x, bool high, void (*f)(Low *w, const Shares *x, LirVal q, bool high))
 {
-    LirVal length = times(w, x->tiles, SORT_TILE), from = product(w, w->block, length), d = var(w, low_ci(w, 0)), each = low_loop_begin(w, d, x->digits);
-    low_store_at(w, count_at(w, x, w->block, each), low_ci(w, 0), 0, 4);
-    low_loop_end(w, d, each, low_ci(w, 1));
-    LirVal at = var(w, from), q = low_loop_begin(w, at, least(w, add(w, from, length), x->entries));
+    LirVal length = times(w, x->tiles, SORT_TILE), from = product(w, w->block, length), at = var_of(w, from), q = low_loop_begin(w, at, least(w, add(w, from, length), x->entries));
+    f(w, x, q, high);
+    low_loop_end(w, at, q, low_ci(w, 1));
+}
+
+static void count_one(Low *w, const Shares *x, LirVal q, bool high)
+{
     Low v;
-    LirVal place = high ? place_of_entry(w, q, 0) : place_of_instance(w, q, &v);
+    LirVal place = high ? place_of_entry(w, q, 0) : place_of_instance(w, q, &v), count = count_at(w, x, w->block, digit(w, x, place, high));
     if (!high)
         leave(&v, q, place, 0);
-    LirVal count = count_at(w, x, w->block, digit(w, x, place, high)), n = load_i32(w, count, 0);
-    low_store_at(w, rank_at(w, q), n, 0, 4);
-    low_store_at(w, count, add(w, n, low_ci(w, 1)), 0, 4);
-    low_loop_end(w, at, q, low_ci(w, 1));
+    low_store_at(w, count, add(w, load_i32(w, count, 0), low_ci(w, 1)), 0, 4);
+}
+
+static void count_in_order(Low *w, const Shares *x, bool high)
+{
+    LirVal d = var_of(w, low_ci(w, 0)), each = low_loop_begin(w, d, x->digits);
+    low_store_at(w, count_at(w, x, w->block, each), low_ci(w, 0), 0, 4);
+    low_loop_end(w, d, each, low_ci(w, 1));
+    each_in_order(w, x, high, count_one);
 }
 
 uint32_t low_count_shared(const Low *w) { return w->host ? 0 : WARPS * WINDOW * 4; }
@@ -188,27 +210,10 @@ void low_count(Low *w, bool high)
 
 /* ---- deal ---- */
 
-/* Of the four digits from d on: entries of a part of the shares, those from c on, and of those before the block's own. */
-static void sum_shares(Low *w, const Shares *x, LirVal d, LirVal c, LirVal *all, LirVal *before)
-{
-    LirVal n[SHARES], own[SHARES], there = least(w, sort_ceil_div(w, x->n, PARTS), sub(w, x->n, c)), first = sub(w, w->block, c);
-    LirVal at = count_at(w, x, c, d), step = times(w, x->digits, 4);
-    there = pick(w, less(w, d, x->digits), there, low_ci(w, 0));
-    for (int u = 0; u < SHARES; u++, at = add(w, at, whole(w, step))) {
-        n[u] = low_load_at(w, DT_I32, FOUR, at, less(w, low_ci(w, u), there), 4 * FOUR);
-        own[u] = less(w, low_ci(w, u), first);
-    }
-    *all = *before = lir_splat(w->fn, low_ci(w, 0), FOUR);
-    for (int u = 0; u < SHARES; u++) {
-        *all = add(w, *all, n[u]);
-        *before = add(w, *before, pick(w, own[u], n[u], lir_splat(w->fn, low_ci(w, 0), FOUR)));
-    }
-}
-
-/* Shared memory of a dealing block: by part and digit both sums; sums of warps; where the digits' entries go. */
-enum { BEFORE_AT = PARTS * DEALT * 4, WARPS_AT = 2 * BEFORE_AT, PLACES_AT = WARPS_AT + DEALT / 32 * 4, DEAL_BYTES = PLACES_AT + DEALT * 4 };
-
-static void put_four(Low *w, LirVal at, LirVal v) { lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {at, v}, .imm.i = 4 * FOUR}); }
+/* Shared memory behind the tallies: by part and digit both sums of shares, later the tile's entries in order; by digit where those of the tile begin,
+ * and what to add for where they go; sums of warps. */
+enum { SUMS_AT = WARPS * WINDOW * 4, BEFORE_AT = SUMS_AT + LANES * FOUR * 4, ENTRIES_AT = SUMS_AT, OWN_AT = BEFORE_AT + LANES * FOUR * 4, TO_AT = OWN_AT + WINDOW * 4,
+       WARPS_AT = TO_AT + WINDOW * 4, DEAL_BYTES = WARPS_AT + WARPS * 4, DEAL_REGS = 80 /* of a lane: a block of the next launch finds room beside it */ };
 
 /* i32: what lanes before this one of the warp have, and in *all the sum of all lanes'. */
 static LirVal before_in_warp(Low *w, LirVal v, LirVal *all)
@@ -216,108 +221,165 @@ static LirVal before_in_warp(Low *w, LirVal v, LirVal *all)
     LirVal before = low_ci(w, 0), sum = v, zero = low_ci(w, 0);
     for (int o = 1; o < 32; o *= 2) {
         LirVal other = low_butterfly(w, sum, o);
-        before = add(w, before, pick(w, lir_op2(w->fn, LIR_NE, both(w, w->tid, low_ci(w, o)), zero), other, zero));
+        before = add(w, before, pick(w, differ(w, both(w, w->tid, low_ci(w, o)), zero), other, zero));
         sum = add(w, sum, other);
     }
     *all = sum;
     return before;
 }
 
-/* Where the share's entries of each digit of the window begin in all, into shared memory; `begun` are the entries of earlier windows. */
-static void tell_places(Low *w, const Shares *x, LirVal window, LirVal begun)
+/* i32: what threads before this one have of the v of all, which sum up to *all. */
+static LirVal before_in_block(Low *w, LirVal v, LirVal *all)
 {
-    LirVal four = times(w, rest(w, w->tid, DEALT / FOUR), FOUR), part = over(w, w->tid, DEALT / FOUR), all, before, zero = low_ci(w, 0);
-    sum_shares(w, x, add(w, window, four), lir_op2(w->fn, LIR_MUL, part, sort_ceil_div(w, x->n, PARTS)), &all, &before);
-    LirVal at = times(w, add(w, times(w, part, DEALT), four), 4);
-    put_four(w, at, all);
-    put_four(w, add(w, at, low_ci(w, BEFORE_AT)), before);
+    LirVal warp = over(w, w->tid, 32), zero = low_ci(w, 0), own, before = before_in_warp(w, v, &own), sum = zero;
+    sts_when(w, add(w, times(w, warp, 4), low_ci(w, WARPS_AT)), own, same(w, rest(w, w->tid, 32), zero), 4);
     barrier(w);
-    LirVal d = rest(w, w->tid, DEALT), tells = less(w, w->tid, low_ci(w, DEALT)), warp = over(w, d, 32), warp_all;
-    all = before = zero;
-    for (int p = 0; p < PARTS; p++) {
-        all = add(w, all, lds(w, times(w, add(w, d, low_ci(w, p * DEALT)), 4)));
-        before = add(w, before, lds(w, add(w, times(w, add(w, d, low_ci(w, p * DEALT)), 4), low_ci(w, BEFORE_AT))));
-    }
-    LirVal within = before_in_warp(w, all, &warp_all), start = get(w, begun), end = start;
-    sts_when(w, add(w, times(w, warp, 4), low_ci(w, WARPS_AT)), warp_all, both(w, tells, lir_op2(w->fn, LIR_EQ, rest(w, d, 32), zero)));
-    barrier(w);
-    for (int i = 0; i < DEALT / 32; i++) {
+    for (int i = 0; i < WARPS; i++) {
         LirVal n = lds(w, low_ci(w, WARPS_AT + 4 * i));
-        start = add(w, start, pick(w, less(w, low_ci(w, i), warp), n, zero));
-        end = add(w, end, n);
+        before = add(w, before, pick(w, less(w, low_ci(w, i), warp), n, zero));
+        sum = add(w, sum, n);
     }
-    lir_set(w->fn, begun, end);
-    sts_when(w, add(w, times(w, d, 4), low_ci(w, PLACES_AT)), add(w, start, add(w, within, before)), tells);
-    barrier(w);
+    *all = sum;
+    return before;
 }
 
-/* One that names its place marks it: of a warp's entries the first to do so. */
-static void mark_place(Low *w, LirVal place, LirVal when)
+/* Of four digits from d on: the entries of shares `from` .. from + n that there are, and of those before the block's own. */
+static void sum_shares(Low *w, const Shares *x, LirVal d, LirVal from, LirVal n, LirVal *all, LirVal *before)
 {
-    when = both(w, when, low_named(w, place));
-    if (!w->host) {
-        LirVal alike = lir_op1(w->fn, LIR_ALIKE, pick(w, when, place, low_ci(w, -1)));
-        when = both(w, when, lir_op2(w->fn, LIR_EQ, rest(w, alike, 1 << 16), low_ci(w, 0)));
+    LirVal zeros = lir_splat(w->fn, low_ci(w, 0), FOUR), a = var_of(w, zeros), b = var_of(w, zeros), at = var_of(w, low_ci(w, 0)), i = low_loop_begin(w, at, n), v[SOME];
+    LirVal c = add(w, from, i), address = count_at(w, x, c, d), step = times(w, x->digits, 4), sum = get(w, a), sum_before = get(w, b);
+    for (int u = 0; u < SOME; u++, address = add(w, address, whole(w, step))) {
+        LirVal there = both(w, less(w, add(w, i, low_ci(w, u)), n), less(w, add(w, c, low_ci(w, u)), x->n));
+        v[u] = low_load_at(w, DT_I32, FOUR, address, there, 4 * FOUR);
     }
+    for (int u = 0; u < SOME; u++) {
+        sum = add(w, sum, v[u]);
+        sum_before = add(w, sum_before, pick(w, less(w, add(w, c, low_ci(w, u)), w->block), v[u], zeros));
+    }
+    lir_set(w->fn, a, sum);
+    lir_set(w->fn, b, sum_before);
+    low_loop_end(w, at, i, low_ci(w, SOME));
+    *all = get(w, a);
+    *before = get(w, b);
+}
+
+/* Both sums for the thread's own digit of the window. Lanes are spread over the digits, four each, and where there are more over parts of the shares. */
+static void sums_of_digit(Low *w, const Shares *x, LirVal window, LirVal *all, LirVal *before)
+{
+    LirVal bits = least(w, x->shift, low_ci(w, WINDOW_BITS)), one = low_ci(w, 1), zero = low_ci(w, 0), four, part;
+    LirVal part_bits = least(w, sub(w, low_ci(w, WINDOW_BITS + 2), bits), low_ci(w, PARTS_BITS)), parts = lir_op2(w->fn, LIR_SHL, one, part_bits);
+    LirVal fours = lir_op2(w->fn, LIR_SHL, one, sub(w, bits, low_ci(w, 2)));
+    four = times(w, both(w, w->tid, sub(w, fours, one)), FOUR);
+    part = lir_op2(w->fn, LIR_SHR, w->tid, sub(w, bits, low_ci(w, 2)));
+    LirVal each = lir_op2(w->fn, LIR_SHR, add(w, x->n, sub(w, parts, one)), part_bits), a, b;
+    sum_shares(w, x, add(w, window, four), product(w, least(w, part, parts), each), each, &a, &b);
+    sts(w, add(w, times(w, w->tid, 4 * FOUR), low_ci(w, SUMS_AT)), a, 4 * FOUR);
+    sts(w, add(w, times(w, w->tid, 4 * FOUR), low_ci(w, BEFORE_AT)), b, 4 * FOUR);
+    barrier(w);
+    LirVal has = less(w, lir_op2(w->fn, LIR_SHR, w->tid, bits), one), own = times(w, pick(w, has, w->tid, zero), 4);
+    LirVal va = var_of(w, zero), vb = var_of(w, zero), nth = var_of(w, zero), p = low_loop_begin(w, nth, parts), step = lir_op2(w->fn, LIR_SHL, low_ci(w, 4), bits);
+    LirVal at = add(w, own, product(w, p, step)), s = get(w, va), t = get(w, vb);
+    for (int u = 0; u < FOUR; u++, at = add(w, at, step)) {
+        s = add(w, s, lds(w, add(w, at, low_ci(w, SUMS_AT))));
+        t = add(w, t, lds(w, add(w, at, low_ci(w, BEFORE_AT))));
+    }
+    lir_set(w->fn, va, s);
+    lir_set(w->fn, vb, t);
+    low_loop_end(w, nth, p, low_ci(w, FOUR));
+    *all = pick(w, has, get(w, va), zero);
+    *before = get(w, vb);
+}
+
+/* One that names its place marks it: of those that follow each other in the tile the first. */
+static void mark_place(Low *w, LirVal place, LirVal before, LirVal when)
+{
+    when = both(w, both(w, when, low_named(w, place)), differ(w, place, before));
     lir_add(w->fn, (LirOp){.op = LIR_ATOM, .ref = -1, .a = {low_mark_of(w, place), low_ci(w, 1), when}, .imm.i = 4});
 }
 
-enum { EACH_DEALT = SORT_TILE / DEALERS };
-
 /* A thread's entries of a tile, in variables: they come while the block learns where they go. */
-typedef struct Hand { LirVal e[EACH_DEALT], rank[EACH_DEALT], in[EACH_DEALT]; } Hand;
+typedef struct Hand { LirVal e[EACH]; } Hand;
 
 static Hand no_hand(Low *w)
 {
     Hand h;
-    for (int i = 0; i < EACH_DEALT; i++) {
-        h.e[i] = var(w, lir_ci(w->fn, DT_I64, 0));
-        h.rank[i] = var(w, low_ci(w, 0));
-        h.in[i] = var(w, lir_ci(w->fn, DT_BOOL, 0));
-    }
+    for (int i = 0; i < EACH; i++)
+        h.e[i] = var_of(w, lir_ci(w->fn, DT_I64, 0));
     return h;
 }
 
 static void fetch_hand(Low *w, const Shares *x, LirVal tile, bool high, const Hand *h)
 {
-    LirVal from = times(w, add(w, product(w, w->block, x->tiles), tile), SORT_TILE);
-    for (int i = 0; i < EACH_DEALT; i++) {
-        LirVal q = add(w, from, add(w, w->tid, low_ci(w, i * DEALERS))), in = both(w, less(w, tile, x->tiles), less(w, q, x->entries));
-        lir_set(w->fn, h->e[i], low_load_at(w, DT_I64, 1, entry_at(w, q, high), in, 8));
-        lir_set(w->fn, h->rank[i], load_i32(w, rank_at(w, q), in));
-        lir_set(w->fn, h->in[i], in);
+    for (int i = 0; i < EACH; i++) {
+        LirVal q = nth_of_thread(w, share_begins(w, x, tile), i);
+        lir_set(w->fn, h->e[i], load_entry(w, q, high, both(w, less(w, tile, x->tiles), less(w, q, x->entries))));
     }
 }
 
-static void deal_hand(Low *w, const Shares *x, const Hand *h, LirVal window, bool high)
+/* The tile's entries of the window into shared memory, in order; so many. The next one of the thread's own digit goes to `start`. */
+static LirVal order_hand(Low *w, const Shares *x, LirVal tile, const Hand *h, LirVal window, LirVal start, bool high)
 {
-    for (int i = 0; i < EACH_DEALT; i++) {
-        LirVal e = get(w, h->e[i]), place = low_place_of(w, e), d = sub(w, digit(w, x, place, high), window), zero = low_ci(w, 0);
-        LirVal here = both(w, get(w, h->in[i]), both(w, lir_op2(w->fn, LIR_GE, d, zero), less(w, d, low_ci(w, DEALT))));
-        LirVal at = add(w, lds(w, add(w, times(w, pick(w, here, d, zero), 4), low_ci(w, PLACES_AT))), get(w, h->rank[i]));
-        low_store_at(w, entry_at(w, at, !high), e, here, 8);
-        if (high)
-            mark_place(w, place, here);
+    LirVal key[EACH], rank[EACH], e[EACH], warp = over(w, w->tid, 32), all;
+    clear_tallies(w);
+    for (int i = 0; i < EACH; i++) {
+        e[i] = get(w, h->e[i]);
+        key[i] = key_of(w, x, low_place_of(w, e[i]), less(w, nth_of_thread(w, share_begins(w, x, tile), i), x->entries), window, high);
+    }
+    barrier(w);
+    tally(w, key, rank);
+    barrier(w);
+    LirVal have = tallies_of_digit(w), own = before_in_block(w, have, &all), sum = own, to = get(w, start);
+    for (int i = 0; i < WARPS; i++) {
+        LirVal at = tally_at(w, low_ci(w, i), w->tid), n = lds(w, at);
+        sts(w, at, sum, 4);
+        sum = add(w, sum, n);
+    }
+    sts(w, add(w, times(w, w->tid, 4), low_ci(w, TO_AT)), sub(w, to, own), 4);
+    lir_set(w->fn, start, add(w, to, have));
+    barrier(w);
+    for (int i = 0; i < EACH; i++) {
+        LirVal at = add(w, rank[i], lds(w, tally_at(w, warp, key_or_0(w, key[i]))));
+        sts_when(w, add(w, times(w, at, 8), low_ci(w, ENTRIES_AT)), e[i], is_key(w, key[i]), 8);
+    }
+    barrier(w);
+    return all;
+}
+
+/* The first n in shared memory where they go. */
+static void deal_ordered(Low *w, const Shares *x, LirVal n, LirVal window, bool high)
+{
+    for (int i = 0; i < EACH; i++) {
+        LirVal k = add(w, w->tid, low_ci(w, i * LANES)), there = less(w, k, n), at = add(w, times(w, k, 8), low_ci(w, ENTRIES_AT));
+        LirVal slot = pick(w, there, at, low_ci(w, ENTRIES_AT)), e = lds_as(w, DT_I64, slot), place = low_place_of(w, e);
+        LirVal d = pick(w, there, sub(w, digit(w, x, place, high), window), low_ci(w, 0));
+        low_store_at(w, entry_at(w, add(w, k, lds(w, add(w, times(w, d, 4), low_ci(w, TO_AT)))), !high), e, there, 8);
+        if (high) {
+            LirVal first = same(w, k, low_ci(w, 0)), before = lds_as(w, DT_I64, pick(w, first, slot, sub(w, slot, low_ci(w, 8))));
+            mark_place(w, place, pick(w, first, low_ci(w, -1), low_place_of(w, before)), there);
+        }
     }
 }
 
 static void deal_share(Low *w, const Shares *x, bool high)
 {
     Hand h = no_hand(w);
-    LirVal at = var(w, low_ci(w, 0)), begun = var(w, low_ci(w, 0)), window = low_loop_begin(w, at, x->digits);
+    LirVal at = var_of(w, low_ci(w, 0)), begun = var_of(w, low_ci(w, 0)), window = low_loop_begin(w, at, x->digits), all, before, total;
     fetch_hand(w, x, low_ci(w, 0), high, &h);
-    tell_places(w, x, window, begun);
-    LirVal turn = var(w, low_ci(w, 0)), tile = low_loop_begin(w, turn, x->tiles);
-    deal_hand(w, x, &h, window, high);
+    sums_of_digit(w, x, window, &all, &before);
+    LirVal behind = before_in_block(w, all, &total), start = var_of(w, add(w, get(w, begun), add(w, behind, before)));
+    lir_set(w->fn, begun, add(w, get(w, begun), total));
+    LirVal turn = var_of(w, low_ci(w, 0)), tile = low_loop_begin(w, turn, x->tiles), n = order_hand(w, x, tile, &h, window, start, high);
     fetch_hand(w, x, add(w, tile, low_ci(w, 1)), high, &h);
+    deal_ordered(w, x, n, window, high);
+    barrier(w);
     low_loop_end(w, turn, tile, low_ci(w, 1));
-    low_loop_end(w, at, window, low_ci(w, DEALT));
+    low_loop_end(w, at, window, low_ci(w, WINDOW));
 }
 
 /* Entries of digit d in all shares, and in those before the block's own. */
 static void sum_in_order(Low *w, const Shares *x, LirVal d, LirVal *all, LirVal *before)
 {
-    LirVal a = var(w, low_ci(w, 0)), b = var(w, low_ci(w, 0)), at = var(w, low_ci(w, 0)), i = low_loop_begin(w, at, x->n), n = load_i32(w, count_at(w, x, i, d), 0);
+    LirVal a = var_of(w, low_ci(w, 0)), b = var_of(w, low_ci(w, 0)), at = var_of(w, low_ci(w, 0)), i = low_loop_begin(w, at, x->n), n = load_i32(w, count_at(w, x, i, d), 0);
     lir_set(w->fn, a, add(w, get(w, a), n));
     lir_set(w->fn, b, add(w, get(w, b), pick(w, less(w, i, w->block), n, low_ci(w, 0))));
     low_loop_end(w, at, i, low_ci(w, 1));
@@ -325,27 +387,31 @@ static void sum_in_order(Low *w, const Shares *x, LirVal d, LirVal *all, LirVal 
     *before = get(w, b);
 }
 
+static void deal_one(Low *w, const Shares *x, LirVal q, bool high)
+{
+    LirVal e = load_entry(w, q, high, 0), place = low_place_of(w, e), next = add(w, count_at(w, x, w->block, digit(w, x, place, high)), lir_ci(w->fn, DT_I64, 4)), to = load_i32(w, next, 0);
+    low_store_at(w, entry_at(w, to, !high), e, 0, 8);
+    low_store_at(w, next, add(w, to, low_ci(w, 1)), 0, 4);
+    if (high)
+        mark_place(w, place, low_ci(w, -1), lir_ci(w->fn, DT_BOOL, 1));
+}
+
 static void deal_in_order(Low *w, const Shares *x, bool high)
 {
-    LirVal begun = var(w, low_ci(w, 0)), each = var(w, low_ci(w, 0)), four = lir_ci(w->fn, DT_I64, 4), d = low_loop_begin(w, each, x->digits), all, before;
+    LirVal begun = var_of(w, low_ci(w, 0)), each = var_of(w, low_ci(w, 0)), d = low_loop_begin(w, each, x->digits), all, before;
     sum_in_order(w, x, d, &all, &before);
-    low_store_at(w, add(w, count_at(w, x, w->block, d), four), add(w, get(w, begun), before), 0, 4);
+    low_store_at(w, add(w, count_at(w, x, w->block, d), lir_ci(w->fn, DT_I64, 4)), add(w, get(w, begun), before), 0, 4);
     lir_set(w->fn, begun, add(w, get(w, begun), all));
     low_loop_end(w, each, d, low_ci(w, 1));
-    LirVal length = times(w, x->tiles, SORT_TILE), from = product(w, w->block, length), at = var(w, from), q = low_loop_begin(w, at, least(w, add(w, from, length), x->entries));
-    LirVal e = low_load_at(w, DT_I64, 1, entry_at(w, q, high), 0, 8), place = low_place_of(w, e);
-    LirVal to = load_i32(w, add(w, count_at(w, x, w->block, digit(w, x, place, high)), four), 0);
-    low_store_at(w, entry_at(w, add(w, to, load_i32(w, rank_at(w, q), 0)), !high), e, 0, 8);
-    if (high)
-        mark_place(w, place, lir_ci(w->fn, DT_BOOL, 1));
-    low_loop_end(w, at, q, low_ci(w, 1));
+    each_in_order(w, x, high, deal_one);
 }
 
 static void deal(const Low *first, const char *symbol, bool high)
 {
     Low w;
-    low_launch_open(&w, first, high ? SCATTER_DEAL_HIGH : SCATTER_DEAL, symbol, DEALERS);
+    low_launch_open(&w, first, high ? SCATTER_DEAL_HIGH : SCATTER_DEAL, symbol, LANES);
     w.fn->smem = w.host ? 0 : DEAL_BYTES;
+    w.fn->max_regs = w.host || !w.fn->pdl ? 0 : DEAL_REGS;
     Shares x = shares_of(&w);
     mark_uniform(&w, LIR_IF, less(&w, w.block, x.n));
     if (w.host)

@@ -14,19 +14,10 @@
 
 enum { LIST = 32, AT_ONCE = 4, JOIN_LANES = 32, JOIN_GROUPS = 16, JOIN_LISTS = 4 };
 
-static LirVal add(Low *w, LirVal a, LirVal b) { return sort_add(w, a, b); }
-static LirVal times(Low *w, LirVal a, int64_t by) { return sort_times(w, a, by); }
-static LirVal get(Low *w, LirVal var) { return sort_get(w, var); }
-static LirVal whole(Low *w, LirVal i32) { return lir_cast(w->fn, DT_I64, i32); }
-static LirVal both(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_AND, a, b); }
-static LirVal same(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_EQ, a, b); }
-static LirVal differ(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_NE, a, b); }
 
 static const TirOp *sum_op(const Low *w) { return &w->tir->ops[w->rv->scatter]; }
 
 static LirVal instance_of(Low *w, LirVal e) { return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, e, lir_ci(w->fn, DT_I64, INT32_MAX))); }
-
-static void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .flags = LIR_F_UNIFORM, .a = {a}}); }
 
 static void open_groups(Low *w, int n)
 {
@@ -44,7 +35,7 @@ static void sums_new(Low *w)
 {
     w->acc = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER);
     for (int k = 0; k < w->s->per; k++)
-        w->acc[k] = lir_op1(w->fn, LIR_VAR, zeros(w));
+        w->acc[k] = var_of(w, zeros(w));
 }
 
 static void sums_clear(Low *w)
@@ -89,7 +80,7 @@ static LirVal partial(Low *w, LirVal list, int which, LirVal *in)
 {
     Sched x = join_sched(w->s, w->host);
     int tile = x.lanes * x.vec;
-    LirVal pitch = times(w, sort_ceil_div(w, w->rowlen, tile), tile), row = add(w, times(w, list, 2), low_ci(w, which));
+    LirVal pitch = times(w, ceil_div(w, w->rowlen, tile), tile), row = add(w, times(w, list, 2), low_ci(w, which));
     LirVal column = add(w, w->turn ? w->turn : low_ci(w, 0), times(w, add(w, w->lane, low_ci(w, (int64_t)w->k * w->s->lanes)), w->s->vec));
     *in = lir_op2(w->fn, LIR_LT, column, pitch);
     LirVal base = sort_element(w, sort_part(w, SCATTER_JOIN), lir_op2(w->fn, LIR_MUL, whole(w, row), whole(w, pitch)), 4);
@@ -209,8 +200,8 @@ static void sum_entries(Low *w, LirVal list, const Shared *x, LirVal p, LirVal s
 static void sum_list(Low *w, LirVal list)
 {
     Shared x = shared_of(w, list);
-    LirVal last = lir_op1(w->fn, LIR_VAR, low_ci(w, -1)), leading = lir_op1(w->fn, LIR_VAR, x.leading);
-    LirVal var = lir_op1(w->fn, LIR_VAR, x.p), ahead = lir_op1(w->fn, LIR_VAR, some_entries(w, x.p)), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1));
+    LirVal last = var_of(w, low_ci(w, -1)), leading = var_of(w, x.leading);
+    LirVal var = var_of(w, x.p), ahead = var_of(w, some_entries(w, x.p)), more = var_of(w, lir_ci(w->fn, DT_BOOL, 1));
     sums_clear(w);
     /* groups of a warp, too, may leave apart: they go on as far as their last place does */
     lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = LIR_F_APART, .imm.i = w->s->lanes});
@@ -252,7 +243,7 @@ static void clear_places(Low *w, LirVal r)
 static void sum_or_clear(Low *w, LirVal nth)
 {
     int rows = w->s->rows;
-    LirVal lists = sort_ceil_div(w, w->ninst, rows * LIST);
+    LirVal lists = ceil_div(w, w->ninst, rows * LIST);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, nth, lists));
     LirVal list = add(w, times(w, nth, rows), w->grp);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, times(w, list, LIST), w->ninst));
@@ -271,13 +262,50 @@ static void each_tile(Low *w, void (*f)(Low *w, LirVal nth))
         w->turn = times(w, lir_op2(w->fn, LIR_REM, w->block, tiles), low_tile(w));
         f(w, lir_op2(w->fn, LIR_DIV, w->block, tiles));
     } else if (w->s->len == LEN_ANY) {
-        LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), turn = low_loop_begin(w, var, w->rowlen);
+        LirVal var = var_of(w, low_ci(w, 0)), turn = low_loop_begin(w, var, w->rowlen);
         w->turn = turn;
         f(w, w->block);
         w->turn = 0;
         low_loop_end(w, var, turn, low_ci(w, low_tile(w)));
     } else
         f(w, w->block);
+}
+
+/* ---- before the order is known ---- */
+
+enum { LINE = 128, LASTING = 10 };
+
+/* Line `line` of all rows, as they lie in memory, of the tensors that are read by instance. */
+static void ask_line(Low *w, LirVal line)
+{
+    LirVal nobody = low_ci(w, 0);
+    for (uint32_t i = 0; i < w->rv->nload; i++) {
+        const RowMem *m = &w->rv->load[i];
+        const TirOp *o = &w->tir->ops[m->op];
+        if (!m->inst || !row_plain_place(w->tir, o))
+            continue;
+        int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
+        LirVal lines = lir_op2(w->fn, LIR_MAX, over(w, times(w, w->rowlen, bytes), LINE), low_ci(w, 1)), q = lir_op2(w->fn, LIR_DIV, line, lines);
+        LirVal all = product(w, whole(w, w->ninst), whole(w, lines)), few = lir_op2(w->fn, LIR_LE, all, lir_ci(w->fn, DT_I64, (int64_t)LASTING * w->s->warm * ((1 << 20) / LINE)));
+        low_mark(w, LIR_IF, both(w, few, both(w, less(w, line, low_ci(w, w->s->warm * ((1 << 20) / LINE))), less(w, q, w->ninst))));
+        Low v = *w;
+        v.lane = v.at = nobody;
+        low_own_values(&v);
+        low_set_instance(&v, q, true);
+        low_mark(w, LIR_PREFETCH, add(w, low_base(&v, o, m), low_mul_i64(w, sub(w, line, product(w, q, lines)), LINE)));
+        low_mark(w, LIR_END, 0);
+    }
+}
+
+/* Waits for the order; the memory does not wait meanwhile. */
+static void await_order(Low *w, int threads)
+{
+    if (!w->fn->pdl)
+        return;
+    if (w->s->warm && w->s->align != ALIGN_SCALAR)
+        ask_line(w, add(w, times(w, w->block, threads), w->tid));
+    low_mark(w, LIR_PDLWAIT, 0);
+    low_mark(w, LIR_PDLGO, 0);
 }
 
 static int columns_a_block(const Low *w) { return w->s->split ? low_tile(w) : INT32_MAX; }
@@ -287,6 +315,7 @@ static void sums(const Low *first, const char *symbol)
     Low w;
     const Sched *s = first->s;
     low_launch_open(&w, first, SCATTER_SUMS, symbol, s->rows * s->lanes);
+    await_order(&w, s->rows * s->lanes);
     open_groups(&w, s->rows);
     sums_new(&w);
     each_tile(&w, sum_or_clear);
@@ -315,7 +344,7 @@ static void add_some(Low *w, LirVal m, LirVal r)
 static void add_all(Low *w, LirVal m, LirVal r)
 {
     int n = at_once(w), all = n * join_groups(w->host);
-    LirVal var = lir_op1(w->fn, LIR_VAR, m), more = lir_op1(w->fn, LIR_VAR, lir_ci(w->fn, DT_BOOL, 1));
+    LirVal var = var_of(w, m), more = var_of(w, lir_ci(w->fn, DT_BOOL, 1));
     low_mark(w, LIR_LOOP, 0);
     low_mark(w, LIR_WHILE, get(w, more));
     LirVal at = get(w, var), end = add(w, at, low_ci(w, all));
@@ -334,7 +363,7 @@ static void add_groups(Low *w)
         return;
     lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {add(w, lane, times(w, w->grp, bytes)), get(w, w->acc[0])}, .imm.i = align});
     low_mark(w, LIR_BAR, 0);
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 1)), g = low_loop_begin(w, var, low_ci(w, groups));
+    LirVal var = var_of(w, low_ci(w, 1)), g = low_loop_begin(w, var, low_ci(w, groups));
     LirOp from = {.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {add(w, lane, times(w, g, bytes))}, .imm.i = align};
     lir_set(w->fn, w->acc[0], add(w, get(w, w->acc[0]), lir_add(w->fn, from)));
     low_loop_end(w, var, g, low_ci(w, 1));
@@ -349,6 +378,25 @@ static void take_trailing(Low *w, LirVal list, LirVal when) { lir_set(w->fn, w->
 /* In shared memory behind the groups' sums: the place of the block's list i that goes far, else -1. */
 static LirVal far_at(Low *w, LirVal i) { return add(w, low_ci(w, join_groups(w->host) * low_tile(w) * 4), times(w, i, 4)); }
 
+static LirVal far_places(Low *w, LirVal i, int n) { return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = (uint8_t)n, .ref = -1, .a = {far_at(w, i)}, .imm.i = 4 * n}); }
+
+/* Has any of the block's n lists a place to join? Most blocks have none, and are done. A lane looks at one of them. */
+static LirVal any_to_join(Low *w, LirVal list, int n)
+{
+    LirVal none = low_ci(w, -1), most = none;
+    low_mark(w, LIR_IF, less(w, w->tid, low_ci(w, n)));
+    Shared x = shared_of(w, add(w, list, w->tid));
+    lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {far_at(w, w->tid), pick(w, x.trailing, x.last, none)}, .imm.i = 4});
+    low_mark(w, LIR_END, 0);
+    if (w->fn->pdl)
+        low_mark(w, LIR_PDLWAIT, 0);    /* for the sums: the entries are in order since before they began */
+    low_mark(w, LIR_BAR, 0);
+    for (int i = 0; i < n; i += JOIN_LISTS)
+        most = lir_op2(w->fn, LIR_MAX, most, lir_add(w->fn, (LirOp){.op = LIR_HMAX, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {far_places(w, low_ci(w, i), JOIN_LISTS)}}));
+    low_mark(w, LIR_BAR, 0);            /* before others come there */
+    return lir_op2(w->fn, LIR_GE, most, low_ci(w, 0));
+}
+
 /* The group's own lists, from the block's `own` on, if their places do not go far; the others are told which do. */
 static void join_near(Low *w, LirVal list, LirVal own)
 {
@@ -358,8 +406,6 @@ static void join_near(Low *w, LirVal list, LirVal own)
         x[u] = shared_of(w, add(w, list, low_ci(w, u)));
         far[u] = both(w, x[u].trailing, goes_far(w, &x[u]));
     }
-    if (w->fn->pdl)
-        low_mark(w, LIR_PDLWAIT, 0);    /* for the sums: the entries are in order since before they began */
     for (int u = 0; u < JOIN_LISTS; u++) {
         LirVal place = lir_op3(w->fn, LIR_SELECT, far[u], x[u].last, low_ci(w, -1)), mine = add(w, list, low_ci(w, u));
         lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {far_at(w, add(w, own, low_ci(w, u))), place, first}, .imm.i = 4});
@@ -386,15 +432,13 @@ static void join_far(Low *w, LirVal list, LirVal place)
     mark_uniform(w, LIR_END, 0);
 }
 
-static LirVal far_places(Low *w, LirVal i, int n) { return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I32, .lanes = (uint8_t)n, .ref = -1, .a = {far_at(w, i)}, .imm.i = 4 * n}); }
-
 /* Those of each group in turn: most have none. */
 static void join_lists_far(Low *w, LirVal list)
 {
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, JOIN_GROUPS * JOIN_LISTS));
+    LirVal var = var_of(w, low_ci(w, 0)), i = low_loop_begin(w, var, low_ci(w, JOIN_GROUPS * JOIN_LISTS));
     LirVal most = lir_add(w->fn, (LirOp){.op = LIR_HMAX, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {far_places(w, i, JOIN_LISTS)}});
     mark_uniform(w, LIR_IF, lir_op2(w->fn, LIR_GE, most, low_ci(w, 0)));
-    LirVal one = lir_op1(w->fn, LIR_VAR, i), k = low_loop_begin(w, one, add(w, i, low_ci(w, JOIN_LISTS)));
+    LirVal one = var_of(w, i), k = low_loop_begin(w, one, add(w, i, low_ci(w, JOIN_LISTS)));
     join_far(w, add(w, list, k), far_places(w, k, 1));
     low_loop_end(w, one, k, low_ci(w, 1));
     mark_uniform(w, LIR_END, 0);
@@ -420,8 +464,10 @@ static void join(const Low *first, const char *symbol)
         join_far(&w, list, lir_op3(w.fn, LIR_SELECT, x.trailing, x.last, low_ci(&w, -1)));
     } else {
         LirVal own = times(&w, w.grp, JOIN_LISTS);
+        mark_uniform(&w, LIR_IF, any_to_join(&w, list, lists));
         join_near(&w, add(&w, list, own), own);
         join_lists_far(&w, list);
+        mark_uniform(&w, LIR_END, 0);
     }
     low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_COLUMNS, .per = lists * LIST, .per2 = low_tile(&w), .work_bytes = lists * 2 * low_tile(&w) * 4});
 }

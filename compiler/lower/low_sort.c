@@ -6,20 +6,12 @@
  * Of more, (1) counts instead, and what follows is in low_digit.c.
  * In the last of these launches one of the entries that name a place, or a few of them, mark it.
  *
- * Workspace, of (1): entries by chunk, or between two digits; entries in order; keys of the host, or ranks; an i32 mark for each place.
+ * Workspace, of (1): entries by chunk, or between two digits; entries in order; keys of the host; an i32 mark for each place.
  */
 #include "low_sort.h"
 
 enum { PIECE = 64, CHUNK = 512, FAN = SORT_FEW / CHUNK, MERGERS = 256, SLOT = 24 /* bytes of an entry */ };
 
-static LirVal add(Low *w, LirVal a, LirVal b) { return sort_add(w, a, b); }
-static LirVal sub(Low *w, LirVal a, LirVal b) { return sort_sub(w, a, b); }
-static LirVal times(Low *w, LirVal a, int64_t by) { return sort_times(w, a, by); }
-static LirVal over(Low *w, LirVal a, int64_t by) { return lir_op2(w->fn, LIR_DIV, a, low_ci(w, by)); }
-static LirVal low_bits(Low *w, LirVal a, int64_t of) { return lir_op2(w->fn, LIR_AND, a, low_ci(w, of - 1)); }
-static LirVal less(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_LT, a, b); }
-static LirVal pick(Low *w, LirVal c, LirVal a, LirVal b) { return lir_op3(w->fn, LIR_SELECT, c, a, b); }
-static LirVal whole(Low *w, LirVal i32) { return lir_cast(w->fn, DT_I64, i32); }
 
 static const TirOp *sum_op(const Low *w) { return &w->tir->ops[w->rv->scatter]; }
 
@@ -28,13 +20,13 @@ static LirVal nowhere(Low *w) { return lir_cast(w->fn, DT_I32, places(w)); }
 
 /* ---- the workspace ---- */
 
-static LirVal chunks(Low *w) { return sort_ceil_div(w, w->ninst, CHUNK); }
+static LirVal chunks(Low *w) { return ceil_div(w, w->ninst, CHUNK); }
 LirVal sort_entries(Low *w) { return times(w, chunks(w), CHUNK); }
 LirVal sort_area(Low *w, int nth) { return sort_element(w, sort_part(w, SCATTER_ORDER), times(w, chunks(w), nth), 8 * CHUNK); }
 static LirVal by_chunk(Low *w, LirVal i) { return sort_element(w, sort_area(w, 0), i, 8); }
 
 LirVal low_sorted(Low *w, LirVal i) { return sort_element(w, sort_area(w, 1), i, 8); }
-LirVal low_sorted_end(Low *w) { return times(w, sort_ceil_div(w, w->ninst, MERGERS), MERGERS); }
+LirVal low_sorted_end(Low *w) { return times(w, ceil_div(w, w->ninst, MERGERS), MERGERS); }
 LirVal low_mark_of(Low *w, LirVal place) { return sort_element(w, sort_area(w, SLOT / 8), place, 4); }
 
 LirVal low_load_at(Low *w, DType dt, int lanes, LirVal at, LirVal when, int align)
@@ -72,7 +64,7 @@ void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int 
     w->rowlen = low_rowlen(w);
     w->ninst = low_word32(w, LIR_W_INST, 0);
     low_forget_instance(w);
-    if (w->fn->pdl) {
+    if (w->fn->pdl && nth != SCATTER_SUMS) {
         if (nth != SCATTER_JOIN)
             low_mark(w, LIR_PDLWAIT, 0);
         low_mark(w, LIR_PDLGO, 0);
@@ -91,7 +83,7 @@ typedef struct Each { LirVal var, t; } Each;
 
 static LirVal each_begin(Low *w, Each *e, int n)
 {
-    e->var = w->host ? lir_op1(w->fn, LIR_VAR, low_ci(w, 0)) : 0;
+    e->var = w->host ? var_of(w, low_ci(w, 0)) : 0;
     return e->t = w->host ? low_loop_begin(w, e->var, low_ci(w, n)) : w->tid;
 }
 
@@ -106,8 +98,6 @@ static void barrier(Low *w)
     if (!w->host)
         low_mark(w, LIR_BAR, 0);
 }
-
-static void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .flags = LIR_F_UNIFORM, .a = {a}}); }
 
 /* ---- keys of a chunk ---- */
 
@@ -139,15 +129,15 @@ static LirVal count(Low *w, LirVal yes) { return lir_cast(w->fn, DT_I32, yes); }
 static LirVal rank_of_key(Low *w, LirVal t, LirVal key, LirVal from, int all)
 {
     int n = key_lanes(w);
-    LirVal up = add(w, key, low_ci(w, 1)), sum = lir_op1(w->fn, LIR_VAR, lir_splat(w->fn, low_ci(w, 0), n)), var = lir_op1(w->fn, LIR_VAR, from);
-    LirVal u = low_loop_begin(w, var, add(w, from, low_ci(w, all))), s = sort_get(w, sum);
+    LirVal up = add(w, key, low_ci(w, 1)), sum = var_of(w, lir_splat(w->fn, low_ci(w, 0), n)), var = var_of(w, from);
+    LirVal u = low_loop_begin(w, var, add(w, from, low_ci(w, all))), s = get(w, sum);
     LirVal bound = pick(w, lir_op2(w->fn, LIR_LE, add(w, u, low_ci(w, n)), t), up, key);
     lir_set(w->fn, sum, add(w, s, count(w, less(w, key_load(w, u, n), lir_splat(w->fn, bound, n)))));
     low_loop_end(w, var, u, low_ci(w, n));
     LirVal own = lir_op2(w->fn, LIR_AND, t, low_ci(w, -n)), steps = lir_add(w->fn, (LirOp){.op = LIR_STEPS, .dt = DT_I32, .lanes = (uint8_t)n, .ref = -1});
     LirVal same = lir_op2(w->fn, LIR_EQ, key_load(w, own, n), lir_splat(w->fn, key, n));
     LirVal before = less(w, steps, lir_splat(w->fn, sub(w, t, own), n));
-    s = add(w, sort_get(w, sum), count(w, lir_op2(w->fn, LIR_AND, same, before)));
+    s = add(w, get(w, sum), count(w, lir_op2(w->fn, LIR_AND, same, before)));
     return lir_add(w->fn, (LirOp){.op = LIR_HSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {s}});
 }
 
@@ -161,16 +151,16 @@ static void search(Low *w, LirVal (*at)(Low *w, LirVal i), int size, const LirVa
     while (size >> steps)
         steps++;
     for (int u = 0; u < n; u++)
-        pos[u] = lir_op1(w->fn, LIR_VAR, first[u]);
-    LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), nth = low_loop_begin(w, var, low_ci(w, steps));
+        pos[u] = var_of(w, first[u]);
+    LirVal var = var_of(w, low_ci(w, 0)), nth = low_loop_begin(w, var, low_ci(w, steps));
     LirVal step = lir_op2(w->fn, LIR_MAX, lir_op2(w->fn, LIR_SHR, low_ci(w, size / 2), nth), one);
     for (int u = 0; u < n; u++) {
-        LirVal have = sort_get(w, pos[u]), next = add(w, have, step);
+        LirVal have = get(w, pos[u]), next = add(w, have, step);
         lir_set(w->fn, pos[u], pick(w, less(w, at(w, sub(w, next, one)), bound[u]), next, have));
     }
     low_loop_end(w, var, nth, one);
     for (int u = 0; u < n; u++)
-        found[u] = sub(w, sort_get(w, pos[u]), first[u]);
+        found[u] = sub(w, get(w, pos[u]), first[u]);
 }
 
 /* ---- (1) order ---- */
@@ -190,10 +180,10 @@ static LirVal rank_in_chunk(Low *w, LirVal t, LirVal key)
 {
     if (w->host)
         return rank_of_key(w, t, key, low_ci(w, 0), CHUNK);
-    LirVal rank = rank_of_key(w, t, key, sub(w, t, low_bits(w, t, PIECE)), PIECE);
+    LirVal rank = rank_of_key(w, t, key, sub(w, t, rest(w, t, PIECE)), PIECE);
     int half = 1;
     for (int size = PIECE; size < CHUNK; size *= 2, half ^= 1) {
-        LirVal own = sub(w, t, low_bits(w, t, size)), other = lir_op2(w->fn, LIR_XOR, own, low_ci(w, size)), found;
+        LirVal own = sub(w, t, rest(w, t, size)), other = lir_op2(w->fn, LIR_XOR, own, low_ci(w, size)), found;
         key_store(w, add(w, add(w, own, rank), low_ci(w, half * CHUNK)), key);
         barrier(w);
         LirVal first = add(w, other, low_ci(w, half * CHUNK)), bound = add(w, key, count(w, less(w, other, own)));
@@ -252,7 +242,7 @@ static void order(const Low *first, const char *symbol)
 /* The first of its chunk that names its place marks it. */
 static void mark_place(Low *w, LirVal q, LirVal e)
 {
-    LirVal within = lir_op2(w->fn, LIR_GT, low_bits(w, q, CHUNK), low_ci(w, 0));
+    LirVal within = lir_op2(w->fn, LIR_GT, rest(w, q, CHUNK), low_ci(w, 0));
     LirVal before = low_place_of(w, low_load_at(w, DT_I64, 1, by_chunk(w, sub(w, q, low_ci(w, 1))), within, 8)), place = low_place_of(w, e);
     LirVal first = lir_op2(w->fn, LIR_OR, lir_op1(w->fn, LIR_NOT, within), lir_op2(w->fn, LIR_NE, before, place));
     first = lir_op2(w->fn, LIR_AND, first, low_named(w, place));
@@ -284,7 +274,7 @@ static LirVal place_in_chunk(Low *w, LirVal i)
 /* How many entries of all chunks come before that of place `place`, entry q. */
 static LirVal rank_in_all(Low *w, LirVal q, LirVal place)
 {
-    LirVal first[FAN], bound[FAN], found[FAN], rank = low_bits(w, q, CHUNK), own = over(w, q, CHUNK), last = sub(w, chunks(w), low_ci(w, 1));
+    LirVal first[FAN], bound[FAN], found[FAN], rank = rest(w, q, CHUNK), own = over(w, q, CHUNK), last = sub(w, chunks(w), low_ci(w, 1));
     for (int c = 0; c < FAN; c++) {
         first[c] = times(w, lir_op2(w->fn, LIR_MIN, low_ci(w, c), last), CHUNK);
         bound[c] = add(w, place, count(w, less(w, low_ci(w, c), own)));

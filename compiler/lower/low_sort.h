@@ -29,12 +29,26 @@ LirVal low_entry(Low *w, LirVal place, LirVal instance);
 void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int threads);
 void low_launch_close(const Low *w, LowLaunch l);
 
-static inline LirVal sort_add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }
-static inline LirVal sort_sub(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_SUB, a, b); }
-static inline LirVal sort_times(Low *w, LirVal a, int64_t by) { return lir_op2(w->fn, LIR_MUL, a, low_ci(w, by)); }
-static inline LirVal sort_ceil_div(Low *w, LirVal a, int by) { return lir_op2(w->fn, LIR_DIV, sort_add(w, a, low_ci(w, by - 1)), low_ci(w, by)); }
-static inline LirVal sort_get(Low *w, LirVal var) { return lir_op1(w->fn, LIR_GET, var); }
-static inline LirVal sort_element(Low *w, LirVal base, LirVal i, int64_t bytes) { return sort_add(w, base, low_mul_i64(w, i, bytes)); }
+/* Arithmetic on i32, as the three files write it down. */
+static inline LirVal add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }
+static inline LirVal sub(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_SUB, a, b); }
+static inline LirVal product(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_MUL, a, b); }
+static inline LirVal times(Low *w, LirVal a, int64_t by) { return product(w, a, low_ci(w, by)); }
+static inline LirVal over(Low *w, LirVal a, int64_t by) { return lir_op2(w->fn, LIR_DIV, a, low_ci(w, by)); }
+static inline LirVal ceil_div(Low *w, LirVal a, int by) { return over(w, add(w, a, low_ci(w, by - 1)), by); }
+static inline LirVal both(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_AND, a, b); }
+static inline LirVal rest(Low *w, LirVal a, int64_t of) { return both(w, a, low_ci(w, of - 1)); }      /* of a power of two */
+static inline LirVal least(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_MIN, a, b); }
+static inline LirVal less(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_LT, a, b); }
+static inline LirVal same(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_EQ, a, b); }
+static inline LirVal differ(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_NE, a, b); }
+static inline LirVal pick(Low *w, LirVal c, LirVal a, LirVal b) { return lir_op3(w->fn, LIR_SELECT, c, a, b); }
+static inline LirVal whole(Low *w, LirVal i32) { return lir_cast(w->fn, DT_I64, i32); }
+static inline LirVal var_of(Low *w, LirVal v) { return lir_op1(w->fn, LIR_VAR, v); }
+static inline LirVal get(Low *w, LirVal v) { return lir_op1(w->fn, LIR_GET, v); }
+static inline void mark_uniform(Low *w, LirOpcode op, LirVal a) { lir_add(w->fn, (LirOp){.op = (uint8_t)op, .ref = -1, .flags = LIR_F_UNIFORM, .a = {a}}); }
+
+static inline LirVal sort_element(Low *w, LirVal base, LirVal i, int64_t bytes) { return add(w, base, low_mul_i64(w, i, bytes)); }
 static inline LirVal sort_part(Low *w, int launch) { return low_word(w, DT_I64, (LirWord){LIR_W_WORK, (uint16_t)launch, 0, 0}); }
 
 LirVal low_load_at(Low *w, DType dt, int lanes, LirVal at, LirVal when, int align);     /* when: 0, or a bool that must hold */

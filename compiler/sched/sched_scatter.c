@@ -7,12 +7,14 @@
 
 #include <string.h>
 
-enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, LEAST_LANES = 128, MOST_GROUPS = 8, MP_LANES = 1024 };
+enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, LEAST_LANES = 128, MOST_GROUPS = 8, MP_LANES = 1024, WARM_MB = 16 };
 
 const char *sched_scatter_illegal(const SchedFacts *f, const Sched *s)
 {
     if (!f->scatter)
-        return s->run == 1 ? NULL : "run counts places of a sum through an index";
+        return s->run > 1 ? "run counts places of a sum through an index" : s->warm ? "warm is of a sum through an index" : NULL;
+    if (s->warm && !s->pdl)
+        return "rows are asked for ahead of their order under pdl alone";
     if (s->rows > MOST_GROUPS || s->rows & (s->rows - 1) || s->run & (s->run - 1))
         return "a sum through an index wants up to eight groups of lanes, of a power of two of places, in a block";
     if (s->cluster > 1 || s->grid != GRID_ONESHOT || s->async != ASYNC_NONE || s->keep != KEEP_REG || s->wkeep != WKEEP_LOAD || s->unroll || s->join || s->inner)
@@ -45,6 +47,8 @@ static Sched tiles(const SchedFacts *f, const Target *t, SchedAlign align)
     s.split = 1;
     s.run = 8;
     s.pdl = (t->features & TGT_F_PDL) != 0;
+    s.warm = s.pdl && align == ALIGN_VEC ? WARM_MB : 0;
+    s.hint = align == ALIGN_VEC ? HINT_STREAM : HINT_NONE;
     return s;
 }
 
@@ -128,6 +132,7 @@ Sched sched_scatter_random(const SchedFacts *f, const Target *t, uint64_t *seed)
         s.run = 1 << pick(seed, 5);
         s.hint = pick(seed, 2);
         s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
+        s.warm = s.pdl * pick(seed, 2);
         if (!sched_illegal(f, &s, t))
             return s;
     }

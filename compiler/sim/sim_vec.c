@@ -222,7 +222,7 @@ static void run_shuffle(Sim *s, Step *st)
 static void run_alike(Sim *s, Step *st)
 {
     const int32_t *a = st->a[0];
-    int32_t *d = st->d;
+    int32_t *d = st->d, bits = (int32_t)(0xffffffffu >> (32 - st->o->imm.i));
     sim_taint(s, st);
     for (uint32_t t = 0; t < s->threads; t++) {
         uint32_t first = t - t % s->wsize, before = 0, all = 0;
@@ -231,7 +231,7 @@ static void run_alike(Sim *s, Step *st)
         for (uint32_t u = first; u < first + s->wsize; u++) {
             if (u >= s->threads || !s->mask[u])
                 sim_fault(s, st, t, "is compared with thread %u, which is not there", u);
-            else if (a[u] == a[t]) {
+            else if (!((a[u] ^ a[t]) & bits)) {
                 before += u < t;
                 all++;
             }

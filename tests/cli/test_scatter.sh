@@ -24,6 +24,8 @@ emb=$root/specs/embedding.tile one="-D T=bf16 -t sm_90a -e lowered-ir -o $tmp/x"
     refused 1 'a sum through an index wants up to eight groups of lanes, of a power of two of places, in a block' "$ligerc" build $one -k backward -s 'run=3' "$emb"
     expect 0 "$ligerc" build $one -k backward -s 'rows=2 lanes=64 split=0 len=cap' "$emb"
     refused 1 'run counts places of a sum through an index' "$ligerc" build $one -k forward -s 'run=4' "$emb"
+    refused 1 'warm is of a sum through an index' "$ligerc" build $one -k forward -s 'warm=4' "$emb"
+    refused 1 'rows are asked for ahead of their order under pdl alone' "$ligerc" build $one -k backward -s 'warm=4' "$emb"
     expect 0 "$ligerc" build $one -k backward -s 'len=exact n=4096 lanes=256 per=2 run=8 pdl=1' "$emb"
 }
 finish

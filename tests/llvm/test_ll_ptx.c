@@ -372,13 +372,14 @@ static void test_threads(void **state)
     case_op(c, LIR_BARN, 0, 0, group, 0, 64);
     case_op(c, LIR_BARW, 0, 0, lir_op2(fn, LIR_EQ, group, lir_ci(fn, DT_I32, 3)), 0, 5);
     case_op(c, LIR_WARPSYNC, 0, 0, 0, 0, 0);
+    case_op(c, LIR_PREFETCH, 0, 0, case_ptr(c, 5), 0, 0);
     case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 5), tid, 4), case_leaf(c, LIR_CTARANK), 0, 0, 4, 0);
-    case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 6), tid, 4), case_op(c, LIR_ALIKE, DT_I32, 1, tid, 0, 0), 0, 0, 4, 0);
+    case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 6), tid, 4), lir_alike(fn, tid, 3), 0, 0, 4, 0);
     case_ptx(c, TARGET_SM80, &ptx);
-    case_ordered(ptx.p, "match.any.sync.b32", "popc.b32", "popc.b32", NULL);
+    case_ordered(ptx.p, "vote.sync.ballot.b32", "vote.sync.ballot.b32", "vote.sync.ballot.b32", "popc.b32", "popc.b32", NULL);
     assert_int_equal(case_count(ptx.p, "shfl.sync.bfly.b32"), 6);
     assert_int_equal(case_count(ptx.p, "shfl.sync.idx.b32"), 6);
-    case_ordered(ptx.p, "@p bar.sync 1, 64;", "@p bar.sync 2, 64;", "@p bar.sync 3, 64;", "@p bar.sync 4, 64;", " bar.sync 5, 32;", "bar.warp.sync", NULL);
+    case_ordered(ptx.p, "@p bar.sync 1, 64;", "@p bar.sync 2, 64;", "@p bar.sync 3, 64;", "@p bar.sync 4, 64;", " bar.sync 5, 32;", "bar.warp.sync", "prefetch.global.L2", NULL);
     assert_int_equal(case_count(ptx.p, "bar.sync"), 5);
     buf_free(&ptx);
     case_assemble(c);

@@ -82,7 +82,7 @@ static bool subtract(const LowKernel *k, uint64_t seed)
 
 typedef struct Kind { const char *name; bool (*change)(const LowKernel *k, uint64_t seed); int percent; } Kind;
 static const Kind kinds[] = {
-    {"barrier dropped", drop_barrier, 95}, {"wait for fewer copies", wait_less, 98}, {"shuffle from the own lane", other_lane, 85},
+    {"barrier dropped", drop_barrier, 93}, {"wait for fewer copies", wait_less, 98}, {"shuffle from the own lane", other_lane, 85},
     {"guard of a store dropped", no_guard, 80}, {"guard of a load dropped", no_mask, 60}, {"sum turned", subtract, 80},
     {"store to shared memory dropped", drop_shared_store, 90},
 };

@@ -239,7 +239,7 @@ static void divergence(void **state)
         expect(&c, 1, below == 16 ? "takes the value of thread 16, which is not there" : NULL);
         begin(&c);
         open_if(&c, lir_op2(c.fn, LIR_LT, c.tid, case_i32(&c, below)), 0);
-        lir_op1(c.fn, LIR_ALIKE, c.tid);
+        lir_alike(c.fn, c.tid, 32);
         op0(&c, LIR_END, 0);
         expect(&c, 1, below == 16 ? "is compared with thread 16, which is not there" : NULL);
     }

@@ -346,7 +346,7 @@ static void shuffles(void **state)
     case_buffer(&c, x, sizeof x);
     case_buffer(&c, y, sizeof y);
     case_buffer(&c, z, sizeof z);
-    case_store(&c, 2, lir_op1(c.fn, LIR_ALIKE, lir_op2(c.fn, LIR_REM, c.tid, case_i32(&c, 5))));
+    case_store(&c, 2, lir_alike(c.fn, lir_op2(c.fn, LIR_ADD, lir_op2(c.fn, LIR_REM, c.tid, case_i32(&c, 5)), lir_op2(c.fn, LIR_MUL, c.tid, case_i32(&c, 8))), 3));
     case_store(&c, 0, case_op(&c, (LirOp){.op = LIR_BFLY, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {c.tid}, .imm.i = 5}));
     case_store(&c, 1, case_op(&c, (LirOp){.op = LIR_BCAST, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {c.tid}, .imm.i = 7}));
     assert_true(case_run(&c, 1));

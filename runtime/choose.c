@@ -124,8 +124,8 @@ static int64_t blocks_at_once(lgr_context *ctx, const Bound *b, const LgkLaunch 
 {
     if (b->device == LGR_HOST_DEVICE)
         return ctx->backend ? (int64_t)ctx->backend->processors * l->ctas / l->cluster : l->ctas;
-    int64_t n = (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas / l->cluster;
-    n -= l->cluster > 2 ? (n + 10) / 11 : 0;      /* the processors of a GPC are no multiple: on 132 there run 66 clusters of 2, 30 of 4, 15 of 8 */
+    int64_t n = (int64_t)lgr__cuda_processors(ctx, b->device) * l->ctas;
+    n = (l->cluster > 2 ? n * 10 / 11 : n) / l->cluster;      /* the processors of a GPC are no multiple: on 132 there run 66 clusters of 2, 30 of 4, 15 of 8 */
     int64_t fed = gbps ? ceil_div(gbps, l->per2 * (int32_t)l->cluster) : n;
     return fed < n ? fed : n;
 }
@@ -264,6 +264,8 @@ static lgr_status choose_part(lgr_context *ctx, const lgr_call *call, Bound *b, 
             t->nth = i;
             for (uint32_t k = 1; k < v->covers; k++)
                 lead(&t[k], v, i);
+            for (uint32_t k = 1; k <= v->before; k++)
+                t[-(int)k].instances = 0;
             return size_up(ctx, b, t);
         }
     }

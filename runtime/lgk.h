@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define LGK_MAGIC "LGRPACK\1"
-enum { LGK_VERSION = 9, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
+enum { LGK_VERSION = 10, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
        LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = LGR_MAX_LAUNCHES, LGK_MAX_INST = 8, LGK_MAX_NESTS = 8,
        LGK_MAX_ALIGN = 256 /* bytes that a condition may ask for */ };
 
@@ -103,6 +103,7 @@ typedef struct LgkVariant {
     int32_t  registers, spills;
     uint32_t places;               /* EXTENTS: rows that a sum through an index may name, where a launch counts them */
     uint32_t covers;               /* nests that its launch works for, this one first: the grid is the sum of theirs */
+    uint32_t before, pad;          /* nests before this one that it does as well: they are not launched */
 } LgkVariant;
 
 /* Condition, grid, word and pdl kinds are those of compiler/lower/lower.h and compiler/lir/lir.h; compiler/pack asserts it. */

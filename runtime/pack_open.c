@@ -94,7 +94,7 @@ static bool kernel_ok(const Pack *p, const LgkKernel *k)
 /* What a variant of one nest says of the next needs one that covers it. */
 static bool nests_ok(const Pack *p, const LgkVariant *v, uint32_t nest, uint32_t nests)
 {
-    bool ok = v->covers >= 1 && v->covers <= 2 && nest + v->covers <= nests;
+    bool ok = v->covers >= 1 && v->covers <= 2 && nest + v->covers <= nests && v->before <= nest;
     for (uint32_t i = 0; ok && i < v->conds.count; i++)
         ok = p->t_CONDS[v->conds.first + i].nest < v->covers;
     for (uint32_t i = 0; ok && i < v->launches.count; i++) {

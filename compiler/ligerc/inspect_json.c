@@ -93,8 +93,8 @@ static json_t *variant(const PackView *v, const LgkKernel *k, const LgkVariant *
         json_array_append_new(conds, condition(v, k, x, &v->t_CONDS[x->conds.first + i]));
     for (uint32_t i = 0; i < x->launches.count; i++)
         json_array_append_new(launches, launch(v, &v->t_LAUNCHES[x->launches.first + i]));
-    return json_pack("{so so so so so so so si so so si}", "schedule", named(v, x->schedule), "symbol", named(v, x->symbol), "conditions", conds, "launches", launches, "instances",
-                     extents(v, k, x->inst.first, x->inst.count), "row", extent(v, k, x->row), "places", extent(v, k, x->places), "covers", (int)x->covers, "registers",
+    return json_pack("{so so so so so so so si si so so si}", "schedule", named(v, x->schedule), "symbol", named(v, x->symbol), "conditions", conds, "launches", launches, "instances",
+                     extents(v, k, x->inst.first, x->inst.count), "row", extent(v, k, x->row), "places", extent(v, k, x->places), "covers", (int)x->covers, "before", (int)x->before, "registers",
                      x->registers < 0 ? json_null() : json_integer(x->registers), "spills", x->spills < 0 ? json_null() : json_integer(x->spills), "code", (int)x->code);
 }
 

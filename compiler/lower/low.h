@@ -22,6 +22,7 @@ typedef struct Mask {
  * in one, RED_VAR a triple (sum, squared distances from the mean, count); a pick is a scalar read by one lane and given to all, which is over before any lane writes in place. */
 typedef enum { RED_SUM, RED_MAX, RED_MIN, RED_LSE, RED_VAR, RED_PICK } RedKind;
 typedef struct Red {
+    struct Low *of;      /* whose it is, where that is not the nest being lowered; low_aside.c */
     TirVal  op;          /* the reduction in the tile IR */
     RedKind kind;
     int     step;        /* 0, or 1 for the second half of argmax */
@@ -32,6 +33,7 @@ typedef struct Red {
     LirVal  top, from;          /* of RED_LSE, where several vectors are taken together: their largest, and what their elements are counted from */
     bool    met;                /* of RED_LSE: such vectors have been taken in before */
     bool    sent;               /* of RED_PICK: the other lanes have been told already */
+    LirVal  teller;             /* of RED_PICK: i32 warp, among those of the row, that tells it; 0: the first */
     LirVal  pivot, count;       /* of RED_VAR in one walk: one value for the lane each */
     LirVal  total, squares;     /* of RED_VAR, for the lanes of a warp: sum, and squared distances from their mean */
     uint32_t nacc;
@@ -72,7 +74,8 @@ typedef struct Low {
     LirVal *red_value;                /* by TirVal: first half's result of argmax; of a logsumexp, the largest value */
     LirVal *red_rest, *red_share;     /* by TirVal: of a logsumexp, and of scalars made of one, what is added to the largest value, and e to the power of minus that; low_apart.c */
 
-    uint8_t *waits;                   /* by TirVal: depends on what an earlier nest writes, which may not be read yet; NULL once it may */
+    struct Low *aside;                /* the nest before this one, where that is done here; NULL: it is not */
+    const uint8_t *waits;             /* by TirVal: depends on what an earlier nest writes, which may not be read yet; NULL once it may */
 
     /* the current vector */
     int     k;
@@ -177,12 +180,21 @@ void   low_ahead_have(Low *w, const LirVal *now, bool have);   /* lets vector k 
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
 void   low_wkeep_await(Low *w, const uint8_t *need);           /* before a walk that reads operands: those that were copied have come */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
+bool   low_holds_element(const Low *w, TirVal v);
+LirVal low_held_element(Low *w, TirVal v, LirVal *warp);   /* scalar load v of an element of a row in shared memory, in the i32 warp of the row that has it; 0: elsewhere */
 int    low_part_vectors(const Low *w);         /* vectors of a row in a group of copies */
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 
 /* low_early.c: before the nests in front have ended */
 bool   low_early(Low *w);                      /* may the rows be fetched then? Sets w->waits */
 bool   low_wait(Low *w);                       /* for those nests, where that is still to be done */
+
+/* low_aside.c: the nest before this one, done here */
+void   low_aside_open(Low *w);                 /* sets w->aside, where the schedule has one */
+uint32_t low_aside_reductions(const Low *w, int phase, Red *r);   /* those that go with the row's of this phase, to be told apart by .of; */
+void   low_aside_ask(Low *w);                  /* their elements asked for; */
+uint32_t low_aside_walk(Low *w, int phase, Red *r);              /* and taken in */
+LirVal low_aside_found(Low *w, const TirOp *load);               /* a scalar that the nest stored, once that was exchanged; 0: it is none of it */
 
 /* low_reduce.c: along the row */
 void   low_red_open(Low *w, Red *r);            /* new variables holding the reduction's identity, for a loop over the row */
@@ -247,6 +259,9 @@ LirFn *low_acc_second(Low *w, const char *symbol);
 
 /* low_scatter.c: sums through an index */
 void   low_scatter(Low *w, const char *symbol);
+
+/* low_told.c */
+void   low_told(Low *w);                       /* in place of low_scalar_stores */
 
 /* low_cond.c */
 void   low_conds(Low *w);                      /* what must hold at launch */

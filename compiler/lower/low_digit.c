@@ -9,7 +9,7 @@
  */
 #include "low_sort.h"
 
-enum { LANES = 512, WARPS = LANES / 32, EACH = SORT_TILE / LANES, WINDOW = LANES, WINDOW_BITS = 9, FOUR = 4, PARTS_BITS = 4, SOME = 4, MOST = 128 };
+enum { LANES = 512, WARPS = LANES / 32, EACH = SORT_TILE / LANES, WINDOW = LANES, WINDOW_BITS = 9, FOUR = 4, PARTS_BITS = 4, SOME = 8, MOST = 128 };
 
 static void barrier(Low *w) { low_mark(w, LIR_BAR, 0); }
 

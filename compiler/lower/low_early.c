@@ -6,39 +6,14 @@
  */
 #include "low.h"
 
-static bool operands_wait(const Low *w, const TirOp *o)
-{
-    for (int i = 0; i < tir_op_nargs(o->op); i++)
-        if (w->waits[o->a[i]])
-            return true;
-    for (uint32_t i = 0; i < o->nix; i++)
-        if (w->waits[w->tir->ix[o->ix + i].val])
-            return true;
-    return false;
-}
-
-/* Operands and guards stand before what uses them. */
-static void note_waits(Low *w)
-{
-    w->waits = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
-    for (TirVal v = 1; v < w->tir->nops; v++) {
-        const TirOp *o = &w->tir->ops[v];
-        w->waits[v] = operands_wait(w, o) || w->waits[w->rv->guard[v]] || (o->op == TIR_LOAD && w->tir->earlier[o->ref]);
-    }
-}
-
 bool low_early(Low *w)
 {
     const RowView *rv = w->rv;
     bool writes_first = !rv->last_phase && rv->nstore;
-    if (!w->s->pdl || w->s->join || w->s->sides || w->tir->place != TIR_AFTER || !w->tir->earlier || w->s->grid != GRID_ONESHOT || rv->nacc || writes_first)
+    if (w->s->aside || !w->s->pdl || w->s->join || w->s->sides || w->tir->place != TIR_AFTER || !w->tir->earlier || w->s->grid != GRID_ONESHOT || rv->nacc || writes_first)
         return false;
-    note_waits(w);
-    bool early = rv->nload > 0;
-    for (TirVal v = 1; v < w->tir->nops; v++)
-        early &= !rv->is_row[v] || rv->phase[v] > 0 || !w->waits[v];
-    if (!early)
-        w->waits = NULL;
+    bool early = rv->nload && row_view_early(rv);
+    w->waits = early ? rv->waits : NULL;
     return early;
 }
 

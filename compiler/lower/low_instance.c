@@ -107,7 +107,10 @@ void low_instance(Low *w)
     if (w->parts)
         return;                             /* to the second launch */
     low_scalars_of_phase(w, w->rv->last_phase + 1);
-    low_scalar_stores(w);
+    if (sched_tells(&w->shared, w->s))
+        low_told(w);
+    else
+        low_scalar_stores(w);
 }
 
 /* Of a launch only one side of the condition is run, so that it counts exchanges as if it were alone. */

@@ -54,9 +54,9 @@ static LirVal lds(Low *w, uint32_t load, LirVal at)
                                   .imm.i = smem_align(vec_bytes(w, load)), .sp = w->tir->ops[m->op].sp});
 }
 
-static void sts(Low *w, uint32_t load, LirVal at, LirVal v)
+static void sts(Low *w, uint32_t load, LirVal at, LirVal v, LirVal when)
 {
-    lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {at, v}, .imm.i = smem_align(vec_bytes(w, load)),
+    lir_add(w->fn, (LirOp){.op = when ? LIR_STSP : LIR_STS, .ref = -1, .a = {at, v, when}, .imm.i = smem_align(vec_bytes(w, load)),
                            .sp = w->tir->ops[w->rv->load[load].op].sp});
 }
 
@@ -158,8 +158,7 @@ static void fill_slot(Low *w, uint32_t load)
         return;
     }
     LirVal v = from_memory(w, load), first = w->s->rows > 1 ? lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0)) : 0;
-    lir_add(w->fn, (LirOp){.op = first ? LIR_STSP : LIR_STS, .ref = -1, .a = {operand_addr(w, load), v, first},
-                           .imm.i = smem_align(bytes), .sp = w->tir->ops[w->rv->load[load].op].sp});
+    sts(w, load, operand_addr(w, load), v, first);
 }
 
 void low_wkeep_await(Low *w, const uint8_t *need)
@@ -235,7 +234,7 @@ LirVal low_kept_load(Low *w, uint32_t load)
         return lds(w, load, kept_addr(w, load));
     LirVal v = from_memory(w, load);
     if (is_kept_smem(w, load))
-        sts(w, load, kept_addr(w, load), v);
+        sts(w, load, kept_addr(w, load), v, 0);
     *kept = v;
     return v;
 }
@@ -252,7 +251,7 @@ int low_part_vectors(const Low *w)
 static void copy_vector(Low *w, uint32_t load, LirVal inside, LirVal slot)
 {
     const RowMem *m = &w->rv->load[load];
-    base_of(w, load);
+    base_of(w, load);                       /* before the guard, whose own addresses come behind it */
     low_mask(w);
     LirVal wanted = w->rv->guard[m->op] ? low_guard(w, m->op) : 0, at = async_addr(w, load, slot);
     copy(w, load, at, low_and(w, inside, w->k < w->s->eager ? 0 : wanted));
@@ -276,4 +275,41 @@ void low_async_issue(Low *w, LirVal inside, LirVal slot)
             commit(w);
     }
     w->k = 0;
+}
+
+/* ---- one element of a row in shared memory ---- */
+
+bool low_holds_element(const Low *w, TirVal v)
+{
+    int load = row_view_held(w->rv, v);
+    return load >= 0 && is_async(w, (uint32_t)load) && w->s->unroll && w->s->grid == GRID_ONESHOT && w->s->batch == 1 && w->s->lanes % 32 == 0 && low_red_meet(w, 1);
+}
+
+/* It has come with the row, where asked for by itself it would wait behind the rows of all blocks; single elements at a row's ends are.  All lanes of
+ * the warp read it, since any of them may have to tell. */
+LirVal low_held_element(Low *w, TirVal v, LirVal *warp)
+{
+    if (!low_holds_element(w, v))
+        return 0;
+    uint32_t load = (uint32_t)row_view_held(w->rv, v), bytes = sched_vector(w->s, dt_bytes(load_dt(w, load)));
+    const TirOp *o = &w->tir->ops[v];
+    LirVal zero = low_ci(w, 0), place = low_scalar(w, w->tir->ix[o->ix + (uint32_t)w->rv->load[load].row_dim].val), wide = lir_cast(w->fn, DT_I64, place);
+    LirVal from = low_has_edges(w) ? w->head : zero, end = low_has_edges(w) ? w->body : w->rowlen;
+    LirVal held = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, wide, lir_cast(w->fn, DT_I64, from)), lir_op2(w->fn, LIR_LT, wide, lir_cast(w->fn, DT_I64, end)));
+    held = low_and(w, held, low_guard(w, v));
+    LirVal at = lir_op3(w->fn, LIR_SELECT, held, lir_op2(w->fn, LIR_SUB, lir_cast(w->fn, DT_I32, place), low_has_edges(w) ? w->first : zero), zero);
+    LirVal vector = lir_op2(w->fn, LIR_DIV, at, low_ci(w, w->s->vec)), lane = lir_op2(w->fn, LIR_REM, vector, low_ci(w, w->lanes));
+    LirVal thread = lir_op2(w->fn, LIR_REM, lane, low_ci(w, w->s->lanes)), mine = lir_op2(w->fn, LIR_DIV, w->at, low_ci(w, 32));
+    *warp = lir_op2(w->fn, LIR_DIV, lane, low_ci(w, 32));
+    LirVal slot = lir_op2(w->fn, LIR_ADD, async_addr(w, load, w->slot), lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_SUB, thread, w->lane), low_ci(w, bytes)));
+    slot = lir_op2(w->fn, LIR_ADD, slot, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_DIV, vector, low_ci(w, w->lanes)), low_ci(w, (int64_t)w->fn->threads * bytes)));
+    slot = lir_op2(w->fn, LIR_ADD, slot, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, at, low_ci(w, w->s->vec)), low_ci(w, dt_bytes(load_dt(w, load)))));
+    LirVal here = low_and(w, held, lir_op2(w->fn, LIR_EQ, mine, *warp));
+    LirVal apart = low_scalar_raw(w, v, low_and(w, lir_op1(w->fn, LIR_NOT, held), lir_op2(w->fn, LIR_EQ, mine, *warp)));
+    LirVal var = lir_op1(w->fn, LIR_VAR, apart);
+    low_mark(w, LIR_WARPSYNC, 0);
+    low_mark(w, LIR_IF, here);
+    lir_set(w->fn, var, lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = load_dt(w, load), .lanes = 1, .ref = -1, .a = {slot}, .imm.i = dt_bytes(load_dt(w, load)), .sp = o->sp}));
+    low_mark(w, LIR_END, 0);
+    return lir_op1(w->fn, LIR_GET, var);
 }

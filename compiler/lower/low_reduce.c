@@ -185,7 +185,8 @@ static Partial vectors_total(Low *w, Red *r)
 {
     Partial t = {{0}};
     if (r->kind == RED_PICK) {
-        t.v[0] = lir_cast(w->fn, r->dt, low_scalar_raw(w, r->op, 0));
+        LirVal held = low_held_element(w, r->op, &r->teller);
+        t.v[0] = lir_cast(w->fn, r->dt, held ? held : low_scalar_raw(w, r->op, 0));
         return t;
     }
     if (r->kind == RED_LSE && r->nacc) {
@@ -387,7 +388,9 @@ static void put_partial(Low *w, const Red *r, LirVal at, LirVal v)
 {
     LirVal me = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31)), lane = w->s->cluster > 1 ? w->at : w->lane;
     LirVal in = lir_op2(w->fn, LIR_LT, me, low_ci(w, w->s->cluster));
-    if (by_one(w, r))
+    if (by_one(w, r) && r->teller)
+        in = low_and(w, in, lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_DIV, lane, low_ci(w, 32)), r->teller));
+    else if (by_one(w, r))
         in = low_and(w, in, lir_op2(w->fn, LIR_LT, lane, low_ci(w, 32)));
     else
         at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_DIV, lane, low_ci(w, 32)), low_ci(w, w->red_bytes)));
@@ -416,6 +419,7 @@ void low_inboxes(Low *w)
         lir_add(w->fn, (LirOp){.op = LIR_INBOXES, .ref = -1, .imm.i = 2 * w->s->rows});
     for (int p = 0; w->inboxes && p <= w->rv->last_phase; p++) {
         uint32_t n = low_reductions(w, p, r);
+        n += low_aside_reductions(w, p, r + n);
         if (n)
             lir_add(w->fn, (LirOp){.op = LIR_INBOX, .ref = at++, .imm.i = sent_bytes(w, r, n) * w->s->batch});
     }
@@ -436,7 +440,7 @@ void low_red_pick(Low *w, Red *r, uint32_t n)
 {
     uint32_t group = exchange_bytes(w, r, n), at = 0;
     for (uint32_t i = 0; i < n; at += low_red_words(w, &r[i]) * word_bytes(w, &r[i]), i++) {
-        if (r[i].kind != RED_PICK || w->s->grid != GRID_ONESHOT || !low_red_meet(w, n) || (w->waits && w->waits[r[i].op]))
+        if (r[i].kind != RED_PICK || w->s->grid != GRID_ONESHOT || !low_red_meet(w, n) || (w->waits && w->waits[r[i].op]) || low_holds_element(w, r[i].op))
             continue;
         LirVal lane = w->s->cluster > 1 ? w->at : w->lane, first = lir_op2(w->fn, LIR_LT, lane, low_ci(w, 32));
         Partial t = {{lir_cast(w->fn, r[i].dt, low_scalar_raw(w, r[i].op, first))}};
@@ -507,7 +511,7 @@ void low_red_totals(Low *w, Red *r, Partial *total, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         if (!r[i].sent)
-            total[i] = r[i].kind == RED_VAR ? low_var_partial(w, &r[i]) : of_warp(w, &r[i]);
+            total[i] = r[i].kind == RED_VAR ? low_var_partial(w, &r[i]) : of_warp(r[i].of ? r[i].of : w, &r[i]);
 }
 
 void low_red_finish(Low *w, Red *r, uint32_t n)
@@ -526,5 +530,5 @@ void low_red_finish(Low *w, Red *r, uint32_t n)
         return;
     }
     for (uint32_t i = 0; i < n; i++)
-        low_red_deliver(w, &r[i], total[i]);
+        low_red_deliver(r[i].of ? r[i].of : w, &r[i], total[i]);
 }

@@ -583,9 +583,12 @@ void low_phase(Low *w, int p)
 {
     LowWalk x = low_walk_begin(w, p);
     low_walk(&x);
-    if (low_wait(w))
+    x.n += low_aside_walk(w, p, x.r + x.n);
+    if (!w->aside && low_wait(w))
         low_scalars_of_phase(w, p);          /* under way while the lanes meet */
     low_red_finish(w, x.r, x.n);
+    if (w->aside)
+        w->waits = NULL;
 }
 
 /* ---- the grid ---- */
@@ -612,6 +615,7 @@ static void oneshot(Low *w)
     if (low_fills(w) && !fill_late(w))
         low_wkeep_fill(w);
     w->behind = w->due;
+    low_aside_ask(w);
     low_sides(w);
 }
 
@@ -668,6 +672,7 @@ static void begin(Low *w, const char *symbol)
     w->parts = s->split && low_part_words(w);
     w->rowlen = low_rowlen(w);
     w->ninst = low_word32(w, LIR_W_INST, 0);
+    low_aside_open(w);
 }
 
 /* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. */
@@ -728,6 +733,7 @@ static void describe_sizes(Low *w)
     k->row_ext = row_view_ext(w->rv);
     k->places = row_view_places(w->rv);
     k->covers = w->s->join ? 2 : 1;
+    k->before = w->s->aside ? 1 : 0;
 }
 
 static void describe(Low *w)

@@ -172,12 +172,12 @@ static LirVal nth_entry(Low *w, LirVal some, int u)
     return at_once(w) == 1 ? some : lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_I64, .lanes = 1, .ref = -1, .a = {some}, .imm.i = u});
 }
 
-/* Entries of a list from p on, or of the next one as far as they belong to its last place, and of its sum so far: what the last entry named, and
- * whether the first place is still at hand, which began before. `next` are those behind them. */
-static void sum_entries(Low *w, LirVal list, const Shared *x, LirVal p, LirVal some, LirVal next, LirVal last, LirVal leading)
+/* Entries of a list from p on, or of the next one as far as they belong to its last place, and of its sum so far; `leading` tells whether the first
+ * place is still at hand, which began before. `next` are those behind them. */
+static void sum_entries(Low *w, LirVal list, const Shared *x, LirVal p, LirVal some, LirVal next, LirVal leading)
 {
     int n = at_once(w);
-    LirVal place[AT_ONCE + 1], in[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], before = get(w, last), own = lir_op2(w->fn, LIR_LT, p, x->end);
+    LirVal place[AT_ONCE + 1], in[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], own = lir_op2(w->fn, LIR_LT, p, x->end);
     for (int u = 0; u < n; u++) {
         place[u] = low_place_of(w, nth_entry(w, some, u));
         LirVal skipped = both(w, x->skip, same(w, place[u], x->first)), belongs = lir_op2(w->fn, LIR_OR, own, same(w, place[u], x->last));
@@ -186,28 +186,27 @@ static void sum_entries(Low *w, LirVal list, const Shared *x, LirVal p, LirVal s
     }
     place[n] = low_place_of(w, nth_entry(w, next, 0));
     for (int u = 0; u < n; u++) {
-        LirVal begins = differ(w, u ? place[u - 1] : before, place[u]);
         for (int k = 0; k < w->s->per; k++)
-            lir_set(w->fn, w->acc[k], add(w, lir_op3(w->fn, LIR_SELECT, begins, zeros(w), get(w, w->acc[k])), v[u][k]));
+            lir_set(w->fn, w->acc[k], add(w, get(w, w->acc[k]), v[u][k]));
         low_mark(w, LIR_IF, both(w, in[u], differ(w, place[u], place[u + 1])));
         put_sum(w, list, get(w, leading), place[u]);
+        sums_clear(w);
         lir_set(w->fn, leading, lir_ci(w->fn, DT_BOOL, 0));
         low_mark(w, LIR_END, 0);
     }
-    lir_set(w->fn, last, place[n - 1]);
 }
 
 static void sum_list(Low *w, LirVal list)
 {
     Shared x = shared_of(w, list);
-    LirVal last = var_of(w, low_ci(w, -1)), leading = var_of(w, x.leading);
+    LirVal leading = var_of(w, x.leading);
     LirVal var = var_of(w, x.p), ahead = var_of(w, some_entries(w, x.p)), more = var_of(w, lir_ci(w->fn, DT_BOOL, 1));
     sums_clear(w);
     /* groups of a warp, too, may leave apart: they go on as far as their last place does */
     lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = LIR_F_APART, .imm.i = w->s->lanes});
     low_mark(w, LIR_WHILE, get(w, more));
     LirVal p = get(w, var), behind = add(w, p, low_ci(w, at_once(w))), some = get(w, ahead), next = some_entries(w, behind);
-    sum_entries(w, list, &x, p, some, next, last, leading);
+    sum_entries(w, list, &x, p, some, next, leading);
     lir_set(w->fn, var, behind);
     lir_set(w->fn, ahead, next);
     LirVal on = both(w, both(w, x.on, same(w, low_place_of(w, nth_entry(w, next, 0)), x.last)), lir_op2(w->fn, LIR_LT, behind, add(w, x.end, low_ci(w, LIST))));

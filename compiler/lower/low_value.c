@@ -75,6 +75,9 @@ static LirVal constant(Low *w, const TirOp *o)
 static LirVal scalar_load(Low *w, TirVal v, LirVal also)
 {
     const TirOp *o = &w->tir->ops[v];
+    LirVal here = low_aside_found(w, o);
+    if (here)
+        return here;
     LirVal base = low_base(w, o, NULL);
     LirVal guard = low_and(w, w->rv->guard[v] ? low_guard(w, v) : 0, also);
     LirOp ld = {.op = guard ? LIR_LDGP : LIR_LDG, .dt = o->dt, .lanes = 1, .ref = (int16_t)o->ref, .a = {base, guard},

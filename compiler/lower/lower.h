@@ -52,6 +52,7 @@ typedef struct LowKernel {
     LowCond  *conds; uint32_t nconds, capconds;
     LowLaunch launch[LOW_MAX_LAUNCHES]; uint32_t nlaunch;
     uint32_t  covers;          /* nests that launch 0 works for: its grid is the sum of theirs */
+    uint32_t  before;          /* nests before it that launch 0 works for as well */
     /* instance extents (pars, then promoted tile axes; INST is their product, PAREXT counts through them) and the row's */
     TirExt    inst_ext[8]; uint32_t ninst;
     TirExt    row_ext;

@@ -125,7 +125,7 @@ static void put_variant(const Manifest *m, const LgkKernel *k, const LgkVariant 
         buf_puts(m->out, i ? "; then " : "");
         put_launch(m, &m->v.t_LAUNCHES[x->launches.first + i]);
     }
-    buf_puts(m->out, x->covers > 1 ? "; for the next nest too" : "");
+    buf_puts(m->out, x->covers > 1 ? "; for the next nest too" : x->before ? "; for the nest before too" : "");
     for (uint32_t i = 0; i < x->launches.count; i++)
         put_workspace(m, &m->v.t_LAUNCHES[x->launches.first + i], i);
     if (!m->plan)

@@ -343,7 +343,7 @@ void pack_variant(PackWriter *w, const Sched *s, const LowKernel *k, uint32_t co
     LgkVariant v = {.schedule = put_str(w, text.p), .symbol = put_str(w, k->launch[0].fn->name), .conds = put_conds(w, k),
                     .launches = {w->n_LAUNCHES, k->nlaunch}, .inst = put_extents(w, k->inst_ext, k->ninst), .code = code,
                     .row = put_extents(w, &k->row_ext, 1).first, .places = put_extents(w, &k->places, 1).first,
-                    .covers = k->covers, .registers = registers, .spills = spills};
+                    .covers = k->covers, .before = k->before, .registers = registers, .spills = spills};
     buf_free(&text);
     for (uint32_t i = 0; i < k->nlaunch; i++)
         put_launch(w, &k->launch[i], entry ? entry[i] : 0);

@@ -137,15 +137,31 @@ static void note_words(const RowView *rv, TirVal v, RowShared *r)
     for (int p = rv->phase[v] - steps; words && p < rv->phase[v] && p < r->walks; p++) {
         r->walk[p].words += (uint8_t)words;
         r->walk[p].variances += words == 3;
-        r->walk[p].picks += rv->pick[v];
+        r->walk[p].picks += rv->pick[v] != ROW_NO_PICK;
     }
     if (rv->pick[v] || is_reduce(o))
         r->wide |= dt_bytes(o->op == TIR_ARGMAX ? rv->fn->ops[o->a[0]].dt : o->dt) == 8;
 }
 
+/* Scalar results, where each is a store that every row makes. */
+static uint8_t count_told(const RowView *rv)
+{
+    uint8_t n = 0;
+    for (TirVal v = 1; v < rv->fn->nops; v++) {
+        const TirOp *o = &rv->fn->ops[v];
+        if ((o->op != TIR_STORE && o->op != TIR_ACC) || rv->is_row[v])
+            continue;
+        if (o->op == TIR_ACC || rv->guard[v])
+            return 0;
+        n++;
+    }
+    return n;
+}
+
 RowShared row_shared(const RowView *rv)
 {
-    RowShared r = {.walks = rv->last_phase + 1, .nload = rv->nload, .sums = (uint8_t)rv->nacc};
+    RowShared r = {.walks = rv->last_phase + 1, .nload = rv->nload, .sums = (uint8_t)rv->nacc, .told = rv->scatter ? 0 : count_told(rv),
+                   .aside = (uint8_t)row_view_aside(rv)};
     for (TirVal v = 1; v < rv->fn->nops; v++)
         note_words(rv, v, &r);
     for (uint32_t i = 0; i < rv->nload; i++) {
@@ -184,6 +200,29 @@ static bool is_whole_row(RowView *rv, const TirOp *o)
     rv->place_dim = o->nix == 2 && x[0].kind == TIR_IX_SLICE;
     return o->nix == 2 && x[rv->place_dim].kind == TIR_IX_SCALAR && x[1 - rv->place_dim].kind == TIR_IX_SLICE && x[1 - rv->place_dim].axis == rv->row_axis &&
            tir_ext_eq(shape[1 - rv->place_dim], row_view_ext(rv));
+}
+
+static bool reduces(const TirFn *fn)
+{
+    for (TirVal v = 1; v < fn->nops; v++)
+        if (is_reduce(&fn->ops[v]))
+            return true;
+    return false;
+}
+
+int row_view_held(const RowView *rv, TirVal v)
+{
+    const TirOp *o = &rv->fn->ops[v];
+    for (uint32_t i = 0; i < rv->nload; i++) {
+        const RowMem *m = &rv->load[i];
+        const TirOp *row = &rv->fn->ops[m->op];
+        bool same = m->tensor == o->ref && m->inst && m->step == 1 && m->start_mul == 0 && rv->fn->ix[o->ix + (uint32_t)m->row_dim].kind == TIR_IX_SCALAR;
+        for (uint32_t d = 0; d < o->nix && same; d++)
+            same = (int)d == m->row_dim || (rv->fn->ix[row->ix + d].kind == TIR_IX_SCALAR && rv->fn->ix[row->ix + d].val == rv->fn->ix[o->ix + d].val);
+        if (same)
+            return (int)i;
+    }
+    return -1;
 }
 
 /* A sum into rows that an index picks: one a nest, of tiles that nothing but their instance decides. */
@@ -233,10 +272,9 @@ static bool visit(RowView *rv, TirVal v, Diag *d)
     }
     if (o->op == TIR_LOAD)
         inst = index_is_inst(rv, o);
-    if (o->op == TIR_LOAD && !rv->is_row[v] && overwritten(rv->fn, o->ref)) {
-        rv->pick[v] = 1;
-        phase++;
-    }
+    if (o->op == TIR_LOAD && !rv->is_row[v])
+        rv->pick[v] = overwritten(rv->fn, o->ref) ? ROW_PICK_FIRST : reduces(rv->fn) && row_view_held(rv, v) >= 0 ? ROW_PICK : ROW_NO_PICK;
+    phase += rv->pick[v] != ROW_NO_PICK;
     if (o->op == TIR_COORD || (o->op == TIR_IOTA && o->ref != rv->row_axis))
         inst = true;
     if (o->op == TIR_ELEM)
@@ -328,7 +366,7 @@ static void note_last_phase(RowView *rv)
     for (TirVal v = 1; v < rv->fn->nops; v++) {
         const TirOp *o = &rv->fn->ops[v];
         bool writes = (o->op == TIR_STORE || o->op == TIR_ACC) && rv->is_row[v];
-        int last = is_reduce(o) ? rv->phase[v] - 1 : writes || rv->pick[v] ? rv->phase[v] : 0;
+        int last = is_reduce(o) || rv->pick[v] == ROW_PICK ? rv->phase[v] - 1 : writes || rv->pick[v] ? rv->phase[v] : 0;
         rv->last_phase = last > rv->last_phase ? last : rv->last_phase;
     }
 }
@@ -353,20 +391,32 @@ static void note_shares(RowView *rv)
                 rv->shares[v] = u;
 }
 
-static bool reduces(const TirFn *fn)
-{
-    for (TirVal v = 1; v < fn->nops; v++)
-        if (is_reduce(&fn->ops[v]))
-            return true;
-    return false;
-}
-
 TirExt row_view_places(const RowView *rv)
 {
     return rv->scatter ? rv->fn->tensors[rv->store[0].tensor].shape[rv->place_dim] : tir_ext_const(0);
 }
 
 TirExt row_view_ext(const RowView *rv) { return rv->row_axis == UINT32_MAX ? tir_ext_const(1) : rv->fn->axes[rv->row_axis].ext; }
+
+static bool operands_wait(const RowView *rv, const TirOp *o)
+{
+    for (int i = 0; i < tir_op_nargs(o->op); i++)
+        if (rv->waits[o->a[i]])
+            return true;
+    for (uint32_t i = 0; i < o->nix; i++)
+        if (rv->waits[rv->fn->ix[o->ix + i].val])
+            return true;
+    return false;
+}
+
+/* Operands and guards stand before what uses them. */
+static void note_waits(RowView *rv)
+{
+    for (TirVal v = 1; rv->fn->earlier && v < rv->fn->nops; v++) {
+        const TirOp *o = &rv->fn->ops[v];
+        rv->waits[v] = operands_wait(rv, o) || rv->waits[rv->guard[v]] || (o->op == TIR_LOAD && rv->fn->earlier[o->ref]);
+    }
+}
 
 RowView *row_view(const TirFn *fn, bool again, Arena *a, Diag *d)
 {
@@ -382,8 +432,10 @@ RowView *row_view(const TirFn *fn, bool again, Arena *a, Diag *d)
     rv->phase = ARENA_ARRAY(a, int, fn->nops);
     rv->guard = ARENA_ARRAY(a, TirVal, fn->nops);
     rv->guard_else = ARENA_ARRAY(a, uint8_t, fn->nops);
+    rv->waits = ARENA_ARRAY(a, uint8_t, fn->nops);
     if (!visit_all(rv, a, d) || !written_once(rv, d))
         return NULL;
+    note_waits(rv);
     note_shares(rv);
     note_summed(rv);
     note_last_phase(rv);
@@ -427,4 +479,26 @@ TirVal row_view_side(const RowView *rv)
         }
     }
     return side;
+}
+
+bool row_view_early(const RowView *rv)
+{
+    bool early = true;
+    for (TirVal v = 1; early && v < rv->fn->nops; v++)
+        early = !rv->is_row[v] || rv->phase[v] > 0 || !rv->waits[v];
+    return early;
+}
+
+int row_view_aside(const RowView *rv)
+{
+    const TirFn *aside = rv->fn->aside;
+    int words = 0;
+    bool fits = aside && rv->npars == 1 && !rv->npromoted && !rv->nacc && !rv->scatter && rv->last_phase > 0;
+    for (TirVal v = 1; fits && v < aside->nops; v++) {
+        const TirOp *o = &aside->ops[v];
+        bool reduces = tir_op_kind(o->op) == TIR_K_REDUCE;
+        words += reduces;
+        fits = !reduces || (o->op == TIR_SUM && dt_bytes(o->dt) <= 4 && !o->nax && tir_ext_eq(aside->axes[o->ref].ext, rv->fn->pars[rv->first_par].ext));
+    }
+    return fits && row_view_early(rv) ? words : 0;
 }

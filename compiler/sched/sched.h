@@ -26,6 +26,8 @@ typedef struct Sched {
 } Sched;
 
 Sched sched_default(void);
+/* Of the nest before, where the lanes of this schedule do it as well. */
+Sched sched_aside(const Sched *s);
 /* Elements of a row that it need not hold in vectors, single elements at its ends; under line=1 less those that lanes may stand before its first vector. */
 static inline int sched_slack(const Sched *s, int bytes)
 {
@@ -49,6 +51,7 @@ typedef struct SchedShared {
     uint32_t inbox;           /* a cluster's */
     uint32_t async, stage;    /* asynchronous slots; size of a stage of them */
     uint32_t operands, kept;  /* operands, and rows */
+    uint32_t told;            /* scalars of the block's rows */
     uint32_t bytes;           /* of all */
 } SchedShared;
 SchedShared sched_shared(const RowShared *r, const Sched *s);
@@ -63,6 +66,14 @@ enum { SCHED_SECOND_LANES = 256, SCHED_SECOND_REGS = 32 };
 /* Are a one-shot cluster's exchanges counted in inboxes, one each, instead of met at barriers? */
 enum { SCHED_MAX_INBOX = 8 };
 static inline bool sched_counts(const RowShared *r, const Sched *s) { return s->cluster > 1 && s->grid == GRID_ONESHOT && r->walks <= SCHED_MAX_INBOX; }
+
+/* Do the row groups of a one-shot block put the scalars of their rows side by side, for neighbouring threads to write? With fewer they are no whole
+ * sector of memory, 32 bytes, anyway. */
+enum { SCHED_TOLD_ROWS = 8, SCHED_TOLD_BYTES = 8 };
+static inline bool sched_tells(const RowShared *r, const Sched *s)
+{
+    return r->told && s->rows >= SCHED_TOLD_ROWS && s->grid == GRID_ONESHOT && !s->split && s->batch == 1;
+}
 
 /* What the scheduler knows of a kernel, found once per TirFn. */
 typedef struct SchedFacts {

@@ -137,7 +137,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
         note_slices(out, rv->acc, rv->nacc);
         for (TirVal v = 1; v < fn->nops; v++) {
             out->reductions += row_view_words(rv, v);
-            out->picks += rv->pick[v];
+            out->picks += rv->pick[v] != ROW_NO_PICK;
             out->lses += fn->ops[v].op == TIR_LSE;
             if (!rv->is_row[v])
                 continue;

@@ -129,6 +129,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "more warps than the sim runs at once";
     if (s->lag && (t->kind == TGT_HOST || s->grid != GRID_ONESHOT || !s->ctas || s->join))
         return "lag wants one-shot blocks of one nest on a GPU, and ctas, which tells how many a launch begins with";
+    if (s->aside && (!f->shared.aside || f->shared.wide || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->rows > 1 || s->batch > 1 || s->split || s->aside > s->lanes * s->cluster * 64))
+        return "aside wants a nest before this one that reduces inputs to scalars, and one-shot blocks of a GPU that hold one row and 64 elements a lane of it";
     if (s->sides && (!f->sides || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->batch > 1))
         return "sides wants a condition on run-time scalars, and one-shot blocks of a GPU that take one row at a time";
     if (s->inner && (s->inner != f->inner || t->kind == TGT_HOST))

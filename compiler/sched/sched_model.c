@@ -44,7 +44,7 @@ static double cluster_spoil(const SchedFacts *f, const Sched *s, int64_t n)
     if (!f->shared_loads)
         return 0.03 + 0.001 * s->cluster + 0.0015 * s->lanes / 32;
     double far = n > LONG_ROW ? log2((double)n / LONG_ROW) : 0;
-    return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (f->shared_loads > 1 ? 0.22 * (f->shared_loads - 1) : 0);
+    return 0.025 + 0.004 * s->cluster + 0.013 * s->cluster * s->lanes / 1024 + 0.017 * far + (s->wkeep == WKEEP_SMEM ? 0.01 : f->shared_loads > 1 ? 0.22 * (f->shared_loads - 1) : 0);
 }
 
 /* Does a lane that walks a row in shared memory hold more than a vector: operands put in place, of several rows, or of its next turn? */
@@ -83,14 +83,18 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
     if (k * threads * free > t->regs_mp && (s->ctas != k || t->regs_mp / (k * threads) < looped_registers(s)))
         k = t->regs_mp / (threads * free);
     k = k < 1 ? 1 : k;
-    double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * 900.0;
+    bool copied = s->wkeep == WKEEP_SMEM;   /* operands take shared memory from rows, and no turn waits for them */
+    double held = k * slice * (double)n / ((double)s->lanes * s->cluster * s->vec * s->per), wanted = t->smem_mp_kb * (copied ? 430.0 : 900.0);
+    held *= copied ? (double)s->batch / (s->batch + f->shared_loads) : 1;
     double spoil = 0.02 + 0.002 * s->per + (held < wanted ? 0.1 * (wanted / held - 1) : 0);
-    if (f->shared_loads)                    /* operands are fetched turn by turn, or a turn ahead */
+    if (copied)
+        spoil += 0.01 * f->shared_loads / s->batch + 0.06 / k;
+    else if (f->shared_loads)               /* operands are fetched turn by turn, or a turn ahead */
         spoil += (s->wkeep == WKEEP_REG ? 0.2 : 1) * (0.015 * s->per * f->shared_loads + 0.06 * (f->shared_loads - 1)) / s->batch + 0.002 * (s->cluster - 1);
     spoil += s->wkeep == WKEEP_REG ? unhidden(f, s, t, n, k) : 0;
     spoil += k == 1 ? 0.15 : k == 2 ? 0.05 : 0;
     spoil += s->cluster > 1 ? 0.005 + 0.002 * s->cluster : 0;
-    spoil += s->lanes > 256 ? 0.00004 * (s->lanes - 256) : 0.0003 * (256 - s->lanes);
+    spoil += s->lanes > 256 ? 0.00004 * (s->lanes - 256) : copied ? 0 : 0.0003 * (256 - s->lanes);
     double waves = (double)ceil_div(rows, s->batch) * s->cluster / ((double)t->mps * k);
     if (waves < 8)
         spoil += 0.2 * (ceil(waves) / waves - 1) / waves;
@@ -106,7 +110,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     double flight = (double)k * threads * s->per * s->vec * f->row_bytes_in;
     bool waits = f->reductions && !s->split;                       /* stores wait for the row's lanes */
     int written = s->rows > 1 && !waits ? ceil_div((int64_t)s->vec * f->row_bytes_out, 16) : 1;        /* vectors, where a lane has one of each stream */
-    double wanted = waits && f->shared_loads ? 45056 : 32768, spoil = flight < wanted ? 0.3 * (wanted / flight - 1) : 0;
+    double wanted = waits && f->shared_loads ? (s->wkeep == WKEEP_SMEM ? 72000 : 45056) : 32768, spoil = flight < wanted ? 0.3 * (wanted / flight - 1) : 0;
     if (waits && warps > 8)
         spoil += (s->per == 1 ? 0.012 : 0.004) * (warps - 8);
     if (waits && warps > 4)
@@ -124,7 +128,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     if (s->align == ALIGN_SHIFT && waits)                          /* what an edge costs is shared by few vectors; operands put in place cost registers */
         spoil += (s->per < 3 ? 0.03 * (3 - s->per) : 0.01 * (s->per - 3)) + (s->wkeep == WKEEP_REG ? 0 : 0.01);
     spoil -= s->wkeep == WKEEP_REG ? 0.012 : 0;
-    spoil += waits && f->shared_loads && k <= 2 ? 0.0025 * s->per : 0;
+    spoil += waits && f->shared_loads && k <= 2 ? (f->shared_loads > 1 ? 0.0075 : 0.0025) * s->per : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
     spoil += waits && f->sfu > 0 ? 0.02 * s->per : 0;              /* much arithmetic on wide rows */
     spoil += f->lses && !s->split ? 0.06 * s->per : 0;             /* every vector waits for the last before the first is summed */
@@ -231,9 +235,12 @@ static void consider(Search *q, const Sched *candidate)
 static int blocks_to_ask(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int threads = s->rows * s->lanes, held = s->per * s->vec * (f->row_bytes_in + 2 + 2 * f->shared_loads) / 8;
+    if (s->wkeep == WKEEP_SMEM)             /* operands come one after the other, and with fewer registers not all of a row would be on its way at once */
+        held = s->per * s->vec * f->row_bytes_in / 4 + 16;
     int regs = 24 + held + (s->align == ALIGN_SHIFT ? 6 + held * 3 / 4 : 0) + (s->cluster > 1 ? 16 : 0);      /* operands are put in place in registers */
     int k = t->regs_mp / (threads * regs);
-    return k * threads > 1024 ? 1024 / threads : k;
+    int lanes = s->per <= 2 ? 1280 : 1024;
+    return k * threads > lanes ? lanes / threads : k;
 }
 
 static void consider_oneshot(Search *q, Sched s)
@@ -246,7 +253,11 @@ static void consider_oneshot(Search *q, Sched s)
         s.wkeep = WKEEP_LOAD;
         consider(q, &s);
         s.wkeep = WKEEP_REG;          /* fetched with the row; pays while it costs no block of a multiprocessor */
-        if (s.align == ALIGN_SHIFT ? s.per <= 3 : s.len == LEN_EXACT && s.per * q->f->shared_loads <= 16)
+        bool fits = s.align == ALIGN_SHIFT ? s.per <= 3 : s.len == LEN_EXACT && s.per * q->f->shared_loads <= 16;
+        if (fits)
+            consider(q, &s);
+        s.ctas = fits && q->collect && !s.ctas ? blocks_to_ask(q->f, &s, q->t) : 0;      /* a tuner's to try */
+        if (s.ctas)
             consider(q, &s);
     }
 }
@@ -306,11 +317,11 @@ static void consider_blocks(Search *q, Sched s)
     if (s.wkeep == WKEEP_LOAD || q->collect)
         consider(q, &s);
     s.ctas = by_smem < by_regs ? by_smem : by_regs;
-    if (s.ctas > 2 && (s.wkeep == WKEEP_REG || s.ctas >= by_smem - 1))
+    if (s.ctas > (s.wkeep == WKEEP_SMEM ? 1 : 2) && (s.wkeep == WKEEP_REG || s.ctas >= by_smem - 1))
         consider(q, &s);
 }
 
-/* Two operands for two rows together, or a turn ahead; both, or one operand so, is a tuner's to try. */
+/* Two operands for two rows together, or a turn ahead, or copied behind the rows; the first two at once, or one operand so, is a tuner's to try. */
 static void consider_operands(Search *q, Sched s)
 {
     int operands = q->f->shared_loads;
@@ -319,6 +330,9 @@ static void consider_operands(Search *q, Sched s)
         for (s.wkeep = WKEEP_LOAD; s.wkeep <= (ahead ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
             consider_blocks(q, s);
     }
+    s.wkeep = WKEEP_SMEM;
+    for (s.batch = 1; s.batch <= 3 && (q->collect ? operands > 0 : operands > 1 && s.align == ALIGN_VEC); s.batch++)
+        consider_blocks(q, s);
 }
 
 /* Rows over a cluster of persistent blocks, each of which sums its own columns. */
@@ -371,10 +385,22 @@ static void search_clusters(Search *q, Sched s)
             s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
             if (s.lanes < 128 || s.lanes > 512)
                 continue;
+            s.wkeep = WKEEP_LOAD;
             s.ctas = q->f->lses ? 0 : blocks_to_ask(q->f, &s, q->t);
-            for (s.wkeep = WKEEP_LOAD; s.wkeep <= (s.len == LEN_EXACT && s.per * q->f->shared_loads <= 16 ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
+            for (; s.wkeep <= (s.len == LEN_EXACT && s.per * q->f->shared_loads <= 16 ? WKEEP_REG : WKEEP_LOAD); s.wkeep++)
+                consider(q, &s);
+            s.wkeep = WKEEP_SMEM;
+            s.ctas = blocks_to_ask(q->f, &s, q->t);
+            if (q->f->shared_loads > 1 && s.ctas >= 4)
                 consider(q, &s);
         }
+}
+
+/* Of a row whose lanes hold more than a vector each: rows of one warp are as well on their way together as vectors of one row, and have fewer lanes
+ * that wait for each other. */
+static int fewest_lanes(const SchedFacts *f, const Sched *s)
+{
+    return f->phases > 1 && f->shared_loads && !f->accs && s->align == ALIGN_VEC && s->per <= 4 ? 8 : 32;
 }
 
 /* Every lane count that holds n elements in `per` vectors, per = 1..16. */
@@ -388,7 +414,7 @@ static void search_lanes(Search *q, Sched s)
             for (s.lanes = 1; s.lanes < lanes; s.lanes *= 2) {}
         else
             s.lanes = (int32_t)round_up(lanes, 32);
-        if (s.lanes > 1024 || (s.per > 1 && (s.lanes < 32 || (int64_t)s.lanes * (s.per - 1) * s.vec >= n)))
+        if (s.lanes > 1024 || (s.per > 1 && (s.lanes < fewest_lanes(q->f, &s) || (int64_t)s.lanes * (s.per - 1) * s.vec >= n)))
             continue;
         if (q->f->accs)
             consider_persistent(q, s);

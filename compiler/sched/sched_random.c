@@ -60,7 +60,7 @@ static Sched stretched(Sched s, uint64_t *seed)
 
 /* A third of the persistent ones in clusters of blocks, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
  * lines, half of those under conditions early, most of the one-shot ones with several rows together, a quarter one after the other, a quarter of
- * all with many vectors a lane, half for both sides of a condition, a third along another coordinate or for two nests, where that is legal. */
+ * all with many vectors a lane, half for both sides of a condition and with the nest before, a third along another coordinate or for two nests, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
     bool persistent = s.grid == GRID_PERSISTENT;
@@ -88,6 +88,9 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
     s = persistent && pick(&seed, 4) == 0 ? if_legal(f, t, c, s) : s;
     c = stretched(s, &seed);
     s = pick(&seed, 4) || c.n > 1 << 15 ? s : if_legal(f, t, c, s);
+    c = s;
+    c.aside = 32 << pick(&seed, 3);
+    s = pick(&seed, 2) ? s : if_legal(f, t, c, s);
     c = s;
     c.sides = 1;
     s = pick(&seed, 2) ? s : if_legal(f, t, c, s);

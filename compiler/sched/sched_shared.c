@@ -1,7 +1,7 @@
 /* sched_shared.c: what a row kernel's block keeps in shared memory, and where: legality and the model count it, the lowering takes it from here.
  *
  * In this order: exchange buffers of the reductions, two where there is more than one exchange; a cluster's inboxes; asynchronous slots
- * [stage][load][k][thread]; kept operands [load][k][lane]; kept rows [load][k][thread].  The area in which row groups add up their cross-row sums, and in
+ * [stage][load][k][thread]; kept operands [load][k][lane]; kept rows [load][k][thread]; scalars of the block's rows [scalar][row group].  The area in which row groups add up their cross-row sums, and in
  * which rows that begin anywhere become aligned ones, lies over the slots.
  */
 #include "sched.h"
@@ -17,6 +17,8 @@ static uint32_t exchange(const RowShared *r, const Sched *s, int i)
         words -= r->walk[i].variances;      /* whose counts are known */
     if (s->grid == GRID_ONESHOT)
         alone = r->walk[i].picks;           /* which the first warp tells */
+    if (s->aside && !i)
+        words += r->aside;
     return ((words - alone) * up(one, 4) + alone * up(1, 4)) * (r->wide ? 8u : 4u) * (uint32_t)s->batch;
 }
 
@@ -57,5 +59,7 @@ SchedShared sched_shared(const RowShared *r, const Sched *s)
     m.kept = up(m.operands + (s->wkeep == WKEEP_SMEM ? sched_areas(r, s, false, r->nload) : 0), 128);
     m.bytes = m.kept + (s->keep == KEEP_SMEM && s->async != ASYNC_CP && r->walks > 1 ? rows : 0);
     m.bytes = up(most(m.bytes, m.async + folded(r, s)), 16);
+    m.told = m.bytes;
+    m.bytes += sched_tells(r, s) ? (uint32_t)(r->told * s->rows * SCHED_TOLD_BYTES) : 0;
     return m;
 }

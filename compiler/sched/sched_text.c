@@ -31,6 +31,19 @@ Sched sched_default(void)
     return s;
 }
 
+Sched sched_aside(const Sched *of)
+{
+    Sched s = sched_default();
+    s.len = LEN_CAP;
+    s.align = ALIGN_SCALAR;
+    s.vec = 1;
+    s.wkeep = WKEEP_REG;            /* asked for before they are used */
+    s.lanes = of->lanes;
+    s.cluster = of->cluster;
+    s.per = (of->aside + s.lanes * s.cluster - 1) / (s.lanes * s.cluster);
+    return s;
+}
+
 /* The k-th of "a|b|c". */
 static Str choice(const char *list, int k)
 {

@@ -102,6 +102,43 @@ static TirFn *copy_nest(const TirFn *fn, uint32_t nth, Arena *a)
     return to;
 }
 
+/* ---- asides ---- */
+
+static bool whole_scalar(const TirFn *fn, const TirOp *o) { return o->nix == 1 && fn->ix[o->ix].kind == TIR_IX_SCALAR && fn->ops[fn->ix[o->ix].val].op == TIR_CONST; }
+
+/* One instance that reduces, along one axis, what no earlier nest writes, to scalars at constant places of scratch. */
+static bool reduces_inputs(const TirFn *nest)
+{
+    int64_t instances = 0;
+    uint32_t axis = UINT32_MAX;
+    bool fits = nest->ops[1].op == TIR_PAR && nest->ops[1].ref2 == 1 && tir_ext_is_const(nest->pars[nest->ops[1].ref].ext, &instances);
+    for (TirVal v = 2; fits && v < nest->nops; v++) {
+        const TirOp *o = &nest->ops[v];
+        bool reduces = tir_op_kind(o->op) == TIR_K_REDUCE;
+        fits = o->nax <= 1 && (!reduces || axis == UINT32_MAX || axis == o->ref);
+        axis = reduces ? o->ref : axis;
+        if (!fits)
+            break;
+        if (o->op == TIR_STORE)
+            fits = nest->tensors[o->ref].mode == TIR_SCRATCH && whole_scalar(nest, o);
+        else if (o->op == TIR_LOAD)
+            fits = nest->tensors[o->ref].mode == TIR_IN && !(nest->earlier && nest->earlier[o->ref]);
+        else
+            fits = o->op != TIR_ACC && o->op != TIR_IF;
+    }
+    return fits && axis != UINT32_MAX && instances == 1;
+}
+
+/* Is what the nest writes read by ops [first, end) of the whole alone, a scalar at a time? */
+static bool read_there_alone(const TirFn *fn, const TirFn *nest, TirVal first, TirVal end)
+{
+    for (TirVal s = 1; s < nest->nops; s++)
+        for (TirVal v = 1; nest->ops[s].op == TIR_STORE && v < fn->nops; v++)
+            if (fn->ops[v].op == TIR_LOAD && fn->ops[v].ref == nest->ops[s].ref && (v < first || v >= end || !whole_scalar(fn, &fn->ops[v])))
+                return false;
+    return true;
+}
+
 static bool runs_along(const TirFn *fn, const TirOp *o, TirExt row)
 {
     for (uint32_t i = 0; i < o->nix; i++)
@@ -185,9 +222,20 @@ static const uint16_t *twins(const TirFn *one, const TirFn *other, Arena *a)
     return same ? twin : NULL;
 }
 
+/* The first nest, of the second one. */
+static const TirFn *aside_of(const TirFn *fn, uint32_t nth, Arena *a)
+{
+    TirVal at = 1;
+    for (uint32_t i = 0; fn->ops[at].op != TIR_PAR || i++ < nth;)
+        at = fn->ops[at].op == TIR_PAR ? region_end(fn, at) : at + 1;
+    const TirFn *before = nth == 1 ? copy_nest(fn, 0, a) : NULL;
+    return before && reduces_inputs(before) && read_there_alone(fn, before, at, region_end(fn, at)) ? before : NULL;
+}
+
 TirFn *tir_nest(const TirFn *fn, uint32_t nth, Arena *a)
 {
     TirFn *to = copy_nest(fn, nth, a);
+    to->aside = aside_of(fn, nth, a);
     if (nth + 1 < tir_nests(fn))
         to->twin = twins(to, copy_nest(fn, nth + 1, a), a);
     return to;

@@ -106,7 +106,7 @@ static void row_sum_kernel(Case *c, DType t, bool precise)
     case_op(c, LIR_PDLGO, 0, 0, 0, 0, 0);
 }
 
-/* The address of what is loaded is worked out before the wait for the kernel that was launched before, and the next one hears of it behind. */
+/* The address of what is loaded is worked out before the wait for the kernel that was launched before; the next one hears of it, and a pause comes, behind. */
 static void test_wait_is_late(void **state)
 {
     (void)state;
@@ -116,11 +116,12 @@ static void test_wait_is_late(void **state)
     c->fn->pdl = true;
     case_op(c, LIR_PDLWAIT, 0, 0, 0, 0, 0);
     case_op(c, LIR_PDLGO, 0, 0, 0, 0, 0);
+    lir_add(c->fn, (LirOp){.op = LIR_PAUSE, .ref = -1, .a = {lir_ci(c->fn, DT_I32, 7)}});
     LirVal at = lir_op2(c->fn, LIR_ADD, case_leaf(c, LIR_TID), lir_op2(c->fn, LIR_MUL, case_leaf(c, LIR_CTAID), lir_ci(c->fn, DT_I32, 32)));
     LirVal to = case_at(c, case_ptr(c, 1), at, 4), from = case_at(c, case_ptr(c, 0), at, 4);
     case_mem(c, LIR_STG, 0, 0, to, case_mem(c, LIR_LDG, DT_F32, 1, from, 0, 0, 0, 4, 0), 0, 0, 4, 0);
     case_ptx(c, TARGET_SM90A, &ptx);
-    case_ordered(ptx.p, "%ctaid.x", "add.s64", "setp.ge.s64 p, %rd", "@p griddepcontrol.wait", "griddepcontrol.launch_dependents", "ld.global.b32", "st.global.b32", NULL);
+    case_ordered(ptx.p, "%ctaid.x", "add.s64", "setp.ge.s64 p, %rd", "@p griddepcontrol.wait", "griddepcontrol.launch_dependents", "%clock", "ld.global.b32", "st.global.b32", NULL);
     assert_int_equal(case_count(ptx.p, "griddepcontrol.wait"), 1);
     buf_free(&ptx);
     case_free(c);

@@ -154,6 +154,30 @@ static void beside(void **state)
     free(t.bytes);
 }
 
+/* A variant that does the nest before its own as well: that is not launched. */
+static void before(void **state)
+{
+    (void)state;
+    ToyCall c;
+    const lgr_kernel *k;
+    Toy t = toy_pack();
+    LgkSet *s = table(t, LGK_T_SETS);
+    LgkVariant *v = table(t, LGK_T_VARIANTS);
+    add_nest(t, (LgkRange){s[1].variants.first + 1, 1});
+    s[1].variants.count = 1;                                      /* not the first nest's as well */
+    for (uint32_t does = 0; does < 2; does++) {
+        v[s[2].variants.first].before = does;
+        toy_seal(t);
+        lgr_context *ctx = begin(t, &c, &k);
+        assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
+        assert_int_equal(fake.launches, does ? 1 : 3);
+        assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);      /* as remembered */
+        assert_int_equal(fake.launches, does ? 2 : 6);
+        lgr_context_destroy(ctx);
+    }
+    free(t.bytes);
+}
+
 /* Clusters of more than 8 blocks are asked for. */
 static void wide(void **state)
 {
@@ -419,7 +443,7 @@ static void open_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(launches), cmocka_unit_test(fed), cmocka_unit_test(contexts), cmocka_unit_test(capture), cmocka_unit_test(each_call_fails),
-                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside), cmocka_unit_test(wide), cmocka_unit_test(alike), cmocka_unit_test(joined),
+                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside), cmocka_unit_test(before), cmocka_unit_test(wide), cmocka_unit_test(alike), cmocka_unit_test(joined),
                                        cmocka_unit_test(dividers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,6 +108,8 @@ static Call placed(const Call *c, const Call *nest)
 static bool run_nests(const Call *c, const Call *nest, uint32_t n, Arena *a, SimResult *res)
 {
     for (uint32_t i = 0; i < n; i += nest[i].low->covers) {
+        if (i + 1 < n && nest[i + 1].low->before)        /* the next one does it too */
+            continue;
         Call one = placed(c, &nest[i]);
         one.bufs = NULL;
         one.nbufs = one.capbufs = 0;

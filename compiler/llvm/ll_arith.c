@@ -108,7 +108,7 @@ static bool known_shift(LLVMValueRef v, LLVMOpcode op, int64_t *by)
  * up and down again were moved once. */
 static LLVMValueRef both(Ll *l, LLVMValueRef a, LLVMValueRef b)
 {
-    uint64_t mask = LLVMIsAConstantInt(b) ? LLVMConstIntGetZExtValue(b) : 0;
+    uint64_t mask = l->lean && LLVMIsAConstantInt(b) ? LLVMConstIntGetZExtValue(b) : 0;
     unsigned width = mask ? LLVMGetIntTypeWidth(LLVMTypeOf(b)) : 0;
     int64_t down, up;
     if (mask == UINT32_MAX && width == 64 && LLVMIsASExtInst(a) && LLVMTypeOf(LLVMGetOperand(a, 0)) == l->ty.i32)

@@ -40,7 +40,7 @@ static LLVMValueRef by_known(Ll *l, bool rem, LLVMValueRef a, LLVMValueRef b)
 {
     int64_t by = LLVMIsAConstantInt(b) ? LLVMConstIntGetSExtValue(b) : 0;
     bool power = by > 1 && !(by & (by - 1)), positive;
-    if (by <= 1 || !l->t || (!power && LLVMTypeOf(a) != l->ty.i32))
+    if (by <= 1 || !l->lean || (!power && LLVMTypeOf(a) != l->ty.i32))
         return NULL;
     positive = ll_most(l, a) != LL_UNKNOWN;
     if (power && positive && rem)

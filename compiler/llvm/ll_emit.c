@@ -366,7 +366,7 @@ static void emit_all(Ll *l, const LirFn *fn)
         bool ordered = o->op == LIR_VAR || o->op == LIR_GET || o->op == LIR_SET;
         if (x.nheld && o->op >= LIR_LDG)
             release(&x, aside, i);
-        if (o->op == LIR_LOOP && l->t)
+        if (o->op == LIR_LOOP && l->lean)
             emit_invariants(&x, i);
         if (!x.nheld || ordered)
             emit_value(&x, i);
@@ -387,6 +387,6 @@ void ll_emit_fn(Ll *l, const LirFn *fn)
     if (l->nscope)
         ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "%s: a loop or if is not closed", fn->name);
     l->hooks->end(l);
-    if (l->t)
+    if (l->lean)
         ll_contract(l);
 }

@@ -73,7 +73,7 @@ static uint64_t most(Ll *l, LLVMValueRef v, int depth)
 }
 
 
-uint64_t ll_most(Ll *l, LLVMValueRef v) { return l->t ? most(l, v, BOUND_DEPTH) : LL_UNKNOWN; }
+uint64_t ll_most(Ll *l, LLVMValueRef v) { return l->lean ? most(l, v, BOUND_DEPTH) : LL_UNKNOWN; }
 
 static LLVMValueRef number(LLVMValueRef like, int64_t v) { return LLVMConstInt(LLVMTypeOf(like), (uint64_t)v, 1); }
 
@@ -92,7 +92,7 @@ static LLVMValueRef apart(LLVMValueRef v, int64_t *c)
     return v;
 }
 
-static bool plain(Ll *l, LLVMValueRef a) { return l->t && LLVMGetTypeKind(LLVMTypeOf(a)) == LLVMIntegerTypeKind && LLVMGetIntTypeWidth(LLVMTypeOf(a)) >= 32; }
+static bool plain(Ll *l, LLVMValueRef a) { return l->lean && LLVMGetTypeKind(LLVMTypeOf(a)) == LLVMIntegerTypeKind && LLVMGetIntTypeWidth(LLVMTypeOf(a)) >= 32; }
 
 static LLVMValueRef plus(Ll *l, LLVMValueRef a, int64_t c) { return c ? LLVMBuildAdd(l->b, a, number(a, c), "") : a; }
 
@@ -214,7 +214,7 @@ LLVMValueRef ll_int_less(Ll *l, LLVMValueRef a, LLVMValueRef b)
 LLVMValueRef ll_int_not(Ll *l, LLVMValueRef a)
 {
     static const LLVMIntPredicate other[] = {LLVMIntNE, LLVMIntEQ, LLVMIntULE, LLVMIntULT, LLVMIntUGE, LLVMIntUGT, LLVMIntSLE, LLVMIntSLT, LLVMIntSGE, LLVMIntSGT};
-    if (l->t && LLVMIsAICmpInst(a))
+    if (l->lean && LLVMIsAICmpInst(a))
         return LLVMBuildICmp(l->b, other[LLVMGetICmpPredicate(a) - LLVMIntEQ], LLVMGetOperand(a, 0), LLVMGetOperand(a, 1), "");
     return LLVMBuildNot(l->b, a, "");
 }

@@ -77,6 +77,7 @@ struct Ll {
     LLVMBasicBlockRef entry, latch, done;
     LlVal *val;                      /* by LirVal */
     LlScope scope[LL_MAX_DEPTH]; uint32_t nscope;
+    bool lean;                       /* of a GPU's large functions: written shorter, and left by LLVM as they are */
     bool precise;                    /* of the operation in hand */
     LLVMValueRef behind_wait;        /* address that is accessed right behind the wait in hand; NULL: none is known */
     bool streamed;                   /* host: non-temporal stores were written */
@@ -91,7 +92,7 @@ extern const LlHooks ll_nvptx_hooks, ll_host_hooks;
 
 /* ll_session.c */
 _Noreturn void ll_fail(Ll *l, DiagClass cls, DiagCode code, Span sp, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t);
+LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t, bool lean);
 LLVMTargetMachineRef ll_host_machine(LlSession *s, const LlOptions *o);
 
 /* ll_module.c: one module from functions to optimised IR */

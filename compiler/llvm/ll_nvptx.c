@@ -164,14 +164,14 @@ static void copy_async(Ll *l, const LirOp *o)
 {
     char text[160];
     LLVMValueRef pred = ll_arg(l, o, 2).p[0];
-    LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), ll_arg(l, o, 1).p[0], pred};
+    LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), ll_arg(l, o, 1).p[0], ll_pred_word(l, pred)};
     bool always = LLVMIsAConstantInt(pred) && LLVMConstIntGetZExtValue(pred);
     const char *form = o->imm.i == 16 ? "cg" : "ca";
     if (always)
         snprintf(text, sizeof text, "cp.async.%s.shared.global [$0], [$1], %d;", form, (int)o->imm.i);
     else
-        snprintf(text, sizeof text, "@$2 cp.async.%s.shared.global [$0], [$1], %d;", form, (int)o->imm.i);
-    ll_asm(l, l->ty.v, text, always ? "r,l,~{memory}" : "r,l,b,~{memory}", true, always ? 2 : 3, args);
+        snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.b32 p, $2, 0; @p cp.async.%s.shared.global [$0], [$1], %d; }", form, (int)o->imm.i);
+    ll_asm(l, l->ty.v, text, always ? "r,l,~{memory}" : "r,l,r,~{memory}", true, always ? 2 : 3, args);
 }
 
 static void call0(Ll *l, const char *name) { ll_intr(l, name, NULL, 0, NULL); }
@@ -236,9 +236,9 @@ static void named_barrier(Ll *l, const LirOp *o)
 static void warp_barrier(Ll *l, const LirOp *o)
 {
     char text[96];
-    LLVMValueRef on = ll_arg(l, o, 0).p[0];
-    snprintf(text, sizeof text, "@$0 bar.sync %d, 32;", (int)o->imm.i);
-    convergent(l, ll_asm(l, l->ty.v, text, "b,~{memory}", true, 1, &on));
+    LLVMValueRef on = ll_pred_word(l, ll_arg(l, o, 0).p[0]);
+    snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.b32 p, $0, 0; @p bar.sync %d, 32; }", (int)o->imm.i);
+    convergent(l, ll_asm(l, l->ty.v, text, "r,~{memory}", true, 1, &on));
 }
 
 static void cluster_barrier(Ll *l, const LirOp *o)
@@ -267,9 +267,9 @@ static void await_inbox(Ll *l, const LirOp *o)
 static void send(Ll *l, const LirOp *o)
 {
     LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), LLVMBuildBitCast(l->b, ll_arg(l, o, 1).p[0], l->ty.i32, ""), ll_arg(l, o, 2).p[0],
-                           ll_arg(l, o, 3).p[0], inbox(l, o)};
-    ll_asm(l, l->ty.v, "{ .reg .b32 ra, rb; mapa.shared::cluster.u32 ra, $0, $2; mapa.shared::cluster.u32 rb, $4, $2; "
-           "@$3 st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.b32 [ra], $1, [rb]; }", "r,r,r,b,r,~{memory}", true, 5, args);
+                           ll_pred_word(l, ll_arg(l, o, 3).p[0]), inbox(l, o)};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 ra, rb; setp.ne.b32 p, $3, 0; mapa.shared::cluster.u32 ra, $0, $2; mapa.shared::cluster.u32 rb, $4, $2; "
+           "@p st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.b32 [ra], $1, [rb]; }", "r,r,r,r,r,~{memory}", true, 5, args);
 }
 
 static LLVMValueRef numbered_inbox(Ll *l, LLVMValueRef n)
@@ -291,8 +291,8 @@ static void open_inboxes(Ll *l, const LirOp *o)
 
 static void arm_inbox(Ll *l, const LirOp *o)
 {
-    LLVMValueRef args[] = {numbered_inbox(l, ll_arg(l, o, 0).p[0]), ll_i32(l, o->imm.i), ll_arg(l, o, 1).p[0]};
-    ll_asm(l, l->ty.v, "@$2 mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1;", "r,r,b,~{memory}", true, 3, args);
+    LLVMValueRef args[] = {numbered_inbox(l, ll_arg(l, o, 0).p[0]), ll_i32(l, o->imm.i), ll_pred_word(l, ll_arg(l, o, 1).p[0])};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; setp.ne.b32 p, $2, 0; @p mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], $1; }", "r,r,r,~{memory}", true, 3, args);
 }
 
 static void take_inbox(Ll *l, const LirOp *o)
@@ -318,9 +318,9 @@ static void store_in_cluster(Ll *l, const LirOp *o)
         return;
     }
     LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), LLVMBuildBitCast(l->b, ll_arg(l, o, 1).p[0], l->ty.i32, ""), ll_arg(l, o, 2).p[0],
-                           ll_arg(l, o, 3).p[0]};
-    ll_asm(l, l->ty.v, "{ .reg .b32 ra; @$3 mapa.shared::cluster.u32 ra, $0, $2; @$3 st.shared::cluster.b32 [ra], $1; }",
-           "r,r,r,b,~{memory}", true, 4, args);
+                           ll_pred_word(l, ll_arg(l, o, 3).p[0])};
+    ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 ra; setp.ne.b32 p, $3, 0; @p mapa.shared::cluster.u32 ra, $0, $2; @p st.shared::cluster.b32 [ra], $1; }",
+           "r,r,r,r,~{memory}", true, 4, args);
 }
 
 static void sync_op(Ll *l, const LirOp *o)

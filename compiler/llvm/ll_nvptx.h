@@ -7,6 +7,7 @@
 #define LL_LN2   0.6931471805599453
 
 LLVMValueRef ll_shared_addr(Ll *l, LLVMValueRef offset);       /* 32-bit address in the shared window */
+LLVMValueRef ll_pred_word(Ll *l, LLVMValueRef pred);           /* i1 as an i32 for inline assembler */
 const char  *ll_nvptx_load_hint(const Ll *l, unsigned flags);   /* ".L1::.." or "" */
 void         ll_nvptx_load(Ll *l, const LlAccess *m, LLVMValueRef *unit);
 void         ll_nvptx_store(Ll *l, const LlAccess *m, LLVMValueRef *unit);

@@ -7,6 +7,14 @@
 #include <string.h>
 #include "ll_nvptx.h"
 
+LLVMValueRef ll_shared_addr(Ll *l, LLVMValueRef offset)
+{
+    LLVMValueRef p = LLVMBuildGEP2(l->b, l->ty.i8, l->smem, &offset, 1, "");
+    return LLVMBuildPtrToInt(l->b, p, l->ty.i32, "");
+}
+
+LLVMValueRef ll_pred_word(Ll *l, LLVMValueRef pred) { return LLVMBuildZExt(l->b, pred, l->ty.i32, ""); }
+
 static LLVMTypeRef access_type(const LlAccess *m) { return m->k == 1 ? m->unit : LLVMVectorType(m->unit, (unsigned)m->k); }
 
 /* What is added to *at and known here goes into the instruction: as an offset of its own it would be added for each access. */
@@ -18,13 +26,6 @@ static int64_t without_constants(LLVMValueRef *at)
         *at = LLVMGetOperand(*at, 0);
     }
     return sum;
-}
-
-LLVMValueRef ll_shared_addr(Ll *l, LLVMValueRef offset)
-{
-    int64_t further = without_constants(&offset);
-    LLVMValueRef p = LLVMBuildPtrToInt(l->b, LLVMBuildGEP2(l->b, l->ty.i8, l->smem, &offset, 1, ""), l->ty.i32, "");
-    return further ? LLVMBuildAdd(l->b, p, ll_i32(l, further), "") : p;
 }
 
 static LLVMValueRef pointer(Ll *l, const LlAccess *m)
@@ -93,9 +94,10 @@ static void type_suffix(Buf *b, const LlAccess *m)
 static void load_text(Ll *l, const LlAccess *m, Buf *b)
 {
     if (m->pred) {
+        buf_printf(b, "{ .reg .pred p; setp.ne.b32 p, $%d, 0; ", m->k + 1);
         for (int i = 0; i < m->k; i++)
             buf_printf(b, "mov.b%d $%d, 0; ", m->unit_bytes == 1 ? 16 : m->unit_bytes * 8, i);
-        buf_printf(b, "@$%d ", m->k + 1);
+        buf_puts(b, "@p ");
     }
     bool nc = (m->flags & LIR_F_CONST) && m->space == LL_GLOBAL;
     buf_printf(b, "ld.%s%s%s", m->space == LL_GLOBAL ? "global" : "shared", nc ? ".nc" : "",
@@ -103,14 +105,14 @@ static void load_text(Ll *l, const LlAccess *m, Buf *b)
     type_suffix(b, m);
     buf_puts(b, " ");
     register_list(b, 0, m->k);
-    buf_printf(b, ", [$%d];", m->k);
+    buf_printf(b, ", [$%d];%s", m->k, m->pred ? " }" : "");
 }
 
 static void load_constraints(const LlAccess *m, Buf *b)
 {
     for (int i = 0; i < m->k; i++)
         buf_printf(b, "=%s%c,", m->pred ? "&" : "", letter(m));
-    buf_printf(b, "%c%s", m->space == LL_GLOBAL ? 'l' : 'r', m->pred ? ",b" : "");
+    buf_printf(b, "%c%s", m->space == LL_GLOBAL ? 'l' : 'r', m->pred ? ",r" : "");
 }
 
 static LLVMValueRef address(Ll *l, const LlAccess *m) { return m->space == LL_GLOBAL ? m->addr : ll_shared_addr(l, m->addr); }
@@ -125,7 +127,7 @@ static void asm_load(Ll *l, const LlAccess *m, LLVMValueRef *unit)
     for (int i = 0; i < m->k; i++)
         all[i] = reg;
     LLVMTypeRef ret = m->k == 1 ? reg : LLVMStructTypeInContext(l->cx, all, (unsigned)m->k, 0);
-    LLVMValueRef args[2] = {address(l, m), m->pred};
+    LLVMValueRef args[2] = {address(l, m), m->pred ? ll_pred_word(l, m->pred) : NULL};
     LLVMValueRef r = ll_asm_bufs(l, ret, &text, &cons, !(m->flags & LIR_F_CONST), m->pred ? 2 : 1, args);
     for (int i = 0; i < m->k; i++) {
         LLVMValueRef e = m->k == 1 ? r : LLVMBuildExtractValue(l->b, r, (unsigned)i, "");
@@ -180,12 +182,12 @@ void ll_nvptx_load(Ll *l, const LlAccess *access, LLVMValueRef *unit)
 static void store_text(const LlAccess *m, Buf *b)
 {
     if (m->pred)
-        buf_printf(b, "@$%d ", m->k + 1);
+        buf_printf(b, "{ .reg .pred p; setp.ne.b32 p, $%d, 0; @p ", m->k + 1);
     buf_printf(b, "st.%s%s", m->space == LL_GLOBAL ? "global" : "shared", (m->flags & LIR_F_STREAM) && m->space == LL_GLOBAL ? ".cs" : "");
     type_suffix(b, m);
     buf_puts(b, " [$0], ");
     register_list(b, 1, m->k);
-    buf_puts(b, ";");
+    buf_printf(b, ";%s", m->pred ? " }" : "");
 }
 
 static void asm_store(Ll *l, const LlAccess *m, LLVMValueRef *unit)
@@ -201,8 +203,8 @@ static void asm_store(Ll *l, const LlAccess *m, LLVMValueRef *unit)
         buf_printf(&cons, ",%c", letter(m));
     }
     if (m->pred) {
-        args[n++] = m->pred;
-        buf_puts(&cons, ",b");
+        args[n++] = ll_pred_word(l, m->pred);
+        buf_puts(&cons, ",r");
     }
     buf_puts(&cons, ",~{memory}");
     ll_asm_bufs(l, l->ty.v, &text, &cons, true, n, args);

@@ -18,7 +18,7 @@ typedef struct HostMachine { char *cpu, *features; LLVMTargetMachineRef tm; } Ho
 
 struct LlSession {
     char *cpu, *features;
-    LLVMTargetMachineRef gpu[TARGET_COUNT];
+    LLVMTargetMachineRef gpu[TARGET_COUNT][2];       /* [1]: of lean emissions */
     HostMachine host[MAX_HOST_MACHINES]; uint32_t nhost;
 };
 
@@ -47,7 +47,7 @@ static void init_llvm(void)
     /* A fourth of the time that a GPU's code takes, for nothing: constants are in the addresses already, and what was computed before is not
      * written again (on the host other passes find it as well).  Loop strength reduction took up to nine tenths where a loop has many addresses
      * (0.6 s); kernels are as fast without it.  Loads and stores are written as vectors. */
-    LLVMParseCommandLineOptions(5, (const char *const[]){"ligerc", "-opt-disable=slsr,nary-reassociate,early-cse", "-disable-lsr", "-nvptx-short-ptr", "-disable-nvptx-load-store-vectorizer"}, NULL);
+    LLVMParseCommandLineOptions(4, (const char *const[]){"ligerc", "-opt-disable=slsr,nary-reassociate,early-cse", "-disable-lsr", "-disable-nvptx-load-store-vectorizer"}, NULL);
 }
 
 void ll_describe(char *version, char *cpu, size_t n)
@@ -77,8 +77,9 @@ void ll_close(LlSession *s)
     if (!s)
         return;
     for (int i = 0; i < TARGET_COUNT; i++)
-        if (s->gpu[i])
-            LLVMDisposeTargetMachine(s->gpu[i]);
+        for (int lean = 0; lean < 2; lean++)
+            if (s->gpu[i][lean])
+                LLVMDisposeTargetMachine(s->gpu[i][lean]);
     for (uint32_t i = 0; i < s->nhost; i++) {
         LLVMDisposeTargetMachine(s->host[i].tm);
         free(s->host[i].cpu);
@@ -100,26 +101,25 @@ void ll_fail(Ll *l, DiagClass cls, DiagCode code, Span sp, const char *fmt, ...)
     longjmp(l->fail, LL_JUMP_OURS);
 }
 
-/* What a GPU's code is spared is an option of LLVM's, of the whole process: emissions with it and without take turns. */
-static struct { pthread_mutex_t lock; pthread_cond_t over; uint32_t n; bool spared; } turn = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
+/* What a lean emission leaves out is told to LLVM by options of the whole process: lean ones and others take turns. */
+static struct { pthread_mutex_t lock; pthread_cond_t over; uint32_t n; bool lean; } turn = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
 
-/* Combiners: what they would find was written so (ll_fold.c, ll_divide.c).  On the host they make the multiply-adds, and without them LLVM cannot fill
- * the registers of two words that chips from sm_100 on have. */
-static bool is_spared(const Ll *l) { return l->t && l->t->sm < 100; }
-
-static void spare(bool yes)
+/* Lean: no combiners, since what they find is written so (ll_fold.c, ll_divide.c), and shared memory has addresses of 32 bits from the first. */
+static void set_lean(bool lean)
 {
-    LLVMParseCommandLineOptions(3, yes ? (const char *const[]){"ligerc", "-combiner-disabled=1", "-disable-cgp=1"} : (const char *const[]){"ligerc", "-combiner-disabled=0", "-disable-cgp=0"}, NULL);
-    turn.spared = yes;
+    static const char *const on[] = {"ligerc", "-combiner-disabled=1", "-disable-cgp=1", "-nvptx-short-ptr=1"};
+    static const char *const off[] = {"ligerc", "-combiner-disabled=0", "-disable-cgp=0", "-nvptx-short-ptr=0"};
+    LLVMParseCommandLineOptions(4, lean ? on : off, NULL);
+    turn.lean = lean;
 }
 
 void ll_enter(Ll *l)
 {
     pthread_mutex_lock(&turn.lock);
-    while (turn.n && turn.spared != is_spared(l))
+    while (turn.n && turn.lean != l->lean)
         pthread_cond_wait(&turn.over, &turn.lock);
-    if (turn.spared != is_spared(l))
-        spare(is_spared(l));
+    if (turn.lean != l->lean)
+        set_lean(l->lean);
     turn.n++;
     pthread_mutex_unlock(&turn.lock);
     running = l;
@@ -158,14 +158,14 @@ static LLVMTargetMachineRef machine(const char *triple, const char *cpu, const c
     return LLVMCreateTargetMachine(target, triple, cpu, features, !strncmp(triple, "nvptx", 5) ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelSmall);
 }
 
-LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t)
+LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t, bool lean)
 {
     for (int i = 0; i < TARGET_COUNT; i++) {
         if (target_get((TargetId)i) != t && strcmp(target_get((TargetId)i)->name, t->name))
             continue;
-        if (!s->gpu[i])
-            s->gpu[i] = machine("nvptx64-nvidia-cuda", t->cpu, t->ptx);
-        return s->gpu[i];
+        if (!s->gpu[i][lean])
+            s->gpu[i][lean] = machine("nvptx64-nvidia-cuda", t->cpu, t->ptx);
+        return s->gpu[i][lean];
     }
     return NULL;
 }

@@ -1,7 +1,8 @@
 /* ll_divide.c: division and remainder of integers.
  *
  * In: scalars or vectors.  Out: the quotient towards zero, or the remainder of the same sign as a; x / 0 and x % 0 are 0, the least number over -1 wraps.
- * For GPUs a division by a known number is written as products and shifts, fewer of them where a is known not to be negative; ptxas does not do that.
+ * In lean emissions a division by a known number is written as products and shifts, fewer of them where a is known not to be negative; ptxas does not do
+ * that, and LLVM's combiners are not asked.
  */
 #include "ll_int.h"
 

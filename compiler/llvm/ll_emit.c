@@ -329,7 +329,8 @@ static void release(Order *x, LirVal aside, LirVal i)
 
 static bool is_arithmetic(const LirOp *o) { return (o->op >= LIR_CONST && o->op <= LIR_STEPS) || (o->op >= LIR_ADD && o->op <= LIR_HMIN); }
 
-/* Before loop i of a GPU: the floats that each turn would make again of what stands before it.  Of integers ptxas knows better what is worth a register. */
+/* Before loop i of a lean emission: the floats that each turn would make again of what stands before it.  Of integers ptxas knows better what is worth a
+ * register. */
 static void emit_invariants(Order *x, LirVal i)
 {
     const LirFn *fn = x->l->fn;

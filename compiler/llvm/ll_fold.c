@@ -1,4 +1,4 @@
-/* ll_fold.c: integers that a GPU's code computes, written shorter where numbers or bounds are known, and multiply-adds.
+/* ll_fold.c: integers that a lean emission computes, written shorter where numbers or bounds are known, and multiply-adds.
  *
  * In: operands.  Out: the same value.  Known numbers that are added stand outermost, so that they end in an instruction's offset; comparisons of what
  * cannot overflow lose them; signs that cannot be are not asked for.  LLVM's combiners would find this too, in several times its time.
@@ -71,7 +71,6 @@ static uint64_t most(Ll *l, LLVMValueRef v, int depth)
     }
     return r > UINT64_MAX >> (65 - width) ? LL_UNKNOWN : r;
 }
-
 
 uint64_t ll_most(Ll *l, LLVMValueRef v) { return l->lean ? most(l, v, BOUND_DEPTH) : LL_UNKNOWN; }
 

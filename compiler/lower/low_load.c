@@ -47,12 +47,13 @@ static LirVal slot_addr(Low *w, uint32_t load, uint32_t base, LirVal stage, LirV
 
 static int smem_align(uint32_t bytes) { return bytes < 16 ? (int)bytes : 16; }
 
-static LirVal lds(Low *w, uint32_t load, LirVal at)
+static LirVal lds_wide(Low *w, uint32_t load, LirVal at, int lanes, int align)
 {
-    const RowMem *m = &w->rv->load[load];
-    return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = load_dt(w, load), .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {at},
-                                  .imm.i = smem_align(vec_bytes(w, load)), .sp = w->tir->ops[m->op].sp});
+    return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = load_dt(w, load), .lanes = (uint8_t)lanes, .ref = -1, .a = {at},
+                                  .imm.i = align, .sp = w->tir->ops[w->rv->load[load].op].sp});
 }
+
+static LirVal lds(Low *w, uint32_t load, LirVal at) { return lds_wide(w, load, at, w->s->vec, smem_align(vec_bytes(w, load))); }
 
 static void sts(Low *w, uint32_t load, LirVal at, LirVal v, LirVal when)
 {
@@ -61,7 +62,7 @@ static void sts(Low *w, uint32_t load, LirVal at, LirVal v, LirVal when)
 }
 
 static LirVal kept_addr(Low *w, uint32_t load) { return slot_addr(w, load, w->smem.kept, 0, w->tid, w->fn->threads); }
-static LirVal operand_addr(Low *w, uint32_t load) { return slot_addr(w, load, w->smem.operands, 0, w->lane, (uint32_t)w->s->lanes); }
+static LirVal operand_addr(Low *w, uint32_t load) { return slot_addr(w, load, w->smem.operands, 0, w->lane, (uint32_t)(w->s->lanes + sched_as_lie(w->s))); }
 static LirVal async_addr(Low *w, uint32_t load, LirVal slot) { return slot_addr(w, load, w->smem.async, slot, w->tid, w->fn->threads); }
 
 static LirVal base_of(Low *w, uint32_t load)
@@ -148,10 +149,57 @@ static void copy(Low *w, uint32_t load, LirVal at, LirVal guard)
 
 static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
 
-/* A one-shot block's lanes copy what they will read, or, where it begins beside a vector's boundary, put it in place on the way. */
+/* ---- operands in shared memory as they lie in memory ---- */
+
+/* i32 elements by which this row's vectors stand behind the aligned ones, modulo a vector. */
+static LirVal behind_aligned(Low *w) { return lir_op2(w->fn, LIR_AND, w->head, low_ci(w, w->s->vec - 1)); }
+
+/* Copies the aligned vector `on` elements behind the one that this lane's vector k begins in. */
+static void copy_aligned(Low *w, uint32_t load, LirVal slot, LirVal on, LirVal guard)
+{
+    const RowMem *m = &w->rv->load[load];
+    int bytes = dt_bytes(load_dt(w, load)), all = w->s->vec * bytes, piece = all < 16 ? all : 16;
+    on = lir_op2(w->fn, LIR_SUB, on, behind_aligned(w));
+    LirVal place = lir_op2(w->fn, LIR_ADD, low_position(w), on), from = lir_op2(w->fn, LIR_ADD, low_vec_addr(w, base_of(w, load), m, bytes), low_mul_i64(w, on, bytes));
+    LirVal in = low_and(w, guard, lir_op2(w->fn, LIR_LE, place, lir_op2(w->fn, LIR_SUB, w->rowlen, low_ci(w, w->s->vec))));
+    in = low_and(w, in, w->s->line && !w->k ? lir_op2(w->fn, LIR_GE, place, low_ci(w, 0)) : 0);
+    for (int i = 0; i < all; i += piece)
+        lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = piece, .sp = w->tir->ops[m->op].sp,
+                               .a = {lir_op2(w->fn, LIR_ADD, slot, low_ci(w, i)), lir_op2(w->fn, LIR_ADD, from, lir_ci(w->fn, DT_I64, i)), in}});
+}
+
+/* The one more of each turn: lane k copies that of vectors k. */
+static void copy_last(Low *w, uint32_t load)
+{
+    int lanes = w->s->lanes, bytes = (int)sched_vector(w->s, dt_bytes(load_dt(w, load)));
+    for (int from = 0; from < w->s->per; from += lanes) {
+        LirVal turn = lir_op2(w->fn, LIR_ADD, w->lane, low_ci(w, from)), last = lir_op2(w->fn, LIR_SUB, low_ci(w, lanes), w->lane);
+        LirVal slot = lir_op2(w->fn, LIR_ADD, operand_addr(w, load), lir_op2(w->fn, LIR_MUL, last, low_ci(w, bytes)));
+        slot = lir_op2(w->fn, LIR_ADD, slot, lir_op2(w->fn, LIR_MUL, turn, low_ci(w, (lanes + 1) * bytes)));
+        LirVal on = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, turn, low_ci(w, w->lanes)), last);
+        copy_aligned(w, load, slot, lir_op2(w->fn, LIR_MUL, on, low_ci(w, w->s->vec)), lir_op2(w->fn, LIR_LT, turn, low_ci(w, w->s->per)));
+    }
+}
+
+/* The lane's vector out of the two that it lies in, from a boundary on that they are read at. */
+static LirVal take_window(Low *w, uint32_t load)
+{
+    const RowMem *m = &w->rv->load[load];
+    int unit = low_window(w, m, dt_bytes(load_dt(w, load))), bytes = dt_bytes(load_dt(w, load));
+    LirVal skip = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, behind_aligned(w), low_ci(w, -unit)), low_ci(w, bytes));
+    LirVal raw = lds_wide(w, load, lir_op2(w->fn, LIR_ADD, operand_addr(w, load), skip), w->s->vec + unit, unit * bytes);
+    return low_settle(w, m, raw);
+}
+
+/* A one-shot block's lanes copy what they will read, or what they read together. */
 static void fill_slot(Low *w, uint32_t load)
 {
     uint32_t bytes = vec_bytes(w, load);
+    if (sched_as_lie(w->s)) {
+        copy_aligned(w, load, operand_addr(w, load), low_ci(w, 0), 0);
+        w->due = 1;
+        return;
+    }
     if (w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC && (bytes == 4 || bytes == 8 || bytes == 16)) {
         copy(w, load, operand_addr(w, load), 0);
         w->due = 1;
@@ -169,6 +217,8 @@ void low_wkeep_await(Low *w, const uint8_t *need)
     if (!reads || !w->due)
         return;
     lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1});
+    if (sched_as_lie(w->s))
+        lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
     w->due = 0;
 }
 
@@ -193,6 +243,9 @@ void low_wkeep_fill(Low *w)
             v = w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC ? lir_op1(w->fn, LIR_OPAQUE, v) : v;   /* or the load sinks to its use */
             w->kept[i * LOW_MAX_PER + (uint32_t)w->k] = v;
         }
+        w->k = 0;
+        if (sched_as_lie(w->s))
+            copy_last(w, i);
     }
     if (w->due)
         commit(w);
@@ -204,7 +257,7 @@ void low_wkeep_fill(Low *w)
 static LirVal operand(Low *w, uint32_t load)
 {
     if (w->s->wkeep == WKEEP_SMEM)
-        return lds(w, load, operand_addr(w, load));
+        return sched_as_lie(w->s) ? take_window(w, load) : lds(w, load, operand_addr(w, load));
     LirVal v = w->kept[load * LOW_MAX_PER + (uint32_t)w->k];
     return w->s->grid == GRID_ONESHOT || w->s->wkeep == WKEEP_WIDE ? v : lir_op1(w->fn, LIR_OPAQUE, v);
 }

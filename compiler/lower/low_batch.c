@@ -104,7 +104,7 @@ static void reduce(Low *w, int p)
         fetch(w);
     for (int j = 0; j < w->s->batch; j++, m += n) {
         low_batch_turn(w, j);
-        w->behind = p ? 0 : (w->s->batch - 1 - j) * groups_of_row(w) + w->due;
+        w->behind = p ? 0 : (w->s->batch - 1 - j) * groups_of_row(w);
         low_enter_phase(w, p);
         LowWalk x = low_walk_of(w, p);
         low_walk(&x);
@@ -143,6 +143,25 @@ static void finish(Low *w, int p)
     w->together = 1;
 }
 
+/* A row's single elements go with its copies: asked for in its own walk, they would be waited for there. */
+static void fetch_edges(Low *w)
+{
+    low_edge_begin(w);
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (w->rv->load[i].inst)
+            low_kept_load(w, i);
+    low_edge_end(w);
+}
+
+static void issue_row(Low *w)
+{
+    if (w->s->async != ASYNC_CP)
+        return;
+    low_async_issue(w, w->active, w->slot);
+    if (low_has_edges(w))
+        fetch_edges(w);
+}
+
 void low_batch(Low *w, LirVal g)
 {
     LirVal groups = lir_op2(w->fn, LIR_MUL, w->blocks, low_ci(w, w->s->rows));
@@ -151,15 +170,13 @@ void low_batch(Low *w, LirVal g)
         low_batch_turn(w, j);
         low_set_instance(w, lir_op2(w->fn, LIR_ADD, g, lir_op2(w->fn, LIR_MUL, groups, low_ci(w, j))), true);
         w->head_fixed = low_has_edges(w);
-        if (!j && low_fills(w) && w->s->wkeep != WKEEP_SMEM)
-            low_wkeep_fill(w);
         w->slot = low_ci(w, (int64_t)j * w->smem.stage);
-        if (w->s->async == ASYNC_CP)
-            low_async_issue(w, w->active, w->slot);
+        if (!j)
+            low_set_out(w);
+        issue_row(w);
     }
     low_batch_turn(w, 0);
-    if (w->s->wkeep == WKEEP_SMEM)
-        low_wkeep_fill(w);
+    low_mark(w, LIR_WARPSYNC, 0);           /* or the assembler puts single loads off */
     for (int p = 0; p < w->rv->last_phase; p++)
         reduce(w, p);
     finish(w, w->rv->last_phase);

@@ -209,6 +209,13 @@ static void fill_slot(Low *w, uint32_t load)
     sts(w, load, operand_addr(w, load), v, first);
 }
 
+void low_wkeep_come(Low *w)
+{
+    if (w->due)
+        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1});
+    w->due = 0;
+}
+
 void low_wkeep_await(Low *w, const uint8_t *need)
 {
     bool reads = false;
@@ -216,10 +223,9 @@ void low_wkeep_await(Low *w, const uint8_t *need)
         reads |= need[i] && is_operand(w, i);
     if (!reads || !w->due)
         return;
-    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1});
+    low_wkeep_come(w);
     if (sched_as_lie(w->s))
-        lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    w->due = 0;
+        low_mark(w, LIR_BAR, 0);
 }
 
 /* Kept operands are fetched once per block, before the loop over instances, or the one instance. */

@@ -593,6 +593,27 @@ void low_phase(Low *w, int p)
 
 /* ---- the grid ---- */
 
+/* Those that a launch begins with set out one after the other, where there are as many: fewer do not keep the memory busy anyway. */
+static void lag(Low *w)
+{
+    LirVal late = lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->lag)), first = low_ci(w, w->t->mps * w->s->ctas / w->s->cluster);
+    LirVal begins = low_and(w, lir_op2(w->fn, LIR_LT, w->block, first), lir_op2(w->fn, LIR_GE, w->blocks, first));
+    low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, begins, late, low_ci(w, 0)));
+}
+
+/* Operands that a one-shot block copies go ahead of its rows, which come from farther.  What follows a pause the assembler does not take before it, as it would:
+ * it puts off copies that nothing waits for. */
+void low_set_out(Low *w)
+{
+    bool copies = w->s->grid == GRID_ONESHOT && w->s->wkeep == WKEEP_SMEM;
+    if (copies || (w->s->batch > 1 && low_fills(w)))
+        low_wkeep_fill(w);
+    if (w->s->lag)
+        lag(w);
+    else if (copies)
+        low_mark(w, LIR_PAUSE, low_ci(w, 0));
+}
+
 static void oneshot(Low *w)
 {
     LirVal g = w->block;
@@ -608,13 +629,13 @@ static void oneshot(Low *w)
         return;
     }
     low_set_instance(w, g, w->s->rows > 1);
+    low_set_out(w);
     if (w->s->async == ASYNC_CP) {
         w->slot = low_ci(w, 0);
         low_async_issue(w, w->active, w->slot);
     }
-    if (low_fills(w) && !fill_late(w))
+    if (low_fills(w) && w->s->wkeep != WKEEP_SMEM && !fill_late(w))
         low_wkeep_fill(w);
-    w->behind = w->due;
     low_aside_ask(w);
     low_sides(w);
 }
@@ -689,14 +710,6 @@ static void start(Low *w)
         low_mark(w, LIR_PDLGO, 0);
 }
 
-/* Those that a launch begins with set out one after the other, where there are as many: fewer do not keep the memory busy anyway. */
-static void lag(Low *w)
-{
-    LirVal late = lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->lag)), first = low_ci(w, w->t->mps * w->s->ctas / w->s->cluster);
-    LirVal begins = low_and(w, lir_op2(w->fn, LIR_LT, w->block, first), lir_op2(w->fn, LIR_GE, w->blocks, first));
-    low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, begins, late, low_ci(w, 0)));
-}
-
 static void body(Low *w)
 {
     low_inboxes(w);
@@ -704,8 +717,6 @@ static void body(Low *w)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
     w->joined = w->s->grid == GRID_PERSISTENT;
     start(w);
-    if (w->s->lag)
-        lag(w);
     if (low_has_edges(w) && w->s->grid == GRID_PERSISTENT && (w->rv->nacc || low_fills(w)))
         low_edge_fix(w, w->grp);
     low_acc_begin(w);

@@ -143,7 +143,7 @@ static void copy(Low *w, uint32_t load, LirVal at, LirVal guard)
 {
     const RowMem *m = &w->rv->load[load];
     LirVal base = base_of(w, load), in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
-    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
+    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .flags = m->inst ? 0 : LIR_F_KEEP, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
                            .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
 }
 
@@ -164,7 +164,7 @@ static void copy_aligned(Low *w, uint32_t load, LirVal slot, LirVal on, LirVal g
     LirVal in = low_and(w, guard, lir_op2(w->fn, LIR_LE, place, lir_op2(w->fn, LIR_SUB, w->rowlen, low_ci(w, w->s->vec))));
     in = low_and(w, in, w->s->line && !w->k ? lir_op2(w->fn, LIR_GE, place, low_ci(w, 0)) : 0);
     for (int i = 0; i < all; i += piece)
-        lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = piece, .sp = w->tir->ops[m->op].sp,
+        lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .flags = LIR_F_KEEP, .imm.i = piece, .sp = w->tir->ops[m->op].sp,
                                .a = {lir_op2(w->fn, LIR_ADD, slot, low_ci(w, i)), lir_op2(w->fn, LIR_ADD, from, lir_ci(w->fn, DT_I64, i)), in}});
 }
 

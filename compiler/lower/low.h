@@ -179,8 +179,8 @@ void   low_ahead_first(Low *w, const uint8_t *need);           /* fetches the op
 void   low_ahead_turn(Low *w, const uint8_t *need, LirVal *now, int to);   /* puts what is there for this turn into now[] and fetches the next, */
 void   low_ahead_have(Low *w, const LirVal *now, bool have);   /* lets vector k have its own, or takes it away */
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
-void   low_wkeep_come(Low *w);                 /* before a barrier of the block: operands that were copied have come */
-void   low_wkeep_await(Low *w, const uint8_t *need);           /* before a walk that reads operands: likewise, where no barrier was between */
+void   low_wkeep_place(Low *w, int groups);    /* behind the rows' loads, or copies, in so many groups */
+void   low_wkeep_await(Low *w, const uint8_t *need);           /* before a walk that reads operands: those that were copied have come */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
 bool   low_holds_element(const Low *w, TirVal v);
 LirVal low_held_element(Low *w, TirVal v, LirVal *warp);   /* scalar load v of an element of a row in shared memory, in the i32 warp of the row that has it; 0: elsewhere */
@@ -294,6 +294,7 @@ void   low_enter_phase(Low *w, int p);                                 /* scalar
 LowWalk low_walk_of(Low *w, int p);                                    /* what the walk of a phase that was entered is to do */
 LowWalk low_walk_begin(Low *w, int p);                                 /* both */
 void   low_walk(const LowWalk *x);                                     /* up to the reductions that are to be finished */
+int    low_fetch(Low *w);                                              /* asks for the row of the instance that is set; groups of copies */
 void   low_set_out(Low *w);                                            /* of a one-shot block whose first instance is set: before it asks for its rows */
 void   low_row_loop(const LowWalk *x, int walks);                      /* over rows in memory, turn about */
 void   low_phase(Low *w, int p);                                       /* one whole phase of the instance that is set */

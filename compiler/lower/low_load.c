@@ -62,7 +62,11 @@ static void sts(Low *w, uint32_t load, LirVal at, LirVal v, LirVal when)
 }
 
 static LirVal kept_addr(Low *w, uint32_t load) { return slot_addr(w, load, w->smem.kept, 0, w->tid, w->fn->threads); }
-static LirVal operand_addr(Low *w, uint32_t load) { return slot_addr(w, load, w->smem.operands, 0, w->lane, (uint32_t)(w->s->lanes + sched_as_lie(w->s))); }
+static LirVal operand_addr(Low *w, uint32_t load)
+{
+    LirVal slot = sched_places(w->s) ? lir_op2(w->fn, LIR_ADD, w->lane, lir_op2(w->fn, LIR_DIV, w->lane, low_ci(w, 32))) : w->lane;
+    return slot_addr(w, load, w->smem.operands, 0, slot, (uint32_t)sched_operand_slots(w->s));
+}
 static LirVal async_addr(Low *w, uint32_t load, LirVal slot) { return slot_addr(w, load, w->smem.async, slot, w->tid, w->fn->threads); }
 
 static LirVal base_of(Low *w, uint32_t load)
@@ -149,7 +153,7 @@ static void copy(Low *w, uint32_t load, LirVal at, LirVal guard)
 
 static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
 
-/* ---- operands in shared memory as they lie in memory ---- */
+/* ---- operands that are copied as they lie in memory, and put in place ---- */
 
 /* i32 elements by which this row's vectors stand behind the aligned ones, modulo a vector. */
 static LirVal behind_aligned(Low *w) { return lir_op2(w->fn, LIR_AND, w->head, low_ci(w, w->s->vec - 1)); }
@@ -168,14 +172,15 @@ static void copy_aligned(Low *w, uint32_t load, LirVal slot, LirVal on, LirVal g
                                .a = {lir_op2(w->fn, LIR_ADD, slot, low_ci(w, i)), lir_op2(w->fn, LIR_ADD, from, lir_ci(w->fn, DT_I64, i)), in}});
 }
 
-/* The one more of each turn: lane k copies that of vectors k. */
+/* A warp's one more of each turn: lane k copies that of vectors k. */
 static void copy_last(Low *w, uint32_t load)
 {
-    int lanes = w->s->lanes, bytes = (int)sched_vector(w->s, dt_bytes(load_dt(w, load)));
-    for (int from = 0; from < w->s->per; from += lanes) {
-        LirVal turn = lir_op2(w->fn, LIR_ADD, w->lane, low_ci(w, from)), last = lir_op2(w->fn, LIR_SUB, low_ci(w, lanes), w->lane);
+    int bytes = (int)sched_vector(w->s, dt_bytes(load_dt(w, load)));
+    LirVal me = lir_op2(w->fn, LIR_AND, w->lane, low_ci(w, 31)), last = lir_op2(w->fn, LIR_SUB, low_ci(w, 32), me);
+    for (int from = 0; from < w->s->per; from += 32) {
+        LirVal turn = lir_op2(w->fn, LIR_ADD, me, low_ci(w, from));
         LirVal slot = lir_op2(w->fn, LIR_ADD, operand_addr(w, load), lir_op2(w->fn, LIR_MUL, last, low_ci(w, bytes)));
-        slot = lir_op2(w->fn, LIR_ADD, slot, lir_op2(w->fn, LIR_MUL, turn, low_ci(w, (lanes + 1) * bytes)));
+        slot = lir_op2(w->fn, LIR_ADD, slot, lir_op2(w->fn, LIR_MUL, turn, low_ci(w, sched_operand_slots(w->s) * bytes)));
         LirVal on = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, turn, low_ci(w, w->lanes)), last);
         copy_aligned(w, load, slot, lir_op2(w->fn, LIR_MUL, on, low_ci(w, w->s->vec)), lir_op2(w->fn, LIR_LT, turn, low_ci(w, w->s->per)));
     }
@@ -191,11 +196,33 @@ static LirVal take_window(Low *w, uint32_t load)
     return low_settle(w, m, raw);
 }
 
+/* While the rows are on their way, in `groups` of copies: each lane takes its vectors, and when all lanes of the warp have, puts them where it reads them. */
+void low_wkeep_place(Low *w, int groups)
+{
+    LirVal v[ROW_MAX_MEM];
+    if (!w->due || !sched_places(w->s))
+        return;
+    if (!groups)
+        low_mark(w, LIR_PAUSE, low_ci(w, 0));      /* or the assembler loads some of the row behind the wait */
+    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = groups});
+    low_mark(w, LIR_WARPSYNC, 0);
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            v[i] = is_operand(w, i) ? take_window(w, i) : 0;
+        low_mark(w, LIR_WARPSYNC, 0);
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            if (v[i])
+                sts(w, i, operand_addr(w, i), v[i], 0);
+    }
+    w->k = 0;
+    w->due = 0;
+}
+
 /* A one-shot block's lanes copy what they will read, or what they read together. */
 static void fill_slot(Low *w, uint32_t load)
 {
     uint32_t bytes = vec_bytes(w, load);
-    if (sched_as_lie(w->s)) {
+    if (sched_places(w->s)) {
         copy_aligned(w, load, operand_addr(w, load), low_ci(w, 0), 0);
         w->due = 1;
         return;
@@ -209,13 +236,6 @@ static void fill_slot(Low *w, uint32_t load)
     sts(w, load, operand_addr(w, load), v, first);
 }
 
-void low_wkeep_come(Low *w)
-{
-    if (w->due)
-        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1});
-    w->due = 0;
-}
-
 void low_wkeep_await(Low *w, const uint8_t *need)
 {
     bool reads = false;
@@ -223,9 +243,8 @@ void low_wkeep_await(Low *w, const uint8_t *need)
         reads |= need[i] && is_operand(w, i);
     if (!reads || !w->due)
         return;
-    low_wkeep_come(w);
-    if (sched_as_lie(w->s))
-        low_mark(w, LIR_BAR, 0);
+    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1});
+    w->due = 0;
 }
 
 /* Kept operands are fetched once per block, before the loop over instances, or the one instance. */
@@ -250,7 +269,7 @@ void low_wkeep_fill(Low *w)
             w->kept[i * LOW_MAX_PER + (uint32_t)w->k] = v;
         }
         w->k = 0;
-        if (sched_as_lie(w->s))
+        if (sched_places(w->s))
             copy_last(w, i);
     }
     if (w->due)
@@ -263,7 +282,7 @@ void low_wkeep_fill(Low *w)
 static LirVal operand(Low *w, uint32_t load)
 {
     if (w->s->wkeep == WKEEP_SMEM)
-        return sched_as_lie(w->s) ? take_window(w, load) : lds(w, load, operand_addr(w, load));
+        return lds(w, load, operand_addr(w, load));
     LirVal v = w->kept[load * LOW_MAX_PER + (uint32_t)w->k];
     return w->s->grid == GRID_ONESHOT || w->s->wkeep == WKEEP_WIDE ? v : lir_op1(w->fn, LIR_OPAQUE, v);
 }

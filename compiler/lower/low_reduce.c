@@ -460,8 +460,6 @@ void low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n)
         for (uint32_t k = 0; k < low_red_words(w, &r[i]); k++, at += word_bytes(w, &r[i]))
             if (!r[i].sent)
                 put_partial(w, &r[i], exchange_at(w, at, group), total[i].v[k]);
-    if (w->s->cluster == 1)
-        low_wkeep_come(w);
     group_barrier(w);
     at = 0;
     for (uint32_t i = 0; i < n; i++) {

@@ -614,6 +614,35 @@ void low_set_out(Low *w)
         low_mark(w, LIR_PAUSE, low_ci(w, 0));
 }
 
+static void fetch_vector(Low *w, const uint8_t *need)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i] && w->rv->load[i].inst)
+            low_kept_load(w, i);
+}
+
+/* Single elements go with the vectors: asked for in their own walk, they would be waited for there. */
+int low_fetch(Low *w)
+{
+    LowWalk x = low_walk_begin(w, 0);
+    int part = w->s->unroll ? low_part_vectors(w) : 1;
+    if (low_has_edges(w)) {
+        low_edge_begin(w);
+        fetch_vector(w, x.need);
+        low_edge_end(w);
+    }
+    if (w->s->async == ASYNC_CP) {
+        low_async_issue(w, w->active, w->slot);
+        return (w->s->per + part - 1) / part;
+    }
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        low_mask(w);
+        fetch_vector(w, x.need);
+    }
+    w->k = 0;
+    return 0;
+}
+
 static void oneshot(Low *w)
 {
     LirVal g = w->block;
@@ -630,10 +659,11 @@ static void oneshot(Low *w)
     }
     low_set_instance(w, g, w->s->rows > 1);
     low_set_out(w);
-    if (w->s->async == ASYNC_CP) {
-        w->slot = low_ci(w, 0);
+    w->slot = w->s->async == ASYNC_CP ? low_ci(w, 0) : 0;
+    if (sched_places(w->s))
+        low_wkeep_place(w, low_fetch(w));
+    else if (w->s->async == ASYNC_CP)
         low_async_issue(w, w->active, w->slot);
-    }
     if (low_fills(w) && w->s->wkeep != WKEEP_SMEM && !fill_late(w))
         low_wkeep_fill(w);
     low_aside_ask(w);

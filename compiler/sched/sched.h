@@ -55,9 +55,11 @@ typedef struct SchedShared {
     uint32_t bytes;           /* of all */
 } SchedShared;
 SchedShared sched_shared(const RowShared *r, const Sched *s);
-/* Do the operands of a one-shot block lie in shared memory as they lie in memory, for rows that begin anywhere? Then each lane takes its vectors out of two
- * aligned ones, of which the block's lanes together have one more in each turn than they are. */
-static inline bool sched_as_lie(const Sched *s) { return s->wkeep == WKEEP_SMEM && s->grid == GRID_ONESHOT && s->align == ALIGN_SHIFT; }
+/* Are the operands of a one-shot block, for rows that begin anywhere, copied as they lie in memory, and put in place where they then are?  A lane's vector
+ * lies in two aligned ones, of which a warp has one more of each load and turn than lanes. */
+static inline bool sched_places(const Sched *s) { return s->wkeep == WKEEP_SMEM && s->grid == GRID_ONESHOT && s->align == ALIGN_SHIFT; }
+/* Vectors of an operand that a block's lanes have room for in a turn. */
+static inline int sched_operand_slots(const Sched *s) { return s->lanes + (sched_places(s) ? s->lanes / 32 : 0); }
 /* Bytes of one vector there, of elements of so many. */
 static inline uint32_t sched_vector(const Sched *s, int bytes) { return ((uint32_t)(s->vec * bytes) + 3) / 4 * 4; }
 /* Bytes that the loads before this one take among those of an instance's own (inst), or of operands: all vectors of a load lie side by side. */

@@ -110,7 +110,7 @@ typedef struct Low {
     int      turn_of;                 /* which of them is the current instance */
     int      together;                /* 1, or all of them in the walk in which they share operands */
     int      behind;                  /* groups of copies still on their way for those behind this one, */
-    int      due;                     /* or for operands, ahead of all rows' */
+    int      due;                     /* or for operands, behind all rows', or ahead of them */
 } Low;
 
 #define LOW_LOG2E 1.4426950408889634
@@ -295,6 +295,7 @@ LowWalk low_walk_of(Low *w, int p);                                    /* what t
 LowWalk low_walk_begin(Low *w, int p);                                 /* both */
 void   low_walk(const LowWalk *x);                                     /* up to the reductions that are to be finished */
 int    low_fetch(Low *w);                                              /* asks for the row of the instance that is set; groups of copies */
+bool   low_copies_ahead(const Low *w);
 void   low_set_out(Low *w);                                            /* of a one-shot block whose first instance is set: before it asks for its rows */
 void   low_row_loop(const LowWalk *x, int walks);                      /* over rows in memory, turn about */
 void   low_phase(Low *w, int p);                                       /* one whole phase of the instance that is set */

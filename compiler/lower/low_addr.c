@@ -149,7 +149,7 @@ int low_align(const Low *w, int bytes)
 
 static uint8_t load_flags(const Low *w, const RowMem *m)
 {
-    if (w->host || w->s->hint == HINT_NONE)
+    if (w->host || w->s->hint == HINT_NONE || w->s->hint == HINT_NEAR)
         return 0;
     return m->inst ? LIR_F_STREAM : w->s->hint == HINT_KEEP ? LIR_F_KEEP : 0;
 }

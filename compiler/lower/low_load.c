@@ -143,11 +143,13 @@ void low_ahead_have(Low *w, const LirVal *now, bool have)
     }
 }
 
+static uint8_t operand_flags(const Low *w) { return w->s->hint == HINT_NEAR ? LIR_F_KEEP : 0; }
+
 static void copy(Low *w, uint32_t load, LirVal at, LirVal guard)
 {
     const RowMem *m = &w->rv->load[load];
     LirVal base = base_of(w, load), in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
-    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .flags = m->inst ? 0 : LIR_F_KEEP, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
+    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .flags = m->inst ? 0 : operand_flags(w), .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
                            .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
 }
 
@@ -168,7 +170,7 @@ static void copy_aligned(Low *w, uint32_t load, LirVal slot, LirVal on, LirVal g
     LirVal in = low_and(w, guard, lir_op2(w->fn, LIR_LE, place, lir_op2(w->fn, LIR_SUB, w->rowlen, low_ci(w, w->s->vec))));
     in = low_and(w, in, w->s->line && !w->k ? lir_op2(w->fn, LIR_GE, place, low_ci(w, 0)) : 0);
     for (int i = 0; i < all; i += piece)
-        lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .flags = LIR_F_KEEP, .imm.i = piece, .sp = w->tir->ops[m->op].sp,
+        lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .flags = operand_flags(w), .imm.i = piece, .sp = w->tir->ops[m->op].sp,
                                .a = {lir_op2(w->fn, LIR_ADD, slot, low_ci(w, i)), lir_op2(w->fn, LIR_ADD, from, lir_ci(w->fn, DT_I64, i)), in}});
 }
 
@@ -186,35 +188,51 @@ static void copy_last(Low *w, uint32_t load)
     }
 }
 
-/* The lane's vector out of the two that it lies in, from a boundary on that they are read at. */
-static LirVal take_window(Low *w, uint32_t load)
+/* Elements from a boundary of this many on vectors are read of two aligned ones, for the lane's to be taken out of them. */
+static int window_unit(const Low *w, uint32_t load) { return low_window(w, &w->rv->load[load], dt_bytes(load_dt(w, load))); }
+
+/* The lane's vector out of the two that it lies in, `at` elements behind such a boundary. */
+static LirVal take_window(Low *w, uint32_t load, int at)
 {
-    const RowMem *m = &w->rv->load[load];
-    int unit = low_window(w, m, dt_bytes(load_dt(w, load))), bytes = dt_bytes(load_dt(w, load));
+    int unit = window_unit(w, load), bytes = dt_bytes(load_dt(w, load));
     LirVal skip = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, behind_aligned(w), low_ci(w, -unit)), low_ci(w, bytes));
     LirVal raw = lds_wide(w, load, lir_op2(w->fn, LIR_ADD, operand_addr(w, load), skip), w->s->vec + unit, unit * bytes);
-    return low_settle(w, m, raw);
+    return lir_add(w->fn, (LirOp){.op = LIR_SLIDE, .dt = load_dt(w, load), .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {raw, low_ci(w, at)}, .sp = w->tir->ops[w->rv->load[load].op].sp});
 }
 
-/* While the rows are on their way, in `groups` of copies: each lane takes its vectors, and when all lanes of the warp have, puts them where it reads them. */
-void low_wkeep_place(Low *w, int groups)
+static void place_vectors(Low *w, int at)
 {
     LirVal v[ROW_MAX_MEM];
-    if (!w->due || !sched_places(w->s))
-        return;
-    if (!groups)
-        low_mark(w, LIR_PAUSE, low_ci(w, 0));      /* or the assembler loads some of the row behind the wait */
-    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = groups});
-    low_mark(w, LIR_WARPSYNC, 0);
     for (w->k = 0; w->k < w->s->per; w->k++) {
         for (uint32_t i = 0; i < w->rv->nload; i++)
-            v[i] = is_operand(w, i) ? take_window(w, i) : 0;
+            v[i] = is_operand(w, i) ? take_window(w, i, at) : 0;
         low_mark(w, LIR_WARPSYNC, 0);
         for (uint32_t i = 0; i < w->rv->nload; i++)
             if (v[i])
                 sts(w, i, operand_addr(w, i), v[i], 0);
     }
     w->k = 0;
+}
+
+/* While the rows are on their way, in `groups` of copies: each lane takes its vectors, and when all lanes of the warp have, puts them where it reads them.
+ * Where in its unit a vector begins is the same for all: told apart by branches, elements are moved by as many as is known. */
+void low_wkeep_place(Low *w, int groups)
+{
+    int unit = 1;
+    if (!w->due || !sched_places(w->s))
+        return;
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        unit = is_operand(w, i) ? window_unit(w, i) : unit;
+    if (!groups)
+        low_mark(w, LIR_PAUSE, low_ci(w, 0));      /* or the assembler loads some of the row behind the wait */
+    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = groups});
+    low_mark(w, LIR_WARPSYNC, 0);
+    for (int at = 0; at < unit; at++) {
+        LirVal here = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, w->head, low_ci(w, unit - 1)), low_ci(w, at));
+        lir_add(w->fn, (LirOp){.op = LIR_IF, .ref = -1, .flags = LIR_F_UNIFORM, .a = {here}});
+        place_vectors(w, at);
+        low_mark(w, LIR_END, 0);
+    }
     w->due = 0;
 }
 

@@ -601,12 +601,17 @@ static void lag(Low *w)
     low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, begins, late, low_ci(w, 0)));
 }
 
-/* Operands that a one-shot block copies go ahead of its rows, which come from farther.  What follows a pause the assembler does not take before it, as it would:
- * it puts off copies that nothing waits for. */
+/* Are operands copied ahead of the rows?  Of those that lanes load: behind them the assembler puts off copies that nothing waits for. */
+bool low_copies_ahead(const Low *w)
+{
+    return w->s->grid == GRID_ONESHOT && w->s->wkeep == WKEEP_SMEM && (w->s->async == ASYNC_NONE || sched_places(w->s));
+}
+
+/* What follows a pause the assembler does not take before it. */
 void low_set_out(Low *w)
 {
-    bool copies = w->s->grid == GRID_ONESHOT && w->s->wkeep == WKEEP_SMEM;
-    if (copies || (w->s->batch > 1 && low_fills(w)))
+    bool copies = low_copies_ahead(w);
+    if (copies || (w->s->batch > 1 && low_fills(w) && w->s->wkeep != WKEEP_SMEM))
         low_wkeep_fill(w);
     if (w->s->lag)
         lag(w);
@@ -664,8 +669,9 @@ static void oneshot(Low *w)
         low_wkeep_place(w, low_fetch(w));
     else if (w->s->async == ASYNC_CP)
         low_async_issue(w, w->active, w->slot);
-    if (low_fills(w) && w->s->wkeep != WKEEP_SMEM && !fill_late(w))
+    if (low_fills(w) && !low_copies_ahead(w) && !fill_late(w))
         low_wkeep_fill(w);
+    w->behind = low_copies_ahead(w) ? 0 : w->due;
     low_aside_ask(w);
     low_sides(w);
 }

@@ -15,7 +15,7 @@ typedef enum { GRID_ONESHOT, GRID_PERSISTENT } SchedGrid;
 typedef enum { ASYNC_NONE, ASYNC_CP } SchedAsync;
 typedef enum { ACC_REG, ACC_MEM } SchedAcc;
 typedef enum { WKEEP_LOAD, WKEEP_REG, WKEEP_SMEM, WKEEP_WIDE } SchedWkeep;
-typedef enum { HINT_NONE, HINT_STREAM, HINT_KEEP } SchedHint;
+typedef enum { HINT_NONE, HINT_STREAM, HINT_KEEP, HINT_NEAR } SchedHint;
 
 typedef struct Sched {
 #define E(field, text, list, def, doc) int32_t field;

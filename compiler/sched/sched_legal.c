@@ -110,6 +110,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "no cross-row sum to keep";
     if (s->wkeep != WKEEP_LOAD && (s->len == LEN_ANY || !f->shared_loads))
         return "operands are kept by blocks whose lanes hold a whole row";
+    if (s->hint == HINT_NEAR && (s->wkeep != WKEEP_SMEM || s->grid != GRID_ONESHOT))
+        return "hint=near is for operands that one-shot blocks copy into shared memory";
     if (s->wkeep == WKEEP_WIDE && s->grid != GRID_PERSISTENT)
         return "wide operands want a persistent grid";
     if (s->wkeep == WKEEP_SMEM && s->grid == GRID_ONESHOT && (s->rows > 1 || !(t->features & TGT_F_CPASYNC)))

@@ -287,16 +287,21 @@ void   low_batch(Low *w, LirVal g);            /* all phases of rows g*batch .. 
 static inline bool low_may_lack(const Low *w) { return w->batch && w->head_fixed && w->turn_of; }   /* is the current row one of those that many blocks do not have? */
 void   low_batch_turn(Low *w, int j);          /* row j is the current instance; operands that another has met, it has */
 
+/* low_oneshot.c: blocks with rows of their own */
+void   low_oneshot(Low *w);
+bool   low_copies_ahead(const Low *w);         /* are operands copied ahead of the rows? */
+void   low_set_out(Low *w);                    /* the first instance is set: before its row is asked for */
+int    low_fetch(Low *w);                      /* asks for the row of the instance that is set; so many groups of copies */
+
 /* low_row.c */
+bool   low_fills_late(Low *w);                                         /* are operands fetched while the row's lanes wait for each other? */
 enum { LOW_MAX_WALKS = 2 };
 typedef struct LowWalk { Low *w; int p; Red *r; uint32_t n; const uint8_t *need; } LowWalk;      /* a walk over a row: phase, its reductions, the loads it needs */
 void   low_enter_phase(Low *w, int p);                                 /* scalars and bases of the instance that is set */
+const uint8_t *low_needs(Low *w, int p);                               /* by position: loads that a walk of this phase reads */
 LowWalk low_walk_of(Low *w, int p);                                    /* what the walk of a phase that was entered is to do */
 LowWalk low_walk_begin(Low *w, int p);                                 /* both */
 void   low_walk(const LowWalk *x);                                     /* up to the reductions that are to be finished */
-int    low_fetch(Low *w);                                              /* asks for the row of the instance that is set; groups of copies */
-bool   low_copies_ahead(const Low *w);
-void   low_set_out(Low *w);                                            /* of a one-shot block whose first instance is set: before it asks for its rows */
 void   low_row_loop(const LowWalk *x, int walks);                      /* over rows in memory, turn about */
 void   low_phase(Low *w, int p);                                       /* one whole phase of the instance that is set */
 void   low_mark(Low *w, LirOpcode op, LirVal a);                       /* an operation without result: structure, waits */

@@ -116,6 +116,8 @@ void low_batch(Low *w, LirVal g)
         w->slot = low_ci(w, (int64_t)j * w->smem.stage);
         if (!j)
             low_set_out(w);
+        if (!j && low_fills(w) && w->s->wkeep != WKEEP_SMEM)
+            low_wkeep_fill(w);
         groups = low_fetch(w);
     }
     low_batch_turn(w, 0);

@@ -122,7 +122,7 @@ static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, 
 
 /* Operands that rows meet at any element are put in place after they have come: rather while the row's lanes wait for each other,
  * where the first phase does without them. */
-static bool fill_late(Low *w)
+bool low_fills_late(Low *w)
 {
     Red r[LOW_MAX_RED];
     uint8_t need[ROW_MAX_MEM] = {0}, *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
@@ -254,7 +254,7 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         rows_vector(w, p, r, n, loaded, need);
     }
     edge_vector(w, p, r, n, need, loaded);
-    if (p == 0 && !w->second && fill_late(w) && p < w->rv->last_phase)
+    if (p == 0 && !w->second && low_fills_late(w) && p < w->rv->last_phase)
         low_wkeep_fill(w);
     w->k = 0;
 }
@@ -550,6 +550,14 @@ void low_enter_phase(Low *w, int p)
     bases_of_phase(w, p);
 }
 
+const uint8_t *low_needs(Low *w, int p)
+{
+    Red r[LOW_MAX_RED];
+    uint8_t *need = ARENA_ARRAY(w->a, uint8_t, ROW_MAX_MEM);
+    loads_of_phase(w, p, r, low_reductions(w, p, r), need);
+    return need;
+}
+
 LowWalk low_walk_of(Low *w, int p)
 {
     uint8_t *need = ARENA_ARRAY(w->a, uint8_t, ROW_MAX_MEM);
@@ -589,91 +597,6 @@ void low_phase(Low *w, int p)
     low_red_finish(w, x.r, x.n);
     if (w->aside)
         w->waits = NULL;
-}
-
-/* ---- the grid ---- */
-
-/* Those that a launch begins with set out one after the other, where there are as many: fewer do not keep the memory busy anyway. */
-static void lag(Low *w)
-{
-    LirVal late = lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->lag)), first = low_ci(w, w->t->mps * w->s->ctas / w->s->cluster);
-    LirVal begins = low_and(w, lir_op2(w->fn, LIR_LT, w->block, first), lir_op2(w->fn, LIR_GE, w->blocks, first));
-    low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, begins, late, low_ci(w, 0)));
-}
-
-/* Are operands copied ahead of the rows?  Of those that lanes load: behind them the assembler puts off copies that nothing waits for. */
-bool low_copies_ahead(const Low *w)
-{
-    return w->s->grid == GRID_ONESHOT && w->s->wkeep == WKEEP_SMEM && (w->s->async == ASYNC_NONE || sched_places(w->s));
-}
-
-/* What follows a pause the assembler does not take before it. */
-void low_set_out(Low *w)
-{
-    bool copies = low_copies_ahead(w);
-    if (copies || (w->s->batch > 1 && low_fills(w) && w->s->wkeep != WKEEP_SMEM))
-        low_wkeep_fill(w);
-    if (w->s->lag)
-        lag(w);
-    else if (copies)
-        low_mark(w, LIR_PAUSE, low_ci(w, 0));
-}
-
-static void fetch_vector(Low *w, const uint8_t *need)
-{
-    for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (need[i] && w->rv->load[i].inst)
-            low_kept_load(w, i);
-}
-
-/* Single elements go with the vectors: asked for in their own walk, they would be waited for there. */
-int low_fetch(Low *w)
-{
-    LowWalk x = low_walk_begin(w, 0);
-    int part = w->s->unroll ? low_part_vectors(w) : 1;
-    if (low_has_edges(w)) {
-        low_edge_begin(w);
-        fetch_vector(w, x.need);
-        low_edge_end(w);
-    }
-    if (w->s->async == ASYNC_CP) {
-        low_async_issue(w, w->active, w->slot);
-        return (w->s->per + part - 1) / part;
-    }
-    for (w->k = 0; w->k < w->s->per; w->k++) {
-        low_mask(w);
-        fetch_vector(w, x.need);
-    }
-    w->k = 0;
-    return 0;
-}
-
-static void oneshot(Low *w)
-{
-    LirVal g = w->block;
-    if (w->s->split) {
-        LirVal n = low_tiles(w);
-        w->turn = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, g, n), low_ci(w, low_tile(w)));
-        g = lir_op2(w->fn, LIR_DIV, g, n);
-    }
-    if (w->s->rows > 1)
-        g = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp);
-    if (w->s->batch > 1) {
-        low_batch(w, g);
-        return;
-    }
-    low_set_instance(w, g, w->s->rows > 1);
-    low_set_out(w);
-    w->slot = w->s->async == ASYNC_CP ? low_ci(w, 0) : 0;
-    if (sched_places(w->s))
-        low_wkeep_place(w, low_fetch(w));
-    else if (w->s->async == ASYNC_CP)
-        low_async_issue(w, w->active, w->slot);
-    if (low_fills(w) && !low_copies_ahead(w) && !fill_late(w))
-        low_wkeep_fill(w);
-    w->behind = low_copies_ahead(w) ? 0 : w->due;
-    low_aside_ask(w);
-    low_sides(w);
 }
 
 /* ---- the whole ---- */
@@ -763,7 +686,7 @@ static void body(Low *w)
     if (w->s->grid == GRID_PERSISTENT)
         low_persistent(w);
     else
-        oneshot(w);
+        low_oneshot(w);
     low_acc_end(w);
     if (w->fn->pdl == LIR_PDL_BESIDE)
         low_mark(w, LIR_PDLWAIT, 0);

@@ -110,7 +110,7 @@ typedef struct Low {
     int      turn_of;                 /* which of them is the current instance */
     int      together;                /* 1, or all of them in the walk in which they share operands */
     int      behind;                  /* groups of copies still on their way for those behind this one, */
-    int      due;                     /* or for operands, behind all rows', or ahead of them */
+    int      due;                     /* or for operands, behind all rows' */
 } Low;
 
 #define LOW_LOG2E 1.4426950408889634
@@ -289,7 +289,6 @@ void   low_batch_turn(Low *w, int j);          /* row j is the current instance;
 
 /* low_oneshot.c: blocks with rows of their own */
 void   low_oneshot(Low *w);
-bool   low_copies_ahead(const Low *w);         /* are operands copied ahead of the rows? */
 void   low_set_out(Low *w);                    /* the first instance is set: before its row is asked for */
 int    low_fetch(Low *w);                      /* asks for the row of the instance that is set; so many groups of copies */
 

@@ -65,7 +65,7 @@ static void reduce(Low *w, int p, int groups)
     uint32_t n = 0, m = 0;
     for (int j = 0; j < w->s->batch; j++, m += n) {
         low_batch_turn(w, j);
-        w->behind = p ? 0 : (w->s->batch - 1 - j) * groups + (low_copies_ahead(w) ? 0 : w->due);
+        w->behind = p ? 0 : (w->s->batch - 1 - j) * groups + w->due;
         low_enter_phase(w, p);
         LowWalk x = low_walk_of(w, p);
         low_walk(&x);
@@ -121,9 +121,10 @@ void low_batch(Low *w, LirVal g)
         groups = low_fetch(w);
     }
     low_batch_turn(w, 0);
-    if (w->s->wkeep == WKEEP_SMEM && !low_copies_ahead(w))
+    if (w->s->wkeep == WKEEP_SMEM && !sched_places(w->s))
         low_wkeep_fill(w);
-    low_mark(w, LIR_WARPSYNC, 0);           /* or the assembler puts single loads off */
+    if (low_has_edges(w))
+        low_mark(w, LIR_WARPSYNC, 0);       /* or the assembler puts single loads off */
     low_wkeep_place(w, groups * w->s->batch);
     for (int p = 0; p < w->rv->last_phase; p++)
         reduce(w, p, groups);

@@ -13,21 +13,14 @@ static void lag(Low *w)
     low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, begins, late, low_ci(w, 0)));
 }
 
-/* Are operands copied ahead of the rows?  Of those that lanes load: behind them the assembler puts off copies that nothing waits for. */
-bool low_copies_ahead(const Low *w)
-{
-    return w->s->grid == GRID_ONESHOT && w->s->wkeep == WKEEP_SMEM && (w->s->async == ASYNC_NONE || sched_places(w->s));
-}
-
-/* What follows a pause the assembler does not take before it. */
+/* Operands that are put in place while the rows come go ahead of them; what follows a pause the assembler does not take before it. */
 void low_set_out(Low *w)
 {
-    bool copies = low_copies_ahead(w);
-    if (copies)
+    if (sched_places(w->s))
         low_wkeep_fill(w);
     if (w->s->lag)
         lag(w);
-    else if (copies)
+    else if (sched_places(w->s))
         low_mark(w, LIR_PAUSE, low_ci(w, 0));
 }
 
@@ -82,9 +75,9 @@ void low_oneshot(Low *w)
         low_wkeep_place(w, low_fetch(w));
     else if (w->s->async == ASYNC_CP)
         low_async_issue(w, w->active, w->slot);
-    if (low_fills(w) && !low_copies_ahead(w) && !low_fills_late(w))
+    if (low_fills(w) && !sched_places(w->s) && !low_fills_late(w))
         low_wkeep_fill(w);
-    w->behind = low_copies_ahead(w) ? 0 : w->due;
+    w->behind = w->due;
     low_aside_ask(w);
     low_sides(w);
 }

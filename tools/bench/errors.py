@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Errors of every output of every kernel beside those of PyTorch eager, both against the same computation in double precision, for every option and type.
 
-usage: errors.py [--host] [--rows=M] [--draws=N] [--type=T] LIBLIGER LIBLIGERC SPECS OUT.csv [OP...]
+usage: errors.py [--host] [--plain] [--rows=M] [--draws=N] [--type=T] LIBLIGER LIBLIGERC SPECS OUT.csv [OP...]
 
 Each op is a function of torch as its users write it.  Run in the tensors' own types it is eager; run on the same values in double it is the
-oracle; gradients are autograd's.  Kernels are compiled when they are called.  A row of OUT.csv is an output of a kernel with its options: the largest and the
+oracle; gradients are autograd's.  16-bit inputs go to f32 first, as careful users write it; with --plain they do not, and eager's losses are of
+16 bits.  Kernels are compiled when they are called.  A row of OUT.csv is an output of a kernel with its options: the largest and the
 root-mean-square error of ours and of eager, of all draws.  An output passes when ours are not larger than eager's (times 1.1 for gradients of parameters).  How its last place is
 rounded is chance: half a unit of the largest element is allowed beyond eager's largest error; 2 % beyond its mean square, or a mean square of half a unit of
 the elements' own.  passes is 2 where ours are not larger than eager's, 1 where only chance excuses them, 0 else.  Exit 1 when an output does not pass.
@@ -24,13 +25,14 @@ from libliger import Liger, Refused
 
 FLOATS = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 DEVICE = "cuda"
+PLAIN = False
 ROWS = 64
 LENGTHS = (1000, 4096, 4095)
 
 
 def up(t):
     """In f32, as careful eager code computes; the oracle stays in double."""
-    return t if t.dtype == torch.float64 else t.float()
+    return t if PLAIN or t.dtype == torch.float64 else t.float()
 
 
 def rand(*shape, dt, scale=1.0):
@@ -186,7 +188,7 @@ def cross_entropy(types, rows, n):
                 v = s["softcap"] * torch.tanh(v / s["softcap"]) if "capped" in on else v
                 keep = target != -100
                 lse = torch.logsumexp(v, -1)
-                per = F.cross_entropy(v, target, weight, reduction="none", label_smoothing=s["label_smoothing"])
+                per = F.cross_entropy(v, target, None if weight is None else weight.to(v.dtype), reduction="none", label_smoothing=s["label_smoothing"])
                 zs = torch.where(keep, s["lse_square_scale"] * lse * lse, 0)
                 n = keep.sum()
                 wn = weight[target[keep]].sum() if weight is not None else n
@@ -357,9 +359,10 @@ def drawn(liger, op, types, n, draws):
 
 
 def main():
-    global DEVICE, ROWS
+    global DEVICE, PLAIN, ROWS
     args = argparse.ArgumentParser()
     args.add_argument("--host", action="store_true")
+    args.add_argument("--plain", action="store_true", help="eager in the inputs' own type")
     args.add_argument("--rows", type=int, default=ROWS)
     args.add_argument("--draws", type=int, default=8, help="of each case's inputs: a sum's error is one number, and chance is in it")
     args.add_argument("--type", choices=FLOATS, help="of the large tensors; all three where it is left out")
@@ -367,7 +370,7 @@ def main():
         args.add_argument(name)
     args.add_argument("ops", nargs="*", default=list(OPS))
     a = args.parse_args()
-    DEVICE, ROWS = "cpu" if a.host else "cuda", a.rows
+    DEVICE, PLAIN, ROWS = "cpu" if a.host else "cuda", a.plain, a.rows
     liger = Liger(a.library, a.compiler, sorted(glob.glob(a.specs + "/*.tile")))
     failed = count = 0
     with open(a.out, "w", newline="") as f:

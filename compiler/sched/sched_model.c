@@ -127,6 +127,8 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += cut && s->align == ALIGN_SHIFT && !s->line ? 0.01 : 0;
     if (s->align == ALIGN_SHIFT && waits)                          /* what an edge costs is shared by few vectors; operands put in place cost registers */
         spoil += (s->per < 3 ? 0.03 * (3 - s->per) : 0.01 * (s->per - 3)) + (s->wkeep == WKEEP_REG ? 0 : 0.01);
+    if (s->align == ALIGN_SHIFT && waits && f->shared_loads > 1 && !f->lses && !sched_places(s))       /* of operands that lanes put in place turn by turn, most */
+        spoil += 0.18;
     spoil -= s->wkeep == WKEEP_REG ? 0.012 : 0;
     spoil += waits && f->shared_loads && k <= 2 ? (f->shared_loads > 1 ? 0.0075 : 0.0025) * s->per : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
@@ -247,7 +249,7 @@ static int blocks_to_ask(const SchedFacts *f, const Sched *s, const Target *t)
 static void consider_placed(Search *q, Sched s)
 {
     s.rows = 1;
-    if (s.align != ALIGN_SHIFT || q->f->shared_loads < 2 || q->f->phases < 2 || s.per < 2 || s.lanes > 256)
+    if (s.align != ALIGN_SHIFT || q->f->shared_loads < 2 || q->f->phases < 2 || q->f->lses || s.per < 2 || s.lanes > 256)
         return;
     int most = 48 * 4 / (s.per * s.vec * q->f->row_bytes_in);      /* rows in registers; with more of them the assembler spilled */
     s.wkeep = WKEEP_SMEM;

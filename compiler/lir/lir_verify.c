@@ -242,6 +242,8 @@ static void check_types(Check *c)
         want(c, c->fn->inbox % 8 == 0 && c->fn->inbox + 8u * (uint32_t)(c->o->ref + 1) <= c->fn->smem, "the inbox is outside shared memory"); break;
     case LIR_PREFETCH:
         want(c, scalar_of(c, 0, DT_I64), "wants an i64 address"); break;
+    case LIR_DISCARD:
+        want(c, scalar_of(c, 0, DT_I64) && scalar_of(c, 1, DT_BOOL), "wants an i64 address and a bool"); break;
     case LIR_INBOXES: case LIR_ARM: case LIR_TAKE:
         check_inboxes(c); break;
     case LIR_CPWAIT:

@@ -160,6 +160,13 @@ static void prefetch(Ll *l, const LirOp *o)
     ll_asm(l, l->ty.v, "prefetch.global.L2 [$0];", "l", true, 1, &at);
 }
 
+static void discard(Ll *l, const LirOp *o)
+{
+    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_pred_word(l, ll_arg(l, o, 1).p[0])};
+    if (l->ptx >= 74)
+        ll_asm(l, l->ty.v, "{ .reg .pred p; setp.ne.b32 p, $1, 0; @p discard.global.L2 [$0], 128; }", "l,r,~{memory}", true, 2, args);
+}
+
 static void copy_async(Ll *l, const LirOp *o)
 {
     char text[160];
@@ -206,8 +213,8 @@ static void dependent(Ll *l, const LirOp *o)
 static void pause_for(Ll *l, const LirOp *o)
 {
     LLVMValueRef cycles = ll_arg(l, o, 0).p[0];
-    ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 a, b; mov.u32 a, %clock; wait_${:uid}: mov.u32 b, %clock; sub.s32 b, b, a; setp.lt.s32 p, b, $0; @p bra wait_${:uid}; }",
-           "r,~{memory}", true, 1, &cycles);
+    ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 a, b; setp.le.s32 p, $0, 0; @p bra go_${:uid}; mov.u32 a, %clock; wait_${:uid}: mov.u32 b, %clock; "
+           "sub.s32 b, b, a; setp.lt.s32 p, b, $0; @p bra wait_${:uid}; go_${:uid}: }", "r,~{memory}", true, 1, &cycles);      /* who need not wait reads no clock */
 }
 
 static void convergent(Ll *l, LLVMValueRef call)
@@ -343,6 +350,7 @@ static void sync_op(Ll *l, const LirOp *o)
     case LIR_BARW:     warp_barrier(l, o); break;
     case LIR_WARPSYNC: call1(l, "llvm.nvvm.bar.warp.sync", -1); break;
     case LIR_PREFETCH: prefetch(l, o); break;
+    case LIR_DISCARD:  discard(l, o); break;
     default:           dependent(l, o); break;
     }
 }

@@ -179,15 +179,21 @@ void ll_nvptx_load(Ll *l, const LlAccess *access, LLVMValueRef *unit)
         asm_load(l, &m, unit);
 }
 
-static void store_text(const LlAccess *m, Buf *b)
+static bool keeps(const Ll *l, const LlAccess *m) { return (m->flags & LIR_F_KEEP) && m->space == LL_GLOBAL && l->ptx >= 74; }
+
+static void store_text(const Ll *l, const LlAccess *m, Buf *b)
 {
+    bool keep = keeps(l, m), stream = (m->flags & LIR_F_STREAM) && m->space == LL_GLOBAL;
+    buf_puts(b, m->pred || keep ? "{ " : "");
+    if (keep)
+        buf_puts(b, ".reg .b64 kept; createpolicy.fractional.L2::evict_last.b64 kept, 1.0; ");
     if (m->pred)
-        buf_printf(b, "{ .reg .pred p; setp.ne.b32 p, $%d, 0; @p ", m->k + 1);
-    buf_printf(b, "st.%s%s", m->space == LL_GLOBAL ? "global" : "shared", (m->flags & LIR_F_STREAM) && m->space == LL_GLOBAL ? ".cs" : "");
+        buf_printf(b, ".reg .pred p; setp.ne.b32 p, $%d, 0; @p ", m->k + 1);
+    buf_printf(b, "st.%s%s", m->space == LL_GLOBAL ? "global" : "shared", keep ? ".L2::cache_hint" : stream ? ".cs" : "");
     type_suffix(b, m);
     buf_puts(b, " [$0], ");
     register_list(b, 1, m->k);
-    buf_printf(b, ";%s", m->pred ? " }" : "");
+    buf_printf(b, "%s;%s", keep ? ", kept" : "", m->pred || keep ? " }" : "");
 }
 
 static void asm_store(Ll *l, const LlAccess *m, LLVMValueRef *unit)
@@ -195,7 +201,7 @@ static void asm_store(Ll *l, const LlAccess *m, LLVMValueRef *unit)
     Buf text = {0}, cons = {0};
     LLVMValueRef args[20];
     unsigned n = 0;
-    store_text(m, &text);
+    store_text(l, m, &text);
     args[n++] = address(l, m);
     buf_puts(&cons, m->space == LL_GLOBAL ? "l" : "r");
     for (int i = 0; i < m->k; i++) {
@@ -225,7 +231,7 @@ void ll_nvptx_store(Ll *l, const LlAccess *access, LLVMValueRef *unit)
         return;
     if (m.pred && known(m.pred, true))
         m.pred = NULL;
-    if (!m.pred && !(m.space == LL_GLOBAL && (m.flags & LIR_F_STREAM)))
+    if (!m.pred && !(m.space == LL_GLOBAL && (m.flags & LIR_F_STREAM)) && !keeps(l, &m))
         LLVMSetAlignment(LLVMBuildStore(l->b, ll_vector(l, m.unit, unit, (unsigned)m.k), pointer(l, &m)), (unsigned)m.align);
     else if (m.k > 1 && m.unit_bytes < 4 && m.k * m.unit_bytes >= 4)
         store_words(l, &m, unit);

@@ -301,18 +301,23 @@ static LirVal out_addr(Low *w, uint32_t acc, LirVal col)
 
 static LirVal round_to(Low *w, uint32_t acc, LirVal v) { return lir_cast(w->fn, w->tir->tensors[w->rv->acc[acc].tensor].dt, v); }
 
-/* The GPU's second launch: a block adds `cols` columns of every sum; each of its threads takes cv neighbouring columns of every rt-th row, `unroll` of
- * them at a time, which it copies to shared memory: so many on their way at once are more than it has registers for, beside the first launch.
- * Shared memory: [sum][warp][cols] f32, then from `slots` on [sum][unroll][thread][cv]. */
-typedef struct Fold { int cols, cv, rt, unroll; uint32_t area, slots, bytes; LirVal col, row, in; } Fold;
+/* The GPU's second launch: partial rows are as long as all sums together, and a block adds `cols` columns of them; each of its threads takes cv neighbouring
+ * ones of every rt-th row, `unroll` of them at a time, which it copies to shared memory: so many on their way at once are more than it has registers for,
+ * beside the first launch.  Shared memory: [warp][cols] f32, then from `slots` on [unroll][thread][cv]. */
+typedef struct Fold { int cols, cv, rt, unroll, per; uint32_t slots, bytes; LirVal first, col, row, in; bool lines; } Fold;
+
+enum { LINE = 32 };                          /* elements in 128 bytes */
 
 /* Where the row is known and not long, as many blocks as there are multiprocessors, all of which wait beside the first launch's. */
 static int fold_cols(const Low *w, int cv)
 {
-    for (int cols = 8; cols <= 64 && w->s->len == LEN_EXACT && cv > 1; cols *= 2)
-        if ((w->s->n + cols - 1) / cols <= w->t->mps)
+    int sums = (int)w->rv->nacc, least = LINE;
+    while (least < 4 * sums)
+        least *= 2;
+    for (int cols = least; cols <= 4 * LINE && w->s->len == LEN_EXACT && cv > 1; cols *= 2)
+        if ((w->s->n + cols - 1) / cols * sums <= w->t->mps)
             return cols;
-    return 32;
+    return least;
 }
 
 /* Shared memory that the first launch's blocks leave, of each of which, as of this one, the system takes some; or what one block may have anyway. */
@@ -326,71 +331,73 @@ static int fold_room(const Low *w, uint32_t first)
 static Fold fold_shape(const Low *w, uint32_t first)
 {
     Fold f = {.cv = low_has_edges(w) || (w->s->align == ALIGN_VEC && w->s->vec % 4 == 0) ? 4 : 1};
-    int clusters = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, blocks = clusters ? clusters : 1, sums = (int)w->rv->nacc, one = sums * THREADS * f.cv * 4;
+    int clusters = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, blocks = clusters ? clusters : 1, one = THREADS * f.cv * 4;
     f.cols = fold_cols(w, f.cv);
+    f.per = f.cols / (int)w->rv->nacc / 4 * 4;
     f.rt = THREADS / (f.cols / f.cv);
-    f.area = (uint32_t)(THREADS / 32 * f.cols * 4);
-    f.slots = f.area * (uint32_t)sums;
+    f.slots = (uint32_t)(THREADS / 32 * f.cols * 4);
     int most = (fold_room(w, first) - (int)f.slots) / one, turns;
-    most = most > FOLD_COPIES / sums ? FOLD_COPIES / sums : most;
-    most = most < 1 ? 1 : most;
+    most = most > FOLD_COPIES ? FOLD_COPIES : most < 1 ? 1 : most;
     f.unroll = (blocks + f.rt - 1) / f.rt;
     turns = (f.unroll + most - 1) / most;
     f.unroll = (f.unroll + turns - 1) / turns;
     f.bytes = f.slots + (uint32_t)(f.unroll * one);
+    f.lines = f.cv == 4 && f.cols % LINE == 0 && w->s->len == LEN_EXACT && w->s->n % LINE == 0;
     return f;
 }
 
-/* Of this thread's u-th element, or vector, of sum acc, counted from its first. */
-static LirVal fold_slot(Low *w, const Fold *f, LirVal first, uint32_t acc, int u)
+/* Of this thread's u-th vector, counted from its first. */
+static LirVal fold_slot(Low *w, const Fold *f, LirVal first, int u) { return lir_op2(w->fn, LIR_ADD, first, low_ci(w, (int64_t)u * THREADS * 4 * f->cv)); }
+
+/* Is column col of a partial row one of sum acc? */
+static LirVal fold_is_of(Low *w, uint32_t acc, LirVal col)
 {
-    return lir_op2(w->fn, LIR_ADD, first, low_ci(w, (int64_t)(acc * (uint32_t)f->unroll + (uint32_t)u) * THREADS * 4 * f->cv));
+    LirVal from = lir_op2(w->fn, LIR_MUL, pitch(w), low_ci(w, acc));
+    return lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_GE, col, from), lir_op2(w->fn, LIR_LT, col, lir_op2(w->fn, LIR_ADD, from, w->rowlen)));
 }
 
-/* Every rt-th row from r on of every sum, f->unroll of them; before them, in their places, zeros for those that are not there. */
+/* Address of this thread's vector in the u-th of its rows from r on, and whether there is one. */
+static LirVal fold_from(Low *w, const Fold *f, LirVal r, int u, LirVal rows, LirVal *ok)
+{
+    LirVal at = lir_op2(w->fn, LIR_ADD, partial_row(w, r, 0), low_mul_i64(w, f->col, 4)), row = lir_cast(w->fn, DT_I64, pitch(w));
+    *ok = lir_op2(w->fn, LIR_AND, f->in, lir_op2(w->fn, LIR_LT, lir_op2(w->fn, LIR_ADD, r, low_ci(w, u * f->rt)), rows));
+    return lir_op2(w->fn, LIR_ADD, at, low_mul_i64(w, row, (int64_t)u * f->rt * (int)w->rv->nacc * 4));
+}
+
+/* Every rt-th row from r on, f->unroll of them; before them, in their places, zeros for those that are not there. */
 static void fold_fetch(Low *w, const Fold *f, LirVal r, LirVal rows, LirVal first)
 {
-    int all = (int)w->rv->nacc * f->unroll;
-    LirVal at = lir_op2(w->fn, LIR_ADD, partial_row(w, r, 0), low_mul_i64(w, f->col, 4)), row = lir_cast(w->fn, DT_I64, pitch(w));
-    for (int i = 0; i < 2 * all; i++) {
-        uint32_t acc = (uint32_t)(i % all / f->unroll);
+    for (int i = 0; i < 2 * f->unroll; i++) {
         int u = i % f->unroll;
-        LirVal slot = fold_slot(w, f, first, acc, u), from = lir_op2(w->fn, LIR_ADD, at, low_mul_i64(w, row, (int64_t)(u * f->rt * (int)w->rv->nacc + (int)acc) * 4));
-        LirVal ok = lir_op2(w->fn, LIR_AND, f->in, lir_op2(w->fn, LIR_LT, lir_op2(w->fn, LIR_ADD, r, low_ci(w, u * f->rt)), rows));
+        LirVal ok, slot = fold_slot(w, f, first, u), from = fold_from(w, f, r, u, rows, &ok);
         LirOp zero = {.op = LIR_STSP, .ref = -1, .a = {slot, lir_cf(w->fn, DT_F32, f->cv, 0.0), lir_op1(w->fn, LIR_NOT, ok)}, .imm.i = 4 * f->cv};
         LirOp copy = {.op = LIR_CPA, .ref = -1, .a = {slot, from, ok}, .imm.i = 4 * f->cv};
-        lir_add(w->fn, i < all ? zero : copy);
+        lir_add(w->fn, i < f->unroll ? zero : copy);
     }
     low_mark(w, LIR_CPCOMMIT, 0);
     lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = 0});
 }
 
-/* This thread's share of every sum: rows row, row+rt, .. in order. */
-static void fold_rows(Low *w, const Fold *f, LirVal *sum)
+/* This thread's share: rows row, row+rt, .. in order. */
+static LirVal fold_rows(Low *w, const Fold *f)
 {
-    LirVal rows = partial_rows(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
-    uint32_t n = w->rv->nacc;
-    for (uint32_t i = 0; i < n; i++)
-        sum[i] = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, f->cv, 0.0));
+    LirVal rows = partial_rows(w), var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), sum = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, f->cv, 0.0));
     low_mark(w, LIR_LOOP, 0);
     LirVal r0 = lir_op1(w->fn, LIR_GET, var);
     low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, r0, rows));
     LirVal first = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->tid, low_ci(w, 4 * f->cv)), low_ci(w, f->slots));
     fold_fetch(w, f, lir_op2(w->fn, LIR_ADD, r0, f->row), rows, first);
-    for (uint32_t i = 0; i < n; i++) {
-        LirVal s = lir_op1(w->fn, LIR_GET, sum[i]);
-        for (int u = 0; u < f->unroll; u++)
-            s = lir_op2(w->fn, LIR_ADD, s, lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)f->cv, .ref = -1, .a = {fold_slot(w, f, first, i, u)}, .imm.i = 4 * f->cv}));
-        lir_set(w->fn, sum[i], s);
-    }
+    LirVal s = lir_op1(w->fn, LIR_GET, sum);
+    for (int u = 0; u < f->unroll; u++)
+        s = lir_op2(w->fn, LIR_ADD, s, lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)f->cv, .ref = -1, .a = {fold_slot(w, f, first, u)}, .imm.i = 4 * f->cv}));
+    lir_set(w->fn, sum, s);
     lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, r0, low_ci(w, f->unroll * f->rt)));
     low_mark(w, LIR_END, 0);
-    for (uint32_t i = 0; i < n; i++)
-        sum[i] = lir_op1(w->fn, LIR_GET, sum[i]);
+    return lir_op1(w->fn, LIR_GET, sum);
 }
 
 /* The row threads of a warp together (they hold the same columns every cols/cv lanes), then into shared memory. */
-static void fold_threads(Low *w, uint32_t acc, const Fold *f, LirVal sum)
+static void fold_threads(Low *w, const Fold *f, LirVal sum)
 {
     LirVal lane = lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, 31)), warp = lir_op2(w->fn, LIR_SHR, w->tid, low_ci(w, 5));
     int width = f->cols / f->cv;
@@ -399,41 +406,59 @@ static void fold_threads(Low *w, uint32_t acc, const Fold *f, LirVal sum)
         for (int o = width; o < 32; o *= 2)
             s = lir_op2(w->fn, LIR_ADD, s, lir_add(w->fn, (LirOp){.op = LIR_BFLY, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {s}, .imm.i = o}));
         LirVal at = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, warp, low_ci(w, f->cols * 4)), lir_op2(w->fn, LIR_MUL, lane, low_ci(w, 4 * f->cv)));
-        lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .imm.i = 4,
-                               .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, acc * f->area + (uint32_t)(4 * i))), s, lir_op2(w->fn, LIR_LT, lane, low_ci(w, width))}});
+        lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .imm.i = 4, .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, 4 * i)), s, lir_op2(w->fn, LIR_LT, lane, low_ci(w, width))}});
     }
 }
 
-/* The warps' sums together, and out. */
-static void fold_store(Low *w, uint32_t acc, const Fold *f, LirVal first_col)
+/* The warps' sums together, and out, to the one whose column it is. */
+static void fold_store(Low *w, const Fold *f)
 {
     LirVal at = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, f->cols - 1)), low_ci(w, 4)), all = 0;
     for (int g = 0; g < THREADS / 32; g++) {
-        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1,
-                                          .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, acc * f->area + (uint32_t)(g * f->cols * 4)))}, .imm.i = 4});
+        LirVal v = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_F32, .lanes = 1, .ref = -1, .a = {lir_op2(w->fn, LIR_ADD, at, low_ci(w, g * f->cols * 4))}, .imm.i = 4});
         all = all ? lir_op2(w->fn, LIR_ADD, all, v) : v;
     }
-    LirVal col = lir_op2(w->fn, LIR_ADD, first_col, w->tid);
-    LirVal ok = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_LT, w->tid, low_ci(w, f->cols)), lir_op2(w->fn, LIR_LT, col, w->rowlen));
-    LirVal v = round_to(w, acc, all);
-    lir_add(w->fn, (LirOp){.op = LIR_STGP, .ref = (int16_t)w->rv->acc[acc].tensor, .a = {out_addr(w, acc, col), v, ok},
-                           .imm.i = dt_bytes(lir_dt(w->fn, v))});
+    LirVal col = lir_op2(w->fn, LIR_ADD, f->first, w->tid), mine = lir_op2(w->fn, LIR_LT, w->tid, low_ci(w, f->cols));
+    for (uint32_t i = 0; i < w->rv->nacc; i++) {
+        LirVal ok = lir_op2(w->fn, LIR_AND, mine, fold_is_of(w, i, col)), v = round_to(w, i, all);
+        LirVal to = out_addr(w, i, lir_op2(w->fn, LIR_SUB, col, lir_op2(w->fn, LIR_MUL, pitch(w), low_ci(w, i))));
+        lir_add(w->fn, (LirOp){.op = LIR_STGP, .ref = (int16_t)w->rv->acc[i].tensor, .a = {to, v, ok}, .imm.i = dt_bytes(lir_dt(w->fn, v))});
+    }
+}
+
+/* Partial rows, which all threads have read, are read no more: their lines need not be written to the memory, which takes as long as to read as much. Few
+ * are written again before they would be. */
+static void fold_drop(Low *w, const Fold *f)
+{
+    enum { FEW = 31 };
+    LirVal rows = partial_rows(w), var = lir_op1(w->fn, LIR_VAR, f->row), ok;
+    LirVal first = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, LINE / f->cv - 1)), low_ci(w, 0));
+    first = lir_op2(w->fn, LIR_AND, first, lir_op2(w->fn, LIR_GT, rows, low_ci(w, FEW)));
+    low_mark(w, LIR_LOOP, 0);
+    LirVal r = lir_op1(w->fn, LIR_GET, var);
+    low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, lir_op2(w->fn, LIR_SUB, r, f->row), rows));
+    for (int u = 0; u < f->unroll; u++) {
+        LirVal from = fold_from(w, f, r, u, rows, &ok);
+        lir_add(w->fn, (LirOp){.op = LIR_DISCARD, .ref = -1, .a = {from, lir_op2(w->fn, LIR_AND, ok, first)}});
+    }
+    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, r, low_ci(w, f->unroll * f->rt)));
+    low_mark(w, LIR_END, 0);
 }
 
 static void gpu_second(Low *w, LirVal block, Fold f)
 {
     int width = f.cols / f.cv;
-    LirVal first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, f.cols));
-    f.col = lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, width - 1)), low_ci(w, f.cv)));
+    f.first = lir_op2(w->fn, LIR_MUL, block, low_ci(w, f.cols));
+    f.col = lir_op2(w->fn, LIR_ADD, f.first, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, w->tid, low_ci(w, width - 1)), low_ci(w, f.cv)));
     f.row = lir_op2(w->fn, LIR_DIV, w->tid, low_ci(w, width));
-    f.in = lir_op2(w->fn, LIR_LT, f.col, w->rowlen);
-    LirVal sum[ROW_MAX_MEM];
-    fold_rows(w, &f, sum);
-    for (uint32_t i = 0; i < w->rv->nacc; i++)
-        fold_threads(w, i, &f, sum[i]);
+    f.in = fold_is_of(w, 0, f.col);
+    for (uint32_t i = 1; i < w->rv->nacc; i++)
+        f.in = lir_op2(w->fn, LIR_OR, f.in, fold_is_of(w, i, f.col));
+    fold_threads(w, &f, fold_rows(w, &f));
     lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    for (uint32_t i = 0; i < w->rv->nacc; i++)
-        fold_store(w, i, &f, first);
+    fold_store(w, &f);
+    if (f.lines)
+        fold_drop(w, &f);
 }
 
 /* One thread adds vec*HOST_K columns. */
@@ -484,6 +509,6 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     else
         gpu_second(&w, block, f);
     LowLaunch *l = &w.out->launch[w.out->nlaunch++];
-    *l = (LowLaunch){.fn = w.fn, .grid = LOW_G_COLUMNS, .per = w.host ? vec * HOST_K : f.cols};
+    *l = (LowLaunch){.fn = w.fn, .grid = LOW_G_COLUMNS, .per = w.host ? vec * HOST_K : f.per};
     return w.fn;
 }

@@ -94,7 +94,7 @@ void low_scalar_stores(Low *w)
         LirVal x = lir_cast(w->fn, w->tir->tensors[o->ref].dt, low_scalar(w, o->a[0]));
         if (o->op == TIR_ACC && !guard)
             guard = lir_ci(w->fn, DT_BOOL, 1);
-        LirOp st = {.op = o->op == TIR_ACC ? LIR_ATOM : guard ? LIR_STGP : LIR_STG, .ref = (int16_t)o->ref, .a = {low_base(w, o, NULL), x, guard},
+        LirOp st = {.op = o->op == TIR_ACC ? LIR_ATOM : guard ? LIR_STGP : LIR_STG, .ref = (int16_t)o->ref, .flags = o->op == TIR_ACC || w->host ? 0 : LIR_F_KEEP, .a = {low_base(w, o, NULL), x, guard},
                     .imm.i = dt_bytes(w->tir->tensors[o->ref].dt), .sp = o->sp};
         lir_add(w->fn, st);
     }

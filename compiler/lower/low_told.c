@@ -27,7 +27,7 @@ static void write(Low *w, uint32_t n, TirVal v)
     const TirOp *o = &w->tir->ops[v];
     DType dt = w->tir->tensors[o->ref].dt;
     LirVal x = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = dt, .lanes = 1, .ref = -1, .a = {place(w, n, w->tid)}, .imm.i = dt_bytes(dt), .sp = o->sp});
-    lir_add(w->fn, (LirOp){.op = LIR_STGP, .ref = (int16_t)o->ref, .a = {low_base(w, o, NULL), x, w->active}, .imm.i = dt_bytes(dt), .sp = o->sp});
+    lir_add(w->fn, (LirOp){.op = LIR_STGP, .ref = (int16_t)o->ref, .flags = LIR_F_KEEP, .a = {low_base(w, o, NULL), x, w->active}, .imm.i = dt_bytes(dt), .sp = o->sp});
 }
 
 void low_told(Low *w)

@@ -181,6 +181,24 @@ static void run_atom(Sim *s, Step *st)
     }
 }
 
+/* What lies there from now on is anything. */
+static void run_discard(Sim *s, Step *st)
+{
+    enum { LINE = 128 };
+    for (uint32_t t = 0; t < s->threads; t++) {
+        if (!s->mask[t] || !predicate(s, st, 1, t) || !sim_clean(s, st, 0, t, "the address"))
+            continue;
+        uint64_t addr = ((const uint64_t *)st->a[0])[t];
+        uint8_t *at = NULL;
+        if (addr % LINE)
+            sim_fault(s, st, t, "address 0x%llx is no multiple of %d", (unsigned long long)addr, LINE);
+        else
+            at = sim_global_at(s, st, t, addr, LINE, true);
+        if (at)
+            memset(at, 0xa5, LINE);
+    }
+}
+
 bool sim_plan_global(Sim *s, Step *st)
 {
     (void)s;
@@ -188,6 +206,7 @@ bool sim_plan_global(Sim *s, Step *st)
     case LIR_LDG: case LIR_LDGP: case LIR_LDGM: st->run = run_load; return true;
     case LIR_STG: case LIR_STGP: case LIR_STGM: st->run = run_store; return true;
     case LIR_ATOM: st->run = run_atom; return true;
+    case LIR_DISCARD: st->run = run_discard; return true;
     default: return false;
     }
 }

@@ -43,6 +43,13 @@ static void test_hints(void **state)
     assert_int_equal(case_count(ptx.p, "ld.global.L1::no_allocate.v4.b32"), 2);
     assert_int_equal(case_count(ptx.p, "st.global.cs.v4.b32"), 2);
     buf_free(&ptx);
+    case_next(c, "lgr_hints_keep");
+    copy_kernel(c, LIR_F_KEEP);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    assert_int_equal(case_count(ptx.p, "ld.global.L1::evict_last.v4.b32"), 2);
+    assert_int_equal(case_count(ptx.p, "createpolicy.fractional.L2::evict_last.b64"), 2);
+    assert_int_equal(case_count(ptx.p, "st.global.L2::cache_hint.v4.b32"), 2);
+    buf_free(&ptx);
     case_assemble(c);
     case_free(c);
 }
@@ -120,8 +127,9 @@ static void test_wait_is_late(void **state)
     LirVal at = lir_op2(c->fn, LIR_ADD, case_leaf(c, LIR_TID), lir_op2(c->fn, LIR_MUL, case_leaf(c, LIR_CTAID), lir_ci(c->fn, DT_I32, 32)));
     LirVal to = case_at(c, case_ptr(c, 1), at, 4), from = case_at(c, case_ptr(c, 0), at, 4);
     case_mem(c, LIR_STG, 0, 0, to, case_mem(c, LIR_LDG, DT_F32, 1, from, 0, 0, 0, 4, 0), 0, 0, 4, 0);
+    lir_add(c->fn, (LirOp){.op = LIR_DISCARD, .ref = -1, .a = {case_ptr(c, 0), lir_op2(c->fn, LIR_EQ, at, lir_ci(c->fn, DT_I32, 0))}});
     case_ptx(c, TARGET_SM90A, &ptx);
-    case_ordered(ptx.p, "%ctaid.x", "add.s64", "setp.ge.s64 p, %rd", "@p griddepcontrol.wait", "griddepcontrol.launch_dependents", "%clock", "ld.global.b32", "st.global.b32", NULL);
+    case_ordered(ptx.p, "%ctaid.x", "add.s64", "setp.ge.s64 p, %rd", "@p griddepcontrol.wait", "griddepcontrol.launch_dependents", "@p bra go_", "%clock", "ld.global.b32", "st.global.b32", "@p discard.global.L2", NULL);
     assert_int_equal(case_count(ptx.p, "griddepcontrol.wait"), 1);
     buf_free(&ptx);
     case_free(c);

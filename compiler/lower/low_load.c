@@ -224,7 +224,7 @@ void low_wkeep_place(Low *w, int groups)
     for (uint32_t i = 0; i < w->rv->nload; i++)
         unit = is_operand(w, i) ? window_unit(w, i) : unit;
     if (!groups)
-        low_mark(w, LIR_PAUSE, low_ci(w, 0));      /* or the assembler loads some of the row behind the wait */
+        low_hold(w);                        /* or the assembler loads some of the row behind the wait */
     lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = groups});
     low_mark(w, LIR_WARPSYNC, 0);
     for (int at = 0; at < unit; at++) {

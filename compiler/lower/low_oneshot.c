@@ -13,7 +13,10 @@ static void lag(Low *w)
     low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, begins, late, low_ci(w, 0)));
 }
 
-/* Operands that are put in place while the rows come go ahead of them; what follows a pause the assembler does not take before it. */
+/* The assembler takes nothing across a wait of which it does not know that it is none. */
+void low_hold(Low *w) { low_mark(w, LIR_PAUSE, lir_op2(w->fn, LIR_MIN, w->ninst, low_ci(w, 0))); }
+
+/* Operands that are put in place while the rows come go ahead of them. */
 void low_set_out(Low *w)
 {
     if (sched_places(w->s))
@@ -21,7 +24,7 @@ void low_set_out(Low *w)
     if (w->s->lag)
         lag(w);
     else if (sched_places(w->s))
-        low_mark(w, LIR_PAUSE, low_ci(w, 0));
+        low_hold(w);
 }
 
 static void fetch_vector(Low *w, const uint8_t *need)

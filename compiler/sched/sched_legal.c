@@ -110,10 +110,14 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "no cross-row sum to keep";
     if (s->wkeep != WKEEP_LOAD && (s->len == LEN_ANY || !f->shared_loads))
         return "operands are kept by blocks whose lanes hold a whole row";
+    if (s->hint == HINT_NEAR && (s->wkeep != WKEEP_SMEM || s->grid != GRID_ONESHOT))
+        return "hint=near is for operands that one-shot blocks copy into shared memory";
     if (s->wkeep == WKEEP_WIDE && s->grid != GRID_PERSISTENT)
         return "wide operands want a persistent grid";
     if (s->wkeep == WKEEP_SMEM && s->grid == GRID_ONESHOT && (s->rows > 1 || !(t->features & TGT_F_CPASYNC)))
         return "a one-shot block copies operands into shared memory asynchronously, for one row group";
+    if (sched_places(s) && (s->vec == 1 || s->vec * f->min_elem_bytes < 4))
+        return "operands of rows that begin anywhere are copied in vectors of 4 bytes or more";
     if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->len == LEN_ANY || f->several || f->picks || f->phases < 2 || f->exchanges >= f->phases
                          || s->keep != (s->async == ASYNC_CP ? KEEP_SMEM : KEEP_REG) || f->reductions * s->batch > 16 || t->kind == TGT_HOST))
         return "a batch is of rows that one-shot blocks keep in registers, or copies in shared memory, and walk again at last to reduce nothing";

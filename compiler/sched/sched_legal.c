@@ -147,14 +147,15 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
 }
 
 /* Those of a persistent block that sums across rows, as ptxas came to do without spills: sums, operands, packed rows that stay, all the
- * vectors of a row on their way through, and the rest. */
+ * vectors of a row on their way through, and the rest: less of it beside one sum and nothing else. */
 static int summing_registers(const SchedFacts *f, const Sched *s)
 {
     int row = s->per * s->vec, sums = f->accs * row;
     int operands = s->wkeep == WKEEP_WIDE ? row * f->shared_loads : s->wkeep == WKEEP_REG ? row * f->shared_loads / 2 : 0;
     int held = s->keep == KEEP_REG ? row * f->row_bytes_in / 4 + (s->per > 1 || f->accs > 1 ? 8 : 0) : 0;
+    int edge = 4 * s->per + (f->accs == 1 && !operands && !held ? 0 : 6);
     bool masked = s->len == LEN_CAP || s->n % ((int64_t)s->lanes * s->cluster * row);
-    return sums + operands + held + row * f->row_loads + 16 + (masked ? 6 + 4 * s->per : 0);
+    return sums + operands + held + row * f->row_loads + 16 + (masked ? edge : 0);
 }
 
 /* Registers a lane needs for what it holds: packed rows, accumulators, one vector's worth of f32 work, addresses. */

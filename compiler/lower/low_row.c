@@ -593,6 +593,17 @@ void low_phase(Low *w, int p)
 
 /* ---- the grid ---- */
 
+/* What is to be known before a row is worked on, where the nest before is done here too: behind the row's copies, and those of the multiprocessor's
+ * other blocks, it would come after them all.  The assembler would put it there but for the barrier. */
+static void ask_first(Low *w)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (w->rv->load[i].inst)
+            low_guard(w, w->rv->load[i].op);
+    low_aside_ask(w);
+    low_mark(w, LIR_WARPSYNC, 0);
+}
+
 static void oneshot(Low *w)
 {
     LirVal g = w->block;
@@ -608,6 +619,9 @@ static void oneshot(Low *w)
         return;
     }
     low_set_instance(w, g, w->s->rows > 1);
+    bool first = w->aside && w->s->async == ASYNC_CP;
+    if (first)
+        ask_first(w);
     if (w->s->async == ASYNC_CP) {
         w->slot = low_ci(w, 0);
         low_async_issue(w, w->active, w->slot);
@@ -615,7 +629,8 @@ static void oneshot(Low *w)
     if (low_fills(w) && !fill_late(w))
         low_wkeep_fill(w);
     w->behind = w->due;
-    low_aside_ask(w);
+    if (!first)
+        low_aside_ask(w);
     low_sides(w);
 }
 

@@ -176,18 +176,32 @@ static void discard(Ll *l, const LirOp *o)
         ll_asm(l, l->ty.v, "{ .reg .pred p; setp.ne.b32 p, $1, 0; @p discard.global.L2 [$0], 128; }", "l,r,~{memory}", true, 2, args);
 }
 
+/* Upper half of what createpolicy makes of L2::evict_first for all of it. */
+enum { EVICT_FIRST = 0x12f00000 };
+
+/* Where a copy goes to, with what is used once the first to leave the second-level cache: else what was written before would, into memory in the midst of
+ * the reads.  A uniform register in this address is one that ptxas takes the policy for: prmt hides it. */
+static LLVMValueRef once(Ll *l, LLVMValueRef at) { return ll_asm(l, l->ty.i32, "prmt.b32 $0, $1, 0, 0x3210;", "=r,r", false, 1, &at); }
+
 static void copy_async(Ll *l, const LirOp *o)
 {
-    char text[160];
-    LLVMValueRef pred = ll_arg(l, o, 2).p[0];
-    LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), ll_arg(l, o, 1).p[0], ll_pred_word(l, pred)};
-    bool always = LLVMIsAConstantInt(pred) && LLVMConstIntGetZExtValue(pred);
-    const char *form = o->imm.i == 16 && !(o->flags & LIR_F_KEEP) ? "cg" : "ca";
-    if (always)
-        snprintf(text, sizeof text, "cp.async.%s.shared.global [$0], [$1], %d;", form, (int)o->imm.i);
-    else
-        snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.b32 p, $2, 0; @p cp.async.%s.shared.global [$0], [$1], %d; }", form, (int)o->imm.i);
-    ll_asm(l, l->ty.v, text, always ? "r,l,~{memory}" : "r,l,r,~{memory}", true, always ? 2 : 3, args);
+    char text[200], cons[32];
+    LLVMValueRef pred = ll_arg(l, o, 2).p[0], at = ll_shared_addr(l, ll_arg(l, o, 0).p[0]), args[4] = {at, ll_arg(l, o, 1).p[0]};
+    bool always = LLVMIsAConstantInt(pred) && LLVMConstIntGetZExtValue(pred), stream = (o->flags & LIR_F_STREAM) && l->ptx >= 74;
+    unsigned n = 2;
+    if (stream) {
+        args[0] = once(l, at);
+        args[n++] = LLVMConstInt(l->ty.i64, (uint64_t)EVICT_FIRST << 32, 0);
+    }
+    char guard[64] = "";
+    if (!always) {
+        snprintf(guard, sizeof guard, ".reg .pred p; setp.ne.b32 p, $%u, 0; @p ", n);
+        args[n++] = ll_pred_word(l, pred);
+    }
+    snprintf(text, sizeof text, "{ %scp.async.%s.shared.global%s [$0], [$1], %d%s; }", guard, o->imm.i == 16 && !(o->flags & LIR_F_KEEP) ? "cg" : "ca", stream ? ".L2::cache_hint" : "",
+             (int)o->imm.i, stream ? ", $2" : "");
+    snprintf(cons, sizeof cons, "r,l%s%s,~{memory}", stream ? ",l" : "", always ? "" : ",r");
+    ll_asm(l, l->ty.v, text, cons, true, n, args);
 }
 
 static void call0(Ll *l, const char *name) { ll_intr(l, name, NULL, 0, NULL); }

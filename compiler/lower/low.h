@@ -154,6 +154,7 @@ LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard
 LirVal low_load_raw(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard);   /* what of it is read, */
 LirVal low_settle(Low *w, const RowMem *m, LirVal raw);                              /* and its vector */
 int    low_window(const Low *w, const RowMem *m, int bytes);
+uint8_t low_load_flags(const Low *w, const RowMem *m);                                /* of what reads it */
 void   low_store_vec(Low *w, LirVal base, const RowMem *m, LirVal v, LirVal guard);
 int    low_align(const Low *w, int bytes);
 LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);

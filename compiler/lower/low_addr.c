@@ -147,7 +147,7 @@ int low_align(const Low *w, int bytes)
     return whole < 16 ? whole : 16;
 }
 
-static uint8_t load_flags(const Low *w, const RowMem *m)
+uint8_t low_load_flags(const Low *w, const RowMem *m)
 {
     if (w->host || w->s->hint == HINT_NONE || w->s->hint == HINT_NEAR)
         return 0;
@@ -171,7 +171,7 @@ LirVal low_load_raw(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard
     LirVal addr = low_vec_addr(w, base, m, bytes), zero = low_ci(w, 0);
     if (unit)
         addr = lir_op2(w->fn, LIR_SUB, addr, low_mul_i64(w, window_at(w, unit), bytes));
-    LirOp o = {.op = LIR_LDG, .dt = dt, .lanes = (uint8_t)(w->vec + unit), .ref = (int16_t)m->tensor, .flags = load_flags(w, m),
+    LirOp o = {.op = LIR_LDG, .dt = dt, .lanes = (uint8_t)(w->vec + unit), .ref = (int16_t)m->tensor, .flags = low_load_flags(w, m),
                .a = {addr}, .imm.i = unit ? unit * bytes : low_align(w, bytes), .sp = w->tir->ops[m->op].sp};
     if (w->mask.kind == MASK_PART) {
         o.op = LIR_LDGM;

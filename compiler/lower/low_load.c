@@ -149,7 +149,7 @@ static void copy(Low *w, uint32_t load, LirVal at, LirVal guard)
 {
     const RowMem *m = &w->rv->load[load];
     LirVal base = base_of(w, load), in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
-    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .flags = m->inst ? 0 : operand_flags(w), .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
+    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .flags = m->inst ? low_load_flags(w, m) : operand_flags(w), .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
                            .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
 }
 

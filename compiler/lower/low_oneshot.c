@@ -57,6 +57,17 @@ int low_fetch(Low *w)
     return 0;
 }
 
+/* What is to be known before a row is worked on, where the nest before is done here too: behind the row's copies, and those of the multiprocessor's
+ * other blocks, it would come after them all.  The assembler would put it there but for the barrier. */
+static void ask_first(Low *w)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (w->rv->load[i].inst)
+            low_guard(w, w->rv->load[i].op);
+    low_aside_ask(w);
+    low_mark(w, LIR_WARPSYNC, 0);
+}
+
 void low_oneshot(Low *w)
 {
     LirVal g = w->block;
@@ -73,6 +84,9 @@ void low_oneshot(Low *w)
     }
     low_set_instance(w, g, w->s->rows > 1);
     low_set_out(w);
+    bool first = w->aside && w->s->async == ASYNC_CP;
+    if (first)
+        ask_first(w);
     w->slot = w->s->async == ASYNC_CP ? low_ci(w, 0) : 0;
     if (sched_places(w->s))
         low_wkeep_place(w, low_fetch(w));
@@ -81,6 +95,7 @@ void low_oneshot(Low *w)
     if (low_fills(w) && !sched_places(w->s) && !low_fills_late(w))
         low_wkeep_fill(w);
     w->behind = w->due;
-    low_aside_ask(w);
+    if (!first)
+        low_aside_ask(w);
     low_sides(w);
 }

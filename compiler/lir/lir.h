@@ -28,7 +28,7 @@ typedef enum LirOpcode {
 enum {
     LIR_F_CONST   = 1,   /* load: nobody writes this memory while the kernel runs (ld.global.nc) */
     LIR_F_STREAM  = 2,   /* load, store: used once (evict first; on the host a non-temporal store) */
-    LIR_F_KEEP    = 4,   /* load, store: likely to be used again (evict last) */
+    LIR_F_KEEP    = 4,   /* load, store: likely to be used again (evict last); asynchronous copy: likewise, by way of the first cache */
     LIR_F_UNIFORM = 8,   /* IF: all threads of the block agree */
     LIR_F_EXACT   = 16,  /* arithmetic: not to be contracted, reassociated or approximated */
     LIR_F_APART   = 32   /* LOOP: warps, or where imm.i is less groups of so many threads, may leave it at different turns; no barrier of the whole block inside */

@@ -1,43 +1,13 @@
 /* ll_arith.c: elementwise operations: integer and float arithmetic, comparisons, selects.
  *
- * In: operands in parts, all of one shape.  Out: the same.  16-bit floats are widened to f32 and rounded back.  Division and
- * remainder by zero give 0, shifts count modulo the width, so that no lowered operation is undefined in LLVM.
+ * In: operands in parts, all of one shape.  Out: the same.  16-bit floats are widened to f32 and rounded back.  Shifts
+ * count modulo the width, so that no lowered operation is undefined in LLVM.
  */
 #include "ll_int.h"
 
 static bool is_signed(DType dt) { return dt == DT_I8 || dt == DT_I32 || dt == DT_I64; }
 
 static LLVMValueRef icmp(Ll *l, LLVMIntPredicate p, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildICmp(l->b, p, a, b, ""); }
-
-static bool safe_divisor(LLVMValueRef b)
-{
-    return LLVMIsAConstantInt(b) && LLVMConstIntGetSExtValue(b) != 0 && LLVMConstIntGetSExtValue(b) != -1;
-}
-
-static LLVMValueRef divide(Ll *l, bool rem, bool sign, LLVMValueRef a, LLVMValueRef b)
-{
-    if (sign)
-        return rem ? LLVMBuildSRem(l->b, a, b, "") : LLVMBuildSDiv(l->b, a, b, "");
-    return rem ? LLVMBuildURem(l->b, a, b, "") : LLVMBuildUDiv(l->b, a, b, "");
-}
-
-/* x/0 and x%0 are 0; the least number over -1 wraps. */
-static LLVMValueRef int_div(Ll *l, bool rem, DType dt, LLVMValueRef a, LLVMValueRef b)
-{
-    bool sign = is_signed(dt);
-    if (safe_divisor(b))
-        return divide(l, rem, sign, a, b);
-    LLVMTypeRef t = LLVMTypeOf(a);
-    LLVMValueRef zero = LLVMConstNull(t), one = ll_ic(t, 1);
-    LLVMValueRef none = icmp(l, LLVMIntEQ, b, zero), bad = none;
-    if (sign) {
-        LLVMValueRef least = ll_ic(t, dt == DT_I64 ? INT64_MIN : dt == DT_I32 ? INT32_MIN : INT8_MIN);
-        LLVMValueRef wraps = LLVMBuildAnd(l->b, icmp(l, LLVMIntEQ, b, ll_ic(t, -1)), icmp(l, LLVMIntEQ, a, least), "");
-        bad = LLVMBuildOr(l->b, none, wraps, "");
-    }
-    LLVMValueRef q = divide(l, rem, sign, a, ll_sel(l, bad, one, b));
-    return ll_sel(l, none, zero, q);
-}
 
 static LLVMValueRef shift(Ll *l, bool left, DType dt, LLVMValueRef a, LLVMValueRef n)
 {
@@ -57,11 +27,18 @@ static LLVMValueRef compare_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, L
 {
     static const LLVMIntPredicate s[] = {LLVMIntEQ, LLVMIntNE, LLVMIntSLT, LLVMIntSLE, LLVMIntSGT, LLVMIntSGE};
     static const LLVMIntPredicate u[] = {LLVMIntEQ, LLVMIntNE, LLVMIntULT, LLVMIntULE, LLVMIntUGT, LLVMIntUGE};
+    if (l->lean && is_signed(dt) && op == LIR_LT)
+        return ll_int_less(l, a, b);
+    if (l->lean && is_signed(dt) && op == LIR_GE)
+        return ll_int_not(l, ll_int_less(l, a, b));
     return icmp(l, (is_signed(dt) ? s : u)[op - LIR_EQ], a, b);
 }
 
 static LLVMValueRef minmax_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, LLVMValueRef b)
 {
+    LLVMValueRef one = is_signed(dt) ? ll_int_bound(l, op == LIR_MIN, a, b) : NULL;
+    if (one)
+        return one;
     if (op == LIR_MIN)
         return ll_intr2(l, is_signed(dt) ? "llvm.smin" : "llvm.umin", a, b);
     return ll_intr2(l, is_signed(dt) ? "llvm.smax" : "llvm.umax", a, b);
@@ -70,12 +47,12 @@ static LLVMValueRef minmax_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, LL
 static LLVMValueRef arith_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp)
 {
     switch (op) {
-    case LIR_ADD: return LLVMBuildAdd(l->b, a[0], a[1], "");
-    case LIR_SUB: return LLVMBuildSub(l->b, a[0], a[1], "");
-    case LIR_MUL: return LLVMBuildMul(l->b, a[0], a[1], "");
-    case LIR_FMA: return LLVMBuildAdd(l->b, LLVMBuildMul(l->b, a[0], a[1], ""), a[2], "");
-    case LIR_DIV: return int_div(l, false, dt, a[0], a[1]);
-    case LIR_REM: return int_div(l, true, dt, a[0], a[1]);
+    case LIR_ADD: return ll_int_add(l, a[0], a[1]);
+    case LIR_SUB: return ll_int_sub(l, a[0], a[1]);
+    case LIR_MUL: return ll_int_mul(l, a[0], a[1]);
+    case LIR_FMA: return ll_int_add(l, ll_int_mul(l, a[0], a[1]), a[2]);
+    case LIR_DIV: return ll_int_div(l, false, dt, a[0], a[1]);
+    case LIR_REM: return ll_int_div(l, true, dt, a[0], a[1]);
     case LIR_MIN:
     case LIR_MAX: return minmax_int(l, op, dt, a[0], a[1]);
     case LIR_SHL: return shift(l, true, dt, a[0], a[1]);
@@ -114,17 +91,49 @@ static LLVMValueRef arith_float(Ll *l, LirOpcode op, LLVMValueRef *a, Span sp)
     }
 }
 
+static LLVMValueRef shift_by(Ll *l, LLVMValueRef a, int64_t left)
+{
+    LLVMValueRef n = LLVMConstInt(LLVMTypeOf(a), (uint64_t)(left < 0 ? -left : left), 0);
+    return left < 0 ? LLVMBuildLShr(l->b, a, n, "") : left ? LLVMBuildShl(l->b, a, n, "") : a;
+}
+
+static bool known_shift(LLVMValueRef v, LLVMOpcode op, int64_t *by)
+{
+    bool is = LLVMIsAInstruction(v) && LLVMGetInstructionOpcode(v) == op && LLVMIsAConstantInt(LLVMGetOperand(v, 1));
+    *by = is ? LLVMConstIntGetSExtValue(LLVMGetOperand(v, 1)) : 0;
+    return is;
+}
+
+/* a & b, of whose a only some bits matter: the low word of what was widened is the word itself, widened without its sign; bits that were moved
+ * up and down again were moved once. */
+static LLVMValueRef both(Ll *l, LLVMValueRef a, LLVMValueRef b)
+{
+    uint64_t mask = l->lean && LLVMIsAConstantInt(b) ? LLVMConstIntGetZExtValue(b) : 0;
+    unsigned width = mask ? LLVMGetIntTypeWidth(LLVMTypeOf(b)) : 0;
+    int64_t down, up;
+    if (mask == UINT32_MAX && width == 64 && LLVMIsASExtInst(a) && LLVMTypeOf(LLVMGetOperand(a, 0)) == l->ty.i32)
+        return LLVMBuildZExt(l->b, LLVMGetOperand(a, 0), l->ty.i64, "");
+    if (mask == UINT32_MAX && width == 64 && LLVMIsAZExtInst(a))
+        return a;
+    if (mask && known_shift(a, LLVMAShr, &down) && mask >> (width - down) == 0) {
+        LLVMValueRef of = LLVMGetOperand(a, 0);
+        bool twice = known_shift(of, LLVMShl, &up);
+        a = shift_by(l, twice ? LLVMGetOperand(of, 0) : of, up - down);
+    }
+    return LLVMBuildAnd(l->b, a, b, "");
+}
+
 /* Signs of zero matter to nobody but min and max, and LLVM's own rules for flags on them are strict: no flags there. */
 LLVMValueRef ll_arith(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp)
 {
     if (op == LIR_AND)
-        return LLVMBuildAnd(l->b, a[0], a[1], "");
+        return both(l, a[0], a[1]);
     if (op == LIR_OR)
         return LLVMBuildOr(l->b, a[0], a[1], "");
     if (op == LIR_XOR)
         return LLVMBuildXor(l->b, a[0], a[1], "");
     if (op == LIR_NOT)
-        return LLVMBuildNot(l->b, a[0], "");
+        return ll_int_not(l, a[0]);
     if (op >= LIR_EQ && op <= LIR_GE)
         return dt_is_float(dt) ? compare_float(l, op, a[0], a[1]) : compare_int(l, op, dt, a[0], a[1]);
     return dt_is_float(dt) ? arith_float(l, op, a, sp) : arith_int(l, op, dt, a, sp);

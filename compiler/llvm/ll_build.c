@@ -4,6 +4,7 @@
  * Does not know the lowered IR.
  */
 #include <string.h>
+#include <math.h>
 #include "ll_int.h"
 
 LLVMValueRef ll_i32(Ll *l, int64_t v) { return LLVMConstInt(l->ty.i32, (uint64_t)v, 1); }
@@ -129,7 +130,18 @@ LLVMValueRef ll_flags(Ll *l, LLVMValueRef v)
 LLVMValueRef ll_fadd(Ll *l, LLVMValueRef a, LLVMValueRef b) { return ll_flags(l, LLVMBuildFAdd(l->b, a, b, "")); }
 LLVMValueRef ll_fsub(Ll *l, LLVMValueRef a, LLVMValueRef b) { return ll_flags(l, LLVMBuildFSub(l->b, a, b, "")); }
 LLVMValueRef ll_fmul(Ll *l, LLVMValueRef a, LLVMValueRef b) { return ll_flags(l, LLVMBuildFMul(l->b, a, b, "")); }
-LLVMValueRef ll_fdiv(Ll *l, LLVMValueRef a, LLVMValueRef b) { return ll_flags(l, LLVMBuildFDiv(l->b, a, b, "")); }
+
+/* By a power of two: times its inverse, which is the same. */
+LLVMValueRef ll_fdiv(Ll *l, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMBool lost;
+    int exponent = 0;
+    double by = LLVMIsAConstantFP(b) ? LLVMConstRealGetDouble(b, &lost) : 0;
+    if (by > 0 && frexp(by, &exponent) == 0.5 && exponent > -100 && exponent < 100)
+        return ll_fmul(l, a, ll_fc(l, b, 1 / by));
+    return ll_flags(l, LLVMBuildFDiv(l->b, a, b, ""));
+}
+
 LLVMValueRef ll_fma(Ll *l, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c) { return ll_intr3(l, "llvm.fma", a, b, c); }
 LLVMValueRef ll_fcmp(Ll *l, LLVMRealPredicate p, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildFCmp(l->b, p, a, b, ""); }
 LLVMValueRef ll_sel(Ll *l, LLVMValueRef c, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildSelect(l->b, c, a, b, ""); }

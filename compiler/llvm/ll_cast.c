@@ -26,7 +26,7 @@ static LLVMValueRef int_to_int(Ll *l, DType from, LLVMValueRef v, LLVMTypeRef to
 {
     if (grow < 0)
         return LLVMBuildTrunc(l->b, v, to, "");
-    return is_signed(from) ? LLVMBuildSExt(l->b, v, to, "") : LLVMBuildZExt(l->b, v, to, "");
+    return ll_int_widen(l, is_signed(from), v, to);
 }
 
 /* One part; neither type is a 16-bit float. */

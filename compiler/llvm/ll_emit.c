@@ -327,6 +327,25 @@ static void release(Order *x, LirVal aside, LirVal i)
         emit_value(x, v);
 }
 
+static bool is_arithmetic(const LirOp *o) { return (o->op >= LIR_CONST && o->op <= LIR_STEPS) || (o->op >= LIR_ADD && o->op <= LIR_HMIN); }
+
+/* Before loop i of a lean emission: the floats that each turn would make again of what stands before it.  Of integers ptxas knows better what is worth a
+ * register. */
+static void emit_invariants(Order *x, LirVal i)
+{
+    const LirFn *fn = x->l->fn;
+    uint8_t *same = ARENA_ARRAY(x->l->a, uint8_t, fn->nops);
+    for (LirVal j = i + 1, depth = 1; depth && j < fn->nops; j++) {
+        const LirOp *o = &fn->ops[j];
+        depth += o->op == LIR_LOOP || o->op == LIR_IF ? 1 : o->op == LIR_END ? -1 : 0;
+        same[j] = is_arithmetic(o);
+        for (int k = 0; same[j] && k < lir_op_nargs(o->op); k++)
+            same[j] = x->done[o->a[k]] || same[o->a[k]];
+        if (same[j] && dt_is_float(o->dt) && lir_op_nargs(o->op))
+            emit_value(x, j);
+    }
+}
+
 static bool holds_back(const Order *x, const LirOp *o)
 {
     return x->nheld < LL_MAX_LATE && (o->op == LIR_PDLWAIT || o->op == LIR_PAUSE || (x->nheld && o->op == LIR_PDLGO));
@@ -348,6 +367,8 @@ static void emit_all(Ll *l, const LirFn *fn)
         bool ordered = o->op == LIR_VAR || o->op == LIR_GET || o->op == LIR_SET;
         if (x.nheld && o->op >= LIR_LDG)
             release(&x, aside, i);
+        if (o->op == LIR_LOOP && l->lean)
+            emit_invariants(&x, i);
         if (!x.nheld || ordered)
             emit_value(&x, i);
     }
@@ -367,4 +388,6 @@ void ll_emit_fn(Ll *l, const LirFn *fn)
     if (l->nscope)
         ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "%s: a loop or if is not closed", fn->name);
     l->hooks->end(l);
+    if (l->lean)
+        ll_contract(l);
 }

@@ -77,6 +77,7 @@ struct Ll {
     LLVMBasicBlockRef entry, latch, done;
     LlVal *val;                      /* by LirVal */
     LlScope scope[LL_MAX_DEPTH]; uint32_t nscope;
+    bool lean;                       /* of a GPU's large functions: written shorter, and left by LLVM as they are */
     bool precise;                    /* of the operation in hand */
     LLVMValueRef behind_wait;        /* address that is accessed right behind the wait in hand; NULL: none is known */
     bool streamed;                   /* host: non-temporal stores were written */
@@ -91,7 +92,7 @@ extern const LlHooks ll_nvptx_hooks, ll_host_hooks;
 
 /* ll_session.c */
 _Noreturn void ll_fail(Ll *l, DiagClass cls, DiagCode code, Span sp, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t);
+LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t, bool lean);
 LLVMTargetMachineRef ll_host_machine(LlSession *s, const LlOptions *o);
 
 /* ll_module.c: one module from functions to optimised IR */
@@ -136,9 +137,20 @@ LlVal        ll_value_splat(Ll *l, LlVal v, unsigned lanes);
 LlVal        ll_const(Ll *l, const LirOp *o);
 LlVal        ll_vector_op(Ll *l, const LirOp *o);                /* STEPS .. OPAQUE */
 
-/* ll_arith.c, ll_cast.c, ll_math.c, ll_pow.c, ll_trig.c */
+/* ll_arith.c, ll_divide.c, ll_cast.c, ll_math.c, ll_pow.c, ll_trig.c */
 LlVal        ll_elementwise(Ll *l, const LirOp *o);
 LLVMValueRef ll_arith(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp);   /* on parts */
+LLVMValueRef ll_int_add(Ll *l, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef ll_int_sub(Ll *l, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef ll_int_mul(Ll *l, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef ll_int_less(Ll *l, LLVMValueRef a, LLVMValueRef b);                  /* signed */
+LLVMValueRef ll_int_not(Ll *l, LLVMValueRef a);
+LLVMValueRef ll_int_bound(Ll *l, bool less, LLVMValueRef a, LLVMValueRef b);      /* which of both the lesser (greater) is; NULL: not known */
+LLVMValueRef ll_int_widen(Ll *l, bool sign, LLVMValueRef v, LLVMTypeRef to);
+void         ll_contract(Ll *l);                                                  /* of the function in hand */
+#define LL_UNKNOWN UINT64_MAX
+uint64_t     ll_most(Ll *l, LLVMValueRef v);                                      /* the largest value of what is known not to be negative; else LL_UNKNOWN */
+LLVMValueRef ll_int_div(Ll *l, bool rem, DType dt, LLVMValueRef a, LLVMValueRef b);
 LlVal        ll_cast(Ll *l, DType dt, LlVal v);
 LlVal        ll_cast_f32(Ll *l, LlVal v);
 LLVMValueRef ll_math(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y, Span sp);

@@ -38,13 +38,17 @@ static void new_module(Ll *l, const char *name)
 
 /* For GPUs, what matters of LLVM's own list: in a fifth of its time, kernels are as short and take as few registers.  Common subexpressions
  * were not written in the first place (lir_share.c); those that the passes make are left to ptxas. */
-#define GPU_PASSES "function(mem2reg,simplifycfg,instcombine<no-verify-fixpoint>,loop-mssa(loop-rotate,licm),simplifycfg,adce)"
+#define GPU_PASSES  "function(mem2reg,simplifycfg,instcombine<no-verify-fixpoint>,loop-mssa(loop-rotate,licm),simplifycfg,adce)"
+
+/* Of large functions still less, since its time is that of the whole emission: sums, products, comparisons and multiply-adds are written shorter in the
+ * first place (ll_fold.c). */
+#define LEAN_PASSES "function(mem2reg,simplifycfg,instsimplify,loop(loop-rotate),simplifycfg,adce)"
 
 static const char *pass_list(const Ll *l, char *text, size_t n)
 {
     int level = l->opt->opt_level < 0 ? 0 : l->opt->opt_level > 3 ? 3 : l->opt->opt_level;
     if (l->t && level >= 2)
-        return GPU_PASSES;
+        return l->lean ? LEAN_PASSES : GPU_PASSES;
     snprintf(text, n, "default<O%d>", level);
     return text;
 }
@@ -79,7 +83,7 @@ static void prepare(Ll *l)
 {
     l->hooks = l->t ? &ll_nvptx_hooks : &ll_host_hooks;
     l->ptx = l->t && strlen(l->t->ptx) > 4 ? atoi(l->t->ptx + 4) : 0;
-    l->tm = l->t ? ll_gpu_machine(l->s, l->t) : ll_host_machine(l->s, l->opt);
+    l->tm = l->t ? ll_gpu_machine(l->s, l->t, l->lean) : ll_host_machine(l->s, l->opt);
     l->cpu = ll_cpu(l->s, l->opt);
     l->features = ll_features(l->s, l->opt);
     l->places = l->opt->places ? l->opt->places : l->d;
@@ -122,6 +126,16 @@ static bool guarded(Ll *l, LirFn *const *fns, uint32_t n, void (*then)(Ll *, voi
     return good;
 }
 
+/* Before chips of sm_100: on those LLVM cannot fill the registers of two words without its combiners. */
+static bool is_lean(const Target *t, LirFn *const *fns, uint32_t n)
+{
+    enum { LARGE = 3100 };
+    bool large = false;
+    for (uint32_t i = 0; i < n; i++)
+        large |= fns[i]->nops > LARGE;
+    return large && t && t->kind == TGT_GPU && t->sm < 100;
+}
+
 bool ll_with_module(LlSession *s, LirFn *const *fns, uint32_t n, const Target *t, const LlOptions *o, Diag *d,
                     void (*then)(Ll *l, void *arg), void *arg)
 {
@@ -129,7 +143,7 @@ bool ll_with_module(LlSession *s, LirFn *const *fns, uint32_t n, const Target *t
     Arena *a = arena_new();
     bool good = false;
     if (l && a) {
-        *l = (Ll){.s = s, .a = a, .d = d, .opt = o, .t = t && t->kind == TGT_GPU ? t : NULL};
+        *l = (Ll){.s = s, .a = a, .d = d, .opt = o, .t = t && t->kind == TGT_GPU ? t : NULL, .lean = is_lean(t, fns, n)};
         arena_on_oom(a, &l->fail);
         ll_enter(l);
         uint32_t before = d->nerrors;

@@ -173,7 +173,7 @@ static void copy_async(Ll *l, const LirOp *o)
     LLVMValueRef pred = ll_arg(l, o, 2).p[0];
     LLVMValueRef args[] = {ll_shared_addr(l, ll_arg(l, o, 0).p[0]), ll_arg(l, o, 1).p[0], ll_pred_word(l, pred)};
     bool always = LLVMIsAConstantInt(pred) && LLVMConstIntGetZExtValue(pred);
-    const char *form = o->imm.i == 16 ? "cg" : "ca";
+    const char *form = o->imm.i == 16 && !(o->flags & LIR_F_KEEP) ? "cg" : "ca";
     if (always)
         snprintf(text, sizeof text, "cp.async.%s.shared.global [$0], [$1], %d;", form, (int)o->imm.i);
     else

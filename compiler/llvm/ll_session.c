@@ -18,7 +18,7 @@ typedef struct HostMachine { char *cpu, *features; LLVMTargetMachineRef tm; } Ho
 
 struct LlSession {
     char *cpu, *features;
-    LLVMTargetMachineRef gpu[TARGET_COUNT];
+    LLVMTargetMachineRef gpu[TARGET_COUNT][2];       /* [1]: of lean emissions */
     HostMachine host[MAX_HOST_MACHINES]; uint32_t nhost;
 };
 
@@ -77,8 +77,9 @@ void ll_close(LlSession *s)
     if (!s)
         return;
     for (int i = 0; i < TARGET_COUNT; i++)
-        if (s->gpu[i])
-            LLVMDisposeTargetMachine(s->gpu[i]);
+        for (int lean = 0; lean < 2; lean++)
+            if (s->gpu[i][lean])
+                LLVMDisposeTargetMachine(s->gpu[i][lean]);
     for (uint32_t i = 0; i < s->nhost; i++) {
         LLVMDisposeTargetMachine(s->host[i].tm);
         free(s->host[i].cpu);
@@ -100,8 +101,38 @@ void ll_fail(Ll *l, DiagClass cls, DiagCode code, Span sp, const char *fmt, ...)
     longjmp(l->fail, LL_JUMP_OURS);
 }
 
-void ll_enter(Ll *l) { running = l; }
-void ll_leave(void) { running = NULL; }
+/* What a lean emission leaves out is told to LLVM by options of the whole process: lean ones and others take turns. */
+static struct { pthread_mutex_t lock; pthread_cond_t over; uint32_t n; bool lean; } turn = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
+
+/* Lean: no combiners, since what they find is written so (ll_fold.c, ll_divide.c), and shared memory has addresses of 32 bits from the first. */
+static void set_lean(bool lean)
+{
+    static const char *const on[] = {"ligerc", "-combiner-disabled=1", "-disable-cgp=1", "-nvptx-short-ptr=1"};
+    static const char *const off[] = {"ligerc", "-combiner-disabled=0", "-disable-cgp=0", "-nvptx-short-ptr=0"};
+    LLVMParseCommandLineOptions(4, lean ? on : off, NULL);
+    turn.lean = lean;
+}
+
+void ll_enter(Ll *l)
+{
+    pthread_mutex_lock(&turn.lock);
+    while (turn.n && turn.lean != l->lean)
+        pthread_cond_wait(&turn.over, &turn.lock);
+    if (turn.lean != l->lean)
+        set_lean(l->lean);
+    turn.n++;
+    pthread_mutex_unlock(&turn.lock);
+    running = l;
+}
+
+void ll_leave(void)
+{
+    running = NULL;
+    pthread_mutex_lock(&turn.lock);
+    if (!--turn.n)
+        pthread_cond_broadcast(&turn.over);
+    pthread_mutex_unlock(&turn.lock);
+}
 
 /* Warnings and remarks of LLVM's are dropped; its errors become ours. */
 static void on_diagnostic(LLVMDiagnosticInfoRef info, void *arg)
@@ -127,14 +158,14 @@ static LLVMTargetMachineRef machine(const char *triple, const char *cpu, const c
     return LLVMCreateTargetMachine(target, triple, cpu, features, !strncmp(triple, "nvptx", 5) ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelSmall);
 }
 
-LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t)
+LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t, bool lean)
 {
     for (int i = 0; i < TARGET_COUNT; i++) {
         if (target_get((TargetId)i) != t && strcmp(target_get((TargetId)i)->name, t->name))
             continue;
-        if (!s->gpu[i])
-            s->gpu[i] = machine("nvptx64-nvidia-cuda", t->cpu, t->ptx);
-        return s->gpu[i];
+        if (!s->gpu[i][lean])
+            s->gpu[i][lean] = machine("nvptx64-nvidia-cuda", t->cpu, t->ptx);
+        return s->gpu[i][lean];
     }
     return NULL;
 }

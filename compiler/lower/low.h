@@ -153,6 +153,7 @@ LirVal low_vec_addr(Low *w, LirVal base, const RowMem *m, int bytes);
 LirVal low_load_vec(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard);
 LirVal low_load_raw(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard);   /* what of it is read, */
 LirVal low_settle(Low *w, const RowMem *m, LirVal raw);                              /* and its vector */
+int    low_window(const Low *w, const RowMem *m, int bytes);
 void   low_store_vec(Low *w, LirVal base, const RowMem *m, LirVal v, LirVal guard);
 int    low_align(const Low *w, int bytes);
 LirVal low_mul_i64(Low *w, LirVal i32_or_i64, int64_t by);
@@ -178,6 +179,7 @@ void   low_ahead_first(Low *w, const uint8_t *need);           /* fetches the op
 void   low_ahead_turn(Low *w, const uint8_t *need, LirVal *now, int to);   /* puts what is there for this turn into now[] and fetches the next, */
 void   low_ahead_have(Low *w, const LirVal *now, bool have);   /* lets vector k have its own, or takes it away */
 void   low_wkeep_fill(Low *w);                 /* before the loop over instances */
+void   low_wkeep_place(Low *w, int groups);    /* behind the rows' loads, or copies, in so many groups */
 void   low_wkeep_await(Low *w, const uint8_t *need);           /* before a walk that reads operands: those that were copied have come */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
 bool   low_holds_element(const Low *w, TirVal v);
@@ -285,10 +287,18 @@ void   low_batch(Low *w, LirVal g);            /* all phases of rows g*batch .. 
 static inline bool low_may_lack(const Low *w) { return w->batch && w->head_fixed && w->turn_of; }   /* is the current row one of those that many blocks do not have? */
 void   low_batch_turn(Low *w, int j);          /* row j is the current instance; operands that another has met, it has */
 
+/* low_oneshot.c: blocks with rows of their own */
+void   low_oneshot(Low *w);
+void   low_hold(Low *w);                       /* what is asked for so far is, before what comes */
+void   low_set_out(Low *w);                    /* the first instance is set: before its row is asked for */
+int    low_fetch(Low *w);                      /* asks for the row of the instance that is set; so many groups of copies */
+
 /* low_row.c */
+bool   low_fills_late(Low *w);                                         /* are operands fetched while the row's lanes wait for each other? */
 enum { LOW_MAX_WALKS = 2 };
 typedef struct LowWalk { Low *w; int p; Red *r; uint32_t n; const uint8_t *need; } LowWalk;      /* a walk over a row: phase, its reductions, the loads it needs */
 void   low_enter_phase(Low *w, int p);                                 /* scalars and bases of the instance that is set */
+const uint8_t *low_needs(Low *w, int p);                               /* by position: loads that a walk of this phase reads */
 LowWalk low_walk_of(Low *w, int p);                                    /* what the walk of a phase that was entered is to do */
 LowWalk low_walk_begin(Low *w, int p);                                 /* both */
 void   low_walk(const LowWalk *x);                                     /* up to the reductions that are to be finished */

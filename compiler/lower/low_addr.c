@@ -149,14 +149,14 @@ int low_align(const Low *w, int bytes)
 
 static uint8_t load_flags(const Low *w, const RowMem *m)
 {
-    if (w->host || w->s->hint == HINT_NONE)
+    if (w->host || w->s->hint == HINT_NONE || w->s->hint == HINT_NEAR)
         return 0;
     return m->inst ? LIR_F_STREAM : w->s->hint == HINT_KEEP ? LIR_F_KEEP : 0;
 }
 
 /* What all rows share, and each meets at another element: the elements of an aligned unit, 0 elsewhere.  Of 8 bytes: one load more than of 16, and
  * five selects fewer. */
-static int window(const Low *w, const RowMem *m, int bytes)
+int low_window(const Low *w, const RowMem *m, int bytes)
 {
     int whole = w->s->vec * bytes < 8 ? w->s->vec * bytes : 8;
     return w->s->align == ALIGN_SHIFT && !m->inst && w->vec > 1 ? whole / bytes : 0;
@@ -167,7 +167,7 @@ static LirVal window_at(Low *w, int unit) { return lir_op2(w->fn, LIR_AND, w->he
 
 LirVal low_load_raw(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard)
 {
-    int bytes = dt_bytes(dt), unit = window(w, m, bytes);
+    int bytes = dt_bytes(dt), unit = low_window(w, m, bytes);
     LirVal addr = low_vec_addr(w, base, m, bytes), zero = low_ci(w, 0);
     if (unit)
         addr = lir_op2(w->fn, LIR_SUB, addr, low_mul_i64(w, window_at(w, unit), bytes));
@@ -187,7 +187,7 @@ LirVal low_load_raw(Low *w, LirVal base, const RowMem *m, DType dt, LirVal guard
 LirVal low_settle(Low *w, const RowMem *m, LirVal raw)
 {
     DType dt = lir_dt(w->fn, raw);
-    int unit = window(w, m, dt_bytes(dt));
+    int unit = low_window(w, m, dt_bytes(dt));
     if (!unit)
         return raw;
     return lir_add(w->fn, (LirOp){.op = LIR_SLIDE, .dt = dt, .lanes = (uint8_t)w->vec, .ref = -1, .a = {raw, window_at(w, unit)}, .sp = w->tir->ops[m->op].sp});

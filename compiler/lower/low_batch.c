@@ -57,54 +57,15 @@ static void open_batch(Low *w)
     w->batch = rows;
 }
 
-/* Groups of copies of a row. */
-static int groups_of_row(const Low *w)
-{
-    int part = w->s->unroll ? low_part_vectors(w) : 1;
-    return w->s->async == ASYNC_CP ? (w->s->per + part - 1) / part : 0;
-}
-
-static void fetch_vector(Low *w, const uint8_t *need)
-{
-    for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (need[i])
-            low_kept_load(w, i);
-}
-
-static void fetch_row(Low *w, const uint8_t *need)
-{
-    if (low_has_edges(w)) {
-        low_edge_begin(w);
-        fetch_vector(w, need);
-        low_edge_end(w);
-    }
-    for (w->k = 0; w->k < w->s->per; w->k++) {
-        low_mask(w);
-        fetch_vector(w, need);
-    }
-    w->k = 0;
-}
-
-/* Every row is on its way before the work on the first begins. */
-static void fetch(Low *w)
-{
-    for (int j = 0; j < w->s->batch; j++) {
-        low_batch_turn(w, j);
-        fetch_row(w, low_walk_begin(w, 0).need);
-    }
-}
-
 /* Each row by itself, but for the exchange. */
-static void reduce(Low *w, int p)
+static void reduce(Low *w, int p, int groups)
 {
     Red r[LOW_MAX_RED];
     Partial total[LOW_MAX_RED];
     uint32_t n = 0, m = 0;
-    if (!p && w->s->async == ASYNC_NONE)
-        fetch(w);
     for (int j = 0; j < w->s->batch; j++, m += n) {
         low_batch_turn(w, j);
-        w->behind = p ? 0 : (w->s->batch - 1 - j) * groups_of_row(w) + w->due;
+        w->behind = p ? 0 : (w->s->batch - 1 - j) * groups + w->due;
         low_enter_phase(w, p);
         LowWalk x = low_walk_of(w, p);
         low_walk(&x);
@@ -145,23 +106,28 @@ static void finish(Low *w, int p)
 
 void low_batch(Low *w, LirVal g)
 {
-    LirVal groups = lir_op2(w->fn, LIR_MUL, w->blocks, low_ci(w, w->s->rows));
+    LirVal apart = lir_op2(w->fn, LIR_MUL, w->blocks, low_ci(w, w->s->rows));
+    int groups = 0;
     open_batch(w);
     for (int j = 0; j < w->s->batch; j++) {
         low_batch_turn(w, j);
-        low_set_instance(w, lir_op2(w->fn, LIR_ADD, g, lir_op2(w->fn, LIR_MUL, groups, low_ci(w, j))), true);
+        low_set_instance(w, lir_op2(w->fn, LIR_ADD, g, lir_op2(w->fn, LIR_MUL, apart, low_ci(w, j))), true);
         w->head_fixed = low_has_edges(w);
+        w->slot = low_ci(w, (int64_t)j * w->smem.stage);
+        if (!j)
+            low_set_out(w);
         if (!j && low_fills(w) && w->s->wkeep != WKEEP_SMEM)
             low_wkeep_fill(w);
-        w->slot = low_ci(w, (int64_t)j * w->smem.stage);
-        if (w->s->async == ASYNC_CP)
-            low_async_issue(w, w->active, w->slot);
+        groups = low_fetch(w);
     }
     low_batch_turn(w, 0);
-    if (w->s->wkeep == WKEEP_SMEM)
+    if (w->s->wkeep == WKEEP_SMEM && !sched_places(w->s))
         low_wkeep_fill(w);
+    if (low_has_edges(w))
+        low_mark(w, LIR_WARPSYNC, 0);       /* or the assembler puts single loads off */
+    low_wkeep_place(w, groups * w->s->batch);
     for (int p = 0; p < w->rv->last_phase; p++)
-        reduce(w, p);
+        reduce(w, p, groups);
     finish(w, w->rv->last_phase);
     for (int j = 0; j < w->s->batch; j++) {
         low_batch_turn(w, j);

@@ -47,12 +47,13 @@ static LirVal slot_addr(Low *w, uint32_t load, uint32_t base, LirVal stage, LirV
 
 static int smem_align(uint32_t bytes) { return bytes < 16 ? (int)bytes : 16; }
 
-static LirVal lds(Low *w, uint32_t load, LirVal at)
+static LirVal lds_wide(Low *w, uint32_t load, LirVal at, int lanes, int align)
 {
-    const RowMem *m = &w->rv->load[load];
-    return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = load_dt(w, load), .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {at},
-                                  .imm.i = smem_align(vec_bytes(w, load)), .sp = w->tir->ops[m->op].sp});
+    return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = load_dt(w, load), .lanes = (uint8_t)lanes, .ref = -1, .a = {at},
+                                  .imm.i = align, .sp = w->tir->ops[w->rv->load[load].op].sp});
 }
+
+static LirVal lds(Low *w, uint32_t load, LirVal at) { return lds_wide(w, load, at, w->s->vec, smem_align(vec_bytes(w, load))); }
 
 static void sts(Low *w, uint32_t load, LirVal at, LirVal v, LirVal when)
 {
@@ -61,7 +62,11 @@ static void sts(Low *w, uint32_t load, LirVal at, LirVal v, LirVal when)
 }
 
 static LirVal kept_addr(Low *w, uint32_t load) { return slot_addr(w, load, w->smem.kept, 0, w->tid, w->fn->threads); }
-static LirVal operand_addr(Low *w, uint32_t load) { return slot_addr(w, load, w->smem.operands, 0, w->lane, (uint32_t)w->s->lanes); }
+static LirVal operand_addr(Low *w, uint32_t load)
+{
+    LirVal slot = sched_places(w->s) ? lir_op2(w->fn, LIR_ADD, w->lane, lir_op2(w->fn, LIR_DIV, w->lane, low_ci(w, 32))) : w->lane;
+    return slot_addr(w, load, w->smem.operands, 0, slot, (uint32_t)sched_operand_slots(w->s));
+}
 static LirVal async_addr(Low *w, uint32_t load, LirVal slot) { return slot_addr(w, load, w->smem.async, slot, w->tid, w->fn->threads); }
 
 static LirVal base_of(Low *w, uint32_t load)
@@ -138,20 +143,108 @@ void low_ahead_have(Low *w, const LirVal *now, bool have)
     }
 }
 
+static uint8_t operand_flags(const Low *w) { return w->s->hint == HINT_NEAR ? LIR_F_KEEP : 0; }
+
 static void copy(Low *w, uint32_t load, LirVal at, LirVal guard)
 {
     const RowMem *m = &w->rv->load[load];
     LirVal base = base_of(w, load), in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
-    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
+    lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .flags = m->inst ? 0 : operand_flags(w), .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
                            .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
 }
 
 static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
 
-/* A one-shot block's lanes copy what they will read, or, where it begins beside a vector's boundary, put it in place on the way. */
+/* ---- operands that are copied as they lie in memory, and put in place ---- */
+
+/* i32 elements by which this row's vectors stand behind the aligned ones, modulo a vector. */
+static LirVal behind_aligned(Low *w) { return lir_op2(w->fn, LIR_AND, w->head, low_ci(w, w->s->vec - 1)); }
+
+/* Copies the aligned vector `on` elements behind the one that this lane's vector k begins in. */
+static void copy_aligned(Low *w, uint32_t load, LirVal slot, LirVal on, LirVal guard)
+{
+    const RowMem *m = &w->rv->load[load];
+    int bytes = dt_bytes(load_dt(w, load)), all = w->s->vec * bytes, piece = all < 16 ? all : 16;
+    on = lir_op2(w->fn, LIR_SUB, on, behind_aligned(w));
+    LirVal place = lir_op2(w->fn, LIR_ADD, low_position(w), on), from = lir_op2(w->fn, LIR_ADD, low_vec_addr(w, base_of(w, load), m, bytes), low_mul_i64(w, on, bytes));
+    LirVal in = low_and(w, guard, lir_op2(w->fn, LIR_LE, place, lir_op2(w->fn, LIR_SUB, w->rowlen, low_ci(w, w->s->vec))));
+    in = low_and(w, in, w->s->line && !w->k ? lir_op2(w->fn, LIR_GE, place, low_ci(w, 0)) : 0);
+    for (int i = 0; i < all; i += piece)
+        lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .flags = operand_flags(w), .imm.i = piece, .sp = w->tir->ops[m->op].sp,
+                               .a = {lir_op2(w->fn, LIR_ADD, slot, low_ci(w, i)), lir_op2(w->fn, LIR_ADD, from, lir_ci(w->fn, DT_I64, i)), in}});
+}
+
+/* A warp's one more of each turn: lane k copies that of vectors k. */
+static void copy_last(Low *w, uint32_t load)
+{
+    int bytes = (int)sched_vector(w->s, dt_bytes(load_dt(w, load)));
+    LirVal me = lir_op2(w->fn, LIR_AND, w->lane, low_ci(w, 31)), last = lir_op2(w->fn, LIR_SUB, low_ci(w, 32), me);
+    for (int from = 0; from < w->s->per; from += 32) {
+        LirVal turn = lir_op2(w->fn, LIR_ADD, me, low_ci(w, from));
+        LirVal slot = lir_op2(w->fn, LIR_ADD, operand_addr(w, load), lir_op2(w->fn, LIR_MUL, last, low_ci(w, bytes)));
+        slot = lir_op2(w->fn, LIR_ADD, slot, lir_op2(w->fn, LIR_MUL, turn, low_ci(w, sched_operand_slots(w->s) * bytes)));
+        LirVal on = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, turn, low_ci(w, w->lanes)), last);
+        copy_aligned(w, load, slot, lir_op2(w->fn, LIR_MUL, on, low_ci(w, w->s->vec)), lir_op2(w->fn, LIR_LT, turn, low_ci(w, w->s->per)));
+    }
+}
+
+/* Elements from a boundary of this many on vectors are read of two aligned ones, for the lane's to be taken out of them. */
+static int window_unit(const Low *w, uint32_t load) { return low_window(w, &w->rv->load[load], dt_bytes(load_dt(w, load))); }
+
+/* The lane's vector out of the two that it lies in, `at` elements behind such a boundary. */
+static LirVal take_window(Low *w, uint32_t load, int at)
+{
+    int unit = window_unit(w, load), bytes = dt_bytes(load_dt(w, load));
+    LirVal skip = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_AND, behind_aligned(w), low_ci(w, -unit)), low_ci(w, bytes));
+    LirVal raw = lds_wide(w, load, lir_op2(w->fn, LIR_ADD, operand_addr(w, load), skip), w->s->vec + unit, unit * bytes);
+    return lir_add(w->fn, (LirOp){.op = LIR_SLIDE, .dt = load_dt(w, load), .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {raw, low_ci(w, at)}, .sp = w->tir->ops[w->rv->load[load].op].sp});
+}
+
+static void place_vectors(Low *w, int at)
+{
+    LirVal v[ROW_MAX_MEM];
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            v[i] = is_operand(w, i) ? take_window(w, i, at) : 0;
+        low_mark(w, LIR_WARPSYNC, 0);
+        for (uint32_t i = 0; i < w->rv->nload; i++)
+            if (v[i])
+                sts(w, i, operand_addr(w, i), v[i], 0);
+    }
+    w->k = 0;
+}
+
+/* While the rows are on their way, in `groups` of copies: each lane takes its vectors, and when all lanes of the warp have, puts them where it reads them.
+ * Where in its unit a vector begins is the same for all: told apart by branches, elements are moved by as many as is known. */
+void low_wkeep_place(Low *w, int groups)
+{
+    int unit = 1;
+    if (!w->due || !sched_places(w->s))
+        return;
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        unit = is_operand(w, i) ? window_unit(w, i) : unit;
+    if (!groups)
+        low_hold(w);                        /* or the assembler loads some of the row behind the wait */
+    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = groups});
+    low_mark(w, LIR_WARPSYNC, 0);
+    for (int at = 0; at < unit; at++) {
+        LirVal here = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, w->head, low_ci(w, unit - 1)), low_ci(w, at));
+        lir_add(w->fn, (LirOp){.op = LIR_IF, .ref = -1, .flags = LIR_F_UNIFORM, .a = {here}});
+        place_vectors(w, at);
+        low_mark(w, LIR_END, 0);
+    }
+    w->due = 0;
+}
+
+/* A one-shot block's lanes copy what they will read, or what they read together. */
 static void fill_slot(Low *w, uint32_t load)
 {
     uint32_t bytes = vec_bytes(w, load);
+    if (sched_places(w->s)) {
+        copy_aligned(w, load, operand_addr(w, load), low_ci(w, 0), 0);
+        w->due = 1;
+        return;
+    }
     if (w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC && (bytes == 4 || bytes == 8 || bytes == 16)) {
         copy(w, load, operand_addr(w, load), 0);
         w->due = 1;
@@ -193,6 +286,9 @@ void low_wkeep_fill(Low *w)
             v = w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC ? lir_op1(w->fn, LIR_OPAQUE, v) : v;   /* or the load sinks to its use */
             w->kept[i * LOW_MAX_PER + (uint32_t)w->k] = v;
         }
+        w->k = 0;
+        if (sched_places(w->s))
+            copy_last(w, i);
     }
     if (w->due)
         commit(w);

@@ -52,12 +52,21 @@ static LirVal term(Low *w, const Red *r)
     return o->op == TIR_SQDEV && r->step ? square_of(w, o, x) : x;
 }
 
+/* A slot that no copy filled holds anything. */
+static bool copied(const Low *w, TirVal v)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (w->rv->load[i].op == v)
+            return w->rv->load[i].inst ? w->s->async == ASYNC_CP : w->s->wkeep == WKEEP_SMEM && w->s->grid == GRID_ONESHOT;
+    return false;
+}
+
 /* Is v zero where the row's loads gave zeros, as they do past its ends? */
 static bool zero_outside(const Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
     switch (o->op) {
-    case TIR_LOAD: return w->rv->is_row[v];
+    case TIR_LOAD: return w->rv->is_row[v] && (w->edge || !copied(w, v));
     case TIR_CAST: return dt_is_float(o->dt) && zero_outside(w, o->a[0]);
     case TIR_NEG: case TIR_ABS: return zero_outside(w, o->a[0]);
     case TIR_ADD: case TIR_SUB: case TIR_MUL: case TIR_MIN: case TIR_MAX: return zero_outside(w, o->a[0]) && zero_outside(w, o->a[1]);
@@ -69,7 +78,7 @@ static bool zero_outside(const Low *w, TirVal v)
 static LirVal inside_only(Low *w, const Red *r, LirVal x)
 {
     LirVal none = identity(w, r, w->vec);
-    bool copied = w->s->async == ASYNC_CP || (w->s->wkeep == WKEEP_SMEM && w->s->grid == GRID_ONESHOT), zeros = (!copied || w->edge) && adds(r->kind) && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);      /* a slot that no copy filled holds anything */
+    bool zeros = adds(r->kind) && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);
     bool squares = w->tir->ops[r->op].op == TIR_SQDEV && r->step;      /* of the mean's distance from itself */
     return zeros || squares ? x : low_inside(w, x, none);
 }

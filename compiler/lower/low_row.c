@@ -122,7 +122,7 @@ static void one_vector(Low *w, int p, Red *r, uint32_t n, const LirVal *loaded, 
 
 /* Operands that rows meet at any element are put in place after they have come: rather while the row's lanes wait for each other,
  * where the first phase does without them. */
-static bool fill_late(Low *w)
+bool low_fills_late(Low *w)
 {
     Red r[LOW_MAX_RED];
     uint8_t need[ROW_MAX_MEM] = {0}, *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
@@ -254,7 +254,7 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         rows_vector(w, p, r, n, loaded, need);
     }
     edge_vector(w, p, r, n, need, loaded);
-    if (p == 0 && !w->second && fill_late(w) && p < w->rv->last_phase)
+    if (p == 0 && !w->second && low_fills_late(w) && p < w->rv->last_phase)
         low_wkeep_fill(w);
     w->k = 0;
 }
@@ -550,6 +550,14 @@ void low_enter_phase(Low *w, int p)
     bases_of_phase(w, p);
 }
 
+const uint8_t *low_needs(Low *w, int p)
+{
+    Red r[LOW_MAX_RED];
+    uint8_t *need = ARENA_ARRAY(w->a, uint8_t, ROW_MAX_MEM);
+    loads_of_phase(w, p, r, low_reductions(w, p, r), need);
+    return need;
+}
+
 LowWalk low_walk_of(Low *w, int p)
 {
     uint8_t *need = ARENA_ARRAY(w->a, uint8_t, ROW_MAX_MEM);
@@ -589,34 +597,6 @@ void low_phase(Low *w, int p)
     low_red_finish(w, x.r, x.n);
     if (w->aside)
         w->waits = NULL;
-}
-
-/* ---- the grid ---- */
-
-static void oneshot(Low *w)
-{
-    LirVal g = w->block;
-    if (w->s->split) {
-        LirVal n = low_tiles(w);
-        w->turn = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, g, n), low_ci(w, low_tile(w)));
-        g = lir_op2(w->fn, LIR_DIV, g, n);
-    }
-    if (w->s->rows > 1)
-        g = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp);
-    if (w->s->batch > 1) {
-        low_batch(w, g);
-        return;
-    }
-    low_set_instance(w, g, w->s->rows > 1);
-    if (w->s->async == ASYNC_CP) {
-        w->slot = low_ci(w, 0);
-        low_async_issue(w, w->active, w->slot);
-    }
-    if (low_fills(w) && !fill_late(w))
-        low_wkeep_fill(w);
-    w->behind = w->due;
-    low_aside_ask(w);
-    low_sides(w);
 }
 
 /* ---- the whole ---- */
@@ -689,14 +669,6 @@ static void start(Low *w)
         low_mark(w, LIR_PDLGO, 0);
 }
 
-/* Those that a launch begins with set out one after the other, where there are as many: fewer do not keep the memory busy anyway. */
-static void lag(Low *w)
-{
-    LirVal late = lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->lag)), first = low_ci(w, w->t->mps * w->s->ctas / w->s->cluster);
-    LirVal begins = low_and(w, lir_op2(w->fn, LIR_LT, w->block, first), lir_op2(w->fn, LIR_GE, w->blocks, first));
-    low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, begins, late, low_ci(w, 0)));
-}
-
 static void body(Low *w)
 {
     low_inboxes(w);
@@ -704,8 +676,6 @@ static void body(Low *w)
         lir_add(w->fn, (LirOp){.op = LIR_CLBAR, .ref = -1, .imm.i = w->s->grid == GRID_PERSISTENT ? 0 : 1});
     w->joined = w->s->grid == GRID_PERSISTENT;
     start(w);
-    if (w->s->lag)
-        lag(w);
     if (low_has_edges(w) && w->s->grid == GRID_PERSISTENT && (w->rv->nacc || low_fills(w)))
         low_edge_fix(w, w->grp);
     low_acc_begin(w);
@@ -716,7 +686,7 @@ static void body(Low *w)
     if (w->s->grid == GRID_PERSISTENT)
         low_persistent(w);
     else
-        oneshot(w);
+        low_oneshot(w);
     low_acc_end(w);
     if (w->fn->pdl == LIR_PDL_BESIDE)
         low_mark(w, LIR_PDLWAIT, 0);

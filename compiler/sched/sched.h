@@ -15,7 +15,7 @@ typedef enum { GRID_ONESHOT, GRID_PERSISTENT } SchedGrid;
 typedef enum { ASYNC_NONE, ASYNC_CP } SchedAsync;
 typedef enum { ACC_REG, ACC_MEM } SchedAcc;
 typedef enum { WKEEP_LOAD, WKEEP_REG, WKEEP_SMEM, WKEEP_WIDE } SchedWkeep;
-typedef enum { HINT_NONE, HINT_STREAM, HINT_KEEP } SchedHint;
+typedef enum { HINT_NONE, HINT_STREAM, HINT_KEEP, HINT_NEAR } SchedHint;
 
 typedef struct Sched {
 #define E(field, text, list, def, doc) int32_t field;
@@ -55,6 +55,11 @@ typedef struct SchedShared {
     uint32_t bytes;           /* of all */
 } SchedShared;
 SchedShared sched_shared(const RowShared *r, const Sched *s);
+/* Are the operands of a one-shot block, for rows that begin anywhere, copied as they lie in memory, and put in place where they then are?  A lane's vector
+ * lies in two aligned ones, of which a warp has one more of each load and turn than lanes. */
+static inline bool sched_places(const Sched *s) { return s->wkeep == WKEEP_SMEM && s->grid == GRID_ONESHOT && s->align == ALIGN_SHIFT; }
+/* Vectors of an operand that a block's lanes have room for in a turn. */
+static inline int sched_operand_slots(const Sched *s) { return s->lanes + (sched_places(s) ? s->lanes / 32 : 0); }
 /* Bytes of one vector there, of elements of so many. */
 static inline uint32_t sched_vector(const Sched *s, int bytes) { return ((uint32_t)(s->vec * bytes) + 3) / 4 * 4; }
 /* Bytes that the loads before this one take among those of an instance's own (inst), or of operands: all vectors of a load lie side by side. */

@@ -110,10 +110,14 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "no cross-row sum to keep";
     if (s->wkeep != WKEEP_LOAD && (s->len == LEN_ANY || !f->shared_loads))
         return "operands are kept by blocks whose lanes hold a whole row";
+    if (s->hint == HINT_NEAR && (s->wkeep != WKEEP_SMEM || s->grid != GRID_ONESHOT))
+        return "hint=near is for operands that one-shot blocks copy into shared memory";
     if (s->wkeep == WKEEP_WIDE && s->grid != GRID_PERSISTENT)
         return "wide operands want a persistent grid";
     if (s->wkeep == WKEEP_SMEM && s->grid == GRID_ONESHOT && (s->rows > 1 || !(t->features & TGT_F_CPASYNC)))
         return "a one-shot block copies operands into shared memory asynchronously, for one row group";
+    if (sched_places(s) && (s->vec == 1 || s->vec * f->min_elem_bytes < 4))
+        return "operands of rows that begin anywhere are copied in vectors of 4 bytes or more";
     if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->len == LEN_ANY || f->several || f->picks || f->phases < 2 || f->exchanges >= f->phases
                          || s->keep != (s->async == ASYNC_CP ? KEEP_SMEM : KEEP_REG) || f->reductions * s->batch > 16 || t->kind == TGT_HOST))
         return "a batch is of rows that one-shot blocks keep in registers, or copies in shared memory, and walk again at last to reduce nothing";
@@ -143,14 +147,15 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
 }
 
 /* Those of a persistent block that sums across rows, as ptxas came to do without spills: sums, operands, packed rows that stay, all the
- * vectors of a row on their way through, and the rest. */
+ * vectors of a row on their way through, and the rest: less of it beside one sum and nothing else. */
 static int summing_registers(const SchedFacts *f, const Sched *s)
 {
     int row = s->per * s->vec, sums = f->accs * row;
     int operands = s->wkeep == WKEEP_WIDE ? row * f->shared_loads : s->wkeep == WKEEP_REG ? row * f->shared_loads / 2 : 0;
     int held = s->keep == KEEP_REG ? row * f->row_bytes_in / 4 + (s->per > 1 || f->accs > 1 ? 8 : 0) : 0;
+    int edge = 4 * s->per + (f->accs == 1 && !operands && !held ? 0 : 6);
     bool masked = s->len == LEN_CAP || s->n % ((int64_t)s->lanes * s->cluster * row);
-    return sums + operands + held + row * f->row_loads + 16 + (masked ? 6 + 4 * s->per : 0);
+    return sums + operands + held + row * f->row_loads + 16 + (masked ? edge : 0);
 }
 
 /* Registers a lane needs for what it holds: packed rows, accumulators, one vector's worth of f32 work, addresses. */

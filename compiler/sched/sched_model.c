@@ -107,7 +107,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
 {
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
     int threads = s->rows * s->lanes, k = resident_blocks(f, s, t), warps = s->lanes / 32;
-    double flight = (double)k * threads * s->per * s->vec * f->row_bytes_in;
+    double flight = (double)k * threads * s->batch * s->per * s->vec * f->row_bytes_in;
     bool waits = f->reductions && !s->split;                       /* stores wait for the row's lanes */
     int written = s->rows > 1 && !waits ? ceil_div((int64_t)s->vec * f->row_bytes_out, 16) : 1;        /* vectors, where a lane has one of each stream */
     double wanted = waits && f->shared_loads ? (s->wkeep == WKEEP_SMEM ? 72000 : 45056) : 32768, spoil = flight < wanted ? 0.3 * (wanted / flight - 1) : 0;
@@ -127,6 +127,8 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += cut && s->align == ALIGN_SHIFT && !s->line ? 0.01 : 0;
     if (s->align == ALIGN_SHIFT && waits)                          /* what an edge costs is shared by few vectors; operands put in place cost registers */
         spoil += (s->per < 3 ? 0.03 * (3 - s->per) : 0.01 * (s->per - 3)) + (s->wkeep == WKEEP_REG ? 0 : 0.01);
+    if (s->align == ALIGN_SHIFT && waits && f->shared_loads > 1 && !f->lses && !sched_places(s))       /* of operands that lanes put in place turn by turn, most */
+        spoil += 0.18;
     spoil -= s->wkeep == WKEEP_REG ? 0.012 : 0;
     spoil += waits && f->shared_loads && k <= 2 ? (f->shared_loads > 1 ? 0.0075 : 0.0025) * s->per : 0;
     spoil += waits && k == 1 ? 0.25 : 0;                           /* nothing runs while a row waits for its lanes */
@@ -134,7 +136,7 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     spoil += f->lses && !s->split ? 0.06 * s->per : 0;             /* every vector waits for the last before the first is summed */
     spoil += f->shared_loads > 1 ? (s->wkeep == WKEEP_REG ? 0.02 * s->per : 0) + (s->per > 8 ? 0.03 * (s->per - 8) : 0) : 0;
     double tiles = s->split ? (double)ceil_div(n, (int64_t)s->lanes * s->vec * s->per) : 1;
-    double waves = (double)ceil_div(rows, s->rows) * tiles * s->cluster / ((double)t->mps * k);
+    double waves = (double)ceil_div(rows, s->rows * s->batch) * tiles * s->cluster / ((double)t->mps * k);
     if (waves < 8)
         spoil += 0.25 * (ceil(waves) / waves - 1) / waves;
     double wire = bytes / stream_gbps(f, t) * 1e-3, issue = s->split ? issue_time(f, s, t, (double)ceil_div(rows, s->rows) * tiles) : 0;
@@ -206,12 +208,12 @@ typedef struct Search {
 
 /* Of blocks that a launch begins with, and that wait for their rows before they write: the time that the rows of one take of the memory's, half as long
  * again and more, since it writes as well.  The best of 16 schedules of two kernels, rows of 1024 to 262,144 on an H100 and an H200, was within a quarter of it.
- * Of one operand or less, short rows are worked off before they could get in step. */
+ * Of one operand or less, short rows are worked off before they could get in step.  Where operands are put in place meanwhile, half of it was best. */
 static int32_t lag_of(const Search *q, const Sched *s)
 {
     double bytes = (double)q->n * s->rows * s->batch * q->f->row_bytes_in;
     bool steps = s->grid == GRID_ONESHOT && s->ctas && q->f->phases > 1 && !q->f->lses && !s->split && (q->f->shared_loads > 1 || bytes >= 32768);
-    return steps ? (int32_t)(3.1 * bytes / q->t->gbps + 0.5) : 0;
+    return steps ? (int32_t)((sched_places(s) ? 1.6 : 3.1) * bytes / q->t->gbps + 0.5) : 0;
 }
 
 static void consider(Search *q, const Sched *candidate)
@@ -236,11 +238,27 @@ static int blocks_to_ask(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int threads = s->rows * s->lanes, held = s->per * s->vec * (f->row_bytes_in + 2 + 2 * f->shared_loads) / 8;
     if (s->wkeep == WKEEP_SMEM)             /* operands come one after the other, and with fewer registers not all of a row would be on its way at once */
-        held = s->per * s->vec * f->row_bytes_in / 4 + 16;
-    int regs = 24 + held + (s->align == ALIGN_SHIFT ? 6 + held * 3 / 4 : 0) + (s->cluster > 1 ? 16 : 0);      /* operands are put in place in registers */
+        held = s->batch * s->per * s->vec * f->row_bytes_in / 4 + (!sched_places(s) ? 16 : s->len == LEN_EXACT ? 40 : 60);
+    int regs = 24 + held + (s->align == ALIGN_SHIFT && !sched_places(s) ? 6 + held * 3 / 4 : 0) + (s->cluster > 1 ? 16 : 0);      /* operands are put in place in registers */
     int k = t->regs_mp / (threads * regs);
     int lanes = s->per <= 2 ? 1280 : 1024;
     return k * threads > lanes ? lanes / threads : k;
+}
+
+/* Two operands or more of rows that begin anywhere, put in place once for two rows, or three. */
+static void consider_placed(Search *q, Sched s)
+{
+    s.rows = 1;
+    if (s.align != ALIGN_SHIFT || q->f->shared_loads < 2 || q->f->phases < 2 || q->f->lses || s.per < 2 || s.lanes > 256)
+        return;
+    int most = 48 * 4 / (s.per * s.vec * q->f->row_bytes_in);      /* rows in registers; with more of them the assembler spilled */
+    s.wkeep = WKEEP_SMEM;
+    s.hint = HINT_NEAR;
+    s.pdl = (q->t->features & TGT_F_PDL) != 0;
+    for (s.batch = 2; s.batch <= (q->collect ? 3 : 2) && s.batch <= most; s.batch++) {
+        s.ctas = blocks_to_ask(q->f, &s, q->t);
+        consider(q, &s);
+    }
 }
 
 static void consider_oneshot(Search *q, Sched s)
@@ -260,6 +278,7 @@ static void consider_oneshot(Search *q, Sched s)
         if (s.ctas)
             consider(q, &s);
     }
+    consider_placed(q, s);
 }
 
 /* Registers a lane may have where a block of the second launch is to wait beside the first's. */

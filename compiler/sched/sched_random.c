@@ -41,7 +41,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     }
     s.wkeep = pick(seed, 3);
     s.split = (f->parts || !f->reductions) && !f->accs ? pick(seed, 2) : 0;
-    s.hint = pick(seed, 3);
+    s.hint = pick(seed, s.wkeep == WKEEP_SMEM && s.grid == GRID_ONESHOT ? 4 : 3);
     s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
     return s;
 }

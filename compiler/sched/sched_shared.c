@@ -32,7 +32,7 @@ uint32_t sched_areas(const RowShared *r, const Sched *s, bool inst, uint32_t bef
     uint32_t bytes = 0;
     for (uint32_t i = 0; i < before; i++)
         bytes += r->load[i].inst == inst ? sched_vector(s, r->load[i].bytes) : 0;
-    return bytes * (uint32_t)(s->per * s->lanes * (inst ? s->rows : 1));
+    return bytes * (uint32_t)(s->per * (inst ? s->lanes * s->rows : sched_operand_slots(s)));
 }
 
 /* The area over the slots. */

@@ -447,6 +447,44 @@ static void test_lines(void **state)
     case_free(c);
 }
 
+/* Of more operations than LLVM's combiners are given: products of sums, known numbers added to an address, divisions by known numbers, comparisons. */
+static void large_kernel(Case *c)
+{
+    LirFn *fn = c->fn;
+    fn->threads = 128;
+    fn->smem = 512;
+    LirVal tid = case_leaf(c, LIR_TID), at = case_at(c, case_ptr(c, 0), lir_op2(fn, LIR_DIV, tid, lir_ci(fn, DT_I32, 8)), 16), x = lir_cf(fn, DT_F32, 1, 1);
+    for (int i = 0; i < 800; i++) {
+        LirVal v = case_mem(c, LIR_LDG, DT_F32, 1, lir_op2(fn, LIR_ADD, at, lir_ci(fn, DT_I64, 128 * i)), 0, 0, 0, 4, 0);
+        x = lir_op2(fn, LIR_ADD, lir_op2(fn, LIR_MUL, x, v), v);
+    }
+    LirVal inside = lir_op2(fn, LIR_LT, lir_op2(fn, LIR_ADD, lir_op2(fn, LIR_MUL, tid, lir_ci(fn, DT_I32, 8)), lir_ci(fn, DT_I32, 8)), lir_ci(fn, DT_I32, 800));
+    case_mem(c, LIR_STS, 0, 0, lir_op2(fn, LIR_MUL, tid, lir_ci(fn, DT_I32, 4)), x, 0, 0, 4, 0);
+    case_mem(c, LIR_STGP, 0, 0, case_at(c, case_ptr(c, 1), tid, 4), x, inside, 0, 4, 0);
+}
+
+static void test_large(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_large"), *small = case_new("lgr_small");
+    Buf ptx = {0}, one = {0}, two = {0};
+    large_kernel(c);
+    ring_kernel(small);
+    case_ptx(small, TARGET_SM90A, &one);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    case_ptx(small, TARGET_SM90A, &two);
+    assert_string_equal(one.p, two.p);
+    case_ordered(ptx.p, "%tid.x", "shr.u32", "ld.global.b32", "+128]", "fma.rn", "+102272]", "fma.rn", "setp.lt.u32", ", 99;", "st.shared.b32 \t[%r", "st.global.b32", NULL);
+    assert_int_equal(case_count(ptx.p, "fma.rn"), 800);
+    assert_int_equal(case_count(ptx.p, "div") + case_count(ptx.p, "mul.rn"), 0);
+    case_assemble(c);
+    buf_free(&ptx);
+    buf_free(&one);
+    buf_free(&two);
+    case_free(small);
+    case_free(c);
+}
+
 /* Two emissions of the same function are byte for byte the same, whatever came between. */
 static void test_same(void **state)
 {
@@ -488,7 +526,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_either), cmocka_unit_test(test_wait_is_late), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
         cmocka_unit_test(test_predicated), cmocka_unit_test(test_slide), cmocka_unit_test(test_ring), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_exact), cmocka_unit_test(test_lines), cmocka_unit_test(test_same),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_exact), cmocka_unit_test(test_lines), cmocka_unit_test(test_same), cmocka_unit_test(test_large),
         cmocka_unit_test(test_bad_ptx)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,86 @@
+/* low_oneshot.c: a block with rows of its own: when it sets out, and in what order it asks for operands and rows.
+ *
+ * The assembler puts off loads, and copies into shared memory, that nothing waits for soon, up to where a loop begins: what is to be under way early is
+ * asked for before one.
+ */
+#include "low.h"
+
+/* Those that a launch begins with set out one after the other, where there are as many: fewer do not keep the memory busy anyway. */
+static void lag(Low *w)
+{
+    LirVal late = lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->lag)), first = low_ci(w, w->t->mps * w->s->ctas / w->s->cluster);
+    LirVal begins = low_and(w, lir_op2(w->fn, LIR_LT, w->block, first), lir_op2(w->fn, LIR_GE, w->blocks, first));
+    low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, begins, late, low_ci(w, 0)));
+}
+
+/* The assembler takes nothing across a wait of which it does not know that it is none. */
+void low_hold(Low *w) { low_mark(w, LIR_PAUSE, lir_op2(w->fn, LIR_MIN, w->ninst, low_ci(w, 0))); }
+
+/* Operands that are put in place while the rows come go ahead of them. */
+void low_set_out(Low *w)
+{
+    if (sched_places(w->s))
+        low_wkeep_fill(w);
+    if (w->s->lag)
+        lag(w);
+    else if (sched_places(w->s))
+        low_hold(w);
+}
+
+static void fetch_vector(Low *w, const uint8_t *need)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (need[i] && w->rv->load[i].inst)
+            low_kept_load(w, i);
+}
+
+/* Single elements go with the vectors: asked for in their own walk, they would be waited for there. */
+int low_fetch(Low *w)
+{
+    int part = w->s->unroll ? low_part_vectors(w) : 1;
+    low_enter_phase(w, 0);
+    const uint8_t *need = low_needs(w, 0);
+    if (low_has_edges(w)) {
+        low_edge_begin(w);
+        fetch_vector(w, need);
+        low_edge_end(w);
+    }
+    if (w->s->async == ASYNC_CP) {
+        low_async_issue(w, w->active, w->slot);
+        return (w->s->per + part - 1) / part;
+    }
+    for (w->k = 0; w->k < w->s->per && w->s->keep == KEEP_REG; w->k++) {
+        low_mask(w);
+        fetch_vector(w, need);
+    }
+    w->k = 0;
+    return 0;
+}
+
+void low_oneshot(Low *w)
+{
+    LirVal g = w->block;
+    if (w->s->split) {
+        LirVal n = low_tiles(w);
+        w->turn = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, g, n), low_ci(w, low_tile(w)));
+        g = lir_op2(w->fn, LIR_DIV, g, n);
+    }
+    if (w->s->rows > 1)
+        g = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp);
+    if (w->s->batch > 1) {
+        low_batch(w, g);
+        return;
+    }
+    low_set_instance(w, g, w->s->rows > 1);
+    low_set_out(w);
+    w->slot = w->s->async == ASYNC_CP ? low_ci(w, 0) : 0;
+    if (sched_places(w->s))
+        low_wkeep_place(w, low_fetch(w));
+    else if (w->s->async == ASYNC_CP)
+        low_async_issue(w, w->active, w->slot);
+    if (low_fills(w) && !sched_places(w->s) && !low_fills_late(w))
+        low_wkeep_fill(w);
+    w->behind = w->due;
+    low_aside_ask(w);
+    low_sides(w);
+}

@@ -350,8 +350,10 @@ static void consider_operands(Search *q, Sched s)
             consider_blocks(q, s);
     }
     s.wkeep = WKEEP_SMEM;
-    for (s.batch = 1; s.batch <= 3 && (q->collect ? operands > 0 : operands > 1 && s.align == ALIGN_VEC); s.batch++)
+    for (s.batch = 1; s.batch <= 3 && (q->collect ? operands > 0 : operands > 1 && s.align == ALIGN_VEC); s.batch++) {
+        s.unroll = s.batch > 1 && s.align == ALIGN_VEC && s.per % 2 == 0 ? 2 : 1;      /* a turn of several rows waits for shared memory once for two vectors */
         consider_blocks(q, s);
+    }
 }
 
 /* Rows over a cluster of persistent blocks, each of which sums its own columns. */

@@ -146,6 +146,7 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
     case LGK_G_GROUPS_PLACES:  return groups + ceil_div(t->places, l->per2);
     case LGK_G_GROUPS_BEYOND:  return t->instances > l->per2 ? groups : 0;
     case LGK_G_PLACES_COLUMNS: return (groups + ceil_div(t->places, l->per2)) * ceil_div(t->row, l->per3);
+    case LGK_G_FIXED:          return l->per;
     case LGK_G_GROUPS_WITHIN:  return t->instances > l->per2 ? 0 : groups;
     default:                   return l->multiple > 1 ? multiple_of(groups, l->multiple, t->instances) : groups;
     }
@@ -154,7 +155,7 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
 /* Of the launch's part, rounded up, as is a row to 4 elements; false when that is too large a number. */
 static bool work_of(const Part *t, const LgkLaunch *l, uint32_t blocks, size_t *bytes)
 {
-    int64_t by = l->work_by == LGK_BY_COLUMN ? (t->row + 3) & ~(int64_t)3 : l->work_by == LGK_BY_DIGIT ? lgk_digits(t->places) : 1;
+    int64_t by = l->work_by == LGK_BY_COLUMN ? (t->row + 3) & ~(int64_t)3 : l->work_by == LGK_BY_DIGIT ? lgk_digits(t->places) : l->work_by == LGK_BY_PLACES ? ceil_div(t->places, l->per2) : 1;
     if (__builtin_mul_overflow((size_t)blocks * (size_t)by, (size_t)l->work_bytes, bytes) || *bytes > SIZE_MAX / 16)
         return false;
     *bytes = (*bytes + 255) & ~(size_t)255;

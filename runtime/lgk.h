@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define LGK_MAGIC "LGRPACK\1"
-enum { LGK_VERSION = 10, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
+enum { LGK_VERSION = 11, LGK_MAX_DIMS = 12, LGK_MAX_RANK = 6, LGK_MAX_TYPES = 8, LGK_MAX_OPTIONS = 24, LGK_MAX_TENSORS = 32,
        LGK_MAX_SCALARS = 16, LGK_MAX_WORDS = 256, LGK_MAX_LAUNCHES = LGR_MAX_LAUNCHES, LGK_MAX_INST = 8, LGK_MAX_NESTS = 8,
        LGK_MAX_ALIGN = 256 /* bytes that a condition may ask for */ };
 
@@ -109,8 +109,8 @@ typedef struct LgkVariant {
 /* Condition, grid, word and pdl kinds are those of compiler/lower/lower.h and compiler/lir/lir.h; compiler/pack asserts it. */
 enum { LGK_C_ROWLEN_EQ, LGK_C_ROWLEN_LE, LGK_C_ROWLEN_MULT, LGK_C_ALIGNED, LGK_C_CONGRUENT, LGK_C_UNIT, LGK_C_INST_GE, LGK_C_INST_LE,
        LGK_C_ELEMS_GE, LGK_C_ELEMS_LE, LGK_C_NEARER, LGK_C_COUNT };
-enum { LGK_G_GROUPS, LGK_G_PERSISTENT, LGK_G_COLUMNS, LGK_G_GROUPS_COLUMNS, LGK_G_GROUPS_PLACES, LGK_G_GROUPS_BEYOND, LGK_G_PLACES_COLUMNS, LGK_G_GROUPS_WITHIN, LGK_G_COUNT };
-enum { LGK_BY_BLOCK, LGK_BY_COLUMN, LGK_BY_DIGIT, LGK_BY_COUNT };      /* LowWorkBy */
+enum { LGK_G_GROUPS, LGK_G_PERSISTENT, LGK_G_COLUMNS, LGK_G_GROUPS_COLUMNS, LGK_G_GROUPS_PLACES, LGK_G_GROUPS_BEYOND, LGK_G_PLACES_COLUMNS, LGK_G_GROUPS_WITHIN, LGK_G_FIXED, LGK_G_COUNT };
+enum { LGK_BY_BLOCK, LGK_BY_COLUMN, LGK_BY_DIGIT, LGK_BY_PLACES, LGK_BY_COUNT };      /* LowWorkBy */
 enum { LGK_W_DIM, LGK_W_PTR, LGK_W_STRIDE, LGK_W_SCALAR, LGK_W_WORK, LGK_W_INST, LGK_W_PAREXT, LGK_W_ROWLEN, LGK_W_BLOCKS,
        LGK_W_OWN /* of the blocks of launch 0, this nest's own */,
        LGK_W_PARDIV /* lgk_divider() of the extent of par a */, LGK_W_OPTION /* the call's choice of option a */, LGK_W_COUNT };
@@ -140,7 +140,7 @@ typedef struct LgkLaunch {
     uint32_t grid;
     int32_t  per, per2, ctas, multiple;    /* per2, of LGK_G_PERSISTENT: GB/s of memory for each block, or 0; multiple, of LGK_G_PERSISTENT and LGK_G_GROUPS: of the number of blocks, where they take more than a group each */
     int32_t  work_bytes;           /* of workspace, for each of its blocks, or clusters of blocks */
-    uint32_t work_by;              /* LGK_BY_*: and for each element of the row, of which there are a multiple of 4, or for each of lgk_digits() */
+    uint32_t work_by;              /* LGK_BY_*: and for each element of the row, of which there are a multiple of 4, or for each of lgk_digits(), or of ceil(places / per2) */
     uint32_t threads, shared, cluster, pdl;
     LgkRange words;
     int32_t  per3;

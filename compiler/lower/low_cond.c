@@ -97,6 +97,8 @@ void low_conds(Low *w)
         cond(w, LOW_C_NEARER, w->rv->store[0].tensor, (uint16_t)row_view_dim(w->rv, (uint32_t)w->s->inner - 1), row_view_dim(w->rv, w->rv->npars - 1));
     if (w->s->aside)
         cond(w, LOW_C_INST_LE, 0, 0, w->s->aside);
+    if (w->s->bins)
+        cond(w, LOW_C_INST_LE, 0, 0, sched_bins_most(w->s));
     if (w->s->join)
         twin_conds(w);
 }

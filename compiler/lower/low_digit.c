@@ -55,11 +55,6 @@ static LirVal entry_at(Low *w, LirVal q, bool middle) { return sort_element(w, s
 
 static LirVal load_i32(Low *w, LirVal at, LirVal when) { return low_load_at(w, DT_I32, 1, at, when, 4); }
 static LirVal load_entry(Low *w, LirVal q, bool middle, LirVal when) { return low_load_at(w, DT_I64, 1, entry_at(w, q, middle), when, 8); }
-static LirVal lds_as(Low *w, DType dt, LirVal at) { return lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = (uint8_t)dt, .lanes = 1, .ref = -1, .a = {at}, .imm.i = dt_bytes(dt)}); }
-static LirVal lds(Low *w, LirVal at) { return lds_as(w, DT_I32, at); }
-static void sts(Low *w, LirVal at, LirVal v, int align) { lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {at, v}, .imm.i = align}); }
-static void sts_when(Low *w, LirVal at, LirVal v, LirVal when, int align) { lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, when}, .imm.i = align}); }
-
 /* The thread's entry i of those from `from` on: a warp's lie side by side. */
 static LirVal nth_of_thread(Low *w, LirVal from, int i)
 {
@@ -70,14 +65,11 @@ static LirVal share_begins(Low *w, const Shares *x, LirVal tile) { return times(
 
 /* ---- a tile's digits in shared memory ---- */
 
-/* Of a warp: entries of digit d of the window so far. */
-static LirVal tally_at(Low *w, LirVal warp, LirVal d) { return times(w, add(w, times(w, warp, WINDOW), d), 4); }
-
-static void clear_tallies(Low *w)
-{
-    for (int i = 0; i < WARPS * WINDOW / (LANES * FOUR); i++)
-        sts(w, times(w, add(w, w->tid, low_ci(w, i * LANES)), 4 * FOUR), lir_splat(w->fn, low_ci(w, 0), FOUR), 4 * FOUR);
-}
+/* Shared memory behind the tallies: by part and digit both sums of shares, later the tile's entries in order; by digit where those of the tile begin,
+ * and what to add for where they go; sums of warps. */
+enum { SUMS_AT = WARPS * WINDOW * 4, BEFORE_AT = SUMS_AT + LANES * FOUR * 4, ENTRIES_AT = SUMS_AT, OWN_AT = BEFORE_AT + LANES * FOUR * 4, TO_AT = OWN_AT + WINDOW * 4,
+       WARPS_AT = TO_AT + WINDOW * 4, DEAL_BYTES = WARPS_AT + WARPS * 4, DEAL_REGS = 80 /* of a lane: a block of the next launch finds room beside it */ };
+static const Tally TALLY = {.warps = WARPS, .window = WINDOW, .sums = WARPS_AT};
 
 /* An entry's digit within the window, or -1. */
 static LirVal key_of(Low *w, const Shares *x, LirVal place, LirVal in, LirVal window, bool high)
@@ -87,29 +79,6 @@ static LirVal key_of(Low *w, const Shares *x, LirVal place, LirVal in, LirVal wi
 }
 
 static LirVal is_key(Low *w, LirVal key) { return lir_op2(w->fn, LIR_GE, key, low_ci(w, 0)); }
-static LirVal key_or_0(Low *w, LirVal key) { return lir_op2(w->fn, LIR_MAX, key, low_ci(w, 0)); }
-
-/* Counts the thread's entries in its warp's tally; how many of the same digit stand before each there. */
-static void tally(Low *w, const LirVal *key, LirVal *rank)
-{
-    LirVal warp = over(w, w->tid, 32);
-    for (int i = 0; i < EACH; i++) {
-        LirVal alike = lir_alike(w->fn, key[i], WINDOW_BITS + 1), before = rest(w, alike, 1 << 16), at = tally_at(w, warp, key_or_0(w, key[i])), have = lds(w, at);
-        rank[i] = add(w, have, before);
-        low_mark(w, LIR_WARPSYNC, 0);
-        sts_when(w, at, add(w, have, lir_op2(w->fn, LIR_SHR, alike, low_ci(w, 16))), both(w, is_key(w, key[i]), same(w, before, low_ci(w, 0))), 4);
-        low_mark(w, LIR_WARPSYNC, 0);
-    }
-}
-
-/* The tile's entries of the thread's own digit. */
-static LirVal tallies_of_digit(Low *w)
-{
-    LirVal sum = low_ci(w, 0);
-    for (int i = 0; i < WARPS; i++)
-        sum = add(w, sum, lds(w, tally_at(w, low_ci(w, i), w->tid)));
-    return sum;
-}
 
 /* ---- count ---- */
 
@@ -147,13 +116,13 @@ static void count_tile(Low *w, const Shares *x, LirVal from, LirVal window, LirV
             leave(&v[i], q[i], place[i], in[i]);
         mark_uniform(w, LIR_END, 0);
     }
-    clear_tallies(w);
+    low_tally_clear(w, &TALLY);
     for (int i = 0; i < EACH; i++)
         key[i] = key_of(w, x, place[i], in[i], window, high);
     barrier(w);
-    tally(w, key, rank);
+    low_tally(w, &TALLY, key, EACH, rank);
     barrier(w);
-    lir_set(w->fn, total, add(w, get(w, total), tallies_of_digit(w)));
+    lir_set(w->fn, total, add(w, get(w, total), low_tally_all(w, &TALLY)));
     barrier(w);
 }
 
@@ -210,39 +179,6 @@ void low_count(Low *w, bool high)
 
 /* ---- deal ---- */
 
-/* Shared memory behind the tallies: by part and digit both sums of shares, later the tile's entries in order; by digit where those of the tile begin,
- * and what to add for where they go; sums of warps. */
-enum { SUMS_AT = WARPS * WINDOW * 4, BEFORE_AT = SUMS_AT + LANES * FOUR * 4, ENTRIES_AT = SUMS_AT, OWN_AT = BEFORE_AT + LANES * FOUR * 4, TO_AT = OWN_AT + WINDOW * 4,
-       WARPS_AT = TO_AT + WINDOW * 4, DEAL_BYTES = WARPS_AT + WARPS * 4, DEAL_REGS = 80 /* of a lane: a block of the next launch finds room beside it */ };
-
-/* i32: what lanes before this one of the warp have, and in *all the sum of all lanes'. */
-static LirVal before_in_warp(Low *w, LirVal v, LirVal *all)
-{
-    LirVal before = low_ci(w, 0), sum = v, zero = low_ci(w, 0);
-    for (int o = 1; o < 32; o *= 2) {
-        LirVal other = low_butterfly(w, sum, o);
-        before = add(w, before, pick(w, differ(w, both(w, w->tid, low_ci(w, o)), zero), other, zero));
-        sum = add(w, sum, other);
-    }
-    *all = sum;
-    return before;
-}
-
-/* i32: what threads before this one have of the v of all, which sum up to *all. */
-static LirVal before_in_block(Low *w, LirVal v, LirVal *all)
-{
-    LirVal warp = over(w, w->tid, 32), zero = low_ci(w, 0), own, before = before_in_warp(w, v, &own), sum = zero;
-    sts_when(w, add(w, times(w, warp, 4), low_ci(w, WARPS_AT)), own, same(w, rest(w, w->tid, 32), zero), 4);
-    barrier(w);
-    for (int i = 0; i < WARPS; i++) {
-        LirVal n = lds(w, low_ci(w, WARPS_AT + 4 * i));
-        before = add(w, before, pick(w, less(w, low_ci(w, i), warp), n, zero));
-        sum = add(w, sum, n);
-    }
-    *all = sum;
-    return before;
-}
-
 /* Of four digits from d on: the entries of shares `from` .. from + n that there are, and of those before the block's own. */
 static void sum_shares(Low *w, const Shares *x, LirVal d, LirVal from, LirVal n, LirVal *all, LirVal *before)
 {
@@ -273,15 +209,15 @@ static void sums_of_digit(Low *w, const Shares *x, LirVal window, LirVal *all, L
     part = lir_op2(w->fn, LIR_SHR, w->tid, sub(w, bits, low_ci(w, 2)));
     LirVal each = lir_op2(w->fn, LIR_SHR, add(w, x->n, sub(w, parts, one)), part_bits), a, b;
     sum_shares(w, x, add(w, window, four), product(w, least(w, part, parts), each), each, &a, &b);
-    sts(w, add(w, times(w, w->tid, 4 * FOUR), low_ci(w, SUMS_AT)), a, 4 * FOUR);
-    sts(w, add(w, times(w, w->tid, 4 * FOUR), low_ci(w, BEFORE_AT)), b, 4 * FOUR);
+    low_sts(w, add(w, times(w, w->tid, 4 * FOUR), low_ci(w, SUMS_AT)), a, 4 * FOUR);
+    low_sts(w, add(w, times(w, w->tid, 4 * FOUR), low_ci(w, BEFORE_AT)), b, 4 * FOUR);
     barrier(w);
     LirVal has = less(w, lir_op2(w->fn, LIR_SHR, w->tid, bits), one), own = times(w, pick(w, has, w->tid, zero), 4);
     LirVal va = var_of(w, zero), vb = var_of(w, zero), nth = var_of(w, zero), p = low_loop_begin(w, nth, parts), step = lir_op2(w->fn, LIR_SHL, low_ci(w, 4), bits);
     LirVal at = add(w, own, product(w, p, step)), s = get(w, va), t = get(w, vb);
     for (int u = 0; u < FOUR; u++, at = add(w, at, step)) {
-        s = add(w, s, lds(w, add(w, at, low_ci(w, SUMS_AT))));
-        t = add(w, t, lds(w, add(w, at, low_ci(w, BEFORE_AT))));
+        s = add(w, s, low_lds(w, DT_I32, add(w, at, low_ci(w, SUMS_AT))));
+        t = add(w, t, low_lds(w, DT_I32, add(w, at, low_ci(w, BEFORE_AT))));
     }
     lir_set(w->fn, va, s);
     lir_set(w->fn, vb, t);
@@ -319,27 +255,23 @@ static void fetch_hand(Low *w, const Shares *x, LirVal tile, bool high, const Ha
 /* The tile's entries of the window into shared memory, in order; so many. The next one of the thread's own digit goes to `start`. */
 static LirVal order_hand(Low *w, const Shares *x, LirVal tile, const Hand *h, LirVal window, LirVal start, bool high)
 {
-    LirVal key[EACH], rank[EACH], e[EACH], warp = over(w, w->tid, 32), all;
-    clear_tallies(w);
+    LirVal key[EACH], rank[EACH], e[EACH], all;
+    low_tally_clear(w, &TALLY);
     for (int i = 0; i < EACH; i++) {
         e[i] = get(w, h->e[i]);
         key[i] = key_of(w, x, low_place_of(w, e[i]), less(w, nth_of_thread(w, share_begins(w, x, tile), i), x->entries), window, high);
     }
     barrier(w);
-    tally(w, key, rank);
+    low_tally(w, &TALLY, key, EACH, rank);
     barrier(w);
-    LirVal have = tallies_of_digit(w), own = before_in_block(w, have, &all), sum = own, to = get(w, start);
-    for (int i = 0; i < WARPS; i++) {
-        LirVal at = tally_at(w, low_ci(w, i), w->tid), n = lds(w, at);
-        sts(w, at, sum, 4);
-        sum = add(w, sum, n);
-    }
-    sts(w, add(w, times(w, w->tid, 4), low_ci(w, TO_AT)), sub(w, to, own), 4);
+    LirVal have = low_tally_all(w, &TALLY), own = low_before_in_block(w, &TALLY, have, &all), to = get(w, start);
+    low_tally_places(w, &TALLY, own);
+    low_sts(w, add(w, times(w, w->tid, 4), low_ci(w, TO_AT)), sub(w, to, own), 4);
     lir_set(w->fn, start, add(w, to, have));
     barrier(w);
     for (int i = 0; i < EACH; i++) {
-        LirVal at = add(w, rank[i], lds(w, tally_at(w, warp, key_or_0(w, key[i]))));
-        sts_when(w, add(w, times(w, at, 8), low_ci(w, ENTRIES_AT)), e[i], is_key(w, key[i]), 8);
+        LirVal at = low_tally_place(w, &TALLY, key[i], rank[i]);
+        low_sts_when(w, add(w, times(w, at, 8), low_ci(w, ENTRIES_AT)), e[i], is_key(w, key[i]), 8);
     }
     barrier(w);
     return all;
@@ -350,11 +282,11 @@ static void deal_ordered(Low *w, const Shares *x, LirVal n, LirVal window, bool 
 {
     for (int i = 0; i < EACH; i++) {
         LirVal k = add(w, w->tid, low_ci(w, i * LANES)), there = less(w, k, n), at = add(w, times(w, k, 8), low_ci(w, ENTRIES_AT));
-        LirVal slot = pick(w, there, at, low_ci(w, ENTRIES_AT)), e = lds_as(w, DT_I64, slot), place = low_place_of(w, e);
+        LirVal slot = pick(w, there, at, low_ci(w, ENTRIES_AT)), e = low_lds(w, DT_I64, slot), place = low_place_of(w, e);
         LirVal d = pick(w, there, sub(w, digit(w, x, place, high), window), low_ci(w, 0));
-        low_store_at(w, entry_at(w, add(w, k, lds(w, add(w, times(w, d, 4), low_ci(w, TO_AT)))), !high), e, there, 8);
+        low_store_at(w, entry_at(w, add(w, k, low_lds(w, DT_I32, add(w, times(w, d, 4), low_ci(w, TO_AT)))), !high), e, there, 8);
         if (high) {
-            LirVal first = same(w, k, low_ci(w, 0)), before = lds_as(w, DT_I64, pick(w, first, slot, sub(w, slot, low_ci(w, 8))));
+            LirVal first = same(w, k, low_ci(w, 0)), before = low_lds(w, DT_I64, pick(w, first, slot, sub(w, slot, low_ci(w, 8))));
             mark_place(w, place, pick(w, first, low_ci(w, -1), low_place_of(w, before)), there);
         }
     }
@@ -366,7 +298,7 @@ static void deal_share(Low *w, const Shares *x, bool high)
     LirVal at = var_of(w, low_ci(w, 0)), begun = var_of(w, low_ci(w, 0)), window = low_loop_begin(w, at, x->digits), all, before, total;
     fetch_hand(w, x, low_ci(w, 0), high, &h);
     sums_of_digit(w, x, window, &all, &before);
-    LirVal behind = before_in_block(w, all, &total), start = var_of(w, add(w, get(w, begun), add(w, behind, before)));
+    LirVal behind = low_before_in_block(w, &TALLY, all, &total), start = var_of(w, add(w, get(w, begun), add(w, behind, before)));
     lir_set(w->fn, begun, add(w, get(w, begun), total));
     LirVal turn = var_of(w, low_ci(w, 0)), tile = low_loop_begin(w, turn, x->tiles), n = order_hand(w, x, tile, &h, window, start, high);
     fetch_hand(w, x, add(w, tile, low_ci(w, 1)), high, &h);
@@ -410,6 +342,7 @@ static void deal(const Low *first, const char *symbol, bool high)
 {
     Low w;
     low_launch_open(&w, first, high ? SCATTER_DEAL_HIGH : SCATTER_DEAL, symbol, LANES);
+    low_launch_wait(&w);
     w.fn->smem = w.host ? 0 : DEAL_BYTES;
     w.fn->max_regs = w.host || !w.fn->pdl ? 0 : DEAL_REGS;
     Shares x = shares_of(&w);
@@ -431,6 +364,7 @@ static void count_high(const Low *first, const char *symbol)
 {
     Low w;
     low_launch_open(&w, first, SCATTER_COUNT_HIGH, symbol, LANES);
+    low_launch_wait(&w);
     w.fn->smem = low_count_shared(&w);
     low_count(&w, true);
     low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_BEYOND, .per = SORT_TILE, .per2 = SORT_FEW});

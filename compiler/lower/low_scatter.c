@@ -12,14 +12,14 @@
 
 #include <string.h>
 
-enum { LIST = 32, AT_ONCE = 4, JOIN_LANES = 32, JOIN_GROUPS = 16, JOIN_LISTS = 4 };
+enum { LIST = 32, JOIN_LANES = 32, JOIN_GROUPS = 16, JOIN_LISTS = 4 };
 
 
 static const TirOp *sum_op(const Low *w) { return &w->tir->ops[w->rv->scatter]; }
 
 static LirVal instance_of(Low *w, LirVal e) { return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_AND, e, lir_ci(w->fn, DT_I64, INT32_MAX))); }
 
-static void open_groups(Low *w, int n)
+void low_open_groups(Low *w, int n)
 {
     if (n == 1)
         return;
@@ -31,21 +31,21 @@ static void open_groups(Low *w, int n)
 
 static LirVal zeros(Low *w) { return lir_cf(w->fn, DT_F32, w->s->vec, 0.0); }
 
-static void sums_new(Low *w)
+void low_sums_new(Low *w)
 {
     w->acc = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER);
     for (int k = 0; k < w->s->per; k++)
         w->acc[k] = var_of(w, zeros(w));
 }
 
-static void sums_clear(Low *w)
+void low_sums_clear(Low *w)
 {
     for (int k = 0; k < w->s->per; k++)
         lir_set(w->fn, w->acc[k], zeros(w));
 }
 
 /* The row that an entry's instance adds, where ok: it names a place, so that there is one and its conditions hold. */
-static void row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
+void low_row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
 {
     low_set_instance(w, instance_of(w, e), true);
     w->active = ok;
@@ -106,7 +106,7 @@ static LirVal partial_load(Low *w, LirVal list, int which, LirVal when)
 
 /* ---- sums ---- */
 
-static void write_place(Low *w, LirVal r, bool sums, LirVal when)
+void low_write_place(Low *w, LirVal r, bool sums, LirVal when)
 {
     const RowMem *m = &w->rv->store[0];
     low_forget_instance(w);
@@ -156,7 +156,7 @@ static void put_sum(Low *w, LirVal list, LirVal leading, LirVal place)
     low_mark(w, LIR_IF, leading);
     partial_store(w, list, LEADING);
     low_mark(w, LIR_ELSE, 0);
-    write_place(w, place, true, 0);
+    low_write_place(w, place, true, 0);
     low_mark(w, LIR_END, 0);
 }
 
@@ -182,7 +182,7 @@ static void sum_entries(Low *w, LirVal list, const Shared *x, LirVal p, LirVal s
         place[u] = low_place_of(w, nth_entry(w, some, u));
         LirVal skipped = both(w, x->skip, same(w, place[u], x->first)), belongs = lir_op2(w->fn, LIR_OR, own, same(w, place[u], x->last));
         in[u] = both(w, both(w, low_named(w, place[u]), belongs), lir_op1(w->fn, LIR_NOT, skipped));
-        row_of(w, nth_entry(w, some, u), in[u], v[u]);
+        low_row_of(w, nth_entry(w, some, u), in[u], v[u]);
     }
     place[n] = low_place_of(w, nth_entry(w, next, 0));
     for (int u = 0; u < n; u++) {
@@ -190,7 +190,7 @@ static void sum_entries(Low *w, LirVal list, const Shared *x, LirVal p, LirVal s
             lir_set(w->fn, w->acc[k], add(w, get(w, w->acc[k]), v[u][k]));
         low_mark(w, LIR_IF, both(w, in[u], differ(w, place[u], place[u + 1])));
         put_sum(w, list, get(w, leading), place[u]);
-        sums_clear(w);
+        low_sums_clear(w);
         lir_set(w->fn, leading, lir_ci(w->fn, DT_BOOL, 0));
         low_mark(w, LIR_END, 0);
     }
@@ -201,7 +201,7 @@ static void sum_list(Low *w, LirVal list)
     Shared x = shared_of(w, list);
     LirVal leading = var_of(w, x.leading);
     LirVal var = var_of(w, x.p), ahead = var_of(w, some_entries(w, x.p)), more = var_of(w, lir_ci(w->fn, DT_BOOL, 1));
-    sums_clear(w);
+    low_sums_clear(w);
     /* groups of a warp, too, may leave apart: they go on as far as their last place does */
     lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = LIR_F_APART, .imm.i = w->s->lanes});
     low_mark(w, LIR_WHILE, get(w, more));
@@ -235,7 +235,7 @@ static void clear_places(Low *w, LirVal r)
         free[i] = lir_op2(w->fn, LIR_AND, in, lir_op2(w->fn, LIR_EQ, mark, low_ci(w, 0)));
     }
     for (int i = 0; i < w->s->run; i++)
-        write_place(w, at[i], false, free[i]);
+        low_write_place(w, at[i], false, free[i]);
 }
 
 /* What a block does in the columns at hand: lists, or zeros. */
@@ -297,7 +297,7 @@ static void ask_line(Low *w, LirVal line)
 }
 
 /* Waits for the order; the memory does not wait meanwhile. */
-static void await_order(Low *w, int threads)
+void low_await_order(Low *w, int threads)
 {
     if (!w->fn->pdl)
         return;
@@ -314,9 +314,10 @@ static void sums(const Low *first, const char *symbol)
     Low w;
     const Sched *s = first->s;
     low_launch_open(&w, first, SCATTER_SUMS, symbol, s->rows * s->lanes);
-    await_order(&w, s->rows * s->lanes);
-    open_groups(&w, s->rows);
-    sums_new(&w);
+    w.fn->min_ctas = (uint32_t)s->ctas;
+    low_await_order(&w, s->rows * s->lanes);
+    low_open_groups(&w, s->rows);
+    low_sums_new(&w);
     each_tile(&w, sum_or_clear);
     low_launch_close(&w, (LowLaunch){.grid = LOW_G_PLACES_COLUMNS, .per = s->rows * LIST, .per2 = s->rows * s->run, .per3 = columns_a_block(&w)});
 }
@@ -411,7 +412,7 @@ static void join_near(Low *w, LirVal list, LirVal own)
         low_mark(w, LIR_IF, both(w, x[u].trailing, lir_op1(w->fn, LIR_NOT, far[u])));
         take_trailing(w, mine, 0);
         add_some(w, add(w, mine, low_ci(w, 1)), x[u].last);
-        write_place(w, x[u].last, true, 0);
+        low_write_place(w, x[u].last, true, 0);
         low_mark(w, LIR_END, 0);
     }
     low_mark(w, LIR_BAR, 0);
@@ -426,7 +427,7 @@ static void join_far(Low *w, LirVal list, LirVal place)
     add_all(w, add(w, list, low_ci(w, 1)), place);
     add_groups(w);
     low_mark(w, LIR_IF, first);
-    write_place(w, place, true, 0);
+    low_write_place(w, place, true, 0);
     low_mark(w, LIR_END, 0);
     mark_uniform(w, LIR_END, 0);
 }
@@ -451,9 +452,11 @@ static void join(const Low *first, const char *symbol)
     int groups = join_groups(first->host);
     as.s = &s;
     low_launch_open(&w, &as, SCATTER_JOIN, symbol, groups * s.lanes);
-    open_groups(&w, groups);
+    if (w.fn->pdl)
+        low_mark(&w, LIR_PDLGO, 0);
+    low_open_groups(&w, groups);
     w.fn->smem = w.host ? 0 : (uint32_t)(groups * (low_tile(&w) + JOIN_LISTS) * 4);
-    sums_new(&w);
+    low_sums_new(&w);
     LirVal tiles = low_tiles(&w);
     w.turn = times(&w, lir_op2(w.fn, LIR_REM, w.block, tiles), low_tile(&w));
     int lists = groups * join_lists(w.host);
@@ -473,6 +476,10 @@ static void join(const Low *first, const char *symbol)
 
 void low_scatter(Low *w, const char *symbol)
 {
+    if (w->s->bins) {
+        low_bins(w, symbol);
+        return;
+    }
     low_sort(w, symbol);
     sums(w, symbol);
     join(w, symbol);

@@ -55,7 +55,7 @@ void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int 
 {
     *w = *first;
     w->fn = low_launch_after(first, nth ? arena_strf(w->a, "%s_%d", symbol, nth) : symbol, threads);
-    w->fn->min_ctas = nth == SCATTER_SUMS ? (uint32_t)w->s->ctas : 1;      /* left free, the assembler may spill to fit one block more */
+    w->fn->min_ctas = 1;                /* left free, the assembler may spill to fit one block more */
     w->active = w->head = w->turn = w->turn_k = 0;
     w->tid = w->host ? low_ci(w, 0) : low_sreg(w, LIR_TID);
     w->grp = low_ci(w, 0);
@@ -64,11 +64,14 @@ void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int 
     w->rowlen = low_rowlen(w);
     w->ninst = low_word32(w, LIR_W_INST, 0);
     low_forget_instance(w);
-    if (w->fn->pdl && nth != SCATTER_SUMS) {
-        if (nth != SCATTER_JOIN)
-            low_mark(w, LIR_PDLWAIT, 0);
-        low_mark(w, LIR_PDLGO, 0);
-    }
+}
+
+void low_launch_wait(Low *w)
+{
+    if (!w->fn->pdl)
+        return;
+    low_mark(w, LIR_PDLWAIT, 0);
+    low_mark(w, LIR_PDLGO, 0);
 }
 
 void low_launch_close(const Low *w, LowLaunch l)
@@ -221,6 +224,7 @@ static void order(const Low *first, const char *symbol)
     Low w;
     Each e;
     low_launch_open(&w, first, SCATTER_ORDER, symbol, CHUNK);
+    low_launch_wait(&w);
     w.lanes = 1;                        /* an instance a thread */
     w.fn->smem = low_count_shared(&w);          /* keys take less */
     mark_uniform(&w, LIR_IF, less(&w, w.block, chunks(&w)));
@@ -292,6 +296,7 @@ static void merge(const Low *first, const char *symbol)
     Low w;
     Each each;
     low_launch_open(&w, first, SCATTER_MERGE, symbol, MERGERS);
+    low_launch_wait(&w);
     w.fn->smem = w.host ? 0 : SORT_FEW * 4;
     if (!w.host)
         fetch_places(&w);

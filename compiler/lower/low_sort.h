@@ -21,13 +21,41 @@ void     low_digits(const Low *first, const char *symbol);
 void     low_count(Low *w, bool high);
 uint32_t low_count_shared(const Low *w);
 
+/* low_tally.c: keys 0 .. window - 1 of a block's threads, counted by warps; -1 is none. */
+typedef struct Tally {
+    int warps, window;          /* of the block; a multiple of 128, no more than its threads */
+    int at, sums;               /* in shared memory: warps * window words; a word a warp */
+} Tally;
+void   low_tally_clear(Low *w, const Tally *t);
+void   low_tally(Low *w, const Tally *t, const LirVal *key, int n, LirVal *rank);   /* n more of the thread; how many of the same key stand before each in its warp */
+LirVal low_tally_all(Low *w, const Tally *t);              /* i32: the block's of the thread's own key */
+void   low_tally_places(Low *w, const Tally *t, LirVal from);      /* they lie side by side from there on, warp by warp: */
+LirVal low_tally_place(Low *w, const Tally *t, LirVal key, LirVal rank);            /* where one of the thread's then goes */
+LirVal low_before_in_block(Low *w, const Tally *t, LirVal v, LirVal *all);          /* i32: what threads before this one have of the v of all, which sum up to *all */
+LirVal low_lds(Low *w, DType dt, LirVal at);
+void   low_sts(Low *w, LirVal at, LirVal v, int align);
+void   low_sts_when(Low *w, LirVal at, LirVal v, LirVal when, int align);
+
 LirVal sort_entries(Low *w);                   /* i32: all of them, with those that fill up */
 LirVal sort_area(Low *w, int nth);             /* of the first launch's workspace: 8 bytes for each of them */
 LirVal low_place_named(Low *w);                /* i32: by the instance at hand */
 LirVal low_entry(Low *w, LirVal place, LirVal instance);
 
 void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int threads);
+void low_launch_wait(Low *w);
 void low_launch_close(const Low *w, LowLaunch l);
+
+/* low_scatter.c: groups of lanes, and the rows that a group adds up in registers, as many of them read at once */
+enum { AT_ONCE = 4 };
+void low_open_groups(Low *w, int n);
+void low_sums_new(Low *w);
+void low_sums_clear(Low *w);
+void low_row_of(Low *w, LirVal entry, LirVal ok, LirVal *v);      /* what the entry's instance adds, where ok: it names a place; else zeros */
+void low_write_place(Low *w, LirVal place, bool sums, LirVal when);      /* zeros, where not the sums */
+void low_await_order(Low *w, int threads);      /* of the launches before this one; rows are asked for meanwhile */
+
+/* low_bins.c: all launches, of places in bins */
+void low_bins(const Low *first, const char *symbol);
 
 /* Arithmetic on i32, as the three files write it down. */
 static inline LirVal add(Low *w, LirVal a, LirVal b) { return lir_op2(w->fn, LIR_ADD, a, b); }

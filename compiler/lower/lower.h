@@ -32,10 +32,11 @@ typedef enum LowGridKind {
     LOW_G_GROUPS_PLACES,  /* ceil(instances / per) + ceil(places / per2) blocks */
     LOW_G_GROUPS_BEYOND,  /* ceil(instances / per) blocks where there are more than per2 instances, else none */
     LOW_G_PLACES_COLUMNS, /* (ceil(instances / per) + ceil(places / per2)) * ceil(row length / per3) blocks, columns fastest */
-    LOW_G_GROUPS_WITHIN   /* ceil(instances / per) blocks where there are no more than per2 instances, else none */
+    LOW_G_GROUPS_WITHIN,  /* ceil(instances / per) blocks where there are no more than per2 instances, else none */
+    LOW_G_FIXED           /* per blocks */
 } LowGridKind;
 
-typedef enum LowWorkBy { LOW_BY_BLOCK /* 1 */, LOW_BY_COLUMN /* row length rounded up to 4 */, LOW_BY_DIGIT /* lgk_digits() of the places */ } LowWorkBy;
+typedef enum LowWorkBy { LOW_BY_BLOCK /* 1 */, LOW_BY_COLUMN /* row length rounded up to 4 */, LOW_BY_DIGIT /* lgk_digits() of the places */, LOW_BY_PLACES /* ceil(places / per2) */ } LowWorkBy;
 
 typedef struct LowLaunch {
     LirFn  *fn;

@@ -8,7 +8,7 @@
 
 _Static_assert((int)LGK_C_NEARER == (int)LOW_C_NEARER && (int)LGK_C_ALIGNED == (int)LOW_C_ALIGNED && (int)LGK_C_UNIT == (int)LOW_C_UNIT, "condition kinds");
 _Static_assert((int)LGK_MAX_LAUNCHES == (int)LOW_MAX_LAUNCHES, "launches of a variant");
-_Static_assert((int)LGK_G_GROUPS_COLUMNS == (int)LOW_G_GROUPS_COLUMNS && (int)LGK_G_GROUPS_WITHIN == (int)LOW_G_GROUPS_WITHIN && (int)LGK_BY_DIGIT == (int)LOW_BY_DIGIT, "grid kinds");
+_Static_assert((int)LGK_G_GROUPS_COLUMNS == (int)LOW_G_GROUPS_COLUMNS && (int)LGK_G_FIXED == (int)LOW_G_FIXED && (int)LGK_BY_PLACES == (int)LOW_BY_PLACES, "grid kinds");
 _Static_assert((int)LGK_W_BLOCKS == (int)LIR_W_BLOCKS && (int)LGK_W_WORK == (int)LIR_W_WORK && (int)LGK_W_PARDIV == (int)LIR_W_PARDIV, "word kinds");
 _Static_assert((int)LGK_PDL_NONE == (int)LIR_PDL_NONE && (int)LGK_PDL_AFTER == (int)LIR_PDL_AFTER && (int)LGK_PDL_BESIDE == (int)LIR_PDL_BESIDE && (int)LGK_PDL_LATE == (int)LIR_PDL_LATE, "starts");
 _Static_assert((int)LGK_BOOL == (int)DT_BOOL && (int)LGK_BF16 == (int)DT_BF16 && (int)LGK_F64 == (int)DT_F64, "element types");

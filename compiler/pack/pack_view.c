@@ -49,13 +49,13 @@ const char *pack_view_grid(uint32_t grid)
 {
     static const char *const names[] = {[LGK_G_GROUPS] = "groups", [LGK_G_PERSISTENT] = "persistent", [LGK_G_COLUMNS] = "columns", [LGK_G_GROUPS_COLUMNS] = "groups_columns",
                                         [LGK_G_GROUPS_PLACES] = "groups_places", [LGK_G_GROUPS_BEYOND] = "groups_beyond", [LGK_G_PLACES_COLUMNS] = "places_columns",
-                                        [LGK_G_GROUPS_WITHIN] = "groups_within"};
+                                        [LGK_G_GROUPS_WITHIN] = "groups_within", [LGK_G_FIXED] = "fixed"};
     return grid < LGK_G_COUNT ? names[grid] : "?";
 }
 
 const char *pack_view_by(uint32_t by)
 {
-    static const char *const names[] = {[LGK_BY_BLOCK] = "block", [LGK_BY_COLUMN] = "column", [LGK_BY_DIGIT] = "digit"};
+    static const char *const names[] = {[LGK_BY_BLOCK] = "block", [LGK_BY_COLUMN] = "column", [LGK_BY_DIGIT] = "digit", [LGK_BY_PLACES] = "places"};
     return by < LGK_BY_COUNT ? names[by] : "?";
 }
 
@@ -206,6 +206,10 @@ static void put_count(Buf *out, int n, const char *what) { buf_printf(out, "%d %
 void pack_put_blocks(const LgkLaunch *l, Buf *out)
 {
     int columns = l->grid == LGK_G_GROUPS_COLUMNS ? l->per2 : l->grid == LGK_G_PLACES_COLUMNS ? l->per3 : INT32_MAX;
+    if (l->grid == LGK_G_FIXED) {
+        put_count(out, l->per, "block");
+        return;
+    }
     put_count(out, l->per, l->grid == LGK_G_COLUMNS ? "column" : "instance");
     if (l->grid == LGK_G_GROUPS_PLACES || l->grid == LGK_G_PLACES_COLUMNS) {
         buf_puts(out, " or ");

@@ -72,6 +72,18 @@ enum { SCHED_SECOND_LANES = 256, SCHED_SECOND_REGS = 32 };
 enum { SCHED_MAX_INBOX = 8 };
 static inline bool sched_counts(const RowShared *r, const Sched *s) { return s->cluster > 1 && s->grid == GRID_ONESHOT && r->walks <= SCHED_MAX_INBOX; }
 
+/* Of bins=: the block that has a bin; where its areas of shared memory begin, and their sizes in bytes. */
+enum { SCHED_BIN_EACH = 3 /* entries a lane */, SCHED_BIN_TILE = 2048 /* instances that are dealt together */ };
+typedef struct SchedBins {
+    int threads, full;        /* full: entries that it orders */
+    int tiles, window;        /* tiles at most, a power of two; places of a bin that are counted together */
+    int at_once;              /* rows that a group of lanes reads together */
+    int begin, segment;       /* by tile */
+    int found, warps, tally, totals, entries, groups, bytes;
+} SchedBins;
+SchedBins sched_bins(const Sched *s);
+/* Instances up to which bins= serves: with more, too many bins would be more than full. */
+static inline int64_t sched_bins_most(const Sched *s) { return (int64_t)s->bins * s->rows * s->lanes * 5 / 2; }
 /* Do the row groups of a one-shot block put the scalars of their rows side by side, for neighbouring threads to write? With fewer they are no whole
  * sector of memory, 32 bytes, anyway. */
 enum { SCHED_TOLD_ROWS = 8, SCHED_TOLD_BYTES = 8 };

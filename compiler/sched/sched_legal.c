@@ -88,7 +88,7 @@ static const char *async_illegal(const SchedFacts *f, const Sched *s, const Targ
     if (s->eager && (!f->asks || s->grid == GRID_PERSISTENT || s->rows > 1 || (s->len == LEN_ANY && !s->split) || s->eager > s->per || t->kind == TGT_HOST))
         return "eager wants rows that are there whether they are wanted or not, one-shot blocks of a GPU that hold one row or a tile, and no more vectors than they hold";
     if (s->async == ASYNC_NONE)
-        return s->stages == 1 ? NULL : "stages without asynchronous copies";
+        return s->stages == 1 || s->bins ? NULL : "stages without asynchronous copies";
     if (!(t->features & TGT_F_CPASYNC))
         return "the target has no asynchronous copies";
     if (s->grid == GRID_PERSISTENT ? s->stages < 2 : s->stages != 1 || s->keep != KEEP_SMEM)
@@ -167,7 +167,7 @@ static int registers(const SchedFacts *f, const Sched *s)
         return summing_registers(f, s);
     int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->batch * s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
     int sums = s->acc == ACC_REG ? f->accs * s->per * s->vec : 0;
-    int listed = f->scatter ? s->per * s->vec * (1 + f->row_bytes_in) : 0;      /* sums, and four rows on their way to them */
+    int listed = f->scatter ? s->per * s->vec * (1 + f->row_bytes_in * s->stages) : 0;      /* sums, and four rows on their way to them */
     int operands = s->wkeep == WKEEP_REG ? (s->unroll ? 2 * s->unroll : s->per) * s->vec * f->shared_loads / 2 : 0;
     /* with sums, the operands of the last phase stay wide across the barrier */
     int wide = f->accs && s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * (f->row_loads + (s->wkeep == WKEEP_REG)) : 0;
@@ -181,9 +181,10 @@ static const char *resources_illegal(const SchedFacts *f, const Sched *s, const 
     int threads = s->rows * s->lanes, ctas = s->ctas ? s->ctas : 1;
     if (t->kind == TGT_HOST)
         return s->keep == KEEP_SMEM || s->wkeep != WKEEP_LOAD || s->regs ? "the host has no shared memory, and registers of its own" : NULL;
-    if (sched_shared_bytes(f, s) > (uint32_t)t->smem_block_kb * 1024u)
+    uint32_t shared = s->bins ? (uint32_t)sched_bins(s).bytes : sched_shared_bytes(f, s);
+    if (shared > (uint32_t)t->smem_block_kb * 1024u)
         return "more shared memory than a block may have";
-    if (sched_shared_bytes(f, s) * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
+    if (shared * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)
         return "more shared memory than a multiprocessor has";
     int limit = t->regs_mp / (threads * ctas);
     if (s->regs > (limit > 255 ? 255 : limit))
@@ -201,6 +202,6 @@ const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t)
     why = why ? why : align_illegal(f, s, t);
     why = why ? why : async_illegal(f, s, t);
     why = why ? why : across_illegal(f, s, t);
-    why = why ? why : sched_scatter_illegal(f, s);
+    why = why ? why : sched_scatter_illegal(f, s, t);
     return why ? why : resources_illegal(f, s, t);
 }

@@ -7,18 +7,27 @@
 
 #include <string.h>
 
-enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, LEAST_LANES = 128, MOST_GROUPS = 8, MP_LANES = 1024, WARM_MB = 16 };
+enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, LEAST_LANES = 128, MOST_GROUPS = 8, MP_LANES = 1024, WARM_MB = 16, BIN_LANES = 512,
+       BIN_LEAST = 16384 /* instances */, BIN_ROW_BYTES = 1024 /* of longer rows, those that overfull bins leave in the workspace are many bytes */ };
 
-const char *sched_scatter_illegal(const SchedFacts *f, const Sched *s)
+static bool bins_illegal(const Sched *s, const Target *t)
+{
+    int lanes = s->rows * s->lanes;
+    return t->kind == TGT_HOST || s->len == LEN_ANY || s->split || lanes < 128 || lanes % 128 || s->stages > 2;
+}
+
+const char *sched_scatter_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     if (!f->scatter)
-        return s->run > 1 ? "run counts places of a sum through an index" : s->warm ? "warm is of a sum through an index" : NULL;
+        return s->bins ? "bins are of a sum through an index" : s->run > 1 ? "run counts places of a sum through an index" : s->warm ? "warm is of a sum through an index" : NULL;
     if (s->warm && !s->pdl)
         return "rows are asked for ahead of their order under pdl alone";
-    if (s->rows > MOST_GROUPS || s->rows & (s->rows - 1) || s->run & (s->run - 1))
+    if ((s->rows > MOST_GROUPS && !s->bins) || s->rows & (s->rows - 1) || s->run & (s->run - 1))
         return "a sum through an index wants up to eight groups of lanes, of a power of two of places, in a block";
     if (s->cluster > 1 || s->grid != GRID_ONESHOT || s->async != ASYNC_NONE || s->keep != KEEP_REG || s->wkeep != WKEEP_LOAD || s->unroll || s->join || s->inner)
         return "a sum through an index wants one-shot blocks, and plain loads";
+    if (s->bins && bins_illegal(s, t))
+        return "bins want whole rows in the lanes of a GPU's blocks, of a multiple of 128 lanes, and one or two stages";
     return NULL;
 }
 
@@ -67,6 +76,18 @@ static Sched held(const SchedFacts *f, const Target *t, int64_t n)
     return s;
 }
 
+/* The same of many instances, dealt into bins: a block has as many lanes as order its bin soon. */
+static Sched binned(const SchedFacts *f, const Target *t, int64_t n)
+{
+    Sched s = held(f, t, n);
+    s.rows = BIN_LANES / s.lanes;
+    s.ctas = MP_LANES / BIN_LANES;
+    s.bins = t->mps * s.ctas;
+    s.run = 1;
+    s.least = (int)(BIN_LEAST * n / 1024);
+    return s;
+}
+
 static void choose_host(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     for (int form = 0; form < 3; form++) {
@@ -87,7 +108,10 @@ void sched_scatter_choose(const SchedFacts *f, const Target *t, Arena *a, SchedL
         choose_host(f, t, a, out);
         return;
     }
-    for (int64_t n = 8 * (16 / f->min_elem_bytes); n <= BLOCK_LANES * (16 / f->min_elem_bytes); n *= 2)
+    int64_t least = 8 * (16 / f->min_elem_bytes), most = BLOCK_LANES * (16 / f->min_elem_bytes);
+    for (int64_t n = least; n <= most && n * f->min_elem_bytes <= BIN_ROW_BYTES; n *= 2)
+        add(f, t, a, out, binned(f, t, n));
+    for (int64_t n = least; n <= most; n *= 2)
         add(f, t, a, out, held(f, t, n));
     add(f, t, a, out, tiles(f, t, ALIGN_VEC));
     add(f, t, a, out, tiles(f, t, ALIGN_SCALAR));
@@ -133,6 +157,10 @@ Sched sched_scatter_random(const SchedFacts *f, const Target *t, uint64_t *seed)
         s.hint = pick(seed, 2);
         s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
         s.warm = s.pdl * pick(seed, 2);
+        s.stages = 1;
+        s.bins = host || pick(seed, 2) ? 0 : 1 + pick(seed, pick(seed, 2) ? 8 : 512);
+        s.rows = s.bins ? s.rows << pick(seed, 3) : s.rows;
+        s.stages = s.bins ? 1 + pick(seed, 2) : 1;
         if (!sched_illegal(f, &s, t))
             return s;
     }

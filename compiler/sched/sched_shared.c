@@ -63,3 +63,21 @@ SchedShared sched_shared(const RowShared *r, const Sched *s)
     m.bytes += sched_tells(r, s) ? (uint32_t)(r->told * s->rows * SCHED_TOLD_BYTES) : 0;
     return m;
 }
+
+SchedBins sched_bins(const Sched *s)
+{
+    SchedBins b = {.threads = s->rows * s->lanes, .tiles = 4, .at_once = 4 * s->stages};
+    while (b.tiles < sched_bins_most(s) / SCHED_BIN_TILE + 1)
+        b.tiles *= 2;
+    b.full = SCHED_BIN_EACH * b.threads;
+    b.window = b.threads < 256 ? b.threads : 256;
+    b.segment = b.begin + b.tiles * 4;
+    b.found = b.segment + b.tiles * 4;
+    b.warps = b.found + 16;
+    b.tally = b.warps + 128;
+    b.totals = b.tally + b.threads / 32 * b.window * 4;
+    b.entries = b.totals + b.window * 4;
+    b.groups = b.entries + (b.full + 8) * 8;
+    b.bytes = b.groups + s->rows * s->lanes * s->vec * s->per * 4;
+    return b;
+}

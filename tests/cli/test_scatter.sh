@@ -27,5 +27,9 @@ emb=$root/specs/embedding.tile one="-D T=bf16 -t sm_90a -e lowered-ir -o $tmp/x"
     refused 1 'warm is of a sum through an index' "$ligerc" build $one -k forward -s 'warm=4' "$emb"
     refused 1 'rows are asked for ahead of their order under pdl alone' "$ligerc" build $one -k backward -s 'warm=4' "$emb"
     expect 0 "$ligerc" build $one -k backward -s 'len=exact n=4096 lanes=256 per=2 run=8 pdl=1' "$emb"
+    bins="bins want whole rows in the lanes of a GPU's blocks, of a multiple of 128 lanes, and one or two stages"
+    for s in '' 'len=cap rows=2 lanes=32' 'len=cap stages=3' 'split=1'; do refused 1 "$bins" "$ligerc" build $one -k backward -s "bins=64 $s" "$emb"; done
+    refused 1 'bins are of a sum through an index' "$ligerc" build $one -k forward -s 'bins=64' "$emb"
+    expect 0 "$ligerc" build $one -k backward -s 'len=cap rows=16 lanes=32 bins=264 ctas=2' "$emb"
 }
 finish

@@ -98,6 +98,7 @@ static int64_t blocks(const Call *c, const LowLaunch *l)
     case LOW_G_GROUPS_PLACES:  return g + up(extent(c, c->low->places), l->per2);
     case LOW_G_GROUPS_BEYOND:  return instances(c) > l->per2 ? g : 0;
     case LOW_G_PLACES_COLUMNS: return (g + up(extent(c, c->low->places), l->per2)) * up(n, l->per3);
+    case LOW_G_FIXED:      return l->per;
     case LOW_G_GROUPS_WITHIN:  return instances(c) > l->per2 ? 0 : g;
     default:                   return g * up(n, l->per2);
     }
@@ -120,7 +121,7 @@ static uint64_t work_before(const Call *c, uint32_t i)
     uint64_t at = 0;
     for (uint32_t k = 0; k < i; k++) {
         const LowLaunch *l = &c->low->launch[k];
-        int64_t by = l->work_by == LOW_BY_COLUMN ? (extent(c, c->low->row_ext) + 3) & ~3 : l->work_by == LOW_BY_DIGIT ? lgk_digits(extent(c, c->low->places)) : 1;
+        int64_t by = l->work_by == LOW_BY_COLUMN ? (extent(c, c->low->row_ext) + 3) & ~3 : l->work_by == LOW_BY_DIGIT ? lgk_digits(extent(c, c->low->places)) : l->work_by == LOW_BY_PLACES ? up(extent(c, c->low->places), l->per2) : 1;
         uint64_t bytes = (uint64_t)(blocks(c, l) * by * l->work_bytes);
         at += (bytes + 255) & ~(uint64_t)255;
     }

@@ -34,7 +34,7 @@ shapes() {
       for s in M=7,V=127 M=33,V=1000 M=5,V=4096; do echo "$s,inputs=nlz,below=1001,ignore_index=i3,label_smoothing=0.1"; done ;;
     embedding) for s in I=0,V=5,H=8 I=1,V=1,H=1 I=7,V=50,H=127 I=33,V=50,H=1000 I=9,V=3,H=2 I=5,V=7,H=31 I=3,V=9,H=128 I=2,V=9,H=255 I=64,V=50,H=1023 I=7,V=1000,H=1024 \
       I=4,V=11,H=2050 I=33,V=50,H=3584 I=5,V=13,H=4095 I=300,V=500,H=256 I=33,V=50,H=4096 I=2,V=5,H=5000 I=3,V=4,H=8192 I=2,V=3,H=16384 I=2,V=2,H=32768 I=2,V=2,H=65537 \
-      I=700,V=3,H=60 I=9000,V=40,H=64 I=17000,V=900,H=24 I=9000,V=300000,H=8 I=270000,V=300,H=8; do
+      I=700,V=3,H=60 I=9000,V=40,H=64 I=17000,V=900,H=24 I=9000,V=300000,H=8 I=270000,V=300,H=8 I=70000,V=40,H=64 I=20000,V=9000,H=256; do
         echo "$s,inputs=nzi,below=$(( $(echo "$s" | sed 's/.*V=\([0-9]*\).*/\1/') + 2 ))"; done ;;
     rope) for s in B=0,H=1,K=1,S=7,D=64 B=1,H=1,K=1,S=1,D=2 B=2,H=4,K=2,S=7,D=64 B=1,H=4,K=1,S=5,D=80 B=2,H=4,K=2,S=3,D=128 B=1,H=3,K=3,S=9,D=30 B=2,H=1,K=1,S=33,D=4 B=1,H=32,K=8,S=17,D=128 \
       B=1,H=2,K=1,S=100,D=256 B=3,H=5,K=1,S=2,D=96 B=1,H=7,K=7,S=11,D=62 B=1,H=8,K=2,S=64,D=64 B=2,H=2,K=2,S=1,D=512 B=1,H=1,K=1,S=300,D=8 B=1,H=40,K=8,S=5,D=128 B=5,H=1,K=1,S=5,D=16 \
@@ -52,7 +52,7 @@ few() {
 again() {
   case ${1%:*} in
     rope) echo B=2,H=4,K=2,S=33,D=128 B=1,H=3,K=3,S=9,D=30 ;;
-    embedding) echo I=300,V=50,H=1000,below=52 I=33,V=50,H=4096 I=600,V=3,H=64,below=3 I=20000,V=50,H=256,below=7 ;;
+    embedding) echo I=300,V=50,H=1000,below=52 I=33,V=50,H=4096 I=600,V=3,H=64,below=3 I=20000,V=50,H=256,below=7 I=40000,V=5000,H=256,below=5002 ;;
     cross_entropy) for s in M=33,V=1000 M=9,V=32768 M=3,V=131072; do echo "$s,ignore_index=i3,label_smoothing=0.1"; done ;;
     jsd | kl_div) for s in M=33,V=1000 M=9,V=32768 M=3,V=131072; do echo "$s"; done ;;
     swiglu | geglu) echo M=33,F=127 M=300,F=4096 ;;

@@ -1,0 +1,488 @@
+/* low_bins.c: sums through an index whose order nobody has as a whole: each `bins`-th place falls into one bin, and a block of the second launch
+ * has all entries of a bin: it orders them in shared memory and adds their rows up at once, while others order theirs.
+ *
+ * Tiles: each tile's entries by bin, and how many of each (low_tally.c).  Sums: a block gathers its bin's from all tiles, orders them by place, and
+ * its groups of lanes take as many each, side by side; a place that more than one of them has is put together in shared memory.  A bin that is too
+ * full for that is left: slices of no more take as many each, in the order of instances, and leave a row of f32 for each place of the bin; join adds
+ * these up.  A bin is that full where few places have most entries; otherwise both launches end at once.
+ *
+ * Workspace: of tiles each tile's entries, then where each bin's begin in each tile, and << 16 how many they are; of sums the number of
+ * slices of each bin, then of all; of slices their rows.
+ */
+#include "low_sort.h"
+
+enum { BIN_TILES, BIN_SUMS, BIN_SLICES, BIN_JOIN };
+enum { MOST_AT_ONCE = 8, FEW_SLICES = 4 * AT_ONCE, LANES = 512, EACH = SORT_TILE / LANES };
+
+typedef struct Bins {
+    SchedBins at;
+    Tally tally;
+} Bins;
+
+static void barrier(Low *w) { low_mark(w, LIR_BAR, 0); }
+
+static Bins bins_of(Low *w)
+{
+    Bins b = {.at = sched_bins(w->s)};
+    b.tally = (Tally){.warps = b.at.threads / 32, .window = b.at.window, .at = b.at.tally, .sums = b.at.warps};
+    w->fn->smem = (uint32_t)b.at.bytes;
+    return b;
+}
+
+/* ---- the workspace ---- */
+
+static LirVal bin_tiles(Low *w) { return ceil_div(w, w->ninst, SORT_TILE); }
+static LirVal entry_at(Low *w, LirVal i) { return sort_element(w, sort_part(w, BIN_TILES), i, 8); }
+static LirVal table_at(Low *w, LirVal tile, LirVal bin) { return sort_element(w, sort_element(w, sort_part(w, BIN_TILES), bin_tiles(w), 8 * SORT_TILE), add(w, times(w, tile, w->s->bins), bin), 4); }
+static LirVal slices_at(Low *w, LirVal bin) { return sort_element(w, sort_part(w, BIN_SUMS), bin, 4); }
+static LirVal all_slices_at(Low *w) { return slices_at(w, low_ci(w, w->s->bins)); }
+static LirVal load_i32(Low *w, LirVal at, LirVal when) { return low_load_at(w, DT_I32, 1, at, when, 4); }
+
+/* Places of a bin, the last of which there may not be. */
+static LirVal places_of_bin(Low *w) { return ceil_div(w, lir_cast(w->fn, DT_I32, low_extent(w, row_view_places(w->rv))), w->s->bins); }
+static LirVal place_in_bin(Low *w, LirVal place) { return over(w, place, w->s->bins); }
+static LirVal nth_place(Low *w, LirVal k, LirVal bin) { return add(w, times(w, k, w->s->bins), bin); }
+static LirVal is_place(Low *w, LirVal place) { return less(w, place, lir_cast(w->fn, DT_I32, low_extent(w, row_view_places(w->rv)))); }
+
+/* Of vector w->k of the lane in the row that a slice leaves for its bin's place k. */
+static LirVal slice_row(Low *w, LirVal slice, LirVal k)
+{
+    LirVal row = add(w, lir_op2(w->fn, LIR_MUL, whole(w, slice), whole(w, places_of_bin(w))), whole(w, k));
+    LirVal base = sort_element(w, sort_part(w, BIN_SLICES), row, 4 * low_tile(w));
+    return sort_element(w, base, times(w, add(w, w->lane, low_ci(w, (int64_t)w->k * w->s->lanes)), w->s->vec), 4);
+}
+
+static int row_align(const Low *w) { return w->s->vec < 4 ? 4 : 16; }
+
+/* ---- tiles ---- */
+
+enum { TILE_SUMS = LANES * LANES / 32 * 4, TILE_ENTRIES = TILE_SUMS + LANES / 32 * 4, TILE_BYTES = TILE_ENTRIES + SORT_TILE * 8, TILE_REGS = 40 /* of a lane: a block of the next launch finds room beside it */ };
+
+/* An instance of the thread's, which leaves its scalars; its entry, and bin, or -1. */
+static LirVal entry_of(Low *w, LirVal q, LirVal *key)
+{
+    Low v = *w;
+    low_own_values(&v);
+    low_set_instance(&v, q, true);
+    LirVal place = low_place_named(&v);
+    low_scalar_stores(&v);
+    *key = pick(w, low_named(w, place), sub(w, place, times(w, over(w, place, w->s->bins), w->s->bins)), low_ci(w, -1));
+    return low_entry(w, place, q);
+}
+
+static void tiles(const Low *first, const char *symbol)
+{
+    Low w;
+    low_launch_open(&w, first, BIN_TILES, symbol, LANES);
+    low_launch_wait(&w);
+    w.lanes = 1;                        /* an instance a thread */
+    w.fn->smem = TILE_BYTES;
+    w.fn->max_regs = w.fn->pdl ? TILE_REGS : 0;
+    Tally t = {.warps = LANES / 32, .window = (w.s->bins + 127) / 128 * 128, .sums = TILE_SUMS};
+    LirVal e[EACH], key[EACH], rank[EACH], all, warp = over(&w, w.tid, 32), from = add(&w, times(&w, w.block, SORT_TILE), add(&w, times(&w, warp, 32 * EACH), rest(&w, w.tid, 32)));
+    for (int i = 0; i < EACH; i++)
+        e[i] = entry_of(&w, add(&w, from, low_ci(&w, 32 * i)), &key[i]);
+    low_tally_clear(&w, &t);
+    barrier(&w);
+    low_tally(&w, &t, key, EACH, rank);
+    barrier(&w);
+    LirVal have = low_tally_all(&w, &t), own = low_before_in_block(&w, &t, have, &all);
+    low_store_at(&w, table_at(&w, w.block, w.tid), lir_op2(w.fn, LIR_OR, own, lir_op2(w.fn, LIR_SHL, have, low_ci(&w, 16))), less(&w, w.tid, low_ci(&w, w.s->bins)), 4);
+    low_store_at(&w, all_slices_at(&w), low_ci(&w, 0), same(&w, add(&w, w.tid, w.block), low_ci(&w, 0)), 4);
+    low_tally_places(&w, &t, own);
+    barrier(&w);
+    for (int i = 0; i < EACH; i++)
+        low_sts_when(&w, add(&w, times(&w, low_tally_place(&w, &t, key[i], rank[i]), 8), low_ci(&w, TILE_ENTRIES)), e[i], lir_op2(w.fn, LIR_GE, key[i], low_ci(&w, 0)), 8);
+    barrier(&w);
+    for (int i = 0; i < EACH; i++) {
+        LirVal k = add(&w, w.tid, low_ci(&w, i * LANES)), there = less(&w, k, all), at = add(&w, times(&w, pick(&w, there, k, low_ci(&w, 0)), 8), low_ci(&w, TILE_ENTRIES));
+        low_mark(&w, LIR_IF, there);
+        low_store_at(&w, entry_at(&w, add(&w, times(&w, w.block, SORT_TILE), k)), low_lds(&w, DT_I64, at), 0, 8);
+        low_mark(&w, LIR_END, 0);
+    }
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = SORT_TILE, .multiple = 1, .work_bytes = SORT_TILE * 8 + 4 * w.s->bins});
+}
+
+/* ---- a bin's entries, in order ---- */
+
+/* Where they begin, of each tile; so many. */
+static LirVal look_up(Low *w, const Bins *b, LirVal bin)
+{
+    LirVal n = low_ci(w, 0), most = low_ci(w, INT32_MAX);
+    for (int from = 0; from < b->at.tiles; from += b->at.threads) {
+        LirVal t = add(w, w->tid, low_ci(w, from)), there = less(w, t, bin_tiles(w)), x = load_i32(w, table_at(w, t, bin), there), all;
+        LirVal begin = add(w, n, low_before_in_block(w, &b->tally, lir_op2(w->fn, LIR_SHR, x, low_ci(w, 16)), &all)), is = less(w, t, low_ci(w, b->at.tiles));
+        low_sts_when(w, add(w, times(w, t, 4), low_ci(w, b->at.begin)), pick(w, there, begin, most), is, 4);
+        low_sts_when(w, add(w, times(w, t, 4), low_ci(w, b->at.segment)), sub(w, add(w, times(w, t, SORT_TILE), rest(w, x, 1 << 16)), begin), is, 4);
+        n = add(w, n, all);
+        barrier(w);
+    }
+    return n;
+}
+
+/* The thread's entries of the bin's m from `from` on, side by side a warp; those that there are not name place -1. */
+static void fetch(Low *w, const Bins *b, LirVal from, LirVal m, LirVal *e)
+{
+    LirVal i[SCHED_BIN_EACH], tile[SCHED_BIN_EACH], zero = low_ci(w, 0), warp = over(w, w->tid, 32);
+    for (int u = 0; u < SCHED_BIN_EACH; u++) {
+        i[u] = add(w, add(w, times(w, warp, 32 * SCHED_BIN_EACH), rest(w, w->tid, 32)), low_ci(w, 32 * u));
+        tile[u] = var_of(w, zero);
+    }
+    int steps = 0;
+    while (b->at.tiles >> steps > 1)
+        steps++;
+    LirVal var = var_of(w, zero), nth = low_loop_begin(w, var, low_ci(w, steps)), step = lir_op2(w->fn, LIR_SHR, low_ci(w, b->at.tiles / 2), nth);
+    for (int u = 0; u < SCHED_BIN_EACH; u++) {
+        LirVal t = get(w, tile[u]), next = add(w, t, step), begin = low_lds(w, DT_I32, add(w, times(w, next, 4), low_ci(w, b->at.begin)));
+        lir_set(w->fn, tile[u], pick(w, lir_op2(w->fn, LIR_LE, begin, add(w, from, i[u])), next, t));
+    }
+    low_loop_end(w, var, nth, low_ci(w, 1));
+    for (int u = 0; u < SCHED_BIN_EACH; u++) {
+        LirVal there = less(w, i[u], m), segment = low_lds(w, DT_I32, add(w, times(w, get(w, tile[u]), 4), low_ci(w, b->at.segment)));
+        e[u] = pick(w, there, low_load_at(w, DT_I64, 1, entry_at(w, add(w, add(w, from, i[u]), segment)), there, 8), lir_ci(w->fn, DT_I64, -1));
+    }
+}
+
+/* What is done about a bin, or a slice of one. */
+typedef struct Part {
+    LirVal bin, slice;          /* slice: of all; 0 where the bin's places are written themselves */
+    LirVal m;                   /* entries */
+} Part;
+
+static void put_row(Low *w, const Part *x, LirVal place, bool sums)
+{
+    if (!x->slice) {
+        low_write_place(w, place, sums, is_place(w, place));
+        return;
+    }
+    for (w->k = 0; w->k < w->s->per; w->k++)
+        low_store_at(w, slice_row(w, x->slice, place_in_bin(w, place)), sums ? get(w, w->acc[w->k]) : lir_splat(w->fn, lir_cf(w->fn, DT_F32, 1, 0.0), w->s->vec), 0, row_align(w));
+    w->k = 0;
+}
+
+/* Zeros for the places of the window that no entry names. */
+static void clear_window(Low *w, const Bins *b, const Part *x, LirVal window)
+{
+    LirVal n = least(w, sub(w, places_of_bin(w), window), low_ci(w, b->tally.window)), var = var_of(w, low_ci(w, 0)), turn = low_loop_begin(w, var, n);
+    LirVal k = add(w, turn, w->grp), there = less(w, k, n), have = low_lds(w, DT_I32, add(w, times(w, pick(w, there, k, low_ci(w, 0)), 4), low_ci(w, b->at.totals)));
+    low_mark(w, LIR_IF, both(w, there, same(w, have, low_ci(w, 0))));
+    put_row(w, x, nth_place(w, add(w, window, k), x->bin), false);
+    low_mark(w, LIR_END, 0);
+    low_loop_end(w, var, turn, low_ci(w, w->s->rows));
+}
+
+/* The threads' entries into shared memory, by place, those of each by instance. */
+static void order(Low *w, const Bins *b, const Part *x, const LirVal *e)
+{
+    LirVal key[SCHED_BIN_EACH], rank[SCHED_BIN_EACH], zero = low_ci(w, 0), done = var_of(w, zero), all;
+    low_sts_when(w, add(w, times(w, add(w, x->m, w->tid), 8), low_ci(w, b->at.entries)), lir_ci(w->fn, DT_I64, -1), less(w, w->tid, low_ci(w, MOST_AT_ONCE)), 8);
+    LirVal at = var_of(w, zero), window = low_loop_begin(w, at, lir_op2(w->fn, LIR_MAX, places_of_bin(w), low_ci(w, 1)));
+    low_tally_clear(w, &b->tally);
+    for (int u = 0; u < SCHED_BIN_EACH; u++) {
+        LirVal place = low_place_of(w, e[u]), k = sub(w, place_in_bin(w, place), window), here = both(w, lir_op2(w->fn, LIR_GE, k, zero), less(w, k, low_ci(w, b->tally.window)));
+        key[u] = pick(w, both(w, here, lir_op2(w->fn, LIR_GE, place, zero)), k, low_ci(w, -1));
+    }
+    barrier(w);
+    low_tally(w, &b->tally, key, SCHED_BIN_EACH, rank);
+    barrier(w);
+    LirVal have = low_tally_all(w, &b->tally), own = low_before_in_block(w, &b->tally, have, &all), before = get(w, done);
+    low_sts_when(w, add(w, times(w, w->tid, 4), low_ci(w, b->at.totals)), have, less(w, w->tid, low_ci(w, b->tally.window)), 4);
+    low_tally_places(w, &b->tally, add(w, before, own));
+    barrier(w);
+    for (int u = 0; u < SCHED_BIN_EACH; u++)
+        low_sts_when(w, add(w, times(w, low_tally_place(w, &b->tally, key[u], rank[u]), 8), low_ci(w, b->at.entries)), e[u], lir_op2(w->fn, LIR_GE, key[u], zero), 8);
+    lir_set(w->fn, done, add(w, before, all));
+    clear_window(w, b, x, window);
+    barrier(w);
+    low_loop_end(w, at, window, low_ci(w, b->tally.window));
+}
+
+/* ---- their rows ---- */
+
+/* A group's share of the part's entries. */
+typedef struct Share {
+    LirVal each, from, to;      /* i32: entries a group, those of this one */
+    LirVal leading;             /* variable: the place at hand began before them */
+    LirVal goes_on;             /* bool: their last place does */
+} Share;
+
+static LirVal entry_of_nth(Low *w, const Bins *b, LirVal i) { return add(w, times(w, i, 8), low_ci(w, b->at.entries)); }
+static LirVal place_of_nth(Low *w, const Bins *b, LirVal i) { return low_lds(w, DT_I32, add(w, times(w, i, 8), low_ci(w, b->at.entries + 4))); }
+
+static LirVal like_next(Low *w, const Bins *b, LirVal i, LirVal when)
+{
+    LirVal at = pick(w, when, i, low_ci(w, 0));
+    return both(w, when, same(w, place_of_nth(w, b, at), place_of_nth(w, b, add(w, at, low_ci(w, 1)))));
+}
+
+static Share share_of(Low *w, const Bins *b, const Part *x)
+{
+    Share h;
+    LirVal zero = low_ci(w, 0), one = low_ci(w, 1);
+    h.each = times(w, ceil_div(w, x->m, w->s->rows * b->at.at_once), b->at.at_once);
+    h.from = least(w, product(w, w->grp, h.each), x->m);
+    h.to = least(w, add(w, h.from, h.each), x->m);
+    LirVal some = less(w, h.from, h.to);
+    h.leading = var_of(w, like_next(w, b, sub(w, h.from, one), both(w, some, less(w, zero, h.from))));
+    h.goes_on = like_next(w, b, sub(w, h.to, one), both(w, some, less(w, h.to, x->m)));
+    return h;
+}
+
+static LirVal group_sums_at(Low *w, const Bins *b, LirVal group)
+{
+    LirVal lane = times(w, add(w, w->lane, low_ci(w, (int64_t)w->k * w->s->lanes)), 4 * w->s->vec);
+    return add(w, add(w, times(w, group, 4 * low_tile(w)), lane), low_ci(w, b->at.groups));
+}
+
+static void leave_sums(Low *w, const Bins *b)
+{
+    for (w->k = 0; w->k < w->s->per; w->k++)
+        low_sts(w, group_sums_at(w, b, w->grp), get(w, w->acc[w->k]), row_align(w));
+    w->k = 0;
+}
+
+static void take_sums(Low *w, const Bins *b, LirVal group)
+{
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        LirOp from = {.op = LIR_LDS, .dt = DT_F32, .lanes = (uint8_t)w->s->vec, .ref = -1, .a = {group_sums_at(w, b, group)}, .imm.i = row_align(w)};
+        lir_set(w->fn, w->acc[w->k], add(w, get(w, w->acc[w->k]), lir_add(w->fn, from)));
+    }
+    w->k = 0;
+}
+
+/* The sum so far is that of `place`. */
+static void put_sum(Low *w, const Bins *b, const Part *x, const Share *h, LirVal place)
+{
+    low_mark(w, LIR_IF, get(w, h->leading));
+    leave_sums(w, b);
+    low_mark(w, LIR_ELSE, 0);
+    put_row(w, x, place, true);
+    low_mark(w, LIR_END, 0);
+    low_sums_clear(w);
+    lir_set(w->fn, h->leading, lir_ci(w->fn, DT_BOOL, 0));
+}
+
+static void add_row(Low *w, const LirVal *v)
+{
+    for (int k = 0; k < w->s->per; k++)
+        lir_set(w->fn, w->acc[k], add(w, get(w, w->acc[k]), v[k]));
+}
+
+/* Entries p .. of the share: their rows are read together. */
+static void add_rows(Low *w, const Bins *b, const Part *x, const Share *h, LirVal p)
+{
+    int n = b->at.at_once;
+    LirVal v[MOST_AT_ONCE][LOW_MAX_PER], place[MOST_AT_ONCE + 1], in[MOST_AT_ONCE], some[MOST_AT_ONCE / AT_ONCE], at = entry_of_nth(w, b, p);
+    for (int u = 0; u < n; u += AT_ONCE)
+        some[u / AT_ONCE] = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I64, .lanes = AT_ONCE, .ref = -1, .a = {add(w, at, low_ci(w, 8 * u))}, .imm.i = 16});
+    for (int u = 0; u < n; u++) {
+        LirVal e = lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_I64, .lanes = 1, .ref = -1, .a = {some[u / AT_ONCE]}, .imm.i = u % AT_ONCE});
+        place[u] = low_place_of(w, e);
+        in[u] = less(w, add(w, p, low_ci(w, u)), h->to);
+        low_row_of(w, e, in[u], v[u]);
+    }
+    place[n] = place_of_nth(w, b, add(w, p, low_ci(w, n)));
+    for (int u = 0; u < n; u++) {
+        add_row(w, v[u]);
+        low_mark(w, LIR_IF, both(w, in[u], differ(w, place[u], place[u + 1])));
+        put_sum(w, b, x, h, place[u]);
+        low_mark(w, LIR_END, 0);
+    }
+}
+
+static void loop_apart(Low *w, LirVal more)
+{
+    lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = LIR_F_APART, .imm.i = w->s->lanes});
+    low_mark(w, LIR_WHILE, get(w, more));
+}
+
+/* The sum of the group's last place, which goes on: with those that the groups behind it have of it. */
+static void end_sum(Low *w, const Bins *b, const Part *x, const Share *h)
+{
+    LirVal one = low_ci(w, 1), last = place_of_nth(w, b, pick(w, h->goes_on, sub(w, h->to, one), low_ci(w, 0)));
+    LirVal var = var_of(w, add(w, w->grp, one)), more = var_of(w, lir_ci(w->fn, DT_BOOL, 1));
+    loop_apart(w, more);
+    LirVal group = get(w, var), next = add(w, group, one), end = least(w, product(w, next, h->each), x->m);
+    take_sums(w, b, group);
+    lir_set(w->fn, more, both(w, less(w, end, x->m), same(w, place_of_nth(w, b, end), last)));
+    lir_set(w->fn, var, next);
+    low_mark(w, LIR_END, 0);
+    put_row(w, x, last, true);
+}
+
+static void sum_part(Low *w, const Bins *b, const Part *x)
+{
+    Share h = share_of(w, b, x);
+    low_sums_clear(w);
+    LirVal var = var_of(w, h.from), more = var_of(w, less(w, h.from, h.to));
+    loop_apart(w, more);
+    LirVal p = get(w, var), next = add(w, p, low_ci(w, b->at.at_once));
+    add_rows(w, b, x, &h, p);
+    lir_set(w->fn, var, next);
+    lir_set(w->fn, more, less(w, next, h.to));
+    low_mark(w, LIR_END, 0);
+    if (w->s->rows == 1)
+        return;
+    LirVal through = get(w, h.leading);         /* all are of one place, which began before and goes on */
+    low_mark(w, LIR_IF, through);
+    leave_sums(w, b);
+    low_mark(w, LIR_END, 0);
+    barrier(w);
+    low_mark(w, LIR_IF, both(w, h.goes_on, lir_op1(w->fn, LIR_NOT, through)));
+    end_sum(w, b, x, &h);
+    low_mark(w, LIR_END, 0);
+}
+
+static void do_part(Low *w, const Bins *b, const Part *x, LirVal from)
+{
+    LirVal e[SCHED_BIN_EACH];
+    fetch(w, b, from, x->m, e);
+    order(w, b, x, e);
+    sum_part(w, b, x);
+}
+
+static Bins part_open(Low *w, const Low *first, int nth, const char *symbol)
+{
+    const Sched *s = first->s;
+    low_launch_open(w, first, nth, symbol, s->rows * s->lanes);
+    w->fn->min_ctas = (uint32_t)s->ctas;
+    return bins_of(w);
+}
+
+static void sums(const Low *first, const char *symbol)
+{
+    Low w;
+    Bins b = part_open(&w, first, BIN_SUMS, symbol);
+    low_await_order(&w, b.at.threads);
+    low_open_groups(&w, w.s->rows);
+    low_sums_new(&w);
+    LirVal n = look_up(&w, &b, w.block), full = lir_op2(w.fn, LIR_GT, n, low_ci(&w, b.at.full)), slices = pick(&w, full, ceil_div(&w, n, b.at.full), low_ci(&w, 0)), none = same(&w, w.tid, low_ci(&w, 0));
+    low_store_at(&w, slices_at(&w, w.block), slices, none, 4);
+    lir_add(w.fn, (LirOp){.op = LIR_ATOM, .ref = -1, .a = {all_slices_at(&w), slices, both(&w, none, full)}, .imm.i = 4});
+    mark_uniform(&w, LIR_IF, lir_op1(w.fn, LIR_NOT, full));
+    do_part(&w, &b, &(Part){.bin = w.block, .m = n}, low_ci(&w, 0));
+    mark_uniform(&w, LIR_END, 0);
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = w.s->bins, .work_bytes = 8});
+}
+
+/* ---- bins that are too full ---- */
+
+/* Of a slice: its bin, its number there, that of the first one among all, and how many the bin has. */
+typedef struct Slice { LirVal bin, nth, first, n; } Slice;
+
+/* That of the block; opens the branch of blocks that have one. */
+static Slice find_slice(Low *w, const Bins *b)
+{
+    LirVal sum = low_ci(w, 0);
+    for (int from = 0; from < w->s->bins; from += b->at.threads) {
+        LirVal bin = add(w, w->tid, low_ci(w, from)), n = load_i32(w, slices_at(w, bin), less(w, bin, low_ci(w, w->s->bins))), more, first = add(w, sum, low_before_in_block(w, &b->tally, n, &more));
+        LirVal nth = sub(w, w->block, first), here = both(w, lir_op2(w->fn, LIR_GE, nth, low_ci(w, 0)), less(w, nth, n)), is[] = {bin, nth, first, n};
+        for (int i = 0; i < 4; i++)
+            low_sts_when(w, low_ci(w, b->at.found + 4 * i), is[i], here, 4);
+        sum = add(w, sum, more);
+        barrier(w);
+    }
+    LirVal is[4];
+    mark_uniform(w, LIR_IF, less(w, w->block, sum));
+    for (int i = 0; i < 4; i++)
+        is[i] = low_lds(w, DT_I32, low_ci(w, b->at.found + 4 * i));
+    return (Slice){is[0], is[1], is[2], is[3]};
+}
+
+static void slices(const Low *first, const char *symbol)
+{
+    Low w;
+    Bins b = part_open(&w, first, BIN_SLICES, symbol);
+    low_launch_wait(&w);
+    low_open_groups(&w, w.s->rows);
+    low_sums_new(&w);
+    mark_uniform(&w, LIR_IF, differ(&w, load_i32(&w, all_slices_at(&w), 0), low_ci(&w, 0)));
+    Slice s = find_slice(&w, &b);
+    LirVal n = look_up(&w, &b, s.bin), each = lir_op2(w.fn, LIR_DIV, sub(&w, add(&w, n, s.n), low_ci(&w, 1)), s.n), from = product(&w, s.nth, each);
+    do_part(&w, &b, &(Part){.bin = s.bin, .slice = w.block, .m = lir_op2(w.fn, LIR_MAX, least(&w, sub(&w, n, from), each), low_ci(&w, 0))}, from);
+    mark_uniform(&w, LIR_END, 0);
+    mark_uniform(&w, LIR_END, 0);
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = b.at.full / 2, .per2 = w.s->bins, .multiple = 1, .work_bytes = 4 * low_tile(&w), .work_by = LOW_BY_PLACES});
+}
+
+/* Of a bin's place number k the sum over every step-th AT_ONCE of the slices from `from` on. */
+static void add_slices(Low *w, const Slice *s, LirVal k, LirVal from, int step)
+{
+    low_sums_clear(w);
+    LirVal var = var_of(w, low_ci(w, 0)), turn = low_loop_begin(w, var, s->n), nth = add(w, turn, from), v[AT_ONCE][LOW_MAX_PER];
+    for (int u = 0; u < AT_ONCE; u++)
+        for (w->k = 0; w->k < w->s->per; w->k++) {
+            LirVal i = add(w, nth, low_ci(w, u));
+            v[u][w->k] = low_load_at(w, DT_F32, w->s->vec, slice_row(w, add(w, s->first, i), k), less(w, i, s->n), row_align(w));
+        }
+    for (int u = 0; u < AT_ONCE; u++)
+        add_row(w, v[u]);
+    w->k = 0;
+    low_loop_end(w, var, turn, low_ci(w, step * AT_ONCE));
+}
+
+/* Of few slices: a place a group. */
+static void join_few(Low *w, const Slice *s)
+{
+    LirVal n = places_of_bin(w), var = var_of(w, times(w, s->nth, w->s->rows)), at = low_loop_begin(w, var, n), k = add(w, at, w->grp), place = nth_place(w, k, s->bin);
+    low_mark(w, LIR_IF, both(w, less(w, k, n), is_place(w, place)));
+    add_slices(w, s, k, low_ci(w, 0), 1);
+    low_write_place(w, place, true, 0);
+    low_mark(w, LIR_END, 0);
+    low_loop_end(w, var, at, times(w, s->n, w->s->rows));
+}
+
+/* All groups together. */
+static void join_place(Low *w, const Bins *b, const Slice *s, LirVal k)
+{
+    LirVal place = nth_place(w, k, s->bin), first = same(w, w->grp, low_ci(w, 0));
+    add_slices(w, s, k, times(w, w->grp, AT_ONCE), w->s->rows);
+    low_mark(w, LIR_IF, lir_op1(w->fn, LIR_NOT, first));
+    leave_sums(w, b);
+    low_mark(w, LIR_END, 0);
+    barrier(w);
+    low_mark(w, LIR_IF, both(w, first, is_place(w, place)));
+    for (int g = 1; g < w->s->rows; g++)
+        take_sums(w, b, low_ci(w, g));
+    low_write_place(w, place, true, 0);
+    low_mark(w, LIR_END, 0);
+    barrier(w);                         /* before the next sums come there */
+}
+
+static void join_many(Low *w, const Bins *b, const Slice *s)
+{
+    LirVal var = var_of(w, s->nth), k = low_loop_begin(w, var, places_of_bin(w));
+    join_place(w, b, s, k);
+    low_loop_end(w, var, k, s->n);
+}
+
+/* A block for each slice, which has its share of the bin's places. */
+static void join(const Low *first, const char *symbol)
+{
+    Low w;
+    Bins b = part_open(&w, first, BIN_JOIN, symbol);
+    low_open_groups(&w, w.s->rows);
+    low_sums_new(&w);
+    LirVal any = load_i32(&w, all_slices_at(&w), 0);            /* known since before the slices began */
+    low_launch_wait(&w);
+    mark_uniform(&w, LIR_IF, differ(&w, any, low_ci(&w, 0)));
+    Slice s = find_slice(&w, &b);
+    mark_uniform(&w, LIR_IF, lir_op2(w.fn, LIR_LE, s.n, low_ci(&w, w.s->rows > 1 ? FEW_SLICES : INT32_MAX)));
+    join_few(&w, &s);
+    if (w.s->rows > 1) {
+        mark_uniform(&w, LIR_ELSE, 0);
+        join_many(&w, &b, &s);
+    }
+    mark_uniform(&w, LIR_END, 0);
+    mark_uniform(&w, LIR_END, 0);
+    mark_uniform(&w, LIR_END, 0);
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = b.at.full / 2, .multiple = 1});
+}
+
+void low_bins(const Low *first, const char *symbol)
+{
+    tiles(first, symbol);
+    sums(first, symbol);
+    slices(first, symbol);
+    join(first, symbol);
+}

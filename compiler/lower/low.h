@@ -205,6 +205,7 @@ void   low_red_open(Low *w, Red *r);            /* new variables holding the red
 void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into (+, max, min) from, variable by variable */
 void   low_red_pick(Low *w, Red *r, uint32_t n);   /* before the row is walked: picks have a long way, and may go on it now */
 void   low_red_update(Low *w, Red *r);
+bool   low_zero_outside(const Low *w, TirVal v);   /* is v zero where the row's loads gave zeros, as they do past its ends? */
 void   low_red_top(Low *w, Red *r);             /* before the updates of several vectors: for each, then */
 void   low_red_grow(Low *w, Red *r);            /* once */
 void   low_red_finish(Low *w, Red *r, uint32_t n);   /* what the lanes have together becomes the reductions' values: all that follows */

@@ -61,15 +61,14 @@ static bool copied(const Low *w, TirVal v)
     return false;
 }
 
-/* Is v zero where the row's loads gave zeros, as they do past its ends? */
-static bool zero_outside(const Low *w, TirVal v)
+bool low_zero_outside(const Low *w, TirVal v)
 {
     const TirOp *o = &w->tir->ops[v];
     switch (o->op) {
     case TIR_LOAD: return w->rv->is_row[v] && (w->edge || !copied(w, v));
-    case TIR_CAST: return dt_is_float(o->dt) && zero_outside(w, o->a[0]);
-    case TIR_NEG: case TIR_ABS: return zero_outside(w, o->a[0]);
-    case TIR_ADD: case TIR_SUB: case TIR_MUL: case TIR_MIN: case TIR_MAX: return zero_outside(w, o->a[0]) && zero_outside(w, o->a[1]);
+    case TIR_CAST: return dt_is_float(o->dt) && low_zero_outside(w, o->a[0]);
+    case TIR_NEG: case TIR_ABS: return low_zero_outside(w, o->a[0]);
+    case TIR_ADD: case TIR_SUB: case TIR_MUL: case TIR_MIN: case TIR_MAX: return low_zero_outside(w, o->a[0]) && low_zero_outside(w, o->a[1]);
     case TIR_CONST: return dt_is_float(o->dt) && o->imm.f == 0;
     default: return false;
     }
@@ -78,7 +77,7 @@ static bool zero_outside(const Low *w, TirVal v)
 static LirVal inside_only(Low *w, const Red *r, LirVal x)
 {
     LirVal none = identity(w, r, w->vec);
-    bool zeros = adds(r->kind) && !r->step && zero_outside(w, w->tir->ops[r->op].a[0]);
+    bool zeros = adds(r->kind) && !r->step && low_zero_outside(w, w->tir->ops[r->op].a[0]);
     bool squares = w->tir->ops[r->op].op == TIR_SQDEV && r->step;      /* of the mean's distance from itself */
     return zeros || squares ? x : low_inside(w, x, none);
 }

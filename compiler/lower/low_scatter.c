@@ -44,7 +44,7 @@ void low_sums_clear(Low *w)
         lir_set(w->fn, w->acc[k], zeros(w));
 }
 
-/* The row that an entry's instance adds, where ok: it names a place, so that there is one and its conditions hold. */
+/* The row that an entry's instance adds, where ok: it names a place, so that there is one and its conditions hold; else zeros. */
 void low_row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
 {
     low_set_instance(w, instance_of(w, e), true);
@@ -53,7 +53,8 @@ void low_row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
     for (w->k = 0; w->k < w->s->per; w->k++) {
         low_mask(w);
         memset(w->row, 0, sizeof *w->row * w->tir->nops);
-        v[w->k] = lir_splat(w->fn, lir_cast(w->fn, DT_F32, low_row(w, sum_op(w)->a[0])), w->s->vec);
+        LirVal x = lir_splat(w->fn, lir_cast(w->fn, DT_F32, low_row(w, sum_op(w)->a[0])), w->s->vec);
+        v[w->k] = low_zero_outside(w, sum_op(w)->a[0]) ? x : lir_op3(w->fn, LIR_SELECT, ok, x, zeros(w));
     }
     w->k = 0;
     w->active = 0;

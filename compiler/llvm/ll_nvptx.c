@@ -176,7 +176,7 @@ static void discard(Ll *l, const LirOp *o)
         ll_asm(l, l->ty.v, "{ .reg .pred p; setp.ne.b32 p, $1, 0; @p discard.global.L2 [$0], 128; }", "l,r,~{memory}", true, 2, args);
 }
 
-/* Upper half of what createpolicy makes of L2::evict_first for all of it. */
+/* Upper half of what createpolicy makes, from sm_90 on, of L2::evict_first for all of it. */
 enum { EVICT_FIRST = 0x12f00000 };
 
 /* Where a copy goes to, with what is used once the first to leave the second-level cache: else what was written before would, into memory in the midst of
@@ -187,7 +187,7 @@ static void copy_async(Ll *l, const LirOp *o)
 {
     char text[200], cons[32];
     LLVMValueRef pred = ll_arg(l, o, 2).p[0], at = ll_shared_addr(l, ll_arg(l, o, 0).p[0]), args[4] = {at, ll_arg(l, o, 1).p[0]};
-    bool always = LLVMIsAConstantInt(pred) && LLVMConstIntGetZExtValue(pred), stream = (o->flags & LIR_F_STREAM) && l->ptx >= 74;
+    bool always = LLVMIsAConstantInt(pred) && LLVMConstIntGetZExtValue(pred), stream = (o->flags & LIR_F_STREAM) && l->t->sm >= 90;
     unsigned n = 2;
     if (stream) {
         args[0] = once(l, at);

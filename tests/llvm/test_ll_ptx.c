@@ -288,6 +288,30 @@ static void test_ring(void **state)
     case_free(c);
 }
 
+/* Of copies that are used once, where the policy is known; of copies that come by way of the first cache. */
+static void copies_have(TargetId target, uint8_t flags, const char *form, int n)
+{
+    Case *c = case_new("lgr_ring");
+    Buf ptx = {0};
+    ring_kernel(c);
+    for (LirVal v = 1; v < c->fn->nops; v++)
+        if (c->fn->ops[v].op == LIR_CPA)
+            c->fn->ops[v].flags |= flags;
+    case_ptx(c, target, &ptx);
+    assert_int_equal(case_count(ptx.p, form), n);
+    buf_free(&ptx);
+    case_assemble(c);
+    case_free(c);
+}
+
+static void test_copies(void **state)
+{
+    (void)state;
+    copies_have(TARGET_SM90A, LIR_F_STREAM, "cp.async.cg.shared.global.L2::cache_hint", 3);
+    copies_have(TARGET_SM80, LIR_F_STREAM, "cache_hint", 0);
+    copies_have(TARGET_SM90A, LIR_F_KEEP, "cp.async.ca.shared.global [", 3);
+}
+
 /* ---- every elementwise operation ---- */
 
 static void elementwise_kernel(Case *c, LirOpcode op, DType t, int lanes)
@@ -526,7 +550,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_either), cmocka_unit_test(test_wait_is_late), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
-        cmocka_unit_test(test_predicated), cmocka_unit_test(test_slide), cmocka_unit_test(test_ring), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
+        cmocka_unit_test(test_predicated), cmocka_unit_test(test_slide), cmocka_unit_test(test_ring), cmocka_unit_test(test_copies), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_exact), cmocka_unit_test(test_lines), cmocka_unit_test(test_same), cmocka_unit_test(test_large),
         cmocka_unit_test(test_bad_ptx)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,43 +91,11 @@ static LLVMValueRef arith_float(Ll *l, LirOpcode op, LLVMValueRef *a, Span sp)
     }
 }
 
-static LLVMValueRef shift_by(Ll *l, LLVMValueRef a, int64_t left)
-{
-    LLVMValueRef n = LLVMConstInt(LLVMTypeOf(a), (uint64_t)(left < 0 ? -left : left), 0);
-    return left < 0 ? LLVMBuildLShr(l->b, a, n, "") : left ? LLVMBuildShl(l->b, a, n, "") : a;
-}
-
-static bool known_shift(LLVMValueRef v, LLVMOpcode op, int64_t *by)
-{
-    bool is = LLVMIsAInstruction(v) && LLVMGetInstructionOpcode(v) == op && LLVMIsAConstantInt(LLVMGetOperand(v, 1));
-    *by = is ? LLVMConstIntGetSExtValue(LLVMGetOperand(v, 1)) : 0;
-    return is;
-}
-
-/* a & b, of whose a only some bits matter: the low word of what was widened is the word itself, widened without its sign; bits that were moved
- * up and down again were moved once. */
-static LLVMValueRef both(Ll *l, LLVMValueRef a, LLVMValueRef b)
-{
-    uint64_t mask = l->lean && LLVMIsAConstantInt(b) ? LLVMConstIntGetZExtValue(b) : 0;
-    unsigned width = mask ? LLVMGetIntTypeWidth(LLVMTypeOf(b)) : 0;
-    int64_t down, up;
-    if (mask == UINT32_MAX && width == 64 && LLVMIsASExtInst(a) && LLVMTypeOf(LLVMGetOperand(a, 0)) == l->ty.i32)
-        return LLVMBuildZExt(l->b, LLVMGetOperand(a, 0), l->ty.i64, "");
-    if (mask == UINT32_MAX && width == 64 && LLVMIsAZExtInst(a))
-        return a;
-    if (mask && known_shift(a, LLVMAShr, &down) && mask >> (width - down) == 0) {
-        LLVMValueRef of = LLVMGetOperand(a, 0);
-        bool twice = known_shift(of, LLVMShl, &up);
-        a = shift_by(l, twice ? LLVMGetOperand(of, 0) : of, up - down);
-    }
-    return LLVMBuildAnd(l->b, a, b, "");
-}
-
 /* Signs of zero matter to nobody but min and max, and LLVM's own rules for flags on them are strict: no flags there. */
 LLVMValueRef ll_arith(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp)
 {
     if (op == LIR_AND)
-        return both(l, a[0], a[1]);
+        return ll_int_and(l, a[0], a[1]);
     if (op == LIR_OR)
         return LLVMBuildOr(l->b, a[0], a[1], "");
     if (op == LIR_XOR)

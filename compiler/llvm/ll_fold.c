@@ -209,6 +209,29 @@ LLVMValueRef ll_int_less(Ll *l, LLVMValueRef a, LLVMValueRef b)
     return d == 1 ? LLVMBuildICmp(l->b, LLVMIntEQ, x, number(x, 0), "") : LLVMBuildICmp(l->b, LLVMIntULT, x, number(x, d), "");
 }
 
+static LLVMValueRef moved(Ll *l, LLVMValueRef a, int left)
+{
+    return left < 0 ? LLVMBuildLShr(l->b, a, number(a, -left), "") : left ? LLVMBuildShl(l->b, a, number(a, left), "") : a;
+}
+
+/* a & b, of whose a only some bits matter: the low word of what was widened is the word itself, widened without its sign; bits that were moved
+ * up and down again were moved once. */
+LLVMValueRef ll_int_and(Ll *l, LLVMValueRef a, LLVMValueRef b)
+{
+    uint64_t mask = l->lean && LLVMIsAConstantInt(b) ? LLVMConstIntGetZExtValue(b) : 0;
+    unsigned width = mask ? LLVMGetIntTypeWidth(LLVMTypeOf(b)) : 0;
+    if (mask == UINT32_MAX && width == 64 && LLVMIsASExtInst(a) && LLVMTypeOf(LLVMGetOperand(a, 0)) == l->ty.i32)
+        return LLVMBuildZExt(l->b, LLVMGetOperand(a, 0), l->ty.i64, "");
+    if (mask == UINT32_MAX && width == 64 && LLVMIsAZExtInst(a))
+        return a;
+    if (mask && by_number(a, LLVMAShr) && mask >> (width - amount(a)) == 0) {
+        LLVMValueRef of = LLVMGetOperand(a, 0);
+        bool twice = by_number(of, LLVMShl);
+        a = moved(l, twice ? LLVMGetOperand(of, 0) : of, (twice ? (int)amount(of) : 0) - (int)amount(a));
+    }
+    return LLVMBuildAnd(l->b, a, b, "");
+}
+
 /* Bits that are not so. */
 LLVMValueRef ll_int_not(Ll *l, LLVMValueRef a)
 {

@@ -144,6 +144,7 @@ LLVMValueRef ll_int_add(Ll *l, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_int_sub(Ll *l, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_int_mul(Ll *l, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_int_less(Ll *l, LLVMValueRef a, LLVMValueRef b);                  /* signed */
+LLVMValueRef ll_int_and(Ll *l, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_int_not(Ll *l, LLVMValueRef a);
 LLVMValueRef ll_int_bound(Ll *l, bool less, LLVMValueRef a, LLVMValueRef b);      /* which of both the lesser (greater) is; NULL: not known */
 LLVMValueRef ll_int_widen(Ll *l, bool sign, LLVMValueRef v, LLVMTypeRef to);

@@ -64,10 +64,10 @@ static void ask_turn(Low *w, LirVal g, bool operands)
 void low_ask(Low *w)
 {
     const Sched *s = w->s;
-    int ctas = s->ctas ? s->ctas : w->t->threads_mp / (s->rows * s->lanes);
-    LirVal asks = lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0));
     if (!s->ask)
         return;
+    int ctas = s->ctas ? s->ctas : w->t->threads_mp / (s->rows * s->lanes);
+    LirVal asks = lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0));
     if (s->grid == GRID_ONESHOT)
         asks = lir_op2(w->fn, LIR_AND, asks, lir_op2(w->fn, LIR_LT, w->block, low_ci(w, w->t->mps * ctas / s->cluster)));
     low_mark(w, LIR_IF, asks);

@@ -13,7 +13,7 @@ enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, LEAST_LANES = 128, MOST_GROUPS = 
 static bool bins_illegal(const Sched *s, const Target *t)
 {
     int lanes = s->rows * s->lanes;
-    return t->kind == TGT_HOST || s->len == LEN_ANY || s->split || lanes < 128 || lanes % 128 || s->stages > 2;
+    return t->kind == TGT_HOST || s->len == LEN_ANY || s->split || lanes % 128 || s->stages > 2;
 }
 
 const char *sched_scatter_illegal(const SchedFacts *f, const Sched *s, const Target *t)
@@ -157,7 +157,6 @@ Sched sched_scatter_random(const SchedFacts *f, const Target *t, uint64_t *seed)
         s.hint = pick(seed, 2);
         s.pdl = (t->features & TGT_F_PDL) ? pick(seed, 2) : 0;
         s.warm = s.pdl * pick(seed, 2);
-        s.stages = 1;
         s.bins = host || pick(seed, 2) ? 0 : 1 + pick(seed, pick(seed, 2) ? 8 : 512);
         s.rows = s.bins ? s.rows << pick(seed, 3) : s.rows;
         s.stages = s.bins ? 1 + pick(seed, 2) : 1;

@@ -69,7 +69,7 @@ static void print_imm(Buf *b, const LirOp *o)
     case LIR_AWAIT:
         buf_printf(b, " %d", o->ref);
         break;
-    case LIR_CPA: case LIR_ARM: case LIR_ASK:
+    case LIR_CPA: case LIR_ARM:
         buf_printf(b, " bytes=%lld", (long long)o->imm.i);
         break;
     case LIR_BARN: case LIR_TAKE:

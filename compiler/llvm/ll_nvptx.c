@@ -166,11 +166,9 @@ static void prefetch(Ll *l, const LirOp *o)
 
 static void ask(Ll *l, const LirOp *o)
 {
-    char text[128];
-    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_pred_word(l, ll_arg(l, o, 1).p[0])};
-    snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.b32 p, $1, 0; @p cp.async.bulk.prefetch.L2.global [$0], %d; }", (int)o->imm.i);
+    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_pred_word(l, ll_arg(l, o, 1).p[0]), ll_arg(l, o, 2).p[0]};
     if (l->ptx >= 80)
-        ll_asm(l, l->ty.v, text, "l,r", true, 2, args);
+        ll_asm(l, l->ty.v, "{ .reg .pred p; setp.ne.b32 p, $1, 0; @p cp.async.bulk.prefetch.L2.global [$0], $2; }", "l,r,r", true, 3, args);
 }
 
 static void discard(Ll *l, const LirOp *o)

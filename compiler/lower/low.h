@@ -81,6 +81,7 @@ typedef struct Low {
     int     k;
     int     vec;                      /* its elements: the schedule's, or 1 of an edge */
     bool    edge;                     /* it is this lane's edge: number `per` */
+    bool    again;                    /* the row was walked before: what it holds was unpacked then */
     bool    second;                   /* the row is walked again for the distances from a warp's mean */
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
     LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory, */

@@ -28,15 +28,20 @@ static bool is_asked(const Low *w, TirVal v)
     return w->tir->ops[v].op == TIR_LOAD && row_plain_place(w->tir, &w->tir->ops[v]) && !w->rv->guard[v] && !w->rv->pick[v];
 }
 
-/* The rows of the instance that is set, or operands, where the guard holds. */
+/* The rows of the instance that is set, or operands, where the guard holds: whole pieces, from the one on in which the first element lies. */
 static void ask_rows(Low *w, bool inst, LirVal guard)
 {
+    enum { PIECE = 16 };
     for (uint32_t i = 0; i < w->rv->nload; i++) {
         const RowMem *m = &w->rv->load[i];
         const TirOp *o = &w->tir->ops[m->op];
-        int64_t bytes = (int64_t)w->s->n * dt_bytes(w->tir->tensors[m->tensor].dt);
-        if (m->inst == inst && is_asked(w, m->op) && bytes % 16 == 0)
-            lir_add(w->fn, (LirOp){.op = LIR_ASK, .ref = (int16_t)m->tensor, .a = {low_base(w, o, m), guard}, .imm.i = bytes, .sp = o->sp});
+        if (m->inst != inst || !is_asked(w, m->op))
+            continue;
+        LirVal from = lir_op2(w->fn, LIR_AND, low_base(w, o, NULL), lir_ci(w->fn, DT_I64, -PIECE));
+        LirVal bytes = lir_op2(w->fn, LIR_MUL, w->rowlen, low_ci(w, dt_bytes(w->tir->tensors[m->tensor].dt)));
+        bytes = lir_op2(w->fn, LIR_AND, bytes, low_ci(w, -PIECE));
+        LirVal any = lir_op2(w->fn, LIR_GT, bytes, low_ci(w, 0));
+        lir_add(w->fn, (LirOp){.op = LIR_ASK, .ref = (int16_t)m->tensor, .a = {from, low_and(w, guard, any), bytes}, .sp = o->sp});
     }
 }
 

@@ -226,6 +226,8 @@ static void check_types(Check *c)
     case LIR_ALIKE:
         want(c, scalar_of(c, 0, DT_I32) && c->o->dt == DT_I32 && c->o->lanes == 1, "wants one i32, and gives one");
         want(c, c->o->imm.i > 0 && c->o->imm.i <= 32, "compares 1 to 32 bits"); break;
+    case LIR_WSUM:
+        want(c, scalar_of(c, 0, DT_I32) && c->o->dt == DT_I32 && c->o->lanes == 1, "wants one i32, and gives one"); break;
     case LIR_SELECT:
         check_select(c); break;
     case LIR_CAST: case LIR_BITS: case LIR_SPLAT: case LIR_EXTRACT: case LIR_CONCAT: case LIR_INSERT: case LIR_SLIDE: case LIR_OPAQUE: case LIR_HSUM: case LIR_HMAX: case LIR_HMIN:
@@ -261,7 +263,7 @@ static void check_types(Check *c)
 
 static bool has_result(LirOpcode op)
 {
-    return op != LIR_NOP && op != LIR_SET && !is_store(op) && (op < LIR_CPA || op == LIR_BFLY || op == LIR_BCAST || op == LIR_ALIKE);
+    return op != LIR_NOP && op != LIR_SET && !is_store(op) && (op < LIR_CPA || op == LIR_BFLY || op == LIR_BCAST || op == LIR_ALIKE || op == LIR_WSUM);
 }
 
 static void check_op(Check *c)

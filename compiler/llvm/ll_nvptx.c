@@ -129,9 +129,9 @@ static LLVMValueRef alike(Ll *l, LLVMValueRef v, int bits)
 {
     LLVMValueRef all = ll_i32(l, -1);
     for (int i = 0; i < bits; i++) {
-        LLVMValueRef is = LLVMBuildICmp(l->b, LLVMIntNE, LLVMBuildAnd(l->b, v, ll_i32(l, (int)(1u << i)), ""), ll_i32(l, 0), "");
-        LLVMValueRef args[] = {ll_i32(l, -1), is}, vote = ll_intr(l, "llvm.nvvm.vote.ballot.sync", NULL, 2, args);
-        all = LLVMBuildAnd(l->b, all, LLVMBuildXor(l->b, vote, LLVMBuildSelect(l->b, is, ll_i32(l, 0), ll_i32(l, -1), ""), ""), "");
+        LLVMValueRef args[] = {v, ll_i32(l, (int)(1u << i))};
+        LLVMValueRef vote = ll_asm(l, l->ty.i32, "{ .reg .pred p; .reg .b32 b; and.b32 b, $1, $2; setp.ne.b32 p, b, 0; vote.sync.ballot.b32 $0, p, -1; @!p not.b32 $0, $0; }", "=r,r,n", true, 2, args);
+        all = LLVMBuildAnd(l->b, all, vote, "");
     }
     LLVMValueRef before = LLVMBuildAnd(l->b, all, ll_intr(l, "llvm.nvvm.read.ptx.sreg.lanemask.lt", NULL, 0, NULL), "");
     LLVMValueRef many = LLVMBuildShl(l->b, ll_intr1(l, "llvm.ctpop", all), ll_i32(l, 16), "");
@@ -143,6 +143,10 @@ static LLVMValueRef shuffle(Ll *l, const LirOp *o, LLVMValueRef v)
     LLVMTypeRef t = LLVMTypeOf(v);
     if (o->op == LIR_ALIKE)
         return alike(l, v, (int)o->imm.i);
+    if (o->op == LIR_WSUM) {
+        LLVMValueRef args[] = {v, ll_i32(l, -1)};
+        return ll_intr(l, "llvm.nvvm.redux.sync.add", NULL, 2, args);
+    }
     if (t == l->ty.f32)
         return shuffle_word(l, o, v, "f32");
     if (t == l->ty.i32)

@@ -242,6 +242,11 @@ static void divergence(void **state)
         lir_alike(c.fn, c.tid, 32);
         op0(&c, LIR_END, 0);
         expect(&c, 1, below == 16 ? "is compared with thread 16, which is not there" : NULL);
+        begin(&c);
+        open_if(&c, lir_op2(c.fn, LIR_LT, c.tid, case_i32(&c, below)), 0);
+        case_op(&c, (LirOp){.op = LIR_WSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {c.tid}});
+        op0(&c, LIR_END, 0);
+        expect(&c, 1, below == 16 ? "is added to thread 16, which is not there" : NULL);
     }
 }
 

@@ -16,7 +16,8 @@
 enum { LL_MAX_PARTS = 256, LL_MAX_DEPTH = 64 };
 enum { LL_JUMP_OURS = 1, LL_JUMP_LLVM = 2 };     /* who jumped to l->fail */
 
-typedef struct LlVal { LLVMValueRef *p; uint16_t n; uint8_t dt, lanes; } LlVal;
+/* again: its elements were converted before, and are to be converted anew. */
+typedef struct LlVal { LLVMValueRef *p; uint16_t n; uint8_t dt, lanes; bool again; } LlVal;
 
 typedef struct LlTypes { LLVMTypeRef v, i1, i8, i16, i32, i64, f16, bf16, f32, f64, ptr, gptr, sptr; } LlTypes;
 

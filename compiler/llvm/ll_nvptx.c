@@ -394,8 +394,14 @@ static LLVMValueRef opaque(Ll *l, LLVMValueRef v)
 
 /* ---- 16-bit floats ---- */
 
-static void widen_pair(Ll *l, DType dt, LLVMValueRef w, LLVMValueRef *e)
+/* again: the assembler is not to keep, and spill, what it had when they were widened before: of two ways, it takes none for the other. */
+static void widen_pair(Ll *l, DType dt, LLVMValueRef w, bool again, LLVMValueRef *e)
 {
+    if (dt == DT_BF16 && again) {
+        e[0] = ll_asm(l, l->ty.f32, "prmt.b32 $0, $1, 0, 0x1044;", "=f,r", false, 1, &w);
+        e[1] = ll_asm(l, l->ty.f32, "prmt.b32 $0, $1, 0, 0x3244;", "=f,r", false, 1, &w);
+        return;
+    }
     if (dt == DT_BF16) {
         e[0] = LLVMBuildBitCast(l->b, LLVMBuildShl(l->b, w, ll_i32(l, 16), ""), l->ty.f32, "");
         e[1] = LLVMBuildBitCast(l->b, LLVMBuildAnd(l->b, w, ll_i32(l, -65536), ""), l->ty.f32, "");
@@ -419,7 +425,7 @@ static LlVal widen(Ll *l, LlVal v)
     LlVal r = ll_new(l, DT_F32, v.lanes);
     for (unsigned i = 0; i < v.n; i++) {
         if (ll_packed(l, v.dt, v.lanes))
-            widen_pair(l, v.dt, v.p[i], r.p + 2 * i);
+            widen_pair(l, v.dt, v.p[i], v.again, r.p + 2 * i);
         else
             r.p[i] = widen_one(l, v.dt, v.p[i]);
     }

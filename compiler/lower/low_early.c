@@ -43,7 +43,6 @@ static LirVal bytes_of_row(Low *w, LirVal tile, int64_t one)
 /* The rows of the instance that is set, or operands, where the guard holds. Those that do not begin with a unit lose less than one at their end. */
 static void ask_rows(Low *w, bool inst, LirVal tile, LirVal guard)
 {
-    enum { PIECE = 16 };
     for (uint32_t i = 0; i < w->rv->nload; i++) {
         const RowMem *m = &w->rv->load[i];
         const TirOp *o = &w->tir->ops[m->op];

@@ -23,9 +23,15 @@ bool low_early(Low *w)
  * writes there until then is what will be read.
  */
 
-static bool is_asked(const Low *w, TirVal v)
+static bool is_asked(const Low *w, TirVal v) { return w->tir->ops[v].op == TIR_LOAD && row_plain_place(w->tir, &w->tir->ops[v]) && !w->rv->pick[v]; }
+
+/* Of a row that begins anywhere, what lies behind its head. */
+static int64_t asked_bytes(const Low *w, const RowMem *m)
 {
-    return w->tir->ops[v].op == TIR_LOAD && row_plain_place(w->tir, &w->tir->ops[v]) && !w->rv->guard[v] && !w->rv->pick[v];
+    int64_t bytes = (int64_t)w->s->n * dt_bytes(w->tir->tensors[m->tensor].dt), most = w->s->asked && m->inst ? (int64_t)w->s->asked * 1024 : bytes;
+    if (w->s->align == ALIGN_SHIFT)
+        bytes = bytes < 32 ? 0 : (bytes - 15) / 16 * 16;
+    return bytes < most ? bytes : most;
 }
 
 /* The rows of the instance that is set, or operands, where the guard holds. */
@@ -34,8 +40,8 @@ static void ask_rows(Low *w, bool inst, LirVal guard)
     for (uint32_t i = 0; i < w->rv->nload; i++) {
         const RowMem *m = &w->rv->load[i];
         const TirOp *o = &w->tir->ops[m->op];
-        int64_t bytes = (int64_t)w->s->n * dt_bytes(w->tir->tensors[m->tensor].dt);
-        if (m->inst == inst && is_asked(w, m->op) && bytes % 16 == 0)
+        int64_t bytes = asked_bytes(w, m);
+        if (m->inst == inst && is_asked(w, m->op) && bytes && bytes % 16 == 0)
             lir_add(w->fn, (LirOp){.op = LIR_ASK, .ref = (int16_t)m->tensor, .a = {low_base(w, o, m), guard}, .imm.i = bytes, .sp = o->sp});
     }
 }

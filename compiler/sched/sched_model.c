@@ -12,7 +12,7 @@
 
 #define BLOCK_US 0.16                       /* a multiprocessor begins a block in that time at best: 1.2 ns of an H200, whatever it does */
 
-enum { MiB = 1 << 20, LONG_ROW = 32768, HOST_BLOCKS = 128 };      /* a few for each thread of a large host, many for each of a small one */
+enum { MiB = 1 << 20, LONG_ROW = 32768 };
 
 static int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
 
@@ -664,40 +664,6 @@ static void choose_gpu(Search *q, SchedList *out)
     add_if_legal(out, q, sched_always(q->f, 1, ALIGN_SCALAR));
 }
 
-/* Long rows and many: loads ahead of the work, and where rows are walked more than once two of them in step. */
-static Sched host_stream(const SchedFacts *f, Sched s)
-{
-    s.hint = HINT_STREAM;
-    s.per = f->row_loads > 1 ? 4 : 8;
-    if (f->walks > 1) {
-        s.grid = GRID_PERSISTENT;
-        s.stages = 2;
-        s.per = 4;
-        s.ctas = HOST_BLOCKS;
-    }
-    return s;
-}
-
-/* Streamed stores go past the caches by lines, which a vector of 16-bit elements ought to fill: a fifth of swiglu. */
-static Sched whole_lines(const SchedFacts *f, Sched s)
-{
-    if (f->max_elem_bytes == 2) {
-        s.vec *= 2;
-        s.per /= 2;
-    }
-    return s;
-}
-
-static void choose_host(Search *q, SchedList *out)
-{
-    for (int form = 0; form < 3; form++) {
-        Sched s = sched_always(q->f, form == 2 ? 1 : 16, form == 2 ? ALIGN_SCALAR : ALIGN_VEC);
-        s.lanes = 1;
-        s.ctas = q->f->accs ? HOST_BLOCKS : 0;
-        add_if_legal(out, q, form ? s : whole_lines(q->f, host_stream(q->f, s)));
-    }
-}
-
 /* Forms that hold for fewer calls go first: one launch for two nests, and a walk along the coordinate that lies nearer in memory.
  * The forms for any row length stay as they are. */
 static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, SchedList *list)
@@ -723,7 +689,7 @@ void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out
     if (f->scatter)
         sched_scatter_choose(f, t, a, out);
     else if (t->kind == TGT_HOST)
-        choose_host(&q, out);
+        sched_host_choose(f, t, a, out);
     else if (f->scalars)
         add(out, a, sched_scalars());
     else
@@ -735,24 +701,6 @@ static int by_cost(const void *a, const void *b)
 {
     double x = ((const struct Ranked *)a)->cost, y = ((const struct Ranked *)b)->cost;
     return (x > y) - (x < y);
-}
-
-/* The host's forms serve every length; which one is cheapest the model does not know. */
-static void host_candidates(Search *q, SchedList *out, uint32_t most)
-{
-    static const int8_t vecs[] = {16, 32, 8, 4}, pers[] = {2, 4, 1, 8};
-    uint32_t from = out->n;
-    for (int i = 0; i < 16; i++)
-        for (int hint = HINT_NONE; hint <= HINT_STREAM; hint++) {
-            Sched s = sched_always(q->f, vecs[i / 4], ALIGN_VEC);
-            s.lanes = 1;
-            s.per = pers[i % 4];
-            s.ctas = q->f->accs ? HOST_BLOCKS : 0;
-            s = hint == HINT_STREAM ? host_stream(q->f, s) : s;
-            s.per = pers[i % 4];
-            if (out->n - from < most)
-                add_if_legal(out, q, s);
-        }
 }
 
 bool sched_holds(const Sched *s, const Target *t, int64_t n)
@@ -772,7 +720,7 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
         return;
     }
     if (t->kind == TGT_HOST) {
-        host_candidates(&q, out, most);
+        sched_host_candidates(f, t, most, a, out);
         return;
     }
     s.vec = gpu_vec(f);

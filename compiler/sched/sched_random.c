@@ -84,6 +84,9 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
     c.ctas = 1;
     s = persistent || pick(&seed, 4) ? s : if_legal(f, t, c, s);
     c = s;
+    c.skew = 1;
+    s = pick(&seed, 2) ? s : if_legal(f, t, c, s);
+    c = s;
     c.wkeep = WKEEP_WIDE;
     s = persistent && pick(&seed, 4) == 0 ? if_legal(f, t, c, s) : s;
     c = stretched(s, &seed);

@@ -244,10 +244,9 @@ static void check_types(Check *c)
         want(c, c->fn->inbox % 8 == 0 && c->fn->inbox + 8u * (uint32_t)(c->o->ref + 1) <= c->fn->smem, "the inbox is outside shared memory"); break;
     case LIR_PREFETCH:
         want(c, scalar_of(c, 0, DT_I64), "wants an i64 address"); break;
-    case LIR_ASK:
-        want(c, scalar_of(c, 0, DT_I64) && scalar_of(c, 1, DT_BOOL) && scalar_of(c, 2, DT_I32), "wants an i64 address, a bool and an i32"); break;
-    case LIR_DISCARD:
-        want(c, scalar_of(c, 0, DT_I64) && scalar_of(c, 1, DT_BOOL), "wants an i64 address and a bool"); break;
+    case LIR_ASK: case LIR_DISCARD:
+        want(c, scalar_of(c, 0, DT_I64) && scalar_of(c, 1, DT_BOOL), "wants an i64 address and a bool");
+        want(c, c->o->op == LIR_DISCARD || scalar_of(c, 2, DT_I32), "wants an i32 number of bytes"); break;
     case LIR_INBOXES: case LIR_ARM: case LIR_TAKE:
         check_inboxes(c); break;
     case LIR_CPWAIT:

@@ -164,6 +164,8 @@ LLVMValueRef ll_sel(Ll *l, LLVMValueRef c, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_fcmp(Ll *l, LLVMRealPredicate p, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_mant(Ll *l, LLVMValueRef x, LLVMValueRef *e);                     /* x > 0 normal: m in [sqrt(1/2), sqrt(2)), e as f32 */
 LLVMValueRef ll_log_tail(Ll *l, LLVMValueRef f);                                  /* log(1+f) - f, sqrt(1/2) <= 1+f <= sqrt(2) */
+LLVMValueRef ll_log_erfc(Ll *l, LLVMValueRef t, double by);                        /* log(erfc(t)) * by, 0 <= t <= 4 */
+LLVMValueRef ll_erf(Ll *l, LLVMValueRef x, LLVMValueRef erfc);                      /* erfc(|x|), of |x| >= 1 */
 LLVMValueRef ll_pow(Ll *l, LLVMValueRef x, LLVMValueRef y);
 LLVMValueRef ll_sincos(Ll *l, LLVMValueRef x, bool cosine);
 

@@ -285,7 +285,7 @@ void   low_sides(Low *w);                      /* the same, under sides=1 for bo
 void   low_scalar_stores(Low *w);
 
 /* low_persistent.c: blocks that walk over row groups */
-LirVal low_turn_instance(Low *w, int turn);    /* that a row group takes then; it may be past the last */
+LirVal low_turn_instance(Low *w, int turn);    /* that a row group of a persistent block takes then; it may be past the last */
 void   low_persistent(Low *w);
 
 /* low_along.c: the host's rows, two in step */
@@ -298,6 +298,7 @@ void   low_batch_turn(Low *w, int j);          /* row j is the current instance;
 
 /* low_oneshot.c: blocks with rows of their own */
 void   low_oneshot(Low *w);
+LirVal low_own_instance(Low *w, LirVal *tile);   /* the first of a block's row group; *tile: first element of the column tile, 0 but under split */
 void   low_hold(Low *w);                       /* what is asked for so far is, before what comes */
 void   low_set_out(Low *w);                    /* the first instance is set: before its row is asked for */
 int    low_fetch(Low *w);                      /* asks for the row of the instance that is set; so many groups of copies */

@@ -24,10 +24,6 @@ static LirVal group_instance(Low *w, LirVal base) { return w->s->rows > 1 && !wa
 LirVal low_turn_instance(Low *w, int turn)
 {
     LirVal first, end, step;
-    if (w->s->grid == GRID_ONESHOT) {       /* rows taken together are as many apart as there are row groups */
-        first = lir_op2(w->fn, LIR_ADD, w->block, lir_op2(w->fn, LIR_MUL, w->blocks, low_ci(w, turn)));
-        return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, first, low_ci(w, w->s->rows)), w->grp);
-    }
     walk(w, &first, &end, &step);
     return group_instance(w, lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, turn))));
 }

@@ -143,8 +143,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "no such coordinate to walk along";
     if (s->join && (!f->twin || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->cluster > 1 || (s->split && f->reductions)))
         return "join wants a next nest that does the same, and one-shot blocks in one launch";
-    if (s->ask && (!s->pdl || s->len == LEN_ANY || s->align == ALIGN_SCALAR || s->split || s->join || f->scatter || (s->grid == GRID_ONESHOT && s->ask > s->batch)))
-        return "ask wants programmatic dependent launch and rows of bounded length, in vectors, no more of them than one-shot blocks take together";
+    if (s->ask && (!s->pdl || s->align == ALIGN_SCALAR || (s->split && s->align != ALIGN_VEC) || f->scatter || (s->grid == GRID_ONESHOT && s->ask > s->batch)))
+        return "ask wants programmatic dependent launch, vectors, column tiles that are aligned, and no more turns than a one-shot block has rows in its batch";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";
     return NULL;

@@ -149,7 +149,7 @@ static void test_wait_is_late(void **state)
     case_mem(c, LIR_STG, 0, 0, to, case_mem(c, LIR_LDG, DT_F32, 1, from, 0, 0, 0, 4, 0), 0, 0, 4, 0);
     lir_add(c->fn, (LirOp){.op = LIR_DISCARD, .ref = -1, .a = {case_ptr(c, 0), lir_op2(c->fn, LIR_EQ, at, lir_ci(c->fn, DT_I32, 0))}});
     case_ptx(c, TARGET_SM90A, &ptx);
-    case_ordered(ptx.p, "128;", "@p cp.async.bulk.prefetch.L2.global", "%ctaid.x", "add.s64", "setp.ge.s64 p, %rd", "@p griddepcontrol.wait", "griddepcontrol.launch_dependents", "@p bra go_", "%clock", "ld.global.b32", "st.global.b32", "@p discard.global.L2", NULL);
+    case_ordered(ptx.p, "@p cp.async.bulk.prefetch.L2.global", "%ctaid.x", "add.s64", "setp.ge.s64 p, %rd", "@p griddepcontrol.wait", "griddepcontrol.launch_dependents", "@p bra go_", "%clock", "ld.global.b32", "st.global.b32", "@p discard.global.L2", NULL);
     assert_int_equal(case_count(ptx.p, "griddepcontrol.wait"), 1);
     buf_free(&ptx);
     case_free(c);

@@ -220,7 +220,9 @@ typedef struct Partial {        /* the words of a reduction's partial result */
 uint32_t low_red_words(const Low *w, const Red *r);
 bool   low_red_meet(const Low *w, uint32_t n);          /* do lanes of more than a warp exchange n reductions? */
 void   low_red_totals(Low *w, Red *r, Partial *total, uint32_t n);         /* of a warp's lanes, */
-void   low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n); /* and of all lanes of the row */
+void   low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n); /* and of all lanes of the row: */
+void   low_red_send(Low *w, const Red *r, const Partial *total, uint32_t n);
+void   low_red_take(Low *w, const Red *r, Partial *total, uint32_t n);
 Partial low_red_none(Low *w, const Red *r);             /* of no elements */
 Partial low_red_join(Low *w, const Red *r, Partial a, Partial b);
 Partial low_red_across(Low *w, const Red *r, Partial t, int lanes);   /* the lanes of a warp together */
@@ -278,6 +280,7 @@ void   low_forget_instance(Low *w);            /* the current one, and all that 
 void   low_own_values(Low *w);                  /* empty arrays for the values of an instance of its own */
 void   low_set_instance(Low *w, LirVal g, bool may_be_outside);
 void   low_instance(Low *w);                   /* all phases of the instance that is set */
+void   low_phases(Low *w, int from);           /* or those from one on */
 void   low_sides(Low *w);                      /* the same, under sides=1 for both sides of a condition */
 void   low_scalar_stores(Low *w);
 

@@ -513,12 +513,13 @@ static void search_lanes(Search *q, Sched s)
 
 static void add(SchedList *out, Arena *a, Sched s) { *ARENA_PUSH(a, out->s, out->n, out->cap) = s; }
 
-/* Rows that are waited for, and the operands, are asked for ahead, where they may be. */
+/* Rows that are waited for, and the operands, are asked for ahead, where they may be; not by loops that have as many registers as they like, and would
+ * take a few more, and a block of a multiprocessor with them. */
 static Sched asking(const Search *q, Sched s)
 {
     Sched asks = s;
     asks.ask = s.grid == GRID_ONESHOT ? s.batch : 1;
-    return q->f->phases < 2 || q->f->accs || !q->f->shared_loads || sched_illegal(q->f, &asks, q->t) ? s : asks;
+    return q->f->phases < 2 || q->f->accs || !q->f->shared_loads || (s.unroll && !s.ctas) || sched_illegal(q->f, &asks, q->t) ? s : asks;
 }
 
 static int gpu_vec(const SchedFacts *f)

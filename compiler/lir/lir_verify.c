@@ -226,6 +226,8 @@ static void check_types(Check *c)
     case LIR_ALIKE:
         want(c, scalar_of(c, 0, DT_I32) && c->o->dt == DT_I32 && c->o->lanes == 1, "wants one i32, and gives one");
         want(c, c->o->imm.i > 0 && c->o->imm.i <= 32, "compares 1 to 32 bits"); break;
+    case LIR_WSUM:
+        want(c, scalar_of(c, 0, DT_I32) && c->o->dt == DT_I32 && c->o->lanes == 1, "wants one i32, and gives one"); break;
     case LIR_SELECT:
         check_select(c); break;
     case LIR_CAST: case LIR_BITS: case LIR_SPLAT: case LIR_EXTRACT: case LIR_CONCAT: case LIR_INSERT: case LIR_SLIDE: case LIR_OPAQUE: case LIR_HSUM: case LIR_HMAX: case LIR_HMIN:
@@ -243,8 +245,8 @@ static void check_types(Check *c)
     case LIR_PREFETCH:
         want(c, scalar_of(c, 0, DT_I64), "wants an i64 address"); break;
     case LIR_ASK: case LIR_DISCARD:
-        want(c, c->o->op == LIR_DISCARD || (c->o->imm.i > 0 && c->o->imm.i % 16 == 0), "not a multiple of 16 bytes");
-        want(c, scalar_of(c, 0, DT_I64) && scalar_of(c, 1, DT_BOOL), "wants an i64 address and a bool"); break;
+        want(c, scalar_of(c, 0, DT_I64) && scalar_of(c, 1, DT_BOOL), "wants an i64 address and a bool");
+        want(c, c->o->op == LIR_DISCARD || scalar_of(c, 2, DT_I32), "wants an i32 number of bytes"); break;
     case LIR_INBOXES: case LIR_ARM: case LIR_TAKE:
         check_inboxes(c); break;
     case LIR_CPWAIT:
@@ -260,7 +262,7 @@ static void check_types(Check *c)
 
 static bool has_result(LirOpcode op)
 {
-    return op != LIR_NOP && op != LIR_SET && !is_store(op) && (op < LIR_CPA || op == LIR_BFLY || op == LIR_BCAST || op == LIR_ALIKE);
+    return op != LIR_NOP && op != LIR_SET && !is_store(op) && (op < LIR_CPA || op == LIR_BFLY || op == LIR_BCAST || op == LIR_ALIKE || op == LIR_WSUM);
 }
 
 static void check_op(Check *c)

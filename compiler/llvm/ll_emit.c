@@ -218,6 +218,7 @@ static LlVal emit_op(Ll *l, const LirOp *o)
     case LIR_SET:   var_set(l, o); return (LlVal){0};
     case LIR_BFLY:
     case LIR_ALIKE:
+    case LIR_WSUM:
     case LIR_BCAST: return shuffle(l, o);
     default:        break;
     }

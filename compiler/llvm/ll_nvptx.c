@@ -129,9 +129,9 @@ static LLVMValueRef alike(Ll *l, LLVMValueRef v, int bits)
 {
     LLVMValueRef all = ll_i32(l, -1);
     for (int i = 0; i < bits; i++) {
-        LLVMValueRef is = LLVMBuildICmp(l->b, LLVMIntNE, LLVMBuildAnd(l->b, v, ll_i32(l, (int)(1u << i)), ""), ll_i32(l, 0), "");
-        LLVMValueRef args[] = {ll_i32(l, -1), is}, vote = ll_intr(l, "llvm.nvvm.vote.ballot.sync", NULL, 2, args);
-        all = LLVMBuildAnd(l->b, all, LLVMBuildXor(l->b, vote, LLVMBuildSelect(l->b, is, ll_i32(l, 0), ll_i32(l, -1), ""), ""), "");
+        LLVMValueRef args[] = {v, ll_i32(l, (int)(1u << i))};
+        LLVMValueRef vote = ll_asm(l, l->ty.i32, "{ .reg .pred p; .reg .b32 b; and.b32 b, $1, $2; setp.ne.b32 p, b, 0; vote.sync.ballot.b32 $0, p, -1; @!p not.b32 $0, $0; }", "=r,r,n", true, 2, args);
+        all = LLVMBuildAnd(l->b, all, vote, "");
     }
     LLVMValueRef before = LLVMBuildAnd(l->b, all, ll_intr(l, "llvm.nvvm.read.ptx.sreg.lanemask.lt", NULL, 0, NULL), "");
     LLVMValueRef many = LLVMBuildShl(l->b, ll_intr1(l, "llvm.ctpop", all), ll_i32(l, 16), "");
@@ -143,6 +143,10 @@ static LLVMValueRef shuffle(Ll *l, const LirOp *o, LLVMValueRef v)
     LLVMTypeRef t = LLVMTypeOf(v);
     if (o->op == LIR_ALIKE)
         return alike(l, v, (int)o->imm.i);
+    if (o->op == LIR_WSUM) {
+        LLVMValueRef args[] = {v, ll_i32(l, -1)};
+        return ll_intr(l, "llvm.nvvm.redux.sync.add", NULL, 2, args);
+    }
     if (t == l->ty.f32)
         return shuffle_word(l, o, v, "f32");
     if (t == l->ty.i32)
@@ -162,11 +166,9 @@ static void prefetch(Ll *l, const LirOp *o)
 
 static void ask(Ll *l, const LirOp *o)
 {
-    char text[128];
-    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_pred_word(l, ll_arg(l, o, 1).p[0])};
-    snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.b32 p, $1, 0; @p cp.async.bulk.prefetch.L2.global [$0], %d; }", (int)o->imm.i);
+    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_pred_word(l, ll_arg(l, o, 1).p[0]), ll_arg(l, o, 2).p[0]};
     if (l->ptx >= 80)
-        ll_asm(l, l->ty.v, text, "l,r", true, 2, args);
+        ll_asm(l, l->ty.v, "{ .reg .pred p; setp.ne.b32 p, $1, 0; @p cp.async.bulk.prefetch.L2.global [$0], $2; }", "l,r,r", true, 3, args);
 }
 
 static void discard(Ll *l, const LirOp *o)
@@ -402,8 +404,14 @@ static LLVMValueRef rounded_from(const Ll *l, LLVMValueRef w)
 
 static LLVMValueRef inserted(LLVMValueRef pair, unsigned i) { return LLVMGetOperand(i ? pair : LLVMGetOperand(pair, 0), 1); }
 
-static void widen_pair(Ll *l, DType dt, LLVMValueRef w, LLVMValueRef *e)
+/* again: the assembler is not to keep, and spill, what it had when they were widened before: of two ways, it takes none for the other. */
+static void widen_pair(Ll *l, DType dt, LLVMValueRef w, bool again, LLVMValueRef *e)
 {
+    if (dt == DT_BF16 && again) {
+        e[0] = ll_asm(l, l->ty.f32, "prmt.b32 $0, $1, 0, 0x1044;", "=f,r", false, 1, &w);
+        e[1] = ll_asm(l, l->ty.f32, "prmt.b32 $0, $1, 0, 0x3244;", "=f,r", false, 1, &w);
+        return;
+    }
     if (dt == DT_BF16) {
         e[0] = LLVMBuildBitCast(l->b, LLVMBuildShl(l->b, w, ll_i32(l, 16), ""), l->ty.f32, "");
         e[1] = LLVMBuildBitCast(l->b, LLVMBuildAnd(l->b, w, ll_i32(l, -65536), ""), l->ty.f32, "");
@@ -427,7 +435,7 @@ static LlVal widen(Ll *l, LlVal v)
     LlVal r = ll_new(l, DT_F32, v.lanes);
     for (unsigned i = 0; i < v.n; i++) {
         if (ll_packed(l, v.dt, v.lanes))
-            widen_pair(l, v.dt, v.p[i], r.p + 2 * i);
+            widen_pair(l, v.dt, v.p[i], v.again, r.p + 2 * i);
         else
             r.p[i] = widen_one(l, v.dt, v.p[i]);
     }

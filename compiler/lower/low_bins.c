@@ -58,16 +58,21 @@ static int row_align(const Low *w) { return w->s->vec < 4 ? 4 : 16; }
 
 enum { TILE_SUMS = LANES * LANES / 32 * 4, TILE_ENTRIES = TILE_SUMS + LANES / 32 * 4, TILE_BYTES = TILE_ENTRIES + SORT_TILE * 8, TILE_REGS = 40 /* of a lane: a block of the next launch finds room beside it */ };
 
-/* An instance of the thread's, which leaves its scalars; its entry, and bin, or -1. */
-static LirVal entry_of(Low *w, LirVal q, LirVal *key)
+/* Instances of the thread's, 32 apart, which leave their scalars; their entries, and bins, or -1. All are read before any leaves something. */
+static void entries_of(Low *w, LirVal from, LirVal *e, LirVal *key)
 {
-    Low v = *w;
-    low_own_values(&v);
-    low_set_instance(&v, q, true);
-    LirVal place = low_place_named(&v);
-    low_scalar_stores(&v);
-    *key = pick(w, low_named(w, place), sub(w, place, times(w, over(w, place, w->s->bins), w->s->bins)), low_ci(w, -1));
-    return low_entry(w, place, q);
+    Low v[EACH];
+    for (int i = 0; i < EACH; i++) {
+        LirVal q = add(w, from, low_ci(w, 32 * i));
+        v[i] = *w;
+        low_own_values(&v[i]);
+        low_set_instance(&v[i], q, true);
+        LirVal place = low_place_named(&v[i]);
+        key[i] = pick(w, low_named(w, place), sub(w, place, times(w, over(w, place, w->s->bins), w->s->bins)), low_ci(w, -1));
+        e[i] = low_entry(w, place, q);
+    }
+    for (int i = 0; i < EACH; i++)
+        low_scalar_stores(&v[i]);
 }
 
 static void tiles(const Low *first, const char *symbol)
@@ -80,8 +85,7 @@ static void tiles(const Low *first, const char *symbol)
     w.fn->max_regs = w.fn->pdl ? TILE_REGS : 0;
     Tally t = {.warps = LANES / 32, .window = (w.s->bins + 127) / 128 * 128, .sums = TILE_SUMS};
     LirVal e[EACH], key[EACH], rank[EACH], all, warp = over(&w, w.tid, 32), from = add(&w, times(&w, w.block, SORT_TILE), add(&w, times(&w, warp, 32 * EACH), rest(&w, w.tid, 32)));
-    for (int i = 0; i < EACH; i++)
-        e[i] = entry_of(&w, add(&w, from, low_ci(&w, 32 * i)), &key[i]);
+    entries_of(&w, from, e, key);
     low_tally_clear(&w, &t);
     barrier(&w);
     low_tally(&w, &t, key, EACH, rank);
@@ -120,12 +124,16 @@ static LirVal look_up(Low *w, const Bins *b, LirVal bin)
     return n;
 }
 
-/* The thread's entries of the bin's m from `from` on, side by side a warp; those that there are not name place -1. */
-static void fetch(Low *w, const Bins *b, LirVal from, LirVal m, LirVal *e)
+/* The thread's entries of the bin's m from `from` on, side by side a warp; of those that there are not, zeros. */
+typedef struct Held { LirVal there[SCHED_BIN_EACH], e[SCHED_BIN_EACH]; } Held;
+
+static Held fetch(Low *w, const Bins *b, LirVal from, LirVal m)
 {
+    Held h;
     LirVal i[SCHED_BIN_EACH], tile[SCHED_BIN_EACH], zero = low_ci(w, 0), warp = over(w, w->tid, 32);
     for (int u = 0; u < SCHED_BIN_EACH; u++) {
         i[u] = add(w, add(w, times(w, warp, 32 * SCHED_BIN_EACH), rest(w, w->tid, 32)), low_ci(w, 32 * u));
+        h.there[u] = less(w, i[u], m);
         tile[u] = var_of(w, zero);
     }
     int steps = 0;
@@ -138,9 +146,10 @@ static void fetch(Low *w, const Bins *b, LirVal from, LirVal m, LirVal *e)
     }
     low_loop_end(w, var, nth, low_ci(w, 1));
     for (int u = 0; u < SCHED_BIN_EACH; u++) {
-        LirVal there = less(w, i[u], m), segment = low_lds(w, DT_I32, add(w, times(w, get(w, tile[u]), 4), low_ci(w, b->at.segment)));
-        e[u] = pick(w, there, low_load_at(w, DT_I64, 1, entry_at(w, add(w, add(w, from, i[u]), segment)), there, 8), lir_ci(w->fn, DT_I64, -1));
+        LirVal segment = low_lds(w, DT_I32, add(w, times(w, get(w, tile[u]), 4), low_ci(w, b->at.segment)));
+        h.e[u] = low_load_at(w, DT_I64, 1, entry_at(w, add(w, add(w, from, i[u]), segment)), h.there[u], 8);
     }
+    return h;
 }
 
 /* What is done about a bin, or a slice of one. */
@@ -172,15 +181,15 @@ static void clear_window(Low *w, const Bins *b, const Part *x, LirVal window)
 }
 
 /* The threads' entries into shared memory, by place, those of each by instance. */
-static void order(Low *w, const Bins *b, const Part *x, const LirVal *e)
+static void order(Low *w, const Bins *b, const Part *x, const Held *h)
 {
     LirVal key[SCHED_BIN_EACH], rank[SCHED_BIN_EACH], zero = low_ci(w, 0), done = var_of(w, zero), all;
     low_sts_when(w, add(w, times(w, add(w, x->m, w->tid), 8), low_ci(w, b->at.entries)), lir_ci(w->fn, DT_I64, -1), less(w, w->tid, low_ci(w, MOST_AT_ONCE)), 8);
     LirVal at = var_of(w, zero), window = low_loop_begin(w, at, lir_op2(w->fn, LIR_MAX, places_of_bin(w), low_ci(w, 1)));
     low_tally_clear(w, &b->tally);
     for (int u = 0; u < SCHED_BIN_EACH; u++) {
-        LirVal place = low_place_of(w, e[u]), k = sub(w, place_in_bin(w, place), window), here = both(w, lir_op2(w->fn, LIR_GE, k, zero), less(w, k, low_ci(w, b->tally.window)));
-        key[u] = pick(w, both(w, here, lir_op2(w->fn, LIR_GE, place, zero)), k, low_ci(w, -1));
+        LirVal k = sub(w, place_in_bin(w, low_place_of(w, h->e[u])), window), here = both(w, lir_op2(w->fn, LIR_GE, k, zero), less(w, k, low_ci(w, b->tally.window)));
+        key[u] = pick(w, both(w, here, h->there[u]), k, low_ci(w, -1));
     }
     barrier(w);
     low_tally(w, &b->tally, key, SCHED_BIN_EACH, rank);
@@ -190,7 +199,7 @@ static void order(Low *w, const Bins *b, const Part *x, const LirVal *e)
     low_tally_places(w, &b->tally, add(w, before, own));
     barrier(w);
     for (int u = 0; u < SCHED_BIN_EACH; u++)
-        low_sts_when(w, add(w, times(w, low_tally_place(w, &b->tally, key[u], rank[u]), 8), low_ci(w, b->at.entries)), e[u], lir_op2(w->fn, LIR_GE, key[u], zero), 8);
+        low_sts_when(w, add(w, times(w, low_tally_place(w, &b->tally, key[u], rank[u]), 8), low_ci(w, b->at.entries)), h->e[u], lir_op2(w->fn, LIR_GE, key[u], zero), 8);
     lir_set(w->fn, done, add(w, before, all));
     clear_window(w, b, x, window);
     barrier(w);
@@ -335,9 +344,8 @@ static void sum_part(Low *w, const Bins *b, const Part *x)
 
 static void do_part(Low *w, const Bins *b, const Part *x, LirVal from)
 {
-    LirVal e[SCHED_BIN_EACH];
-    fetch(w, b, from, x->m, e);
-    order(w, b, x, e);
+    Held h = fetch(w, b, from, x->m);
+    order(w, b, x, &h);
     sum_part(w, b, x);
 }
 

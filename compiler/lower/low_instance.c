@@ -100,9 +100,11 @@ void low_scalar_stores(Low *w)
     }
 }
 
-void low_instance(Low *w)
+void low_instance(Low *w) { low_phases(w, 0); }
+
+void low_phases(Low *w, int from)
 {
-    for (int p = 0; p <= w->rv->last_phase; p++)
+    for (int p = from; p <= w->rv->last_phase; p++)
         low_phase(w, p);
     if (w->parts)
         return;                             /* to the second launch */

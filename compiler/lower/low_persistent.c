@@ -24,8 +24,6 @@ static LirVal group_instance(Low *w, LirVal base) { return w->s->rows > 1 && !wa
 LirVal low_turn_instance(Low *w, int turn)
 {
     LirVal first, end, step;
-    if (w->s->grid == GRID_ONESHOT)
-        return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->rows)), w->grp);
     walk(w, &first, &end, &step);
     return group_instance(w, lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, turn))));
 }
@@ -101,19 +99,29 @@ static void fetch_first(Low *w, Ahead *h, LirVal first, LirVal end, LirVal step)
     }
 }
 
-/* Fetches the row group `distance` turns on, then makes `base` the current instance with its scalars at hand. */
-static void fetch_next(Low *w, Ahead *h, LirVal base, LirVal end, LirVal step, LirVal slot)
+/* Fetches the row group `distance` turns on; values of it into next. */
+static void fetch_on(Low *w, Ahead *h, LirVal base, LirVal end, LirVal step, LirVal slot, LirVal *next)
 {
-    LirVal next[MAX_SCALARS + ROW_MAX_MEM], inside = 0;
+    LirVal inside = 0;
     if (slot || h->n)
         inside = fetch(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance))), end, slot);
     for (uint32_t j = 0; j < h->n; j++)
         next[j] = fetch_value(w, h, j, inside);
-    if (slot)
-        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->stages - 1});
+}
+
+static void await(Low *w, int newer) { lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = newer}); }
+
+/* Makes `base`, so many turns on, the current instance with its scalars at hand. */
+static void have(Low *w, const Ahead *h, LirVal base, int on)
+{
     low_set_instance(w, group_instance(w, base), w->s->rows > 1 && !walk_apart(w));
+    for (uint32_t j = 0; j < h->n; j++)
+        have_value(w, h, j, lir_op1(w->fn, LIR_GET, h->var[j][on]));
+}
+
+static void move_on(Low *w, const Ahead *h, const LirVal *next)
+{
     for (uint32_t j = 0; j < h->n; j++) {
-        have_value(w, h, j, lir_op1(w->fn, LIR_GET, h->var[j][0]));
         for (int i = 0; i + 1 < h->distance; i++)
             lir_set(w->fn, h->var[j][i], lir_op1(w->fn, LIR_GET, h->var[j][i + 1]));
         lir_set(w->fn, h->var[j][h->distance - 1], next[j]);
@@ -136,11 +144,86 @@ static void even_out(Low *w, LirVal at, LirVal end)
         lir_add(w->fn, (LirOp){.op = LIR_BARW, .ref = -1, .a = {fewer}, .imm.i = w->s->rows + 1});
 }
 
+/* ---- skew=1: a row's reductions are on their way between blocks while the row before is finished ---- */
+
+typedef struct Sent { Red r[LOW_MAX_RED]; LirVal var[LOW_MAX_RED][LOW_MAX_WORDS]; uint32_t n; } Sent;
+
+static void open_sent(Low *w, Sent *t)
+{
+    t->n = low_reductions(w, 0, t->r);
+    for (uint32_t i = 0; i < t->n; i++) {
+        Partial none = low_red_none(w, &t->r[i]);
+        for (uint32_t k = 0; k < low_red_words(w, &t->r[i]); k++)
+            t->var[i][k] = lir_op1(w->fn, LIR_VAR, none.v[k]);
+    }
+}
+
+/* The walk over the row of the instance that is set for what it reduces. */
+static void reduce_ahead(Low *w, Sent *t)
+{
+    Partial total[LOW_MAX_RED];
+    LowWalk x = low_walk_begin(w, 0);
+    low_walk(&x);
+    low_red_totals(w, x.r, total, x.n);
+    for (uint32_t i = 0; i < t->n; i++)
+        for (uint32_t k = 0; k < low_red_words(w, &t->r[i]); k++)
+            lir_set(w->fn, t->var[i][k], total[i].v[k]);
+}
+
+static void send(Low *w, const Sent *t)
+{
+    Partial total[LOW_MAX_RED];
+    for (uint32_t i = 0; i < t->n; i++)
+        for (uint32_t k = 0; k < low_red_words(w, &t->r[i]); k++)
+            total[i].v[k] = lir_op1(w->fn, LIR_GET, t->var[i][k]);
+    low_red_send(w, t->r, total, t->n);
+}
+
+static void take(Low *w, const Sent *t)
+{
+    Partial total[LOW_MAX_RED];
+    low_red_take(w, t->r, total, t->n);
+    for (uint32_t i = 0; i < t->n; i++)
+        low_red_deliver(w, &t->r[i], total[i]);
+}
+
+/* The first row, up to what it sends. */
+static void skew_first(Low *w, const Ahead *h, Sent *t, LirVal first, LirVal end)
+{
+    open_sent(w, t);
+    await(w, h->distance - 1);
+    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, first, end));
+    have(w, h, first, 0);
+    w->slot = low_ci(w, 0);
+    reduce_ahead(w, t);
+    send(w, t);
+    low_mark(w, LIR_END, 0);
+}
+
+/* Row `base` from its exchange on.  What comes of the next row is sent only then: its place is that of the row before this one. */
+static void skew_turn(Low *w, const Ahead *h, Sent *t, LirVal base, LirVal end, LirVal step, LirVal slot)
+{
+    LirVal on = lir_op2(w->fn, LIR_ADD, base, step), more = lir_op2(w->fn, LIR_LT, on, end);
+    low_mark(w, LIR_IF, more);
+    have(w, h, on, 1);
+    w->slot = next_stage(w, slot, 1);
+    reduce_ahead(w, t);
+    low_mark(w, LIR_END, 0);
+    have(w, h, base, 0);
+    w->slot = slot;
+    take(w, t);
+    low_mark(w, LIR_IF, more);
+    send(w, t);
+    low_mark(w, LIR_END, 0);
+    low_phases(w, 1);
+}
+
 void low_persistent(Low *w)
 {
     bool async = w->s->async == ASYNC_CP;
-    LirVal first, end, step, slot = 0;
+    LirVal first, end, step, slot = 0, next[MAX_SCALARS + ROW_MAX_MEM];
     Ahead h;
+    Sent sent;
     walk(w, &first, &end, &step);
     if (w->host && w->s->stages > 1) {
         low_along(w, first, end);
@@ -153,14 +236,25 @@ void low_persistent(Low *w)
     fetch_first(w, &h, first, end, step);
     if (w->s->wkeep != WKEEP_LOAD)
         low_wkeep_fill(w);                  /* behind the first rows' copies, which nothing holds up then */
+    if (w->s->skew)
+        skew_first(w, &h, &sent, first, end);
     lir_add(w->fn, (LirOp){.op = LIR_LOOP, .ref = -1, .flags = walk_apart(w) ? LIR_F_APART : 0});
     LirVal base = lir_op1(w->fn, LIR_GET, var);
     low_mark(w, LIR_WHILE, lir_op2(w->fn, LIR_LT, base, end));
     w->events = 0;
     if (async)
         w->slot = lir_op1(w->fn, LIR_GET, slot);
-    fetch_next(w, &h, base, end, step, async ? next_stage(w, w->slot, w->s->stages - 1) : 0);
-    low_instance(w);
+    fetch_on(w, &h, base, end, step, async ? next_stage(w, w->slot, w->s->stages - 1) : 0, next);
+    if (async)
+        await(w, h.distance - w->s->skew);
+    if (w->s->skew) {
+        skew_turn(w, &h, &sent, base, end, step, w->slot);
+        move_on(w, &h, next);
+    } else {
+        have(w, &h, base, 0);
+        move_on(w, &h, next);
+        low_instance(w);
+    }
     if (async)
         lir_set(w->fn, slot, next_stage(w, w->slot, 1));
     if (w->turns)

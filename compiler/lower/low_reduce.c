@@ -458,7 +458,7 @@ void low_red_pick(Low *w, Red *r, uint32_t n)
     }
 }
 
-void low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n)
+void low_red_send(Low *w, const Red *r, const Partial *total, uint32_t n)
 {
     uint32_t group = exchange_bytes(w, r, n), at = 0;
     join(w);
@@ -468,13 +468,23 @@ void low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n)
         for (uint32_t k = 0; k < low_red_words(w, &r[i]); k++, at += word_bytes(w, &r[i]))
             if (!r[i].sent)
                 put_partial(w, &r[i], exchange_at(w, at, group), total[i].v[k]);
+}
+
+void low_red_take(Low *w, const Red *r, Partial *total, uint32_t n)
+{
+    uint32_t group = exchange_bytes(w, r, n), at = 0;
     group_barrier(w);
-    at = 0;
     for (uint32_t i = 0; i < n; i++) {
         total[i] = read_partials(w, &r[i], at, group);
         at += low_red_words(w, &r[i]) * word_bytes(w, &r[i]);
     }
     w->events++;
+}
+
+void low_red_exchange(Low *w, const Red *r, Partial *total, uint32_t n)
+{
+    low_red_send(w, r, total, n);
+    low_red_take(w, r, total, n);
 }
 
 static void deliver_var(Low *w, const Red *r, Partial t)

@@ -78,16 +78,14 @@ static LirVal before_in_warp(Low *w, LirVal v, LirVal *all)
     return before;
 }
 
+static LirVal warp_sum(Low *w, LirVal v) { return lir_add(w->fn, (LirOp){.op = LIR_WSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {v}}); }
+
 LirVal low_before_in_block(Low *w, const Tally *t, LirVal v, LirVal *all)
 {
-    LirVal warp = own_warp(w), zero = low_ci(w, 0), own, before = before_in_warp(w, v, &own), sum = zero;
-    low_sts_when(w, add(w, times(w, warp, 4), low_ci(w, t->sums)), own, same(w, rest(w, w->tid, 32), zero), 4);
+    LirVal warp = own_warp(w), lane = rest(w, w->tid, 32), zero = low_ci(w, 0), own, before = before_in_warp(w, v, &own);
+    low_sts_when(w, add(w, times(w, warp, 4), low_ci(w, t->sums)), own, same(w, lane, zero), 4);
     low_mark(w, LIR_BAR, 0);
-    for (int i = 0; i < t->warps; i++) {
-        LirVal n = low_lds(w, DT_I32, low_ci(w, t->sums + 4 * i));
-        before = add(w, before, pick(w, less(w, low_ci(w, i), warp), n, zero));
-        sum = add(w, sum, n);
-    }
-    *all = sum;
-    return before;
+    LirVal n = low_lds(w, DT_I32, add(w, times(w, least(w, lane, low_ci(w, t->warps - 1)), 4), low_ci(w, t->sums)));
+    *all = warp_sum(w, pick(w, less(w, lane, low_ci(w, t->warps)), n, zero));
+    return add(w, before, warp_sum(w, pick(w, less(w, lane, warp), n, zero)));
 }

@@ -121,6 +121,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
     if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->len == LEN_ANY || f->several || f->picks || f->phases < 2 || f->exchanges >= f->phases
                          || s->keep != (s->async == ASYNC_CP ? KEEP_SMEM : KEEP_REG) || f->reductions * s->batch > 16 || t->kind == TGT_HOST))
         return "a batch is of rows that one-shot blocks keep in registers, or copies in shared memory, and walk again at last to reduce nothing";
+    if (s->skew && (s->grid != GRID_PERSISTENT || s->cluster == 1 || s->async != ASYNC_CP || s->keep != KEEP_SMEM || s->stages < 3 || f->phases != 2 || f->exchanges != 1 || f->accs || f->picks || f->lses))
+        return "skew wants persistent clusters with rows in three stages of shared memory or more, and a kernel of two phases that exchanges once and sums nothing across rows";
     if (s->feed && (s->grid != GRID_PERSISTENT || t->kind == TGT_HOST))
         return "feed is for persistent blocks of a GPU";
     if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
@@ -141,8 +143,10 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "no such coordinate to walk along";
     if (s->join && (!f->twin || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->cluster > 1 || (s->split && f->reductions)))
         return "join wants a next nest that does the same, and one-shot blocks in one launch";
-    if (s->ask && (!s->pdl || s->len != LEN_EXACT || s->align != ALIGN_VEC || s->split || s->join || s->batch > 1 || f->scatter || (s->grid == GRID_ONESHOT && s->ask > 1)))
-        return "ask wants programmatic dependent launch and aligned rows of exact length, one turn of one-shot blocks that take one row at a time";
+    if (s->ask && (!s->pdl || s->align == ALIGN_SCALAR || (s->split && s->align != ALIGN_VEC) || f->scatter || (s->grid == GRID_ONESHOT && s->ask > s->batch)))
+        return "ask wants programmatic dependent launch, vectors, column tiles that are aligned, and no more turns than a one-shot block has rows in its batch";
+    if (s->asked && !s->ask)
+        return "asked wants ask: it tells how much of a row that is";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";
     return NULL;

@@ -240,6 +240,25 @@ static void run_alike(Sim *s, Step *st)
     }
 }
 
+static void run_warp_sum(Sim *s, Step *st)
+{
+    const int32_t *a = st->a[0];
+    int32_t *d = st->d;
+    sim_taint(s, st);
+    for (uint32_t t = 0; t < s->threads; t++) {
+        uint32_t first = t - t % s->wsize, sum = 0;
+        if (!s->mask[t])
+            continue;
+        for (uint32_t u = first; u < first + s->wsize; u++) {
+            if (u >= s->threads || !s->mask[u])
+                sim_fault(s, st, t, "is added to thread %u, which is not there", u);
+            else
+                sum += (uint32_t)a[u];
+        }
+        d[t] = (int32_t)sum;
+    }
+}
+
 static LirOpcode fold_op(LirOpcode op) { return op == LIR_HSUM ? LIR_ADD : op == LIR_HMAX ? LIR_MAX : LIR_MIN; }
 
 bool sim_plan_vec(Sim *s, Step *st)
@@ -262,6 +281,7 @@ bool sim_plan_vec(Sim *s, Step *st)
     case LIR_BFLY: case LIR_BCAST:
                       st->run = run_shuffle; return true;
     case LIR_ALIKE:   st->run = run_alike; return true;
+    case LIR_WSUM:    st->run = run_warp_sum; return true;
     default:          return plan_leaf(s, st);
     }
 }

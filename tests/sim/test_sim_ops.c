@@ -340,12 +340,14 @@ static void regions(void **state)
 static void shuffles(void **state)
 {
     (void)state;
-    int32_t x[THREADS], y[THREADS], z[THREADS];
+    int32_t x[THREADS], y[THREADS], z[THREADS], sum[THREADS];
     SimCase c;
     case_begin(&c, THREADS, 0);
     case_buffer(&c, x, sizeof x);
     case_buffer(&c, y, sizeof y);
     case_buffer(&c, z, sizeof z);
+    case_buffer(&c, sum, sizeof sum);
+    case_store(&c, 3, case_op(&c, (LirOp){.op = LIR_WSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {c.tid}}));
     case_store(&c, 2, lir_alike(c.fn, lir_op2(c.fn, LIR_ADD, lir_op2(c.fn, LIR_REM, c.tid, case_i32(&c, 5)), lir_op2(c.fn, LIR_MUL, c.tid, case_i32(&c, 8))), 3));
     case_store(&c, 0, case_op(&c, (LirOp){.op = LIR_BFLY, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {c.tid}, .imm.i = 5}));
     case_store(&c, 1, case_op(&c, (LirOp){.op = LIR_BCAST, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {c.tid}, .imm.i = 7}));
@@ -359,6 +361,7 @@ static void shuffles(void **state)
             all += u % 5 == t % 5;
         }
         assert_int_equal(z[t], before | all << 16);
+        assert_int_equal(sum[t], 32 * (t & ~31) + 496);
     }
     case_end(&c);
 }

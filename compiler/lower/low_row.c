@@ -577,6 +577,7 @@ LowWalk low_walk_begin(Low *w, int p)
 void low_walk(const LowWalk *x)
 {
     Low *w = x->w;
+    w->again = x->p > 0;
     low_wkeep_await(w, x->need);
     bool last = x->p && x->p == w->rv->last_phase && !x->n && !w->rv->nacc && w->s->len != LEN_ANY && w->together == 1;
     LirVal is_narrow = last ? low_narrow_scalar(w) : 0;

@@ -171,6 +171,14 @@ static double persistent_spoil(const SchedFacts *f, const Sched *s, const Target
     return spoil + (f->row_bytes_in <= f->row_bytes_out ? 0.06 : 0);
 }
 
+/* Blocks that stay for their operands' sake and sum nothing: shares that are fixed cost a fifteenth, and the last turn is not full. */
+static double staying_spoil(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
+{
+    int at_once = t->mps * 10 / 11 / s->cluster * s->ctas * s->rows;
+    double turns = (double)rows / at_once, flight = (double)s->ctas * s->rows * s->stages * (double)n / s->cluster * f->row_bytes_in;
+    return 0.068 + (turns > 1 ? ceil(turns) / turns - 1 : 0) + (flight < 110000 ? 0.25 * (110000 / flight - 1) : 0);
+}
+
 /* Persistent blocks: row groups in flight hide a row's latency; partial rows and a second launch come on top, which is ready when it finds
  * room beside the first. */
 static double persistent_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
@@ -178,7 +186,8 @@ static double persistent_cost(const SchedFacts *f, const Sched *s, const Target 
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
     double partial = 0.68e-6 * t->mps / s->cluster * (s->ctas ? s->ctas : 1) * (double)n * 4 * f->accs;
     int blocks = t->mps * (s->ctas ? s->ctas : 1), idle = s->align == ALIGN_SHIFT && f->accs ? blocks % s->vec : 0;      /* all rows of a block begin alike */
-    return bytes / stream_gbps(f, t) * 1e-3 * (1 + persistent_spoil(f, s, t, rows, n) + (double)idle / blocks) + partial + 0.7 + (s->regs ? 0 : 1);
+    double spoil = f->accs ? persistent_spoil(f, s, t, rows, n) + (double)idle / blocks : staying_spoil(f, s, t, rows, n);
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + partial + 0.7 + (s->regs ? 0 : 1);
 }
 
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
@@ -239,23 +248,25 @@ static int blocks_to_ask(const SchedFacts *f, const Sched *s, const Target *t)
     int threads = s->rows * s->lanes, held = s->per * s->vec * (f->row_bytes_in + 2 + 2 * f->shared_loads) / 8;
     if (s->wkeep == WKEEP_SMEM)             /* operands come one after the other, and with fewer registers not all of a row would be on its way at once */
         held = s->batch * s->per * s->vec * f->row_bytes_in / 4 + (!sched_places(s) ? 16 : s->len == LEN_EXACT ? 40 : 60);
-    int regs = 24 + held + (s->align == ALIGN_SHIFT && !sched_places(s) ? 6 + held * 3 / 4 : 0) + (s->cluster > 1 ? 16 : 0);      /* operands are put in place in registers */
+    int regs = 24 + held + (s->align == ALIGN_SHIFT && !sched_places(s) ? 6 + held * 3 / 4 : 0) + (s->cluster > 1 && !sched_places(s) ? 16 : 0);      /* operands are put in place in registers */
     int k = t->regs_mp / (threads * regs);
     int lanes = s->per <= 2 ? 1280 : 1024;
     return k * threads > lanes ? lanes / threads : k;
 }
 
-/* Two operands or more of rows that begin anywhere, put in place once for two rows, or three. */
+/* Operands of rows that begin anywhere, put in place while the rows come, once for two rows, or three: two or more by one block; by a cluster, whose lanes
+ * hold much, one, for one row as well. */
 static void consider_placed(Search *q, Sched s)
 {
+    bool spread = s.cluster > 1, fits = spread ? q->f->shared_loads == 1 : q->f->shared_loads > 1;
     s.rows = 1;
-    if (s.align != ALIGN_SHIFT || q->f->shared_loads < 2 || q->f->phases < 2 || q->f->lses || s.per < 2 || s.lanes > 256)
+    if (s.align != ALIGN_SHIFT || !fits || q->f->phases < 2 || q->f->lses || s.per < 2 || s.lanes > 256)
         return;
     int most = 48 * 4 / (s.per * s.vec * q->f->row_bytes_in);      /* rows in registers; with more of them the assembler spilled */
     s.wkeep = WKEEP_SMEM;
     s.hint = HINT_NEAR;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
-    for (s.batch = 2; s.batch <= (q->collect ? 3 : 2) && s.batch <= most; s.batch++) {
+    for (s.batch = spread ? 1 : 2; s.batch <= (q->collect ? 3 : 2) && s.batch <= most; s.batch++) {
         s.ctas = blocks_to_ask(q->f, &s, q->t);
         consider(q, &s);
     }
@@ -369,6 +380,26 @@ static void search_spread(Search *q, Sched s)
         }
 }
 
+/* Rows so long that what their operands take of the way to the multiprocessors counts: blocks that stay keep them. */
+static void search_stay(Search *q, Sched s)
+{
+    int operands = q->f->shared_loads;
+    if (q->f->accs || q->f->phases < 2 || !operands || q->f->shared.wide || q->n <= (operands > 1 ? 2 : 4) * LONG_ROW || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
+        return;
+    s.grid = GRID_PERSISTENT;
+    s.keep = KEEP_SMEM;
+    s.async = ASYNC_CP;
+    s.wkeep = WKEEP_REG;
+    s.stages = 2;
+    s.ctas = 1;
+    s.pdl = (q->t->features & TGT_F_PDL) != 0;
+    s.cluster = 8;
+    s.per = 8;
+    s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
+    for (s.rows = 1; s.rows * s.lanes <= 512; s.rows++)
+        consider(q, &s);
+}
+
 /* Half of a row is on its way while its instance says whether it is wanted: the whole would cost too much of rows that are not. */
 static int eager(const SchedFacts *f, const Sched *s) { return f->asks ? s->per / 2 : 0; }
 
@@ -417,6 +448,21 @@ static void search_clusters(Search *q, Sched s)
         }
 }
 
+/* The same of rows that begin anywhere, in vectors from a line on. */
+static void search_placed(Search *q, Sched s)
+{
+    if (q->f->phases < 2 || q->f->accs || q->f->shared.wide || q->n < 16384 || s.align != ALIGN_SHIFT || !(q->t->features & TGT_F_CLUSTER))
+        return;
+    s.line = s.vec * q->f->min_elem_bytes == 16;
+    int64_t n = in_vectors(q->n, &s);
+    for (s.cluster = 2; s.cluster <= 8; s.cluster++)
+        for (s.per = 4; s.per <= 12; s.per++) {
+            s.lanes = (int32_t)round_up(ceil_div(n, (int64_t)s.vec * s.per * s.cluster), 32);
+            if (s.lanes >= 96)
+                consider_placed(q, s);
+        }
+}
+
 /* Of a row whose lanes hold more than a vector each: rows of one warp are as well on their way together as vectors of one row, and have fewer lanes
  * that wait for each other. */
 static int fewest_lanes(const SchedFacts *f, const Sched *s)
@@ -443,11 +489,21 @@ static void search_lanes(Search *q, Sched s)
             consider_oneshot(q, s);
     }
     search_clusters(q, s);
+    search_placed(q, s);
+    search_stay(q, s);
     s.per = 1;
     search_spread(q, s);
 }
 
 static void add(SchedList *out, Arena *a, Sched s) { *ARENA_PUSH(a, out->s, out->n, out->cap) = s; }
+
+/* Rows that are waited for, and the operands, are asked for ahead, where they may be. */
+static Sched asking(const Search *q, Sched s)
+{
+    Sched asks = s;
+    asks.ask = s.grid == GRID_ONESHOT ? s.batch : 1;
+    return q->f->phases < 2 || q->f->accs || !q->f->shared_loads || sched_illegal(q->f, &asks, q->t) ? s : asks;
+}
 
 static int gpu_vec(const SchedFacts *f)
 {
@@ -515,9 +571,9 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
     if ((any || cost) && tiles_are_better(q, align, loops ? q->cost : cost))
         return;
     if (loops || cost)
-        add(out, q->a, loops ? looped : held);
+        add(out, q->a, asking(q, loops ? looped : held));
     if (any && !loops && held.per * held.vec >= 96)     /* should the registers not do */
-        add(out, q->a, looped);
+        add(out, q->a, asking(q, looped));
 }
 
 /* ---- the variants ---- */

@@ -31,7 +31,8 @@ enum {
     LIR_F_KEEP    = 4,   /* load, store: likely to be used again (evict last); asynchronous copy: likewise, by way of the first cache */
     LIR_F_UNIFORM = 8,   /* IF: all threads of the block agree */
     LIR_F_EXACT   = 16,  /* arithmetic: not to be contracted, reassociated or approximated */
-    LIR_F_APART   = 32   /* LOOP: warps, or where imm.i is less groups of so many threads, may leave it at different turns; no barrier of the whole block inside */
+    LIR_F_APART   = 32,  /* LOOP: warps, or where imm.i is less groups of so many threads, may leave it at different turns; no barrier of the whole block inside */
+    LIR_F_AGAIN   = 64   /* OPAQUE: it was converted before, and what came of that is not to be kept for now */
 };
 
 typedef struct LirOp {

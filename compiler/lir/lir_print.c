@@ -31,8 +31,8 @@ static void print_head(Buf *b, const LirFn *fn)
 
 static void print_flags(Buf *b, const LirOp *o)
 {
-    static const char *const name[] = {"const", "stream", "keep", "uniform", "exact", "apart"};
-    for (int i = 0; i < 6; i++)
+    static const char *const name[] = {"const", "stream", "keep", "uniform", "exact", "apart", "again"};
+    for (int i = 0; i < 7; i++)
         if (o->flags >> i & 1)
             buf_printf(b, " %s", name[i]);
 }
@@ -69,7 +69,7 @@ static void print_imm(Buf *b, const LirOp *o)
     case LIR_AWAIT:
         buf_printf(b, " %d", o->ref);
         break;
-    case LIR_CPA: case LIR_ARM: case LIR_ASK:
+    case LIR_CPA: case LIR_ARM:
         buf_printf(b, " bytes=%lld", (long long)o->imm.i);
         break;
     case LIR_BARN: case LIR_TAKE:

@@ -247,8 +247,8 @@ static void check_types(Check *c)
     case LIR_PREFETCH:
         want(c, scalar_of(c, 0, DT_I64), "wants an i64 address"); break;
     case LIR_ASK: case LIR_DISCARD:
-        want(c, c->o->op == LIR_DISCARD || (c->o->imm.i > 0 && c->o->imm.i % 16 == 0), "not a multiple of 16 bytes");
-        want(c, scalar_of(c, 0, DT_I64) && scalar_of(c, 1, DT_BOOL), "wants an i64 address and a bool"); break;
+        want(c, scalar_of(c, 0, DT_I64) && scalar_of(c, 1, DT_BOOL), "wants an i64 address and a bool");
+        want(c, c->o->op == LIR_DISCARD || scalar_of(c, 2, DT_I32), "wants an i32 number of bytes"); break;
     case LIR_INBOXES: case LIR_ARM: case LIR_TAKE:
         check_inboxes(c); break;
     case LIR_CPWAIT:

@@ -16,7 +16,8 @@
 enum { LL_MAX_PARTS = 256, LL_MAX_DEPTH = 64 };
 enum { LL_JUMP_OURS = 1, LL_JUMP_LLVM = 2 };     /* who jumped to l->fail */
 
-typedef struct LlVal { LLVMValueRef *p; uint16_t n; uint8_t dt, lanes; } LlVal;
+/* again: its elements were converted before, and are to be converted anew. */
+typedef struct LlVal { LLVMValueRef *p; uint16_t n; uint8_t dt, lanes; bool again; } LlVal;
 
 typedef struct LlTypes { LLVMTypeRef v, i1, i8, i16, i32, i64, f16, bf16, f32, f64, ptr, gptr, sptr; } LlTypes;
 
@@ -163,6 +164,8 @@ LLVMValueRef ll_sel(Ll *l, LLVMValueRef c, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_fcmp(Ll *l, LLVMRealPredicate p, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_mant(Ll *l, LLVMValueRef x, LLVMValueRef *e);                     /* x > 0 normal: m in [sqrt(1/2), sqrt(2)), e as f32 */
 LLVMValueRef ll_log_tail(Ll *l, LLVMValueRef f);                                  /* log(1+f) - f, sqrt(1/2) <= 1+f <= sqrt(2) */
+LLVMValueRef ll_log_erfc(Ll *l, LLVMValueRef t, double by);                        /* log(erfc(t)) * by, 0 <= t <= 4 */
+LLVMValueRef ll_erf(Ll *l, LLVMValueRef x, LLVMValueRef erfc);                      /* erfc(|x|), of |x| >= 1 */
 LLVMValueRef ll_pow(Ll *l, LLVMValueRef x, LLVMValueRef y);
 LLVMValueRef ll_sincos(Ll *l, LLVMValueRef x, bool cosine);
 

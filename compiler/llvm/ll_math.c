@@ -204,17 +204,29 @@ static LLVMValueRef sigmoid_general(Ll *l, LLVMValueRef x)
     return ll_sel(l, ll_fcmp(l, LLVMRealOLT, x, ll_fc(l, x, 0.0)), ll_fmul(l, e, r), r);
 }
 
-/* |x| < 1: x + x*E(z): 2**-29; else 1 - e**-G(|x|), G fitted to -log(erfc): 2**-30 of erf; 1 from 4 on */
-static LLVMValueRef erf_general(Ll *l, LLVMValueRef x)
+/* log(erfc(t)) times `by`, 0 <= t <= 4 */
+LLVMValueRef ll_log_erfc(Ll *l, LLVMValueRef t, double by)
+{
+    static const double g[] = {0.0001863800841, -0.002947666795, 0.02183809696, -0.1031068214, -0.6381447582, -1.127089234, -0.0003415125926};
+    enum { N = sizeof g / sizeof *g };
+    double c[N];
+    for (int i = 0; i < N; i++)
+        c[i] = g[i] * by;
+    return ll_poly(l, t, c, N);
+}
+
+/* |x| < 1: x + x*E(z): 2**-29; else 1 less erfc(|x|): 2**-30 of erf */
+LLVMValueRef ll_erf(Ll *l, LLVMValueRef x, LLVMValueRef erfc)
 {
     static const double c[] = {7.853857709e-05, -0.0008010192522, 0.00518832756, -0.02685381187, 0.1128358515, -0.3761262582, 0.1283791657};
-    static const double g[] = {-0.0001863800841, 0.002947666795, -0.02183809696, 0.1031068214, 0.6381447582, 1.127089234, 0.0003415125926};
-    LLVMValueRef a = ll_intr1(l, "llvm.fabs", x), one = ll_fc(l, x, 1.0);
-    LLVMValueRef small = ll_fma(l, x, ll_poly(l, ll_fmul(l, x, x), c, 7), x);
-    LLVMValueRef t = clamp(l, a, 0.0, 4.0);
-    LLVMValueRef e = exp_general(l, LLVMBuildFNeg(l->b, ll_poly(l, t, g, 7), ""));
-    LLVMValueRef big = ll_intr2(l, "llvm.copysign", ll_fsub(l, one, e), x);
-    return ll_sel(l, ll_fcmp(l, LLVMRealOLT, a, one), small, big);
+    LLVMValueRef one = ll_fc(l, x, 1.0), small = ll_fma(l, x, ll_poly(l, ll_fmul(l, x, x), c, 7), x);
+    LLVMValueRef big = ll_intr2(l, "llvm.copysign", ll_fsub(l, one, erfc), x);
+    return ll_sel(l, ll_fcmp(l, LLVMRealOLT, ll_intr1(l, "llvm.fabs", x), one), small, big);
+}
+
+static LLVMValueRef erf_general(Ll *l, LLVMValueRef x)
+{
+    return ll_erf(l, x, exp_general(l, ll_log_erfc(l, clamp(l, ll_intr1(l, "llvm.fabs", x), 0.0, 4.0), 1)));
 }
 
 /* x - trunc(x/y)*y, corrected where the quotient was rounded up to the next integer. */

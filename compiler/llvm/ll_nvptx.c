@@ -166,11 +166,9 @@ static void prefetch(Ll *l, const LirOp *o)
 
 static void ask(Ll *l, const LirOp *o)
 {
-    char text[128];
-    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_pred_word(l, ll_arg(l, o, 1).p[0])};
-    snprintf(text, sizeof text, "{ .reg .pred p; setp.ne.b32 p, $1, 0; @p cp.async.bulk.prefetch.L2.global [$0], %d; }", (int)o->imm.i);
+    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_pred_word(l, ll_arg(l, o, 1).p[0]), ll_arg(l, o, 2).p[0]};
     if (l->ptx >= 80)
-        ll_asm(l, l->ty.v, text, "l,r", true, 2, args);
+        ll_asm(l, l->ty.v, "{ .reg .pred p; setp.ne.b32 p, $1, 0; @p cp.async.bulk.prefetch.L2.global [$0], $2; }", "l,r,r", true, 3, args);
 }
 
 static void discard(Ll *l, const LirOp *o)
@@ -396,8 +394,14 @@ static LLVMValueRef opaque(Ll *l, LLVMValueRef v)
 
 /* ---- 16-bit floats ---- */
 
-static void widen_pair(Ll *l, DType dt, LLVMValueRef w, LLVMValueRef *e)
+/* again: the assembler is not to keep, and spill, what it had when they were widened before: of two ways, it takes none for the other. */
+static void widen_pair(Ll *l, DType dt, LLVMValueRef w, bool again, LLVMValueRef *e)
 {
+    if (dt == DT_BF16 && again) {
+        e[0] = ll_asm(l, l->ty.f32, "prmt.b32 $0, $1, 0, 0x1044;", "=f,r", false, 1, &w);
+        e[1] = ll_asm(l, l->ty.f32, "prmt.b32 $0, $1, 0, 0x3244;", "=f,r", false, 1, &w);
+        return;
+    }
     if (dt == DT_BF16) {
         e[0] = LLVMBuildBitCast(l->b, LLVMBuildShl(l->b, w, ll_i32(l, 16), ""), l->ty.f32, "");
         e[1] = LLVMBuildBitCast(l->b, LLVMBuildAnd(l->b, w, ll_i32(l, -65536), ""), l->ty.f32, "");
@@ -421,7 +425,7 @@ static LlVal widen(Ll *l, LlVal v)
     LlVal r = ll_new(l, DT_F32, v.lanes);
     for (unsigned i = 0; i < v.n; i++) {
         if (ll_packed(l, v.dt, v.lanes))
-            widen_pair(l, v.dt, v.p[i], r.p + 2 * i);
+            widen_pair(l, v.dt, v.p[i], v.again, r.p + 2 * i);
         else
             r.p[i] = widen_one(l, v.dt, v.p[i]);
     }

@@ -49,6 +49,13 @@ static LLVMValueRef exp_fast(Ll *l, LLVMValueRef x)
     return ex2(l, ll_fma(l, x, ll_fc(l, x, LOG2E_HI), ll_fma(l, x, ll_fc(l, x, LOG2E_LO), ll_fc(l, x, 6.6e-8))));
 }
 
+/* What the unit's power is off by is lost beside 1. */
+static LLVMValueRef erf_fast(Ll *l, LLVMValueRef x)
+{
+    LLVMValueRef t = ll_intr2(l, "llvm.minimum", ll_intr1(l, "llvm.fabs", x), ll_fc(l, x, 4.0));
+    return ll_erf(l, x, ex2(l, ll_log_erfc(l, t, LL_LOG2E)));
+}
+
 /* By a constant: times its reciprocal, rounded. */
 static LLVMValueRef divided(Ll *l, LLVMValueRef x, LLVMValueRef y)
 {
@@ -70,6 +77,7 @@ LLVMValueRef ll_nvptx_fast(Ll *l, LirOpcode op, LLVMValueRef x, LLVMValueRef y)
     case LIR_DIV:     return divided(l, x, y);
     case LIR_TANH:    return tanh_fast(l, x);
     case LIR_SIGMOID: return sigmoid(l, x);
+    case LIR_ERF:     return erf_fast(l, x);
     default:          return NULL;
     }
 }

@@ -175,9 +175,10 @@ static LlVal fold_any(Ll *l, const LirOp *o, LirOpcode op, LlVal v)
     return fold(l, o, op, v);
 }
 
-static LlVal opaque(Ll *l, LlVal v)
+static LlVal opaque(Ll *l, const LirOp *o)
 {
-    LlVal r = ll_new(l, v.dt, v.lanes);
+    LlVal v = ll_arg(l, o, 0), r = ll_new(l, v.dt, v.lanes);
+    r.again = (o->flags & LIR_F_AGAIN) != 0;
     for (unsigned i = 0; i < v.n; i++)
         r.p[i] = l->hooks->opaque(l, v.p[i]);
     return r;
@@ -218,7 +219,7 @@ LlVal ll_vector_op(Ll *l, const LirOp *o)
     case LIR_HSUM:   return fold_any(l, o, LIR_ADD, ll_arg(l, o, 0));
     case LIR_HMAX:   return fold_any(l, o, LIR_MAX, ll_arg(l, o, 0));
     case LIR_HMIN:   return fold_any(l, o, LIR_MIN, ll_arg(l, o, 0));
-    case LIR_OPAQUE: return opaque(l, ll_arg(l, o, 0));
+    case LIR_OPAQUE: return opaque(l, o);
     default: {
         LLVMValueRef e = ll_lane(l, ll_arg(l, o, 0), (unsigned)o->imm.i);
         return ll_from_lanes(l, o->dt, 1, &e);

@@ -81,6 +81,7 @@ typedef struct Low {
     int     k;
     int     vec;                      /* its elements: the schedule's, or 1 of an edge */
     bool    edge;                     /* it is this lane's edge: number `per` */
+    bool    again;                    /* the row was walked before: what it holds was unpacked then */
     bool    second;                   /* the row is walked again for the distances from a warp's mean */
     LirVal  turn;                     /* i32 first element of this turn of the loop over the row; 0 when unrolled */
     LirVal  turn_k;                   /* i32 first vector of this turn of the loop over a row kept in shared memory, */
@@ -185,6 +186,7 @@ void   low_wkeep_fill(Low *w);                 /* before the loop over instances
 void   low_wkeep_place(Low *w, int groups);    /* behind the rows' loads, or copies, in so many groups */
 void   low_wkeep_await(Low *w, const uint8_t *need);           /* before a walk that reads operands: those that were copied have come */
 LirVal low_kept_load(Low *w, uint32_t load);   /* packed value of row load `load` for vector k */
+bool   low_holds_much(const Low *w);              /* so many vectors of a row, or of rows taken together, that a lane has no room for what they unpack to */
 bool   low_holds_element(const Low *w, TirVal v);
 LirVal low_held_element(Low *w, TirVal v, LirVal *warp);   /* scalar load v of an element of a row in shared memory, in the i32 warp of the row that has it; 0: elsewhere */
 int    low_part_vectors(const Low *w);         /* vectors of a row in a group of copies */
@@ -282,7 +284,7 @@ void   low_sides(Low *w);                      /* the same, under sides=1 for bo
 void   low_scalar_stores(Low *w);
 
 /* low_persistent.c: blocks that walk over row groups */
-LirVal low_turn_instance(Low *w, int turn);    /* that a row group takes then; it may be past the last */
+LirVal low_turn_instance(Low *w, int turn);    /* that a row group of a persistent block takes then; it may be past the last */
 void   low_persistent(Low *w);
 
 /* low_along.c: the host's rows, two in step */
@@ -295,6 +297,7 @@ void   low_batch_turn(Low *w, int j);          /* row j is the current instance;
 
 /* low_oneshot.c: blocks with rows of their own */
 void   low_oneshot(Low *w);
+LirVal low_own_instance(Low *w, LirVal *tile);   /* the first of a block's row group; *tile: first element of the column tile, 0 but under split */
 void   low_hold(Low *w);                       /* what is asked for so far is, before what comes */
 void   low_set_out(Low *w);                    /* the first instance is set: before its row is asked for */
 int    low_fetch(Low *w);                      /* asks for the row of the instance that is set; so many groups of copies */

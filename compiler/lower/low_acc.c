@@ -328,10 +328,19 @@ static int fold_room(const Low *w, uint32_t first)
     return left < ANYWAY ? ANYWAY : left < ENOUGH ? left : ENOUGH;
 }
 
+/* Partial rows to expect: of as many blocks as run at once, but no more than a launch that it serves has rows for. */
+static int fold_blocks(const Low *w)
+{
+    const Sched *s = w->s;
+    int64_t clusters = w->t->mps * (s->ctas ? s->ctas : 1) / s->cluster, most = s->most && s->len == LEN_EXACT ? (s->most * 1024ll / s->n + s->rows - 1) / s->rows : clusters;
+    clusters = most < clusters ? most : clusters;
+    return clusters > 1 ? (int)clusters : 1;
+}
+
 static Fold fold_shape(const Low *w, uint32_t first)
 {
     Fold f = {.cv = low_has_edges(w) || (w->s->align == ALIGN_VEC && w->s->vec % 4 == 0) ? 4 : 1};
-    int clusters = w->t->mps * (w->s->ctas ? w->s->ctas : 1) / w->s->cluster, blocks = clusters ? clusters : 1, one = THREADS * f.cv * 4;
+    int blocks = fold_blocks(w), one = THREADS * f.cv * 4;
     f.cols = fold_cols(w, f.cv);
     f.per = f.cols / (int)w->rv->nacc / 4 * 4;
     f.rt = THREADS / (f.cols / f.cv);
@@ -500,7 +509,7 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     LirVal block = low_sreg(&w, LIR_CTAID);
     int vec = w.s->align == ALIGN_SCALAR ? 1 : 16;
     w.vec = 1;
-    if (w.fn->pdl && w.tir->place == TIR_WHOLE)
+    if (w.fn->pdl && !w.tir->more)
         low_mark(&w, LIR_PDLGO, 0);          /* what comes next waits for this launch, which waits for the first */
     if (w.fn->pdl)
         low_mark(&w, LIR_PDLWAIT, 0);

@@ -23,20 +23,37 @@ bool low_early(Low *w)
  * writes there until then is what will be read.
  */
 
-static bool is_asked(const Low *w, TirVal v)
+enum { UNIT = 16 };                          /* bytes that can be asked for */
+
+static bool is_asked(const Low *w, TirVal v) { return w->tir->ops[v].op == TIR_LOAD && row_plain_place(w->tir, &w->tir->ops[v]) && !w->rv->pick[v]; }
+
+/* Bytes of a row that the block takes, all of it or its column tile, down to whole units, `most` at most. */
+static LirVal bytes_of_row(Low *w, LirVal tile, int64_t one, int64_t most)
 {
-    return w->tir->ops[v].op == TIR_LOAD && row_plain_place(w->tir, &w->tir->ops[v]) && !w->rv->guard[v] && !w->rv->pick[v];
+    int64_t whole = tile ? low_tile(w) : w->s->n, bytes = whole * one / UNIT * UNIT;
+    if (w->s->len == LEN_EXACT && (!tile || w->s->n % whole == 0))
+        return low_ci(w, bytes < most ? bytes : most);
+    LirVal left = tile ? lir_op2(w->fn, LIR_MIN, lir_op2(w->fn, LIR_SUB, w->rowlen, tile), low_ci(w, whole)) : w->rowlen;
+    left = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_MUL, left, low_ci(w, one)), low_ci(w, -UNIT));
+    return bytes <= most ? left : lir_op2(w->fn, LIR_MIN, left, low_ci(w, most));
 }
 
-/* The rows of the instance that is set, or operands, where the guard holds. */
-static void ask_rows(Low *w, bool inst, LirVal guard)
+/* The rows of the instance that is set, or operands, where the guard holds. Those that do not begin with a unit lose less than one at their end. */
+static void ask_rows(Low *w, bool inst, LirVal tile, LirVal guard)
 {
     for (uint32_t i = 0; i < w->rv->nload; i++) {
         const RowMem *m = &w->rv->load[i];
         const TirOp *o = &w->tir->ops[m->op];
-        int64_t bytes = (int64_t)w->s->n * dt_bytes(w->tir->tensors[m->tensor].dt);
-        if (m->inst == inst && is_asked(w, m->op) && bytes % 16 == 0)
-            lir_add(w->fn, (LirOp){.op = LIR_ASK, .ref = (int16_t)m->tensor, .a = {low_base(w, o, m), guard}, .imm.i = bytes, .sp = o->sp});
+        int64_t one = dt_bytes(w->tir->tensors[m->tensor].dt);
+        if (m->inst != inst || !is_asked(w, m->op))
+            continue;
+        LirVal at = low_base(w, o, NULL), bytes = bytes_of_row(w, tile, one, inst && w->s->asked ? (int64_t)w->s->asked * 1024 : INT32_MAX);
+        if (tile)
+            at = lir_op2(w->fn, LIR_ADD, at, low_mul_i64(w, tile, one));
+        if (w->s->align == ALIGN_SHIFT || w->s->vec * one % UNIT)
+            at = lir_op2(w->fn, LIR_AND, at, lir_ci(w->fn, DT_I64, -UNIT));
+        LirVal any = lir_op2(w->fn, LIR_AND, guard, lir_op2(w->fn, LIR_LT, low_ci(w, 0), bytes));
+        lir_add(w->fn, (LirOp){.op = LIR_ASK, .ref = (int16_t)m->tensor, .a = {at, any, bytes}, .sp = o->sp});
     }
 }
 
@@ -48,16 +65,28 @@ static void ask_scalars(Low *w)
 }
 
 /* For instance g; the first blocks ask for the operands. */
-static void ask_turn(Low *w, LirVal g, bool operands)
+static void ask_turn(Low *w, LirVal g, LirVal tile, bool operands)
 {
     enum { ASKING = 8 };
     LirVal last = lir_op2(w->fn, LIR_SUB, w->ninst, low_ci(w, 1)), inside = lir_op2(w->fn, LIR_LE, g, last);
     low_set_instance(w, lir_op2(w->fn, LIR_MIN, g, last), false);
-    ask_rows(w, true, inside);
+    ask_rows(w, true, tile, inside);
     ask_scalars(w);
     if (operands)
-        ask_rows(w, false, lir_op2(w->fn, LIR_LT, g, low_ci(w, ASKING)));
+        ask_rows(w, false, tile, lir_op2(w->fn, LIR_LT, g, low_ci(w, ASKING)));
     low_forget_instance(w);
+}
+
+/* A one-shot block's turns are the rows of its batch. */
+static void ask_turns(Low *w)
+{
+    LirVal tile = 0, own = w->s->grid == GRID_ONESHOT ? low_own_instance(w, &tile) : 0, apart = 0;
+    if (w->s->batch > 1)
+        apart = lir_op2(w->fn, LIR_MUL, w->blocks, low_ci(w, w->s->rows));
+    for (int i = 0; i < w->s->ask; i++) {
+        LirVal g = !own ? low_turn_instance(w, i) : !i ? own : lir_op2(w->fn, LIR_ADD, own, lir_op2(w->fn, LIR_MUL, apart, low_ci(w, i)));
+        ask_turn(w, g, tile, i == 0);
+    }
 }
 
 /* By a lane of each row group. Of one-shot blocks those ask that a launch begins with: the others find the kernel before ended. */
@@ -69,10 +98,9 @@ void low_ask(Low *w)
     int ctas = s->ctas ? s->ctas : w->t->threads_mp / (s->rows * s->lanes);
     LirVal asks = lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0));
     if (s->grid == GRID_ONESHOT)
-        asks = lir_op2(w->fn, LIR_AND, asks, lir_op2(w->fn, LIR_LT, w->block, low_ci(w, w->t->mps * ctas / s->cluster)));
+        asks = lir_op2(w->fn, LIR_AND, asks, lir_op2(w->fn, LIR_LT, low_sreg(w, LIR_CTAID), low_ci(w, w->t->mps * ctas)));
     low_mark(w, LIR_IF, asks);
-    for (int i = 0; i < s->ask; i++)
-        ask_turn(w, low_turn_instance(w, i), i == 0);
+    ask_turns(w);
     low_mark(w, LIR_END, 0);
 }
 

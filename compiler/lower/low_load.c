@@ -313,6 +313,15 @@ static LirVal operand(Low *w, uint32_t load)
     return w->s->grid == GRID_ONESHOT || w->s->wkeep == WKEEP_WIDE ? v : lir_op1(w->fn, LIR_OPAQUE, v);
 }
 
+bool low_holds_much(const Low *w) { return w->s->per >= 8 || w->s->per * w->s->batch > 8; }
+
+static LirVal again(Low *w, LirVal kept)
+{
+    LirVal v = lir_op1(w->fn, LIR_OPAQUE, kept);
+    w->fn->ops[v].flags |= LIR_F_AGAIN;
+    return v;
+}
+
 /* Row loads that are kept are fetched once per instance; `kept` is cleared between instances but for operands. */
 LirVal low_kept_load(Low *w, uint32_t load)
 {
@@ -326,7 +335,7 @@ LirVal low_kept_load(Low *w, uint32_t load)
     if (is_operand(w, load))
         return operand(w, load);
     if (w->s->keep == KEEP_REG && unrolled && m->inst && *kept)   /* long rows stay packed: unpacked twice, not held wide */
-        return w->s->per * w->s->batch >= 8 && w->s->vec > 1 && !w->host ? lir_op1(w->fn, LIR_OPAQUE, *kept) : *kept;
+        return w->again && low_holds_much(w) && w->s->vec > 1 && !w->host ? again(w, *kept) : *kept;
     if (!m->inst && (low_turns_ahead(w) || w->together > 1) && *kept)
         return *kept;
     if (is_async(w, load)) {

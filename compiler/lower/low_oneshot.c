@@ -68,16 +68,21 @@ static void ask_first(Low *w)
     low_mark(w, LIR_WARPSYNC, 0);
 }
 
-void low_oneshot(Low *w)
+LirVal low_own_instance(Low *w, LirVal *tile)
 {
     LirVal g = w->block;
+    *tile = 0;
     if (w->s->split) {
         LirVal n = low_tiles(w);
-        w->turn = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, g, n), low_ci(w, low_tile(w)));
+        *tile = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, g, n), low_ci(w, low_tile(w)));
         g = lir_op2(w->fn, LIR_DIV, g, n);
     }
-    if (w->s->rows > 1)
-        g = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp);
+    return w->s->rows > 1 ? lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp) : g;
+}
+
+void low_oneshot(Low *w)
+{
+    LirVal g = low_own_instance(w, &w->turn);
     if (w->s->batch > 1) {
         low_batch(w, g);
         return;

@@ -24,8 +24,6 @@ static LirVal group_instance(Low *w, LirVal base) { return w->s->rows > 1 && !wa
 LirVal low_turn_instance(Low *w, int turn)
 {
     LirVal first, end, step;
-    if (w->s->grid == GRID_ONESHOT)
-        return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->rows)), w->grp);
     walk(w, &first, &end, &step);
     return group_instance(w, lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, turn))));
 }

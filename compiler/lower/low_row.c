@@ -577,6 +577,7 @@ LowWalk low_walk_begin(Low *w, int p)
 void low_walk(const LowWalk *x)
 {
     Low *w = x->w;
+    w->again = x->p > 0;
     low_wkeep_await(w, x->need);
     bool last = x->p && x->p == w->rv->last_phase && !x->n && !w->rv->nacc && w->s->len != LEN_ANY && w->together == 1;
     LirVal is_narrow = last ? low_narrow_scalar(w) : 0;
@@ -655,10 +656,11 @@ static void begin(Low *w, const char *symbol)
     low_aside_open(w);
 }
 
-/* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. */
+/* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. Behind the last nest comes a
+ * kernel that waits for this one itself, which ends behind all before it: its blocks may stand ready, and ask for rows, meanwhile. */
 static void start(Low *w)
 {
-    bool several = w->tir->place == TIR_AFTER && w->fn->pdl != LIR_PDL_LATE;
+    bool several = w->tir->more && w->tir->place == TIR_AFTER && w->fn->pdl != LIR_PDL_LATE;
     if (!w->fn->pdl)
         return;
     if (!several)

@@ -54,7 +54,7 @@ static LirVal warp_count(Low *w)
     return lir_cast(w->fn, DT_F32, n);
 }
 
-bool low_var_once(const Low *w) { return low_loops(w) || w->s->per >= 8; }
+bool low_var_once(const Low *w) { return low_loops(w) || low_holds_much(w) || w->s->keep == KEEP_SMEM; }
 
 /* v / count, 0 of none. */
 static LirVal over(Low *w, LirVal v, LirVal count)

@@ -141,8 +141,10 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "no such coordinate to walk along";
     if (s->join && (!f->twin || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->cluster > 1 || (s->split && f->reductions)))
         return "join wants a next nest that does the same, and one-shot blocks in one launch";
-    if (s->ask && (!s->pdl || s->len != LEN_EXACT || s->align != ALIGN_VEC || s->split || s->join || s->batch > 1 || f->scatter || (s->grid == GRID_ONESHOT && s->ask > 1)))
-        return "ask wants programmatic dependent launch and aligned rows of exact length, one turn of one-shot blocks that take one row at a time";
+    if (s->ask && (!s->pdl || s->align == ALIGN_SCALAR || (s->split && s->align != ALIGN_VEC) || f->scatter || (s->grid == GRID_ONESHOT && s->ask > s->batch)))
+        return "ask wants programmatic dependent launch, vectors, column tiles that are aligned, and no more turns than a one-shot block has rows in its batch";
+    if (s->asked && !s->ask)
+        return "asked wants ask: it tells how much of a row that is";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";
     return NULL;

@@ -10,7 +10,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MiB = 1 << 20, LONG_ROW = 32768, HOST_BLOCKS = 128 };      /* a few for each thread of a large host, many for each of a small one */
+#define BLOCK_US 0.16                       /* a multiprocessor begins a block in that time at best: 1.2 ns of an H200, whatever it does */
+
+enum { MiB = 1 << 20, LONG_ROW = 32768 };
 
 static int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
 
@@ -25,6 +27,8 @@ static double stream_gbps(const SchedFacts *f, const Target *t)
 static int resident_blocks(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int threads = s->rows * s->lanes, held = s->per * s->vec, regs = 24 + s->vec * 3 + held * f->row_bytes_in / 4;
+    if (!f->reductions && f->flops <= 4 && f->row_bytes_out <= f->row_bytes_in)   /* little more than a copy */
+        regs = 16 + held * (f->row_bytes_in + f->row_bytes_out) / 4;
     if (f->reductions && f->shared_loads && !s->split)
         regs = 24 + held * f->row_bytes_in / 4 + held * 2 / 5;
     if (s->wkeep == WKEEP_REG)             /* put in place, a second one finds no room */
@@ -53,11 +57,11 @@ static bool looped_wide(const Sched *s) { return s->align == ALIGN_SHIFT || s->b
 /* Of such a lane, at least. */
 static int looped_registers(const Sched *s) { return looped_wide(s) ? 48 : 32; }
 
-/* Microseconds of instructions of so many blocks: what a thread does once, and what it does for each element.  Results of 16 bits take special
+/* Microseconds of instructions of so many blocks: what a thread does once, more of it where lanes reduce together, and what it does for each element.  Results of 16 bits take special
  * functions as the unit gives them; the ends of a row that begins anywhere cost a sum of powers as much as many elements. */
 static double issue_time(const SchedFacts *f, const Sched *s, const Target *t, double blocks)
 {
-    double element = 2 + f->flops + 9 * f->lses + f->sfu * (f->min_elem_bytes > 2 ? 15 : 3), once = 130 + (s->align == ALIGN_SHIFT ? 300 * f->lses : 0);
+    double element = 2 + f->flops + 9 * f->lses + f->sfu * (f->min_elem_bytes > 2 ? 15 : 3), once = (f->reductions ? 130 : 85) + (s->align == ALIGN_SHIFT ? 300 * f->lses : 0);
     return blocks * s->rows * s->lanes * (once + s->per * s->vec * element) / (t->mps * 128 * 1900.0);
 }
 
@@ -102,6 +106,17 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
     return slower_of(wire, issue_time(f, s, t, (double)rows * s->cluster)) + (s->pdl ? 0.7 : 1.3);
 }
 
+/* Of a column tile's blocks: what each doubling of their bytes above 8 KB costs.  Where as much is written as read, blocks had better be small; of two rows
+ * read for one written, and no more arithmetic than hides behind that, an H200 took 0.3 % less time with each doubling, up to 24 KB. */
+static double large_tile(const SchedFacts *f, const Sched *s, bool hidden)
+{
+    double written = (double)f->row_bytes_out / f->row_bytes_in, bytes = (double)s->lanes * s->per * s->vec * (f->row_bytes_in + f->row_bytes_out);
+    double over = (written < 1 ? written : 1) - 0.5, each = 0.16 * over * over - 0.003;
+    if (bytes <= 8192 || (each < 0 && !hidden))
+        return 0;
+    return each * log2((each < 0 && bytes > 24576 ? 24576 : bytes) / 8192);
+}
+
 /* One-shot blocks: bandwidth, spoiled by few bytes in flight, wide barriers, small blocks and a ragged last wave. */
 static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
@@ -142,10 +157,11 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     double wire = bytes / stream_gbps(f, t) * 1e-3, issue = s->split ? issue_time(f, s, t, (double)ceil_div(rows, s->rows) * tiles) : 0;
     if (s->split) {
         spoil += f->reductions && k < 6 ? 0.02 * (6 - k) : 0;
+        spoil += large_tile(f, s, issue < 0.75 * wire);
         wire = slower_of(wire, issue);
     }
     double second = f->reductions && s->split ? 2 + 1e-6 * (double)rows * tiles * 4 * f->reductions : 0;
-    return wire * (1 + spoil) + (s->pdl ? 0.7 : 1.3) + second;
+    return fmax(wire * (1 + spoil), waits ? 0 : waves * k * BLOCK_US) + (s->pdl ? 0.7 : 1.3) + second;
 }
 
 /* Nanoseconds from a row's arrival to its last store: unpacking and arithmetic, then the exchange between lanes. */
@@ -171,6 +187,14 @@ static double persistent_spoil(const SchedFacts *f, const Sched *s, const Target
     return spoil + (f->row_bytes_in <= f->row_bytes_out ? 0.06 : 0);
 }
 
+/* Blocks that stay for their operands' sake and sum nothing: shares that are fixed cost a fifteenth, and the last turn is not full. */
+static double staying_spoil(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
+{
+    int at_once = t->mps * 10 / 11 / s->cluster * s->ctas * s->rows;
+    double turns = (double)rows / at_once, flight = (double)s->ctas * s->rows * s->stages * (double)n / s->cluster * f->row_bytes_in;
+    return 0.068 + (turns > 1 ? ceil(turns) / turns - 1 : 0) + (flight < 110000 ? 0.25 * (110000 / flight - 1) : 0);
+}
+
 /* Persistent blocks: row groups in flight hide a row's latency; partial rows and a second launch come on top, which is ready when it finds
  * room beside the first. */
 static double persistent_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
@@ -178,7 +202,8 @@ static double persistent_cost(const SchedFacts *f, const Sched *s, const Target 
     double bytes = (double)rows * (double)n * (f->row_bytes_in + f->row_bytes_out);
     double partial = 0.68e-6 * t->mps / s->cluster * (s->ctas ? s->ctas : 1) * (double)n * 4 * f->accs;
     int blocks = t->mps * (s->ctas ? s->ctas : 1), idle = s->align == ALIGN_SHIFT && f->accs ? blocks % s->vec : 0;      /* all rows of a block begin alike */
-    return bytes / stream_gbps(f, t) * 1e-3 * (1 + persistent_spoil(f, s, t, rows, n) + (double)idle / blocks) + partial + 0.7 + (s->regs ? 0 : 1);
+    double spoil = f->accs ? persistent_spoil(f, s, t, rows, n) + (double)idle / blocks : staying_spoil(f, s, t, rows, n);
+    return bytes / stream_gbps(f, t) * 1e-3 * (1 + spoil) + partial + 0.7 + (s->regs ? 0 : 1);
 }
 
 double sched_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
@@ -239,23 +264,25 @@ static int blocks_to_ask(const SchedFacts *f, const Sched *s, const Target *t)
     int threads = s->rows * s->lanes, held = s->per * s->vec * (f->row_bytes_in + 2 + 2 * f->shared_loads) / 8;
     if (s->wkeep == WKEEP_SMEM)             /* operands come one after the other, and with fewer registers not all of a row would be on its way at once */
         held = s->batch * s->per * s->vec * f->row_bytes_in / 4 + (!sched_places(s) ? 16 : s->len == LEN_EXACT ? 40 : 60);
-    int regs = 24 + held + (s->align == ALIGN_SHIFT && !sched_places(s) ? 6 + held * 3 / 4 : 0) + (s->cluster > 1 ? 16 : 0);      /* operands are put in place in registers */
+    int regs = 24 + held + (s->align == ALIGN_SHIFT && !sched_places(s) ? 6 + held * 3 / 4 : 0) + (s->cluster > 1 && !sched_places(s) ? 16 : 0);      /* operands are put in place in registers */
     int k = t->regs_mp / (threads * regs);
     int lanes = s->per <= 2 ? 1280 : 1024;
     return k * threads > lanes ? lanes / threads : k;
 }
 
-/* Two operands or more of rows that begin anywhere, put in place once for two rows, or three. */
+/* Operands of rows that begin anywhere, put in place while the rows come, once for two rows, or three: two or more by one block; by a cluster, whose lanes
+ * hold much, one, for one row as well. */
 static void consider_placed(Search *q, Sched s)
 {
+    bool spread = s.cluster > 1, fits = spread ? q->f->shared_loads == 1 : q->f->shared_loads > 1;
     s.rows = 1;
-    if (s.align != ALIGN_SHIFT || q->f->shared_loads < 2 || q->f->phases < 2 || q->f->lses || s.per < 2 || s.lanes > 256)
+    if (s.align != ALIGN_SHIFT || !fits || q->f->phases < 2 || q->f->lses || s.per < 2 || s.lanes > 256)
         return;
     int most = 48 * 4 / (s.per * s.vec * q->f->row_bytes_in);      /* rows in registers; with more of them the assembler spilled */
     s.wkeep = WKEEP_SMEM;
     s.hint = HINT_NEAR;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
-    for (s.batch = 2; s.batch <= (q->collect ? 3 : 2) && s.batch <= most; s.batch++) {
+    for (s.batch = spread ? 1 : 2; s.batch <= (q->collect ? 3 : 2) && s.batch <= most; s.batch++) {
         s.ctas = blocks_to_ask(q->f, &s, q->t);
         consider(q, &s);
     }
@@ -369,6 +396,26 @@ static void search_spread(Search *q, Sched s)
         }
 }
 
+/* Rows so long that what their operands take of the way to the multiprocessors counts: blocks that stay keep them. */
+static void search_stay(Search *q, Sched s)
+{
+    int operands = q->f->shared_loads;
+    if (q->f->accs || q->f->phases < 2 || !operands || q->f->shared.wide || q->n <= (operands > 1 ? 2 : 4) * LONG_ROW || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
+        return;
+    s.grid = GRID_PERSISTENT;
+    s.keep = KEEP_SMEM;
+    s.async = ASYNC_CP;
+    s.wkeep = WKEEP_REG;
+    s.stages = 2;
+    s.ctas = 1;
+    s.pdl = (q->t->features & TGT_F_PDL) != 0;
+    s.cluster = 8;
+    s.per = 8;
+    s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
+    for (s.rows = 1; s.rows * s.lanes <= 512; s.rows++)
+        consider(q, &s);
+}
+
 /* Half of a row is on its way while its instance says whether it is wanted: the whole would cost too much of rows that are not. */
 static int eager(const SchedFacts *f, const Sched *s) { return f->asks ? s->per / 2 : 0; }
 
@@ -417,6 +464,21 @@ static void search_clusters(Search *q, Sched s)
         }
 }
 
+/* The same of rows that begin anywhere, in vectors from a line on. */
+static void search_placed(Search *q, Sched s)
+{
+    if (q->f->phases < 2 || q->f->accs || q->f->shared.wide || q->n < 16384 || s.align != ALIGN_SHIFT || !(q->t->features & TGT_F_CLUSTER))
+        return;
+    s.line = s.vec * q->f->min_elem_bytes == 16;
+    int64_t n = in_vectors(q->n, &s);
+    for (s.cluster = 2; s.cluster <= 8; s.cluster++)
+        for (s.per = 4; s.per <= 12; s.per++) {
+            s.lanes = (int32_t)round_up(ceil_div(n, (int64_t)s.vec * s.per * s.cluster), 32);
+            if (s.lanes >= 96)
+                consider_placed(q, s);
+        }
+}
+
 /* Of a row whose lanes hold more than a vector each: rows of one warp are as well on their way together as vectors of one row, and have fewer lanes
  * that wait for each other. */
 static int fewest_lanes(const SchedFacts *f, const Sched *s)
@@ -443,11 +505,21 @@ static void search_lanes(Search *q, Sched s)
             consider_oneshot(q, s);
     }
     search_clusters(q, s);
+    search_placed(q, s);
+    search_stay(q, s);
     s.per = 1;
     search_spread(q, s);
 }
 
 static void add(SchedList *out, Arena *a, Sched s) { *ARENA_PUSH(a, out->s, out->n, out->cap) = s; }
+
+/* Rows that are waited for, and the operands, are asked for ahead, where they may be. */
+static Sched asking(const Search *q, Sched s)
+{
+    Sched asks = s;
+    asks.ask = s.grid == GRID_ONESHOT ? s.batch : 1;
+    return q->f->phases < 2 || q->f->accs || !q->f->shared_loads || sched_illegal(q->f, &asks, q->t) ? s : asks;
+}
 
 static int gpu_vec(const SchedFacts *f)
 {
@@ -515,9 +587,9 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
     if ((any || cost) && tiles_are_better(q, align, loops ? q->cost : cost))
         return;
     if (loops || cost)
-        add(out, q->a, loops ? looped : held);
+        add(out, q->a, asking(q, loops ? looped : held));
     if (any && !loops && held.per * held.vec >= 96)     /* should the registers not do */
-        add(out, q->a, looped);
+        add(out, q->a, asking(q, looped));
 }
 
 /* ---- the variants ---- */
@@ -525,7 +597,7 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
 /* Row lengths common in models, each worth its own variant, and capacities for the rest. */
 static const int32_t exact_lengths[] = {256, 512, 1024, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 12288, 16384, 32000, 32768, 65536, 128256, 131072,
                                         151936, 262144};
-static const int32_t capacities[] = {64, 128, 256, 512, 1024, 2048, 3072, 4096, 5120, 6144, 8192, 12288, 16384, 24576, 32768, 40960, 51200, 65536, 81920, 98304, 131072, 163840,
+static const int32_t capacities[] = {64, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 5120, 6144, 8192, 10240, 12288, 16384, 24576, 32768, 40960, 51200, 65536, 81920, 98304, 131072, 163840,
                                      196608, 262144};
 /* Halves of heads and whole heads, where a kernel walks several coordinates. */
 static const int16_t short_lengths[] = {32, 40, 48, 64, 96, 128};
@@ -592,40 +664,6 @@ static void choose_gpu(Search *q, SchedList *out)
     add_if_legal(out, q, sched_always(q->f, 1, ALIGN_SCALAR));
 }
 
-/* Long rows and many: loads ahead of the work, and where rows are walked more than once two of them in step. */
-static Sched host_stream(const SchedFacts *f, Sched s)
-{
-    s.hint = HINT_STREAM;
-    s.per = f->row_loads > 1 ? 4 : 8;
-    if (f->walks > 1) {
-        s.grid = GRID_PERSISTENT;
-        s.stages = 2;
-        s.per = 4;
-        s.ctas = HOST_BLOCKS;
-    }
-    return s;
-}
-
-/* Streamed stores go past the caches by lines, which a vector of 16-bit elements ought to fill: a fifth of swiglu. */
-static Sched whole_lines(const SchedFacts *f, Sched s)
-{
-    if (f->max_elem_bytes == 2) {
-        s.vec *= 2;
-        s.per /= 2;
-    }
-    return s;
-}
-
-static void choose_host(Search *q, SchedList *out)
-{
-    for (int form = 0; form < 3; form++) {
-        Sched s = sched_always(q->f, form == 2 ? 1 : 16, form == 2 ? ALIGN_SCALAR : ALIGN_VEC);
-        s.lanes = 1;
-        s.ctas = q->f->accs ? HOST_BLOCKS : 0;
-        add_if_legal(out, q, form ? s : whole_lines(q->f, host_stream(q->f, s)));
-    }
-}
-
 /* Forms that hold for fewer calls go first: one launch for two nests, and a walk along the coordinate that lies nearer in memory.
  * The forms for any row length stay as they are. */
 static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, SchedList *list)
@@ -645,42 +683,45 @@ static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, Sched
     *list = all;
 }
 
+/* Nor are only rows asked for that wait for their lanes: aligned ones that reduce nothing, column tiles, and those summed across rows, of lengths that a
+ * persistent block is soon done with.  Not rows side by side that share the memory's units of 32 bytes: rope of halves of 40 lost 2 %. */
+static bool streams_ask(const SchedFacts *f, const Sched *s)
+{
+    bool exact = s->len == LEN_EXACT, shared = s->rows > 1 && exact && s->n * f->min_elem_bytes % 32;
+    if (f->asks || s->align != ALIGN_VEC || shared)
+        return false;
+    return f->accs ? exact && s->n <= 8192 : s->split || !f->reductions;
+}
+
+static void ask_ahead(const SchedFacts *f, const Target *t, SchedList *list)
+{
+    for (uint32_t i = 0; i < list->n; i++) {
+        Sched s = list->s[i];
+        s.ask = 1;
+        if (!list->s[i].ask && streams_ask(f, &s) && !sched_illegal(f, &s, t))
+            list->s[i] = s;
+    }
+}
+
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a};
     if (f->scatter)
         sched_scatter_choose(f, t, a, out);
     else if (t->kind == TGT_HOST)
-        choose_host(&q, out);
+        sched_host_choose(f, t, a, out);
     else if (f->scalars)
         add(out, a, sched_scalars());
     else
         choose_gpu(&q, out);
     share_and_turn(f, t, a, out);
+    ask_ahead(f, t, out);
 }
 
 static int by_cost(const void *a, const void *b)
 {
     double x = ((const struct Ranked *)a)->cost, y = ((const struct Ranked *)b)->cost;
     return (x > y) - (x < y);
-}
-
-/* The host's forms serve every length; which one is cheapest the model does not know. */
-static void host_candidates(Search *q, SchedList *out, uint32_t most)
-{
-    static const int8_t vecs[] = {16, 32, 8, 4}, pers[] = {2, 4, 1, 8};
-    uint32_t from = out->n;
-    for (int i = 0; i < 16; i++)
-        for (int hint = HINT_NONE; hint <= HINT_STREAM; hint++) {
-            Sched s = sched_always(q->f, vecs[i / 4], ALIGN_VEC);
-            s.lanes = 1;
-            s.per = pers[i % 4];
-            s.ctas = q->f->accs ? HOST_BLOCKS : 0;
-            s = hint == HINT_STREAM ? host_stream(q->f, s) : s;
-            s.per = pers[i % 4];
-            if (out->n - from < most)
-                add_if_legal(out, q, s);
-        }
 }
 
 bool sched_holds(const Sched *s, const Target *t, int64_t n)
@@ -700,7 +741,7 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
         return;
     }
     if (t->kind == TGT_HOST) {
-        host_candidates(&q, out, most);
+        sched_host_candidates(f, t, most, a, out);
         return;
     }
     s.vec = gpu_vec(f);
@@ -713,9 +754,9 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
     search_tiles(&q, s.align);
     if (q.nall)
         qsort(q.all, q.nall, sizeof *q.all, by_cost);
-    for (uint32_t i = 0; i < q.nall && i < most; i++) {
-        add(out, a, q.all[i].s);
-    }
+    for (uint32_t i = 0; i < q.nall && i < most; i++)
+        add(out, a, asking(&q, q.all[i].s));
+    ask_ahead(f, t, out);
 }
 
 /* An allocator left free may spill a few bytes to fit one block more: it is told first how few are enough, and then given less to hold. */

@@ -217,6 +217,20 @@ static void run_discard(Sim *s, Step *st)
     }
 }
 
+/* Only a hint, but one that asks for memory that is there. A row that begins anywhere is asked for from the multiple of 16 bytes before it on. */
+static void run_ask(Sim *s, Step *st)
+{
+    enum { UNIT = 16 };
+    for (uint32_t t = 0; t < s->threads; t++) {
+        if (!s->mask[t] || !predicate(s, st, 1, t) || !sim_clean(s, st, 0, t, "the address") || !sim_clean(s, st, 2, t, "the number of bytes"))
+            continue;
+        uint64_t addr = ((const uint64_t *)st->a[0])[t];
+        uint32_t bytes = ((const uint32_t *)st->a[2])[t];
+        if (addr % UNIT || bytes % UNIT || !bytes || !find(s, addr + UNIT - 1, bytes - UNIT + 1))
+            sim_fault(s, st, t, "asks for %u bytes at 0x%llx, outside every buffer", bytes, (unsigned long long)addr);
+    }
+}
+
 bool sim_plan_global(Sim *s, Step *st)
 {
     (void)s;
@@ -226,6 +240,7 @@ bool sim_plan_global(Sim *s, Step *st)
     case LIR_ATOM: st->run = run_atom; return true;
     case LIR_DRAW: st->run = run_draw; return true;
     case LIR_DISCARD: st->run = run_discard; return true;
+    case LIR_ASK: st->run = run_ask; return true;
     default: return false;
     }
 }

@@ -199,7 +199,6 @@ bool sim_plan_sync(Sim *s, Step *st)
     case LIR_WARPSYNC: st->run = run_warpsync; return true;
     case LIR_BARW:
     case LIR_PREFETCH:
-    case LIR_ASK:
     case LIR_PAUSE:
     case LIR_PDLWAIT:
     case LIR_PDLGO:    st->run = run_nothing; return true;

@@ -74,6 +74,25 @@ static void test_either(void **state)
     case_free(c);
 }
 
+/* Packed elements that were converted before are converted in another way, which the assembler does not take for the first. */
+static void test_again(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_again");
+    Buf ptx = {0};
+    LirVal t = case_leaf(c, LIR_TID), v = case_mem(c, LIR_LDG, DT_BF16, 8, case_at(c, case_ptr(c, 0), t, 16), 0, 0, 0, 16, 0);
+    LirVal mean = lir_op1(c->fn, LIR_HSUM, lir_cast(c->fn, DT_F32, v)), packed = lir_op1(c->fn, LIR_OPAQUE, v);
+    c->fn->ops[packed].flags |= LIR_F_AGAIN;
+    LirVal less = lir_op2(c->fn, LIR_SUB, lir_cast(c->fn, DT_F32, packed), lir_splat(c->fn, mean, 8));
+    case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 1), t, 32), less, 0, 0, 16, 0);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    assert_int_equal(case_count(ptx.p, "prmt.b32"), 8);
+    assert_int_equal(case_count(ptx.p, "shl.b32") + case_count(ptx.p, "and.b32"), 8);
+    buf_free(&ptx);
+    case_assemble(c);
+    case_free(c);
+}
+
 /* ---- a row sum: 4 warps, shuffles, shared memory, a loop ---- */
 
 static LirVal warp_sum(Case *c, LirVal v)
@@ -121,7 +140,7 @@ static void test_wait_is_late(void **state)
     Buf ptx = {0};
     c->fn->threads = 32;
     c->fn->pdl = true;
-    lir_add(c->fn, (LirOp){.op = LIR_ASK, .ref = -1, .a = {case_ptr(c, 0), lir_op2(c->fn, LIR_EQ, case_leaf(c, LIR_TID), lir_ci(c->fn, DT_I32, 0))}, .imm.i = 128});
+    lir_add(c->fn, (LirOp){.op = LIR_ASK, .ref = -1, .a = {case_ptr(c, 0), lir_op2(c->fn, LIR_EQ, case_leaf(c, LIR_TID), lir_ci(c->fn, DT_I32, 0)), lir_ci(c->fn, DT_I32, 128)}});
     case_op(c, LIR_PDLWAIT, 0, 0, 0, 0, 0);
     case_op(c, LIR_PDLGO, 0, 0, 0, 0, 0);
     lir_add(c->fn, (LirOp){.op = LIR_PAUSE, .ref = -1, .a = {lir_ci(c->fn, DT_I32, 7)}});
@@ -130,7 +149,7 @@ static void test_wait_is_late(void **state)
     case_mem(c, LIR_STG, 0, 0, to, case_mem(c, LIR_LDG, DT_F32, 1, from, 0, 0, 0, 4, 0), 0, 0, 4, 0);
     lir_add(c->fn, (LirOp){.op = LIR_DISCARD, .ref = -1, .a = {case_ptr(c, 0), lir_op2(c->fn, LIR_EQ, at, lir_ci(c->fn, DT_I32, 0))}});
     case_ptx(c, TARGET_SM90A, &ptx);
-    case_ordered(ptx.p, "@p cp.async.bulk.prefetch.L2.global", "128;", "%ctaid.x", "add.s64", "setp.ge.s64 p, %rd", "@p griddepcontrol.wait", "griddepcontrol.launch_dependents", "@p bra go_", "%clock", "ld.global.b32", "st.global.b32", "@p discard.global.L2", NULL);
+    case_ordered(ptx.p, "@p cp.async.bulk.prefetch.L2.global", "%ctaid.x", "add.s64", "setp.ge.s64 p, %rd", "@p griddepcontrol.wait", "griddepcontrol.launch_dependents", "@p bra go_", "%clock", "ld.global.b32", "st.global.b32", "@p discard.global.L2", NULL);
     assert_int_equal(case_count(ptx.p, "griddepcontrol.wait"), 1);
     buf_free(&ptx);
     case_free(c);
@@ -551,7 +570,7 @@ static void test_bad_ptx(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_either), cmocka_unit_test(test_wait_is_late), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
+        cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_either), cmocka_unit_test(test_wait_is_late), cmocka_unit_test(test_again), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
         cmocka_unit_test(test_predicated), cmocka_unit_test(test_slide), cmocka_unit_test(test_ring), cmocka_unit_test(test_copies), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_exact), cmocka_unit_test(test_lines), cmocka_unit_test(test_same), cmocka_unit_test(test_large),
         cmocka_unit_test(test_bad_ptx)};

@@ -14,6 +14,7 @@ as in a training step, not fresh pages.  All cases are timed eager first, then c
 import argparse
 import csv
 import ctypes
+import functools
 import os
 import statistics
 import sys
@@ -37,7 +38,8 @@ def rand(*shape, dt):
     return torch.randn(*shape, device=DEVICE, dtype=torch.float32).to(dt)
 
 
-# One class an op: make(case) gives the arguments of one buffer set; eager() takes them; liger(ops) gives the peer's function.
+# One class an op: make(case) gives the arguments of one buffer set; eager() takes them, and compiled(), where torch.compile is better off with
+# another function; liger(ops) gives the peer's function.
 class RmsNormForward:
     def make(c):
         return rand(c["M"], c["N"], dt=c["T"]), rand(c["N"], dt=c["T"])
@@ -54,7 +56,12 @@ class RmsNormBackward:
         x = rand(c["M"], c["N"], dt=c["T"])
         return rand(c["M"], c["N"], dt=c["T"]), x, rand(c["N"], dt=c["T"]), torch.rsqrt(x.float().pow(2).mean(-1) + 1e-6)
 
-    def eager(dy, x, w, rstd):
+    def eager(dy, x, w, rstd):       # what autograd calls; a processor has no such kernel
+        if not dy.is_cuda:
+            return RmsNormBackward.compiled(dy, x, w, rstd)
+        return torch.ops.aten._fused_rms_norm_backward(dy, x, w.shape, rstd[:, None], w, [True, True])
+
+    def compiled(dy, x, w, rstd):
         h, d = x.float() * rstd[:, None], dy.float()
         g = d * w.float()
         return (rstd[:, None] * (g - h * (g * h).mean(-1, keepdim=True))).to(x.dtype), (d * h).sum(0).to(w.dtype)
@@ -102,16 +109,23 @@ class SwigluForward:
 
 
 class SwigluBackward:
-    def make(c):
-        return tuple(rand(c["M"], c["F"], dt=c["T"]) for _ in range(3))
+    act = F.silu
 
-    def eager(dy, a, b):
+    @classmethod
+    def make(op, c):         # with the activation of a, which autograd keeps
+        dy, a, b = (rand(c["M"], c["F"], dt=c["T"]) for _ in range(3))
+        return dy, a, b, op.act(a)
+
+    def eager(dy, a, b, act):
+        return torch.ops.aten.silu_backward(dy * b, a), dy * act
+
+    def compiled(dy, a, b, act):
         af, bf, d = a.float(), b.float(), dy.float()
         s = torch.sigmoid(af)
         return (d * bf * (s + af * s * (1 - s))).to(a.dtype), (d * af * s).to(b.dtype)
 
     def liger(ops):   # in place over a and b: the values drift, the traffic does not
-        return lambda dy, a, b: ops.swiglu.swiglu_backward(a, b, dy)
+        return lambda dy, a, b, act: ops.swiglu.swiglu_backward(a, b, dy)
 
 
 class GegluForward(SwigluForward):
@@ -123,12 +137,16 @@ class GegluForward(SwigluForward):
 
 
 class GegluBackward(SwigluBackward):
-    def eager(dy, a, b):
-        g = F.gelu(a, approximate="tanh")
-        return torch.ops.aten.gelu_backward(dy * b, a, approximate="tanh"), dy * g
+    act = functools.partial(F.gelu, approximate="tanh")
+
+    def eager(dy, a, b, act):
+        return torch.ops.aten.gelu_backward(dy * b, a, approximate="tanh"), dy * act
+
+    def compiled(dy, a, b, act):
+        return GegluBackward.eager(dy, a, b, F.gelu(a, approximate="tanh"))
 
     def liger(ops):
-        return lambda dy, a, b: ops.geglu.geglu_backward(a, b, dy)
+        return lambda dy, a, b, act: ops.geglu.geglu_backward(a, b, dy)
 
 
 class CrossEntropyForward:
@@ -347,7 +365,7 @@ def run_case(text, nbytes, peers):
     sets = [op.make(case) for _ in range(count)]
     launches = max(count, min(48, 3_000_000_000 // max(nbytes, 1)) // count * count)
     torch._dynamo.reset()
-    make = {"eager": lambda: op.eager, "compile": lambda: torch.compile(op.eager, dynamic=False), "liger": lambda: op.liger(Liger())}
+    make = {"eager": lambda: op.eager, "compile": lambda: torch.compile(getattr(op, "compiled", op.eager), dynamic=False), "liger": lambda: op.liger(Liger())}
     fns = {k: make[k]() for k in peers}
     if DEVICE == "cpu":
         return time_host(fns, sets[:4], text)

@@ -25,19 +25,17 @@ bool low_early(Low *w)
 
 enum { UNIT = 16 };                          /* bytes that can be asked for */
 
-static bool is_asked(const Low *w, TirVal v)
-{
-    return w->tir->ops[v].op == TIR_LOAD && row_plain_place(w->tir, &w->tir->ops[v]) && !w->rv->guard[v] && !w->rv->pick[v];
-}
+static bool is_asked(const Low *w, TirVal v) { return w->tir->ops[v].op == TIR_LOAD && row_plain_place(w->tir, &w->tir->ops[v]) && !w->rv->pick[v]; }
 
-/* Bytes of a row that the block takes, all of it or its column tile, down to whole units. */
-static LirVal bytes_of_row(Low *w, LirVal tile, int64_t one)
+/* Bytes of a row that the block takes, all of it or its column tile, down to whole units, `most` at most. */
+static LirVal bytes_of_row(Low *w, LirVal tile, int64_t one, int64_t most)
 {
-    int64_t whole = tile ? low_tile(w) : w->s->n;
+    int64_t whole = tile ? low_tile(w) : w->s->n, bytes = whole * one / UNIT * UNIT;
     if (w->s->len == LEN_EXACT && (!tile || w->s->n % whole == 0))
-        return low_ci(w, whole * one / UNIT * UNIT);
+        return low_ci(w, bytes < most ? bytes : most);
     LirVal left = tile ? lir_op2(w->fn, LIR_MIN, lir_op2(w->fn, LIR_SUB, w->rowlen, tile), low_ci(w, whole)) : w->rowlen;
-    return lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_MUL, left, low_ci(w, one)), low_ci(w, -UNIT));
+    left = lir_op2(w->fn, LIR_AND, lir_op2(w->fn, LIR_MUL, left, low_ci(w, one)), low_ci(w, -UNIT));
+    return bytes <= most ? left : lir_op2(w->fn, LIR_MIN, left, low_ci(w, most));
 }
 
 /* The rows of the instance that is set, or operands, where the guard holds. Those that do not begin with a unit lose less than one at their end. */
@@ -49,7 +47,7 @@ static void ask_rows(Low *w, bool inst, LirVal tile, LirVal guard)
         int64_t one = dt_bytes(w->tir->tensors[m->tensor].dt);
         if (m->inst != inst || !is_asked(w, m->op))
             continue;
-        LirVal at = low_base(w, o, NULL), bytes = bytes_of_row(w, tile, one);
+        LirVal at = low_base(w, o, NULL), bytes = bytes_of_row(w, tile, one, inst && w->s->asked ? (int64_t)w->s->asked * 1024 : INT32_MAX);
         if (tile)
             at = lir_op2(w->fn, LIR_ADD, at, low_mul_i64(w, tile, one));
         if (w->s->align == ALIGN_SHIFT || w->s->vec * one % UNIT)

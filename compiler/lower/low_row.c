@@ -656,10 +656,11 @@ static void begin(Low *w, const char *symbol)
     low_aside_open(w);
 }
 
-/* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. */
+/* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. Behind the last nest comes a
+ * kernel that waits for this one itself, which ends behind all before it: its blocks may stand ready, and ask for rows, meanwhile. */
 static void start(Low *w)
 {
-    bool several = w->tir->place == TIR_AFTER && w->fn->pdl != LIR_PDL_LATE;
+    bool several = w->tir->more && w->tir->place == TIR_AFTER && w->fn->pdl != LIR_PDL_LATE;
     if (!w->fn->pdl)
         return;
     if (!several)

@@ -142,6 +142,7 @@ bool sched_facts(const TirFn *fn, SchedFacts *out, Diag *d)
             if (!rv->is_row[v])
                 continue;
             out->flops += tir_op_kind(fn->ops[v].op) == TIR_K_ELEM || tir_op_kind(fn->ops[v].op) == TIR_K_CAST;
+            out->flops += fn->ops[v].op == TIR_ERF ? 12 : 0;       /* two polynomials */
             out->sfu += is_special(fn->ops[v].op);
         }
         out->exchanges = exchanges(rv);

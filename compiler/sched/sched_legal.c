@@ -145,6 +145,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "join wants a next nest that does the same, and one-shot blocks in one launch";
     if (s->ask && (!s->pdl || s->align == ALIGN_SCALAR || (s->split && s->align != ALIGN_VEC) || f->scatter || (s->grid == GRID_ONESHOT && s->ask > s->batch)))
         return "ask wants programmatic dependent launch, vectors, column tiles that are aligned, and no more turns than a one-shot block has rows in its batch";
+    if (s->asked && !s->ask)
+        return "asked wants ask: it tells how much of a row that is";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";
     return NULL;

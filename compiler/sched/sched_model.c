@@ -10,7 +10,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MiB = 1 << 20, LONG_ROW = 32768, HOST_BLOCKS = 128 };      /* a few for each thread of a large host, many for each of a small one */
+#define BLOCK_US 0.16                       /* a multiprocessor begins a block in that time at best: 1.2 ns of an H200, whatever it does */
+
+enum { MiB = 1 << 20, LONG_ROW = 32768 };
 
 static int64_t round_up(int64_t v, int64_t to) { return (v + to - 1) / to * to; }
 
@@ -25,6 +27,8 @@ static double stream_gbps(const SchedFacts *f, const Target *t)
 static int resident_blocks(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int threads = s->rows * s->lanes, held = s->per * s->vec, regs = 24 + s->vec * 3 + held * f->row_bytes_in / 4;
+    if (!f->reductions && f->flops <= 4 && f->row_bytes_out <= f->row_bytes_in)   /* little more than a copy */
+        regs = 16 + held * (f->row_bytes_in + f->row_bytes_out) / 4;
     if (f->reductions && f->shared_loads && !s->split)
         regs = 24 + held * f->row_bytes_in / 4 + held * 2 / 5;
     if (s->wkeep == WKEEP_REG)             /* put in place, a second one finds no room */
@@ -53,11 +57,11 @@ static bool looped_wide(const Sched *s) { return s->align == ALIGN_SHIFT || s->b
 /* Of such a lane, at least. */
 static int looped_registers(const Sched *s) { return looped_wide(s) ? 48 : 32; }
 
-/* Microseconds of instructions of so many blocks: what a thread does once, and what it does for each element.  Results of 16 bits take special
+/* Microseconds of instructions of so many blocks: what a thread does once, more of it where lanes reduce together, and what it does for each element.  Results of 16 bits take special
  * functions as the unit gives them; the ends of a row that begins anywhere cost a sum of powers as much as many elements. */
 static double issue_time(const SchedFacts *f, const Sched *s, const Target *t, double blocks)
 {
-    double element = 2 + f->flops + 9 * f->lses + f->sfu * (f->min_elem_bytes > 2 ? 15 : 3), once = 130 + (s->align == ALIGN_SHIFT ? 300 * f->lses : 0);
+    double element = 2 + f->flops + 9 * f->lses + f->sfu * (f->min_elem_bytes > 2 ? 15 : 3), once = (f->reductions ? 130 : 85) + (s->align == ALIGN_SHIFT ? 300 * f->lses : 0);
     return blocks * s->rows * s->lanes * (once + s->per * s->vec * element) / (t->mps * 128 * 1900.0);
 }
 
@@ -102,6 +106,17 @@ static double looped_cost(const SchedFacts *f, const Sched *s, const Target *t, 
     return slower_of(wire, issue_time(f, s, t, (double)rows * s->cluster)) + (s->pdl ? 0.7 : 1.3);
 }
 
+/* Of a column tile's blocks: what each doubling of their bytes above 8 KB costs.  Where as much is written as read, blocks had better be small; of two rows
+ * read for one written, and no more arithmetic than hides behind that, an H200 took 0.3 % less time with each doubling, up to 24 KB. */
+static double large_tile(const SchedFacts *f, const Sched *s, bool hidden)
+{
+    double written = (double)f->row_bytes_out / f->row_bytes_in, bytes = (double)s->lanes * s->per * s->vec * (f->row_bytes_in + f->row_bytes_out);
+    double over = (written < 1 ? written : 1) - 0.5, each = 0.16 * over * over - 0.003;
+    if (bytes <= 8192 || (each < 0 && !hidden))
+        return 0;
+    return each * log2((each < 0 && bytes > 24576 ? 24576 : bytes) / 8192);
+}
+
 /* One-shot blocks: bandwidth, spoiled by few bytes in flight, wide barriers, small blocks and a ragged last wave. */
 static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
@@ -142,10 +157,11 @@ static double oneshot_cost(const SchedFacts *f, const Sched *s, const Target *t,
     double wire = bytes / stream_gbps(f, t) * 1e-3, issue = s->split ? issue_time(f, s, t, (double)ceil_div(rows, s->rows) * tiles) : 0;
     if (s->split) {
         spoil += f->reductions && k < 6 ? 0.02 * (6 - k) : 0;
+        spoil += large_tile(f, s, issue < 0.75 * wire);
         wire = slower_of(wire, issue);
     }
     double second = f->reductions && s->split ? 2 + 1e-6 * (double)rows * tiles * 4 * f->reductions : 0;
-    return wire * (1 + spoil) + (s->pdl ? 0.7 : 1.3) + second;
+    return fmax(wire * (1 + spoil), waits ? 0 : waves * k * BLOCK_US) + (s->pdl ? 0.7 : 1.3) + second;
 }
 
 /* Nanoseconds from a row's arrival to its last store: unpacking and arithmetic, then the exchange between lanes. */
@@ -584,7 +600,7 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
 /* Row lengths common in models, each worth its own variant, and capacities for the rest. */
 static const int32_t exact_lengths[] = {256, 512, 1024, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 12288, 16384, 32000, 32768, 65536, 128256, 131072,
                                         151936, 262144};
-static const int32_t capacities[] = {64, 128, 256, 512, 1024, 2048, 3072, 4096, 5120, 6144, 8192, 12288, 16384, 24576, 32768, 40960, 51200, 65536, 81920, 98304, 131072, 163840,
+static const int32_t capacities[] = {64, 128, 256, 512, 1024, 1536, 2048, 3072, 4096, 5120, 6144, 8192, 10240, 12288, 16384, 24576, 32768, 40960, 51200, 65536, 81920, 98304, 131072, 163840,
                                      196608, 262144};
 /* Halves of heads and whole heads, where a kernel walks several coordinates. */
 static const int16_t short_lengths[] = {32, 40, 48, 64, 96, 128};
@@ -651,40 +667,6 @@ static void choose_gpu(Search *q, SchedList *out)
     add_if_legal(out, q, sched_always(q->f, 1, ALIGN_SCALAR));
 }
 
-/* Long rows and many: loads ahead of the work, and where rows are walked more than once two of them in step. */
-static Sched host_stream(const SchedFacts *f, Sched s)
-{
-    s.hint = HINT_STREAM;
-    s.per = f->row_loads > 1 ? 4 : 8;
-    if (f->walks > 1) {
-        s.grid = GRID_PERSISTENT;
-        s.stages = 2;
-        s.per = 4;
-        s.ctas = HOST_BLOCKS;
-    }
-    return s;
-}
-
-/* Streamed stores go past the caches by lines, which a vector of 16-bit elements ought to fill: a fifth of swiglu. */
-static Sched whole_lines(const SchedFacts *f, Sched s)
-{
-    if (f->max_elem_bytes == 2) {
-        s.vec *= 2;
-        s.per /= 2;
-    }
-    return s;
-}
-
-static void choose_host(Search *q, SchedList *out)
-{
-    for (int form = 0; form < 3; form++) {
-        Sched s = sched_always(q->f, form == 2 ? 1 : 16, form == 2 ? ALIGN_SCALAR : ALIGN_VEC);
-        s.lanes = 1;
-        s.ctas = q->f->accs ? HOST_BLOCKS : 0;
-        add_if_legal(out, q, form ? s : whole_lines(q->f, host_stream(q->f, s)));
-    }
-}
-
 /* Forms that hold for fewer calls go first: one launch for two nests, and a walk along the coordinate that lies nearer in memory.
  * The forms for any row length stay as they are. */
 static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, SchedList *list)
@@ -704,42 +686,45 @@ static void share_and_turn(const SchedFacts *f, const Target *t, Arena *a, Sched
     *list = all;
 }
 
+/* Nor are only rows asked for that wait for their lanes: aligned ones that reduce nothing, column tiles, and those summed across rows, of lengths that a
+ * persistent block is soon done with.  Not rows side by side that share the memory's units of 32 bytes: rope of halves of 40 lost 2 %. */
+static bool streams_ask(const SchedFacts *f, const Sched *s)
+{
+    bool exact = s->len == LEN_EXACT, shared = s->rows > 1 && exact && s->n * f->min_elem_bytes % 32;
+    if (f->asks || s->align != ALIGN_VEC || shared)
+        return false;
+    return f->accs ? exact && s->n <= 8192 : s->split || !f->reductions;
+}
+
+static void ask_ahead(const SchedFacts *f, const Target *t, SchedList *list)
+{
+    for (uint32_t i = 0; i < list->n; i++) {
+        Sched s = list->s[i];
+        s.ask = 1;
+        if (!list->s[i].ask && streams_ask(f, &s) && !sched_illegal(f, &s, t))
+            list->s[i] = s;
+    }
+}
+
 void sched_choose(const SchedFacts *f, const Target *t, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a};
     if (f->scatter)
         sched_scatter_choose(f, t, a, out);
     else if (t->kind == TGT_HOST)
-        choose_host(&q, out);
+        sched_host_choose(f, t, a, out);
     else if (f->scalars)
         add(out, a, sched_scalars());
     else
         choose_gpu(&q, out);
     share_and_turn(f, t, a, out);
+    ask_ahead(f, t, out);
 }
 
 static int by_cost(const void *a, const void *b)
 {
     double x = ((const struct Ranked *)a)->cost, y = ((const struct Ranked *)b)->cost;
     return (x > y) - (x < y);
-}
-
-/* The host's forms serve every length; which one is cheapest the model does not know. */
-static void host_candidates(Search *q, SchedList *out, uint32_t most)
-{
-    static const int8_t vecs[] = {16, 32, 8, 4}, pers[] = {2, 4, 1, 8};
-    uint32_t from = out->n;
-    for (int i = 0; i < 16; i++)
-        for (int hint = HINT_NONE; hint <= HINT_STREAM; hint++) {
-            Sched s = sched_always(q->f, vecs[i / 4], ALIGN_VEC);
-            s.lanes = 1;
-            s.per = pers[i % 4];
-            s.ctas = q->f->accs ? HOST_BLOCKS : 0;
-            s = hint == HINT_STREAM ? host_stream(q->f, s) : s;
-            s.per = pers[i % 4];
-            if (out->n - from < most)
-                add_if_legal(out, q, s);
-        }
 }
 
 bool sched_holds(const Sched *s, const Target *t, int64_t n)
@@ -759,7 +744,7 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
         return;
     }
     if (t->kind == TGT_HOST) {
-        host_candidates(&q, out, most);
+        sched_host_candidates(f, t, most, a, out);
         return;
     }
     s.vec = gpu_vec(f);
@@ -772,9 +757,9 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
     search_tiles(&q, s.align);
     if (q.nall)
         qsort(q.all, q.nall, sizeof *q.all, by_cost);
-    for (uint32_t i = 0; i < q.nall && i < most; i++) {
-        add(out, a, q.all[i].s);
-    }
+    for (uint32_t i = 0; i < q.nall && i < most; i++)
+        add(out, a, asking(&q, q.all[i].s));
+    ask_ahead(f, t, out);
 }
 
 /* An allocator left free may spill a few bytes to fit one block more: it is told first how few are enough, and then given less to hold. */

@@ -100,6 +100,7 @@ typedef struct TirFn {
     TirOp     *ops;     uint32_t nops, capops;
     Span sp;
     uint8_t  place;                /* TirPlace */
+    bool     more;                 /* of a nest: another comes behind it */
     uint8_t *earlier;              /* of a nest behind others: by tensor, an earlier nest writes where it lies; else NULL */
     const struct TirFn *aside;     /* of the second nest: the first, where that reduces inputs to scalars that no other nest wants; else NULL */
     const uint16_t *twin;          /* of a nest: NULL, or the next one runs beside it and does the same, with tensor twin[t] in t's place */

@@ -94,6 +94,7 @@ static TirFn *copy_nest(const TirFn *fn, uint32_t nth, Arena *a)
             move_op(to, fn->ops[at], v - 1);
         if (nest++ == nth) {
             to->place = place_of(fn, nth, v, end);
+            to->more = end < fn->nops;
             to->earlier = nth ? written(fn, v, a) : NULL;
             break;
         }

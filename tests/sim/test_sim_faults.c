@@ -362,13 +362,30 @@ static void global_races(void **state)
     }
 }
 
+/* What is asked for is there, but for the unit that it begins in. */
+static void asked(void **state)
+{
+    (void)state;
+    static const struct { int64_t from, bytes; bool nobody; const char *text; } rows[] = {
+        {0, sizeof in, false, NULL}, {16, sizeof in, false, "outside every buffer"}, {8, 32, false, "outside every buffer"}, {0, 40, false, "outside every buffer"}, {16, sizeof in, true, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        SimCase c;
+        begin(&c);
+        LirVal at = lir_op2(c.fn, LIR_ADD, case_at(&c, 0, case_i32(&c, 0), 4), lir_ci(c.fn, DT_I64, rows[i].from));
+        case_op(&c, (LirOp){.op = LIR_ASK, .ref = -1, .a = {at, op2(&c, LIR_EQ, c.tid, rows[i].nobody ? THREADS : 0), case_i32(&c, rows[i].bytes)}});
+        case_store(&c, 1, c.tid);
+        expect(&c, 1, rows[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_after_write), cmocka_unit_test(write_after_read), cmocka_unit_test(double_write),
         cmocka_unit_test(several_readers), cmocka_unit_test(unwritten), cmocka_unit_test(copies), cmocka_unit_test(bounds),
         cmocka_unit_test(alignment), cmocka_unit_test(divergence), cmocka_unit_test(loops_apart), cmocka_unit_test(warps_apart), cmocka_unit_test(inboxes), cmocka_unit_test(named_barriers),
-        cmocka_unit_test(global_races),
+        cmocka_unit_test(global_races), cmocka_unit_test(asked),
     };
     return cmocka_run_group_tests_name("sim_faults", tests, NULL, NULL);
 }

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Launches of one call under programmatic dependent launch: what each asks for while it waits, and when the next may start.
+. "$(dirname "$0")/lib.sh"
+
+ce="$root/specs/cross_entropy.tile" one="-t sm_90a --defaults -D T=bf16 -k forward --tuned=none"
+row="keep=smem len=exact async=cp ctas=3 unroll=1 aside=512"
+
+order() {   # order SCHEDULES: asks and marks of each kernel with them, in one line
+    # shellcheck disable=SC2086
+    expect 0 "$ligerc" build $one -e lowered-ir -s "$1" -o "$tmp/lir" "$ce"
+    awk '/^kernel/ { sub(/.*_/, "", $2); if (/ pdl/) print $2 }
+         / = i32 const / { is[$1] = $5 }
+         $1 ~ /^pdl(wait|go)$/ { print $1 }
+         $1 == "ask" { print $1, is[$4] }' "$tmp/lir" | tr '\n' ' '
+}
+
+# the rows' kernel lets the sum start behind its own wait, the sum, which is the last, the next call before it waits; the count's is not launched
+sum="len=exact lanes=128 vec=4 n=512 pdl=1"
+got=$(order "$row lanes=512 per=8 n=32000 eager=8 ask=1 asked=16 pdl=1; $sum" | sed 's/v4.*v7/v7/')
+[ "$got" = "v0 pdlwait pdlgo v3 ask 16384 pdlwait pdlgo v7 pdlgo pdlwait " ] || fault "marks of a loss and its sum: $got"
+# all of a row; and of one that begins anywhere the whole units of 16 bytes that it is long
+order "$row lanes=512 per=8 n=32000 eager=8 ask=1 pdl=1" | grep -q "ask 64000 " || fault "not the whole row"
+order "$row align=shift line=1 lanes=320 per=10 cluster=2 n=50257 ask=1 pdl=1" | grep -q "ask 100512 " || fault "not the units of a row"
+order "$row align=shift line=1 lanes=320 per=10 cluster=2 n=50257 ask=1 asked=49 pdl=1" | grep -q "ask 50176 " || fault "not the first 49 KB"
+
+rms="$ligerc build -t sm_90a --defaults -D T=bf16 -D W=bf16 -k forward $root/specs/rms_norm.tile"
+# shellcheck disable=SC2086
+refused 1 "asked wants ask: it tells how much of a row that is" $rms -s "len=exact lanes=256 per=2 n=4096 asked=16 pdl=1"
+# shellcheck disable=SC2086
+refused 1 "ask wants programmatic dependent launch" $rms -s "len=cap lanes=256 per=2 ask=1"
+finish

@@ -406,14 +406,16 @@ static void search_stay(Search *q, Sched s)
     s.keep = KEEP_SMEM;
     s.async = ASYNC_CP;
     s.wkeep = WKEEP_REG;
-    s.stages = 2;
     s.ctas = 1;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
-    s.cluster = 8;
-    s.per = 8;
-    s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
-    for (s.rows = 1; s.rows * s.lanes <= 512; s.rows++)
-        consider(q, &s);
+    for (s.cluster = 8; s.cluster <= (q->collect ? 16 : 8); s.cluster *= 2)       /* more, fewer vectors and a row ahead are a tuner's to try */
+        for (s.per = q->collect ? 4 : 8; s.per <= 8; s.per *= 2)
+            for (s.skew = 0; s.skew <= q->collect; s.skew++) {
+                s.stages = 2 + s.skew;
+                s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
+                for (s.rows = 1; s.rows * s.lanes <= 512; s.rows++)
+                    consider(q, &s);
+            }
 }
 
 /* Half of a row is on its way while its instance says whether it is wanted: the whole would cost too much of rows that are not. */

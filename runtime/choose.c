@@ -156,6 +156,7 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
 static bool work_of(const Part *t, const LgkLaunch *l, uint32_t blocks, size_t *bytes)
 {
     int64_t by = l->work_by == LGK_BY_COLUMN ? (t->row + 3) & ~(int64_t)3 : l->work_by == LGK_BY_DIGIT ? lgk_digits(t->places) : l->work_by == LGK_BY_PLACES ? ceil_div(t->places, l->per2) : 1;
+    blocks = l->work_by == LGK_BY_PLACES ? (uint32_t)ceil_div(t->instances, l->per3) : blocks;
     if (__builtin_mul_overflow((size_t)blocks * (size_t)by, (size_t)l->work_bytes, bytes) || *bytes > SIZE_MAX / 16)
         return false;
     *bytes = (*bytes + 255) & ~(size_t)255;

@@ -108,10 +108,21 @@ LLVMValueRef ll_elem(Ll *l, LLVMValueRef v, unsigned i)
     return LLVMBuildExtractElement(l->b, v, ll_i32(l, i), "");
 }
 
+/* From sm_100 on a vector of two words is a register of its own, which LLVM fills by combiners alone: a lean emission has none. */
+static LLVMValueRef two_words(Ll *l, LLVMTypeRef elem, LLVMValueRef *v)
+{
+    LLVMValueRef word[2];
+    for (int i = 0; i < 2; i++)
+        word[i] = LLVMBuildBitCast(l->b, v[i], l->ty.i32, "");
+    return LLVMBuildBitCast(l->b, ll_intr(l, "llvm.nvvm.lohi.i2d", NULL, 2, word), LLVMVectorType(elem, 2), "");
+}
+
 LLVMValueRef ll_vector(Ll *l, LLVMTypeRef elem, LLVMValueRef *v, unsigned n)
 {
     if (n == 1)
         return v[0];
+    if (n == 2 && l->lean && l->t->sm >= 100 && (elem == l->ty.i32 || elem == l->ty.f32))
+        return two_words(l, elem, v);
     LLVMValueRef all = LLVMGetPoison(LLVMVectorType(elem, n));
     for (unsigned i = 0; i < n; i++)
         all = LLVMBuildInsertElement(l->b, all, v[i], ll_i32(l, i), "");

@@ -181,6 +181,20 @@ static void atomic_add(Ll *l, const LirOp *o)
     LLVMPositionBuilderAtEnd(l->b, join);
 }
 
+static LLVMValueRef draw(Ll *l, const LirOp *o)
+{
+    LLVMBasicBlockRef from = LLVMGetInsertBlock(l->b), then = ll_block(l, "draw"), join = ll_block(l, "drawn"), blocks[] = {from, then};
+    LLVMValueRef to = LLVMBuildIntToPtr(l->b, scalar(l, o, 0), LLVMPointerTypeInContext(l->cx, l->t ? 1 : 0), "");
+    LLVMBuildCondBr(l->b, scalar(l, o, 2), then, join);
+    LLVMPositionBuilderAtEnd(l->b, then);
+    LLVMValueRef was[] = {ll_i32(l, 0), LLVMBuildAtomicRMW(l->b, LLVMAtomicRMWBinOpAdd, to, scalar(l, o, 1), LLVMAtomicOrderingMonotonic, 0)};
+    LLVMBuildBr(l->b, join);
+    LLVMPositionBuilderAtEnd(l->b, join);
+    LLVMValueRef v = LLVMBuildPhi(l->b, l->ty.i32, "");
+    LLVMAddIncoming(v, was, blocks, 2);
+    return v;
+}
+
 /* A GPU's vectors lie inside the row or outside it. */
 static const LlHooks *masks(Ll *l, const LirOp *o)
 {
@@ -200,6 +214,7 @@ static LlVal memory(Ll *l, const LirOp *o)
     case LIR_STGP: ll_store(l, o, LL_GLOBAL, ll_arg(l, o, 1), scalar(l, o, 2)); break;
     case LIR_STGM: masks(l, o)->store_masked(l, o); break;
     case LIR_ATOM: atomic_add(l, o); break;
+    case LIR_DRAW: return one(l, o, draw(l, o));
     case LIR_STS:  ll_store(l, o, LL_SHARED, ll_arg(l, o, 1), NULL); break;
     case LIR_STSP: ll_store(l, o, LL_SHARED, ll_arg(l, o, 1), scalar(l, o, 2)); break;
     default:       break;

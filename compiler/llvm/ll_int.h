@@ -78,7 +78,7 @@ struct Ll {
     LLVMBasicBlockRef entry, latch, done;
     LlVal *val;                      /* by LirVal */
     LlScope scope[LL_MAX_DEPTH]; uint32_t nscope;
-    bool lean;                       /* of a GPU's large functions: written shorter, and left by LLVM as they are */
+    bool lean;                       /* of a GPU's large modules: written shorter, and left by LLVM as they are */
     bool precise;                    /* of the operation in hand */
     LLVMValueRef behind_wait;        /* address that is accessed right behind the wait in hand; NULL: none is known */
     bool streamed;                   /* host: non-temporal stores were written */

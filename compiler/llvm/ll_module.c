@@ -126,14 +126,26 @@ static bool guarded(Ll *l, LirFn *const *fns, uint32_t n, void (*then)(Ll *, voi
     return good;
 }
 
-/* Before chips of sm_100: on those LLVM cannot fill the registers of two words without its combiners. */
-static bool is_lean(const Target *t, LirFn *const *fns, uint32_t n)
+/* What LLVM's time goes by: 4 to 6 us each where nothing is lean.  Registers that the operation fills, and twice as many where floats of 16 bits are
+ * taken apart or packed. */
+static uint32_t weight(const LirFn *fn, const LirOp *o)
 {
-    enum { LARGE = 3100 };
-    bool large = false;
+    uint32_t lanes = o->lanes ? o->lanes : 1;
+    if (o->op == LIR_CAST && (ll_narrow(o->dt) || ll_narrow(fn->ops[o->a[0]].dt)))
+        return 2 * lanes;
+    return ll_narrow(o->dt) ? (lanes + 1) / 2 : lanes;
+}
+
+/* A lean emission takes half to three quarters of the time, and ptxas makes as good code of it but for its luck, 1 % or 2 either way: large modules are, and
+ * those whose schedule was made for one length, and perhaps measured, later than others. */
+static bool is_lean(const Target *t, LirFn *const *fns, uint32_t n, const LlOptions *o)
+{
+    enum { LARGE = 4500, LARGE_GENERAL = 4000 };
+    uint32_t size = 0;
     for (uint32_t i = 0; i < n; i++)
-        large |= fns[i]->nops > LARGE;
-    return large && t && t->kind == TGT_GPU && t->sm < 100;
+        for (uint32_t j = 0; j < fns[i]->nops; j++)
+            size += weight(fns[i], &fns[i]->ops[j]);
+    return t && t->kind == TGT_GPU && size > (o->general ? LARGE_GENERAL : LARGE);
 }
 
 bool ll_with_module(LlSession *s, LirFn *const *fns, uint32_t n, const Target *t, const LlOptions *o, Diag *d,
@@ -143,7 +155,7 @@ bool ll_with_module(LlSession *s, LirFn *const *fns, uint32_t n, const Target *t
     Arena *a = arena_new();
     bool good = false;
     if (l && a) {
-        *l = (Ll){.s = s, .a = a, .d = d, .opt = o, .t = t && t->kind == TGT_GPU ? t : NULL, .lean = is_lean(t, fns, n)};
+        *l = (Ll){.s = s, .a = a, .d = d, .opt = o, .t = t && t->kind == TGT_GPU ? t : NULL, .lean = is_lean(t, fns, n, o)};
         arena_on_oom(a, &l->fail);
         ll_enter(l);
         uint32_t before = d->nerrors;

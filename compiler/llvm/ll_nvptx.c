@@ -394,6 +394,16 @@ static LLVMValueRef opaque(Ll *l, LLVMValueRef v)
 
 /* ---- 16-bit floats ---- */
 
+/* Of a lean emission: the two floats that a pair of f16 was just made of, one inserted behind the other, which rounded apart are the same numbers; else NULL. */
+static LLVMValueRef rounded_from(const Ll *l, LLVMValueRef w)
+{
+    LLVMValueRef v = l->lean && LLVMIsABitCastInst(w) ? LLVMIsAFPTruncInst(LLVMGetOperand(w, 0)) : NULL;
+    v = v ? LLVMIsAInsertElementInst(LLVMGetOperand(v, 0)) : NULL;
+    return v && LLVMIsAInsertElementInst(LLVMGetOperand(v, 0)) ? v : NULL;
+}
+
+static LLVMValueRef inserted(LLVMValueRef pair, unsigned i) { return LLVMGetOperand(i ? pair : LLVMGetOperand(pair, 0), 1); }
+
 /* again: the assembler is not to keep, and spill, what it had when they were widened before: of two ways, it takes none for the other. */
 static void widen_pair(Ll *l, DType dt, LLVMValueRef w, bool again, LLVMValueRef *e)
 {
@@ -407,9 +417,9 @@ static void widen_pair(Ll *l, DType dt, LLVMValueRef w, bool again, LLVMValueRef
         e[1] = LLVMBuildBitCast(l->b, LLVMBuildAnd(l->b, w, ll_i32(l, -65536), ""), l->ty.f32, "");
         return;
     }
-    LLVMValueRef h = LLVMBuildBitCast(l->b, w, LLVMVectorType(l->ty.f16, 2), "");
+    LLVMValueRef floats = rounded_from(l, w), h = floats ? NULL : LLVMBuildBitCast(l->b, w, LLVMVectorType(l->ty.f16, 2), "");
     for (unsigned i = 0; i < 2; i++)
-        e[i] = LLVMBuildFPExt(l->b, ll_elem(l, h, i), l->ty.f32, "");
+        e[i] = LLVMBuildFPExt(l->b, h ? ll_elem(l, h, i) : LLVMBuildFPTrunc(l->b, inserted(floats, i), l->ty.f16, ""), l->ty.f32, "");
 }
 
 static LLVMValueRef widen_one(Ll *l, DType dt, LLVMValueRef v)
@@ -435,10 +445,10 @@ static LlVal widen(Ll *l, LlVal v)
 static LLVMValueRef narrow_pair(Ll *l, DType dt, LLVMValueRef *e)
 {
     LLVMValueRef v;
-    if (dt == DT_BF16)
+    if (dt == DT_BF16 && !l->lean)
         v = ll_intr(l, "llvm.nvvm.ff2bf16x2.rn", NULL, 2, (LLVMValueRef[]){e[1], e[0]});
     else
-        v = LLVMBuildFPTrunc(l->b, ll_vector(l, l->ty.f32, e, 2), LLVMVectorType(l->ty.f16, 2), "");
+        v = LLVMBuildFPTrunc(l->b, ll_vector(l, l->ty.f32, e, 2), LLVMVectorType(dt == DT_BF16 ? l->ty.bf16 : l->ty.f16, 2), "");
     return LLVMBuildBitCast(l->b, v, l->ty.i32, "");
 }
 

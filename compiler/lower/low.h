@@ -145,6 +145,8 @@ LirVal low_apart(Low *w, TirVal v, LirVal *rest);   /* v but for *rest, which is
 LirVal low_scalar_apart(Low *w, TirVal v);     /* emits v where it stands apart, and gives its sum; 0: it does not */
 
 /* low_addr.c: places and masks */
+void   low_copy_vec(Low *w, uint32_t load, LirVal at);       /* vector k of a load, where w->active, on its way to shared memory at `at`; low_kept_load has it */
+void   low_have_vec(Low *w, uint32_t load, LirVal at);       /* then from there */
 void   low_mask(Low *w);                       /* sets w->mask for vector k */
 LirVal low_inside(Low *w, LirVal x, LirVal none);   /* none in place of the elements of x outside the row */
 LirVal low_lane_first(Low *w);                 /* i32 position in the row of the first element of vector 0 */

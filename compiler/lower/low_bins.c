@@ -3,16 +3,17 @@
  *
  * Tiles: each tile's entries by bin, and how many of each (low_tally.c).  Sums: a block gathers its bin's from all tiles, orders them by place, and
  * its groups of lanes take as many each, side by side; a place that more than one of them has is put together in shared memory.  A bin that is too
- * full for that is left: slices of no more take as many each, in the order of instances, and leave a row of f32 for each place of the bin; join adds
- * these up.  A bin is that full where few places have most entries; otherwise both launches end at once.
+ * full for that is sliced up: slices of no more take as many each, in the order of instances, and leave a row of f32 for each place of the bin; blocks
+ * that are done take slices as long as there are some, the bin's own block first of all, so that nobody waits; join adds these rows up.  A bin is that
+ * full where few places have most entries; otherwise the join ends at once.
  *
- * Workspace: of tiles each tile's entries, then where each bin's begin in each tile, and << 16 how many they are; of sums the number of
- * slices of each bin, then of all; of slices their rows.
+ * Workspace: of tiles each tile's entries, then where each bin's begin in each tile, and << 16 how many they are; of sums for each bin the number of
+ * its slices, and << 16 of those before them, then that of all, then how many of each bin's have been taken; of join the slices' rows.
  */
 #include "low_sort.h"
 
-enum { BIN_TILES, BIN_SUMS, BIN_SLICES, BIN_JOIN };
-enum { MOST_AT_ONCE = 8, FEW_SLICES = 4 * AT_ONCE, LANES = 512, EACH = SORT_TILE / LANES };
+enum { BIN_TILES, BIN_SUMS, BIN_JOIN };
+enum { FEW_SLICES = 4 * AT_ONCE, LANES = 512, EACH = SORT_TILE / LANES };
 
 typedef struct Bins {
     SchedBins at;
@@ -36,6 +37,7 @@ static LirVal entry_at(Low *w, LirVal i) { return sort_element(w, sort_part(w, B
 static LirVal table_at(Low *w, LirVal tile, LirVal bin) { return sort_element(w, sort_element(w, sort_part(w, BIN_TILES), bin_tiles(w), 8 * SORT_TILE), add(w, times(w, tile, w->s->bins), bin), 4); }
 static LirVal slices_at(Low *w, LirVal bin) { return sort_element(w, sort_part(w, BIN_SUMS), bin, 4); }
 static LirVal all_slices_at(Low *w) { return slices_at(w, low_ci(w, w->s->bins)); }
+static LirVal taken_at(Low *w, LirVal bin) { return slices_at(w, add(w, bin, low_ci(w, w->s->bins + 1))); }
 static LirVal load_i32(Low *w, LirVal at, LirVal when) { return low_load_at(w, DT_I32, 1, at, when, 4); }
 
 /* Places of a bin, the last of which there may not be. */
@@ -48,7 +50,7 @@ static LirVal is_place(Low *w, LirVal place) { return less(w, place, lir_cast(w-
 static LirVal slice_row(Low *w, LirVal slice, LirVal k)
 {
     LirVal row = add(w, lir_op2(w->fn, LIR_MUL, whole(w, slice), whole(w, places_of_bin(w))), whole(w, k));
-    LirVal base = sort_element(w, sort_part(w, BIN_SLICES), row, 4 * low_tile(w));
+    LirVal base = sort_element(w, sort_part(w, BIN_JOIN), row, 4 * low_tile(w));
     return sort_element(w, base, times(w, add(w, w->lane, low_ci(w, (int64_t)w->k * w->s->lanes)), w->s->vec), 4);
 }
 
@@ -75,6 +77,15 @@ static void entries_of(Low *w, LirVal from, LirVal *e, LirVal *key)
         low_scalar_stores(&v[i]);
 }
 
+static void no_slices(Low *w)
+{
+    int words = 2 * w->s->bins + 1;
+    for (int from = 0; from < words; from += LANES) {
+        LirVal i = add(w, w->tid, low_ci(w, from));
+        low_store_at(w, slices_at(w, i), low_ci(w, 0), both(w, same(w, w->block, low_ci(w, 0)), less(w, i, low_ci(w, words))), 4);
+    }
+}
+
 static void tiles(const Low *first, const char *symbol)
 {
     Low w;
@@ -92,7 +103,7 @@ static void tiles(const Low *first, const char *symbol)
     barrier(&w);
     LirVal have = low_tally_all(&w, &t), own = low_before_in_block(&w, &t, have, &all);
     low_store_at(&w, table_at(&w, w.block, w.tid), lir_op2(w.fn, LIR_OR, own, lir_op2(w.fn, LIR_SHL, have, low_ci(&w, 16))), less(&w, w.tid, low_ci(&w, w.s->bins)), 4);
-    low_store_at(&w, all_slices_at(&w), low_ci(&w, 0), same(&w, add(&w, w.tid, w.block), low_ci(&w, 0)), 4);
+    no_slices(&w);
     low_tally_places(&w, &t, own);
     barrier(&w);
     for (int i = 0; i < EACH; i++)
@@ -184,7 +195,7 @@ static void clear_window(Low *w, const Bins *b, const Part *x, LirVal window)
 static void order(Low *w, const Bins *b, const Part *x, const Held *h)
 {
     LirVal key[SCHED_BIN_EACH], rank[SCHED_BIN_EACH], zero = low_ci(w, 0), done = var_of(w, zero), all;
-    low_sts_when(w, add(w, times(w, add(w, x->m, w->tid), 8), low_ci(w, b->at.entries)), lir_ci(w->fn, DT_I64, -1), less(w, w->tid, low_ci(w, MOST_AT_ONCE)), 8);
+    low_sts_when(w, add(w, times(w, add(w, x->m, w->tid), 8), low_ci(w, b->at.entries)), lir_ci(w->fn, DT_I64, -1), less(w, w->tid, low_ci(w, 2 * AT_ONCE)), 8);
     LirVal at = var_of(w, zero), window = low_loop_begin(w, at, lir_op2(w->fn, LIR_MAX, places_of_bin(w), low_ci(w, 1)));
     low_tally_clear(w, &b->tally);
     for (int u = 0; u < SCHED_BIN_EACH; u++) {
@@ -228,7 +239,7 @@ static Share share_of(Low *w, const Bins *b, const Part *x)
 {
     Share h;
     LirVal zero = low_ci(w, 0), one = low_ci(w, 1);
-    h.each = times(w, ceil_div(w, x->m, w->s->rows * b->at.at_once), b->at.at_once);
+    h.each = times(w, ceil_div(w, x->m, w->s->rows * AT_ONCE), AT_ONCE);
     h.from = least(w, product(w, w->grp, h.each), x->m);
     h.to = least(w, add(w, h.from, h.each), x->m);
     LirVal some = less(w, h.from, h.to);
@@ -277,21 +288,51 @@ static void add_row(Low *w, const LirVal *v)
         lir_set(w->fn, w->acc[k], add(w, get(w, w->acc[k]), v[k]));
 }
 
-/* Entries p .. of the share: their rows are read together. */
+/* Entries p .. p + AT_ONCE. */
+static void some_entries(Low *w, const Bins *b, LirVal p, LirVal *e)
+{
+    LirVal some = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I64, .lanes = AT_ONCE, .ref = -1, .a = {entry_of_nth(w, b, p)}, .imm.i = 16});
+    for (int u = 0; u < AT_ONCE; u++)
+        e[u] = lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_I64, .lanes = 1, .ref = -1, .a = {some}, .imm.i = u});
+}
+
+/* A ring of rows of each group's: as soon as one has been added the one that follows them is asked for. */
+static int ring_pitch(const Bins *b) { return b->at.threads * 16; }
+static LirVal in_ring(Low *w, const Bins *b, int u) { return add(w, times(w, w->tid, 16), low_ci(w, b->at.ring + (int64_t)u * w->s->per * ring_pitch(b))); }
+
+static void ask_row(Low *w, const Bins *b, const Share *h, LirVal p, int u, LirVal e) { low_ask_row(w, e, less(w, add(w, p, low_ci(w, u)), h->to), in_ring(w, b, u), ring_pitch(b)); }
+
+static void ask_first(Low *w, const Bins *b, const Share *h)
+{
+    LirVal e[AT_ONCE];
+    low_mark(w, LIR_IF, less(w, h->from, h->to));
+    some_entries(w, b, h->from, e);
+    for (int u = 0; u < AT_ONCE; u++)
+        ask_row(w, b, h, h->from, u, e[u]);
+    low_mark(w, LIR_END, 0);
+}
+
+/* Entries p .. of the share. */
 static void add_rows(Low *w, const Bins *b, const Part *x, const Share *h, LirVal p)
 {
-    int n = b->at.at_once;
-    LirVal v[MOST_AT_ONCE][LOW_MAX_PER], place[MOST_AT_ONCE + 1], in[MOST_AT_ONCE], some[MOST_AT_ONCE / AT_ONCE], at = entry_of_nth(w, b, p);
-    for (int u = 0; u < n; u += AT_ONCE)
-        some[u / AT_ONCE] = lir_add(w->fn, (LirOp){.op = LIR_LDS, .dt = DT_I64, .lanes = AT_ONCE, .ref = -1, .a = {add(w, at, low_ci(w, 8 * u))}, .imm.i = 16});
-    for (int u = 0; u < n; u++) {
-        LirVal e = lir_add(w->fn, (LirOp){.op = LIR_EXTRACT, .dt = DT_I64, .lanes = 1, .ref = -1, .a = {some[u / AT_ONCE]}, .imm.i = u % AT_ONCE});
-        place[u] = low_place_of(w, e);
+    LirVal e[AT_ONCE], next[AT_ONCE], v[AT_ONCE][LOW_MAX_PER], place[AT_ONCE + 1], in[AT_ONCE], behind = add(w, p, low_ci(w, AT_ONCE));
+    bool ring = w->s->stages > 1;
+    some_entries(w, b, p, e);
+    if (ring)
+        some_entries(w, b, behind, next);
+    for (int u = 0; u < AT_ONCE; u++) {
+        place[u] = low_place_of(w, e[u]);
         in[u] = less(w, add(w, p, low_ci(w, u)), h->to);
-        low_row_of(w, e, in[u], v[u]);
+        if (!ring)
+            low_row_of(w, e[u], in[u], v[u]);
     }
-    place[n] = place_of_nth(w, b, add(w, p, low_ci(w, n)));
-    for (int u = 0; u < n; u++) {
+    place[AT_ONCE] = ring ? low_place_of(w, next[0]) : place_of_nth(w, b, behind);
+    for (int u = 0; u < AT_ONCE; u++) {
+        if (ring) {
+            lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = AT_ONCE - 1});
+            low_row_asked(w, e[u], in[u], in_ring(w, b, u), ring_pitch(b), v[u]);
+            ask_row(w, b, h, behind, u, next[u]);
+        }
         add_row(w, v[u]);
         low_mark(w, LIR_IF, both(w, in[u], differ(w, place[u], place[u + 1])));
         put_sum(w, b, x, h, place[u]);
@@ -323,9 +364,11 @@ static void sum_part(Low *w, const Bins *b, const Part *x)
 {
     Share h = share_of(w, b, x);
     low_sums_clear(w);
+    if (w->s->stages > 1)
+        ask_first(w, b, &h);
     LirVal var = var_of(w, h.from), more = var_of(w, less(w, h.from, h.to));
     loop_apart(w, more);
-    LirVal p = get(w, var), next = add(w, p, low_ci(w, b->at.at_once));
+    LirVal p = get(w, var), next = add(w, p, low_ci(w, AT_ONCE));
     add_rows(w, b, x, &h, p);
     lir_set(w->fn, var, next);
     lir_set(w->fn, more, less(w, next, h.to));
@@ -357,6 +400,88 @@ static Bins part_open(Low *w, const Low *first, int nth, const char *symbol)
     return bins_of(w);
 }
 
+/* ---- bins that are too full ---- */
+
+/* Of a slice: its bin, its number there, that of the first one among all, and how many the bin has. */
+typedef struct Slice { LirVal bin, nth, first, n; } Slice;
+
+static LirVal found(Low *w, const Bins *b, int i) { return low_lds(w, DT_I32, low_ci(w, b->at.found + 4 * i)); }
+static void leave_found(Low *w, const Bins *b, int i, LirVal v, LirVal when) { low_sts_when(w, low_ci(w, b->at.found + 4 * i), v, when, 4); }
+static LirVal draw(Low *w, LirVal at, LirVal by, LirVal when) { return lir_add(w->fn, (LirOp){.op = LIR_DRAW, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {at, by, when}}); }
+static LirVal is_first(Low *w) { return same(w, w->tid, low_ci(w, 0)); }
+
+/* The block's own bin, of n entries, is to be summed by slices. */
+static void slice_up(Low *w, const Bins *b, LirVal n)
+{
+    LirVal slices = ceil_div(w, n, b->at.full), first = draw(w, all_slices_at(w), slices, is_first(w));
+    draw(w, slices_at(w, w->block), lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_SHL, first, low_ci(w, 16)), slices), is_first(w));
+}
+
+/* A bin with slices that nobody has taken, each block another one if it can be; how many such bins there are. */
+static LirVal find_bin(Low *w, const Bins *b, Slice *s)
+{
+    LirVal sum = low_ci(w, 0), zero = sum, one = low_ci(w, 1);
+    for (int from = 0; from < w->s->bins; from += b->at.threads) {
+        LirVal bin = add(w, w->tid, low_ci(w, from)), is = less(w, bin, low_ci(w, w->s->bins)), word = draw(w, slices_at(w, bin), zero, is), n = rest(w, word, 1 << 16), more;
+        LirVal left = less(w, draw(w, taken_at(w, bin), zero, both(w, is, less(w, zero, n))), n), before = low_before_in_block(w, &b->tally, pick(w, left, one, zero), &more);
+        LirVal here = both(w, left, same(w, before, lir_op2(w->fn, LIR_REM, w->block, lir_op2(w->fn, LIR_MAX, more, one))));
+        leave_found(w, b, 0, bin, here);
+        leave_found(w, b, 1, word, here);
+        sum = add(w, sum, more);
+        barrier(w);
+    }
+    LirVal word = found(w, b, 1);
+    *s = (Slice){.bin = found(w, b, 0), .first = lir_op2(w->fn, LIR_SHR, word, low_ci(w, 16)), .n = rest(w, word, 1 << 16)};
+    return sum;
+}
+
+static void sum_slice(Low *w, const Bins *b, const Slice *s)
+{
+    LirVal n = look_up(w, b, s->bin), each = lir_op2(w->fn, LIR_DIV, sub(w, add(w, n, s->n), low_ci(w, 1)), s->n), from = product(w, s->nth, each);
+    do_part(w, b, &(Part){.bin = s->bin, .slice = add(w, s->first, s->nth), .m = lir_op2(w->fn, LIR_MAX, least(w, sub(w, n, from), each), low_ci(w, 0))}, from);
+}
+
+/* Slices, as long as there are some that nobody has taken. */
+static void sum_slices(Low *w, const Bins *b)
+{
+    Slice s;
+    LirVal more = var_of(w, lir_ci(w->fn, DT_BOOL, 1)), some;
+    low_mark(w, LIR_LOOP, 0);
+    low_mark(w, LIR_WHILE, get(w, more));
+    barrier(w);
+    some = differ(w, find_bin(w, b, &s), low_ci(w, 0));
+    lir_set(w->fn, more, some);
+    mark_uniform(w, LIR_IF, some);
+    leave_found(w, b, 2, draw(w, taken_at(w, s.bin), low_ci(w, 1), is_first(w)), is_first(w));
+    barrier(w);
+    s.nth = found(w, b, 2);
+    mark_uniform(w, LIR_IF, less(w, s.nth, s.n));
+    sum_slice(w, b, &s);
+    mark_uniform(w, LIR_END, 0);
+    mark_uniform(w, LIR_END, 0);
+    low_mark(w, LIR_END, 0);
+}
+
+/* Who has a bin of fewer entries than most, or has sliced up its own, helps with what is sliced up by now; who sliced it up sees all of it done. */
+static void help(Low *w, const Bins *b, LirVal n, LirVal full)
+{
+    mark_uniform(w, LIR_IF, lir_op2(w->fn, LIR_OR, full, less(w, n, over(w, w->ninst, w->s->bins))));
+    leave_found(w, b, 3, draw(w, all_slices_at(w), low_ci(w, 0), is_first(w)), is_first(w));
+    barrier(w);
+    mark_uniform(w, LIR_IF, differ(w, found(w, b, 3), low_ci(w, 0)));
+    sum_slices(w, b);
+    mark_uniform(w, LIR_END, 0);
+    mark_uniform(w, LIR_END, 0);
+}
+
+/* The thread that counts a bin's slices among all waits for their number before it lets the join start: there, what all are is known before the wait. */
+static void let_join(Low *w)
+{
+    low_mark(w, LIR_IF, is_first(w));
+    low_launch_go(w);
+    low_mark(w, LIR_END, 0);
+}
+
 static void sums(const Low *first, const char *symbol)
 {
     Low w;
@@ -364,53 +489,34 @@ static void sums(const Low *first, const char *symbol)
     low_await_order(&w, b.at.threads);
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
-    LirVal n = look_up(&w, &b, w.block), full = lir_op2(w.fn, LIR_GT, n, low_ci(&w, b.at.full)), slices = pick(&w, full, ceil_div(&w, n, b.at.full), low_ci(&w, 0)), none = same(&w, w.tid, low_ci(&w, 0));
-    low_store_at(&w, slices_at(&w, w.block), slices, none, 4);
-    lir_add(w.fn, (LirOp){.op = LIR_ATOM, .ref = -1, .a = {all_slices_at(&w), slices, both(&w, none, full)}, .imm.i = 4});
-    mark_uniform(&w, LIR_IF, lir_op1(w.fn, LIR_NOT, full));
+    LirVal n = look_up(&w, &b, w.block), full = lir_op2(w.fn, LIR_GT, n, low_ci(&w, b.at.full));
+    mark_uniform(&w, LIR_IF, full);
+    slice_up(&w, &b, n);
+    let_join(&w);
+    mark_uniform(&w, LIR_ELSE, 0);
+    let_join(&w);
     do_part(&w, &b, &(Part){.bin = w.block, .m = n}, low_ci(&w, 0));
     mark_uniform(&w, LIR_END, 0);
-    low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = w.s->bins, .work_bytes = 8});
+    help(&w, &b, n, full);
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = w.s->bins, .work_bytes = 12});
 }
 
-/* ---- bins that are too full ---- */
+/* ---- their sums, joined ---- */
 
-/* Of a slice: its bin, its number there, that of the first one among all, and how many the bin has. */
-typedef struct Slice { LirVal bin, nth, first, n; } Slice;
-
-/* That of the block; opens the branch of blocks that have one. */
-static Slice find_slice(Low *w, const Bins *b)
+/* Slice number i of all. */
+static Slice find_slice(Low *w, const Bins *b, LirVal i)
 {
     LirVal sum = low_ci(w, 0);
     for (int from = 0; from < w->s->bins; from += b->at.threads) {
-        LirVal bin = add(w, w->tid, low_ci(w, from)), n = load_i32(w, slices_at(w, bin), less(w, bin, low_ci(w, w->s->bins))), more, first = add(w, sum, low_before_in_block(w, &b->tally, n, &more));
-        LirVal nth = sub(w, w->block, first), here = both(w, lir_op2(w->fn, LIR_GE, nth, low_ci(w, 0)), less(w, nth, n)), is[] = {bin, nth, first, n};
-        for (int i = 0; i < 4; i++)
-            low_sts_when(w, low_ci(w, b->at.found + 4 * i), is[i], here, 4);
+        LirVal bin = add(w, w->tid, low_ci(w, from)), word = load_i32(w, slices_at(w, bin), less(w, bin, low_ci(w, w->s->bins))), n = rest(w, word, 1 << 16), more;
+        LirVal nth = sub(w, i, add(w, sum, low_before_in_block(w, &b->tally, n, &more))), here = both(w, lir_op2(w->fn, LIR_GE, nth, low_ci(w, 0)), less(w, nth, n)), is[] = {bin, nth, word};
+        for (int k = 0; k < 3; k++)
+            leave_found(w, b, k, is[k], here);
         sum = add(w, sum, more);
         barrier(w);
     }
-    LirVal is[4];
-    mark_uniform(w, LIR_IF, less(w, w->block, sum));
-    for (int i = 0; i < 4; i++)
-        is[i] = low_lds(w, DT_I32, low_ci(w, b->at.found + 4 * i));
-    return (Slice){is[0], is[1], is[2], is[3]};
-}
-
-static void slices(const Low *first, const char *symbol)
-{
-    Low w;
-    Bins b = part_open(&w, first, BIN_SLICES, symbol);
-    low_launch_wait(&w);
-    low_open_groups(&w, w.s->rows);
-    low_sums_new(&w);
-    mark_uniform(&w, LIR_IF, differ(&w, load_i32(&w, all_slices_at(&w), 0), low_ci(&w, 0)));
-    Slice s = find_slice(&w, &b);
-    LirVal n = look_up(&w, &b, s.bin), each = lir_op2(w.fn, LIR_DIV, sub(&w, add(&w, n, s.n), low_ci(&w, 1)), s.n), from = product(&w, s.nth, each);
-    do_part(&w, &b, &(Part){.bin = s.bin, .slice = w.block, .m = lir_op2(w.fn, LIR_MAX, least(&w, sub(&w, n, from), each), low_ci(&w, 0))}, from);
-    mark_uniform(&w, LIR_END, 0);
-    mark_uniform(&w, LIR_END, 0);
-    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = b.at.full / 2, .per2 = w.s->bins, .multiple = 1, .work_bytes = 4 * low_tile(&w), .work_by = LOW_BY_PLACES});
+    LirVal word = found(w, b, 2);
+    return (Slice){found(w, b, 0), found(w, b, 1), lir_op2(w->fn, LIR_SHR, word, low_ci(w, 16)), rest(w, word, 1 << 16)};
 }
 
 /* Of a bin's place number k the sum over every step-th AT_ONCE of the slices from `from` on. */
@@ -464,33 +570,38 @@ static void join_many(Low *w, const Bins *b, const Slice *s)
     low_loop_end(w, var, k, s->n);
 }
 
-/* A block for each slice, which has its share of the bin's places. */
+/* The slice's share of the bin's places. */
+static void join_slice(Low *w, const Bins *b, LirVal i)
+{
+    Slice s = find_slice(w, b, i);
+    mark_uniform(w, LIR_IF, lir_op2(w->fn, LIR_LE, s.n, low_ci(w, w->s->rows > 1 ? FEW_SLICES : INT32_MAX)));
+    join_few(w, &s);
+    if (w->s->rows > 1) {
+        mark_uniform(w, LIR_ELSE, 0);
+        join_many(w, b, &s);
+    }
+    mark_uniform(w, LIR_END, 0);
+}
+
+/* Few blocks, for there is nearly always nothing to join. */
 static void join(const Low *first, const char *symbol)
 {
     Low w;
     Bins b = part_open(&w, first, BIN_JOIN, symbol);
+    int blocks = w.s->ctas > 1 ? (w.s->bins + w.s->ctas - 1) / w.s->ctas : w.s->bins;
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
-    LirVal any = load_i32(&w, all_slices_at(&w), 0);            /* known since before the slices began */
+    LirVal any = load_i32(&w, all_slices_at(&w), less(&w, low_ci(&w, 0), w.ninst)), var = var_of(&w, w.block);      /* no tile, and nobody says that there is none */
     low_launch_wait(&w);
-    mark_uniform(&w, LIR_IF, differ(&w, any, low_ci(&w, 0)));
-    Slice s = find_slice(&w, &b);
-    mark_uniform(&w, LIR_IF, lir_op2(w.fn, LIR_LE, s.n, low_ci(&w, w.s->rows > 1 ? FEW_SLICES : INT32_MAX)));
-    join_few(&w, &s);
-    if (w.s->rows > 1) {
-        mark_uniform(&w, LIR_ELSE, 0);
-        join_many(&w, &b, &s);
-    }
-    mark_uniform(&w, LIR_END, 0);
-    mark_uniform(&w, LIR_END, 0);
-    mark_uniform(&w, LIR_END, 0);
-    low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS, .per = b.at.full / 2, .multiple = 1});
+    LirVal i = low_loop_begin(&w, var, any);
+    join_slice(&w, &b, i);
+    low_loop_end(&w, var, i, low_ci(&w, blocks));
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = blocks, .per2 = w.s->bins, .per3 = b.at.full / 2, .work_bytes = 4 * low_tile(&w), .work_by = LOW_BY_PLACES});
 }
 
 void low_bins(const Low *first, const char *symbol)
 {
     tiles(first, symbol);
     sums(first, symbol);
-    slices(first, symbol);
     join(first, symbol);
 }

@@ -68,7 +68,7 @@ static LirVal share_begins(Low *w, const Shares *x, LirVal tile) { return times(
 /* Shared memory behind the tallies: by part and digit both sums of shares, later the tile's entries in order; by digit where those of the tile begin,
  * and what to add for where they go; sums of warps. */
 enum { SUMS_AT = WARPS * WINDOW * 4, BEFORE_AT = SUMS_AT + LANES * FOUR * 4, ENTRIES_AT = SUMS_AT, OWN_AT = BEFORE_AT + LANES * FOUR * 4, TO_AT = OWN_AT + WINDOW * 4,
-       WARPS_AT = TO_AT + WINDOW * 4, DEAL_BYTES = WARPS_AT + WARPS * 4, DEAL_REGS = 80 /* of a lane: a block of the next launch finds room beside it */ };
+       WARPS_AT = TO_AT + WINDOW * 4, DEAL_BYTES = WARPS_AT + WARPS * 4, DEAL_REGS = 88 /* of a lane: a block of the next launch finds room beside it */ };
 static const Tally TALLY = {.warps = WARPS, .window = WINDOW, .sums = WARPS_AT};
 
 /* An entry's digit within the window, or -1. */

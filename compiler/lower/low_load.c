@@ -153,6 +153,14 @@ static void copy(Low *w, uint32_t load, LirVal at, LirVal guard)
                            .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
 }
 
+void low_copy_vec(Low *w, uint32_t load, LirVal at) { copy(w, load, at, w->active); }
+
+void low_have_vec(Low *w, uint32_t load, LirVal at)
+{
+    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, w->active), v = lds(w, load, at);
+    w->kept[load * LOW_MAX_PER + (uint32_t)w->k] = in ? lir_op3(w->fn, LIR_SELECT, in, v, lir_splat(w->fn, lir_cast(w->fn, load_dt(w, load), lir_cf(w->fn, DT_F32, 1, 0.0)), w->s->vec)) : v;
+}
+
 static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
 
 /* ---- operands that are copied as they lie in memory, and put in place ---- */

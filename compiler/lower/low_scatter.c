@@ -44,6 +44,13 @@ void low_sums_clear(Low *w)
         lir_set(w->fn, w->acc[k], zeros(w));
 }
 
+/* Of vector w->k, where ok, else zeros. */
+static LirVal summand(Low *w, LirVal ok)
+{
+    LirVal x = lir_splat(w->fn, lir_cast(w->fn, DT_F32, low_row(w, sum_op(w)->a[0])), w->s->vec);
+    return low_zero_outside(w, sum_op(w)->a[0]) ? x : lir_op3(w->fn, LIR_SELECT, ok, x, zeros(w));
+}
+
 /* The row that an entry's instance adds, where ok: it names a place, so that there is one and its conditions hold; else zeros. */
 void low_row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
 {
@@ -53,8 +60,44 @@ void low_row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
     for (w->k = 0; w->k < w->s->per; w->k++) {
         low_mask(w);
         memset(w->row, 0, sizeof *w->row * w->tir->nops);
-        LirVal x = lir_splat(w->fn, lir_cast(w->fn, DT_F32, low_row(w, sum_op(w)->a[0])), w->s->vec);
-        v[w->k] = low_zero_outside(w, sum_op(w)->a[0]) ? x : lir_op3(w->fn, LIR_SELECT, ok, x, zeros(w));
+        v[w->k] = summand(w, ok);
+    }
+    w->k = 0;
+    w->active = 0;
+}
+
+static uint32_t own_load(const Low *w)
+{
+    uint32_t i = 0;
+    while (!w->rv->load[i].inst)
+        i++;
+    return i;
+}
+
+void low_ask_row(Low *w, LirVal e, LirVal ok, LirVal at, int pitch)
+{
+    low_set_instance(w, instance_of(w, e), true);
+    w->active = ok;
+    w->listed = true;
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        low_mask(w);
+        low_copy_vec(w, own_load(w), lir_op2(w->fn, LIR_ADD, at, low_ci(w, (int64_t)w->k * pitch)));
+    }
+    w->k = 0;
+    w->active = 0;
+    low_mark(w, LIR_CPCOMMIT, 0);
+}
+
+void low_row_asked(Low *w, LirVal e, LirVal ok, LirVal at, int pitch, LirVal *v)
+{
+    low_set_instance(w, instance_of(w, e), true);
+    w->active = ok;
+    w->listed = true;
+    for (w->k = 0; w->k < w->s->per; w->k++) {
+        low_mask(w);
+        memset(w->row, 0, sizeof *w->row * w->tir->nops);
+        low_have_vec(w, own_load(w), lir_op2(w->fn, LIR_ADD, at, low_ci(w, (int64_t)w->k * pitch)));
+        v[w->k] = summand(w, ok);
     }
     w->k = 0;
     w->active = 0;
@@ -305,7 +348,6 @@ void low_await_order(Low *w, int threads)
     if (w->s->warm && w->s->align != ALIGN_SCALAR)
         ask_line(w, add(w, times(w, w->block, threads), w->tid));
     low_mark(w, LIR_PDLWAIT, 0);
-    low_mark(w, LIR_PDLGO, 0);
 }
 
 static int columns_a_block(const Low *w) { return w->s->split ? low_tile(w) : INT32_MAX; }
@@ -317,6 +359,7 @@ static void sums(const Low *first, const char *symbol)
     low_launch_open(&w, first, SCATTER_SUMS, symbol, s->rows * s->lanes);
     w.fn->min_ctas = (uint32_t)s->ctas;
     low_await_order(&w, s->rows * s->lanes);
+    low_launch_go(&w);
     low_open_groups(&w, s->rows);
     low_sums_new(&w);
     each_tile(&w, sum_or_clear);

@@ -71,7 +71,13 @@ void low_launch_wait(Low *w)
     if (!w->fn->pdl)
         return;
     low_mark(w, LIR_PDLWAIT, 0);
-    low_mark(w, LIR_PDLGO, 0);
+    low_launch_go(w);
+}
+
+void low_launch_go(Low *w)
+{
+    if (w->fn->pdl)
+        low_mark(w, LIR_PDLGO, 0);
 }
 
 void low_launch_close(const Low *w, LowLaunch l)

@@ -42,7 +42,8 @@ LirVal low_place_named(Low *w);                /* i32: by the instance at hand *
 LirVal low_entry(Low *w, LirVal place, LirVal instance);
 
 void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int threads);
-void low_launch_wait(Low *w);
+void low_launch_wait(Low *w);                  /* for those before it; then the next one may come */
+void low_launch_go(Low *w);
 void low_launch_close(const Low *w, LowLaunch l);
 
 /* low_scatter.c: groups of lanes, and the rows that a group adds up in registers, as many of them read at once */
@@ -51,6 +52,8 @@ void low_open_groups(Low *w, int n);
 void low_sums_new(Low *w);
 void low_sums_clear(Low *w);
 void low_row_of(Low *w, LirVal entry, LirVal ok, LirVal *v);      /* what the entry's instance adds, where ok: it names a place; else zeros */
+void low_ask_row(Low *w, LirVal entry, LirVal ok, LirVal at, int pitch);       /* asks for what of it is read from memory; the lane's vectors, pitch bytes apart in shared memory */
+void low_row_asked(Low *w, LirVal entry, LirVal ok, LirVal at, int pitch, LirVal *v);      /* and takes it, when it is there */
 void low_write_place(Low *w, LirVal place, bool sums, LirVal when);      /* zeros, where not the sums */
 void low_await_order(Low *w, int threads);      /* of the launches before this one; rows are asked for meanwhile */
 

@@ -36,7 +36,7 @@ typedef enum LowGridKind {
     LOW_G_FIXED           /* per blocks */
 } LowGridKind;
 
-typedef enum LowWorkBy { LOW_BY_BLOCK /* 1 */, LOW_BY_COLUMN /* row length rounded up to 4 */, LOW_BY_DIGIT /* lgk_digits() of the places */, LOW_BY_PLACES /* ceil(places / per2) */ } LowWorkBy;
+typedef enum LowWorkBy { LOW_BY_BLOCK /* 1 */, LOW_BY_COLUMN /* row length rounded up to 4 */, LOW_BY_DIGIT /* lgk_digits() of the places */, LOW_BY_PLACES /* ceil(places / per2), and ceil(instances / per3) stands for the blocks */ } LowWorkBy;
 
 typedef struct LowLaunch {
     LirFn  *fn;

@@ -94,8 +94,12 @@ static void put_workspace(const Manifest *m, const LgkLaunch *l, uint32_t nth)
 {
     if (!l->work_bytes)
         return;
-    static const char *const by[] = {[LGK_BY_COLUMN] = " and column", [LGK_BY_DIGIT] = " and digit of places", [LGK_BY_PLACES] = " and place of a bin"};
-    buf_printf(m->out, "; %d bytes of workspace a block%s", l->work_bytes, by[l->work_by] ? by[l->work_by] : "");
+    static const char *const by[] = {[LGK_BY_COLUMN] = " and column", [LGK_BY_DIGIT] = " and digit of places"};
+    buf_printf(m->out, "; %d bytes of workspace a ", l->work_bytes);
+    if (l->work_by == LGK_BY_PLACES)
+        buf_printf(m->out, "place of a bin and %d instances", l->per3);
+    else
+        buf_printf(m->out, "block%s", by[l->work_by] ? by[l->work_by] : "");
     if (nth)
         buf_printf(m->out, " of launch %u", (unsigned)nth);
 }

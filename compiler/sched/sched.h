@@ -77,9 +77,8 @@ enum { SCHED_BIN_EACH = 3 /* entries a lane */, SCHED_BIN_TILE = 2048 /* instanc
 typedef struct SchedBins {
     int threads, full;        /* full: entries that it orders */
     int tiles, window;        /* tiles at most, a power of two; places of a bin that are counted together */
-    int at_once;              /* rows that a group of lanes reads together */
     int begin, segment;       /* by tile */
-    int found, warps, tally, totals, entries, groups, bytes;
+    int found, warps, tally, totals, entries, groups, ring, bytes;
 } SchedBins;
 SchedBins sched_bins(const Sched *s);
 /* Instances up to which bins= serves: with more, too many bins would be more than full. */

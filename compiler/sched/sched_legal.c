@@ -171,7 +171,7 @@ static int registers(const SchedFacts *f, const Sched *s)
         return summing_registers(f, s);
     int packed = s->keep == KEEP_REG && s->len != LEN_ANY ? s->batch * s->per * s->vec * f->row_bytes_in / 4 : s->vec * f->row_bytes_in / 4;
     int sums = s->acc == ACC_REG ? f->accs * s->per * s->vec : 0;
-    int listed = f->scatter ? s->per * s->vec * (1 + f->row_bytes_in * s->stages) : 0;      /* sums, and four rows on their way to them */
+    int listed = f->scatter ? s->per * s->vec * (1 + (s->stages > 1 ? 0 : f->row_bytes_in)) : 0;      /* sums, and four rows on their way to them, where it is not by way of shared memory */
     int operands = s->wkeep == WKEEP_REG ? (s->unroll ? 2 * s->unroll : s->per) * s->vec * f->shared_loads / 2 : 0;
     /* with sums, the operands of the last phase stay wide across the barrier */
     int wide = f->accs && s->keep == KEEP_REG && s->len != LEN_ANY ? s->per * s->vec * (f->row_loads + (s->wkeep == WKEEP_REG)) : 0;

@@ -515,13 +515,24 @@ static void search_lanes(Search *q, Sched s)
 
 static void add(SchedList *out, Arena *a, Sched s) { *ARENA_PUSH(a, out->s, out->n, out->cap) = s; }
 
+/* Of rows in shared memory their first KB: more of all that run at once would hold up the last blocks of the kernel before. */
+static int32_t asked_kb(const Search *q, const Sched *s)
+{
+    enum { ASKED_KB = 8192 };                  /* in all: of 512 rows of 32000 to 262144 numbers 6 to 13 MB were the best */
+    uint32_t blocks = (uint32_t)(s->ctas ? s->ctas : q->t->threads_mp / (s->rows * s->lanes)), by_smem = (uint32_t)q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, s) + 1024u);
+    int64_t rows = (int64_t)q->t->mps * (blocks < by_smem ? blocks : by_smem) * s->rows / s->cluster, kb = rows ? ASKED_KB / rows + 1 : 0;
+    return kb < q->n * q->f->row_bytes_in / 1024 && kb <= 1024 ? (int32_t)kb : 0;
+}
+
 /* Rows that are waited for, and the operands, are asked for ahead, where they may be; not by loops that have as many registers as they like, and would
  * take a few more, and a block of a multiprocessor with them. */
 static Sched asking(const Search *q, Sched s)
 {
     Sched asks = s;
     asks.ask = s.grid == GRID_ONESHOT ? s.batch : 1;
-    return q->f->phases < 2 || q->f->accs || !q->f->shared_loads || (s.unroll && !s.ctas) || sched_illegal(q->f, &asks, q->t) ? s : asks;
+    bool waits = q->f->phases > 1 && q->f->shared_loads && (!s.unroll || s.ctas);
+    asks.asked = q->f->lses ? asked_kb(q, &s) : 0;
+    return q->f->accs || !(q->f->lses || waits) || sched_illegal(q->f, &asks, q->t) ? s : asks;
 }
 
 static int gpu_vec(const SchedFacts *f)

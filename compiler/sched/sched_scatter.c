@@ -10,9 +10,23 @@
 enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, LEAST_LANES = 128, MOST_GROUPS = 8, MP_LANES = 1024, WARM_MB = 16, BIN_LANES = 512,
        BIN_LEAST = 16384 /* instances */, BIN_ROW_BYTES = 1024 /* of longer rows, those that overfull bins leave in the workspace are many bytes */ };
 
-static bool bins_illegal(const Sched *s, const Target *t)
+/* Copies of 4, 8 or 16 bytes, of one row an instance. */
+static bool ring_illegal(const SchedFacts *f, const Sched *s)
+{
+    int own = 0, bytes = 0;
+    for (uint32_t i = 0; i < f->shared.nload; i++)
+        if (f->shared.load[i].inst) {
+            own++;
+            bytes = f->shared.load[i].bytes * s->vec;
+        }
+    return own != 1 || (bytes != 4 && bytes != 8 && bytes != 16);
+}
+
+static bool bins_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     int lanes = s->rows * s->lanes;
+    if (s->stages > 1 && ring_illegal(f, s))
+        return true;
     return t->kind == TGT_HOST || s->len == LEN_ANY || s->split || lanes % 128 || s->stages > 2;
 }
 
@@ -26,7 +40,7 @@ const char *sched_scatter_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "a sum through an index wants up to eight groups of lanes, of a power of two of places, in a block";
     if (s->cluster > 1 || s->grid != GRID_ONESHOT || s->async != ASYNC_NONE || s->keep != KEEP_REG || s->wkeep != WKEEP_LOAD || s->unroll || s->join || s->inner)
         return "a sum through an index wants one-shot blocks, and plain loads";
-    if (s->bins && bins_illegal(s, t))
+    if (s->bins && bins_illegal(f, s, t))
         return "bins want whole rows in the lanes of a GPU's blocks, of a multiple of 128 lanes, and one or two stages";
     return NULL;
 }
@@ -76,7 +90,8 @@ static Sched held(const SchedFacts *f, const Target *t, int64_t n)
     return s;
 }
 
-/* The same of many instances, dealt into bins: a block has as many lanes as order its bin soon. */
+/* The same of many instances, dealt into bins: a block has as many lanes as order its bin soon. Rows come as copies, which leave in the second-level
+ * cache what was asked for ahead. */
 static Sched binned(const SchedFacts *f, const Target *t, int64_t n)
 {
     Sched s = held(f, t, n);
@@ -85,6 +100,9 @@ static Sched binned(const SchedFacts *f, const Target *t, int64_t n)
     s.bins = t->mps * s.ctas;
     s.run = 1;
     s.least = (int)(BIN_LEAST * n / 1024);
+    s.stages = s.warm ? 2 : 1;
+    if (sched_illegal(f, &s, t))
+        s.stages = 1;
     return s;
 }
 

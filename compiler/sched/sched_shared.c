@@ -66,7 +66,7 @@ SchedShared sched_shared(const RowShared *r, const Sched *s)
 
 SchedBins sched_bins(const Sched *s)
 {
-    SchedBins b = {.threads = s->rows * s->lanes, .tiles = 4, .at_once = 4 * s->stages};
+    SchedBins b = {.threads = s->rows * s->lanes, .tiles = 4};
     while (b.tiles < sched_bins_most(s) / SCHED_BIN_TILE + 1)
         b.tiles *= 2;
     b.full = SCHED_BIN_EACH * b.threads;
@@ -78,6 +78,7 @@ SchedBins sched_bins(const Sched *s)
     b.totals = b.tally + b.threads / 32 * b.window * 4;
     b.entries = b.totals + b.window * 4;
     b.groups = b.entries + (b.full + 8) * 8;
-    b.bytes = b.groups + s->rows * s->lanes * s->vec * s->per * 4;
+    b.ring = (int)up((uint32_t)(b.groups + s->rows * s->lanes * s->vec * s->per * 4), 128);
+    b.bytes = b.ring + (s->stages > 1 ? 4 * 16 * s->rows * s->lanes * s->per : 0);
     return b;
 }

@@ -181,6 +181,24 @@ static void run_atom(Sim *s, Step *st)
     }
 }
 
+static void run_draw(Sim *s, Step *st)
+{
+    sim_taint(s, st);
+    for (uint32_t t = 0; t < s->threads; t++) {
+        int32_t *d = (int32_t *)st->d + t;
+        *d = 0;
+        if (!s->mask[t] || !predicate(s, st, 2, t) || !sim_clean(s, st, 0, t, "the address") || !sim_clean(s, st, 1, t, "what is added"))
+            continue;
+        uint64_t addr = ((const uint64_t *)st->a[0])[t];
+        if (!find(s, addr, 4)) {
+            sim_fault(s, st, t, "adds to 4 bytes at 0x%llx, outside every buffer", (unsigned long long)addr);
+            continue;
+        }
+        *d = *(int32_t *)(uintptr_t)addr;
+        *(int32_t *)(uintptr_t)addr += ((const int32_t *)st->a[1])[t];
+    }
+}
+
 /* What lies there from now on is anything. */
 static void run_discard(Sim *s, Step *st)
 {
@@ -220,6 +238,7 @@ bool sim_plan_global(Sim *s, Step *st)
     case LIR_LDG: case LIR_LDGP: case LIR_LDGM: st->run = run_load; return true;
     case LIR_STG: case LIR_STGP: case LIR_STGM: st->run = run_store; return true;
     case LIR_ATOM: st->run = run_atom; return true;
+    case LIR_DRAW: st->run = run_draw; return true;
     case LIR_DISCARD: st->run = run_discard; return true;
     case LIR_ASK: st->run = run_ask; return true;
     default: return false;

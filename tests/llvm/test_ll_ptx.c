@@ -429,8 +429,9 @@ static void test_threads(void **state)
     case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 5), tid, 4), case_leaf(c, LIR_CTARANK), 0, 0, 4, 0);
     case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 6), tid, 4), lir_alike(fn, tid, 3), 0, 0, 4, 0);
     case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 7), tid, 4), case_op(c, LIR_WSUM, DT_I32, 1, tid, 0, 0), 0, 0, 4, 0);
+    case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 8), tid, 4), case_mem(c, LIR_DRAW, DT_I32, 1, case_ptr(c, 9), lir_ci(fn, DT_I32, 3), lir_op2(fn, LIR_EQ, tid, lir_ci(fn, DT_I32, 0)), 0, 0, 0), 0, 0, 4, 0);
     case_ptx(c, TARGET_SM80, &ptx);
-    case_ordered(ptx.p, "vote.sync.ballot.b32", "vote.sync.ballot.b32", "vote.sync.ballot.b32", "popc.b32", "popc.b32", "redux.sync.add", NULL);
+    case_ordered(ptx.p, "vote.sync.ballot.b32", "vote.sync.ballot.b32", "vote.sync.ballot.b32", "popc.b32", "popc.b32", "redux.sync.add", "atom.global.add.u32", NULL);
     assert_int_equal(case_count(ptx.p, "shfl.sync.bfly.b32"), 6);
     assert_int_equal(case_count(ptx.p, "shfl.sync.idx.b32"), 6);
     case_ordered(ptx.p, "@p bar.sync 1, 64;", "@p bar.sync 2, 64;", "@p bar.sync 3, 64;", "@p bar.sync 4, 64;", "@p bar.sync 5, 32;", "bar.warp.sync", "prefetch.global.L2", NULL);
@@ -492,20 +493,36 @@ static void test_lines(void **state)
     case_free(c);
 }
 
-/* Of more operations than LLVM's combiners are given: products of sums, known numbers added to an address, divisions by known numbers, comparisons. */
-static void large_kernel(Case *c)
+/* Of 5 n operations: products of sums, known numbers added to an address, divisions by known numbers, comparisons, two floats rounded to f16. */
+static void large_kernel(Case *c, int n)
 {
     LirFn *fn = c->fn;
     fn->threads = 128;
     fn->smem = 512;
     LirVal tid = case_leaf(c, LIR_TID), at = case_at(c, case_ptr(c, 0), lir_op2(fn, LIR_DIV, tid, lir_ci(fn, DT_I32, 8)), 16), x = lir_cf(fn, DT_F32, 1, 1);
-    for (int i = 0; i < 800; i++) {
+    for (int i = 0; i < n; i++) {
         LirVal v = case_mem(c, LIR_LDG, DT_F32, 1, lir_op2(fn, LIR_ADD, at, lir_ci(fn, DT_I64, 128 * i)), 0, 0, 0, 4, 0);
         x = lir_op2(fn, LIR_ADD, lir_op2(fn, LIR_MUL, x, v), v);
     }
     LirVal inside = lir_op2(fn, LIR_LT, lir_op2(fn, LIR_ADD, lir_op2(fn, LIR_MUL, tid, lir_ci(fn, DT_I32, 8)), lir_ci(fn, DT_I32, 8)), lir_ci(fn, DT_I32, 800));
     case_mem(c, LIR_STS, 0, 0, lir_op2(fn, LIR_MUL, tid, lir_ci(fn, DT_I32, 4)), x, 0, 0, 4, 0);
     case_mem(c, LIR_STGP, 0, 0, case_at(c, case_ptr(c, 1), tid, 4), x, inside, 0, 4, 0);
+    LirVal pair = case_op(c, LIR_CAST, DT_F32, 2, case_op(c, LIR_CAST, DT_F16, 2, lir_splat(fn, x, 2), 0, 0), 0, 0);
+    case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 1), tid, 8), pair, 0, 0, 8, 0);
+}
+
+/* A lean emission's shared memory has addresses of 32 bits. */
+static bool comes_lean(bool general, int n)
+{
+    Case *c = case_new("lgr_large");
+    Buf ptx = {0};
+    c->o.general = general;
+    large_kernel(c, n);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    bool lean = !case_count(ptx.p, "st.shared.b32 \t[%rd");
+    buf_free(&ptx);
+    case_free(c);
+    return lean;
 }
 
 static void test_large(void **state)
@@ -513,16 +530,18 @@ static void test_large(void **state)
     (void)state;
     Case *c = case_new("lgr_large"), *small = case_new("lgr_small");
     Buf ptx = {0}, one = {0}, two = {0};
-    large_kernel(c);
+    large_kernel(c, 1000);
     ring_kernel(small);
     case_ptx(small, TARGET_SM90A, &one);
     case_ptx(c, TARGET_SM90A, &ptx);
     case_ptx(small, TARGET_SM90A, &two);
     assert_string_equal(one.p, two.p);
-    case_ordered(ptx.p, "%tid.x", "shr.u32", "ld.global.b32", "+128]", "fma.rn", "+102272]", "fma.rn", "setp.lt.u32", ", 99;", "st.shared.b32 \t[%r", "st.global.b32", NULL);
-    assert_int_equal(case_count(ptx.p, "fma.rn"), 800);
+    case_ordered(ptx.p, "%tid.x", "shr.u32", "ld.global.b32", "+128]", "fma.rn", "+127872]", "fma.rn", "setp.lt.u32", ", 99;", "st.shared.b32 \t[%r", "st.global.b32", "cvt.rn.f16.f32", ".f32.f16", "st.global.v2.b32", NULL);
+    assert_int_equal(case_count(ptx.p, "cvt.rn.f16x2"), 0);
+    assert_int_equal(case_count(ptx.p, "fma.rn"), 1000);
     assert_int_equal(case_count(ptx.p, "div") + case_count(ptx.p, "mul.rn"), 0);
     case_assemble(c);
+    assert_true(comes_lean(true, 850) && !comes_lean(false, 850) && !comes_lean(true, 700));
     buf_free(&ptx);
     buf_free(&one);
     buf_free(&two);

@@ -122,7 +122,7 @@ static uint64_t work_before(const Call *c, uint32_t i)
     for (uint32_t k = 0; k < i; k++) {
         const LowLaunch *l = &c->low->launch[k];
         int64_t by = l->work_by == LOW_BY_COLUMN ? (extent(c, c->low->row_ext) + 3) & ~3 : l->work_by == LOW_BY_DIGIT ? lgk_digits(extent(c, c->low->places)) : l->work_by == LOW_BY_PLACES ? up(extent(c, c->low->places), l->per2) : 1;
-        uint64_t bytes = (uint64_t)(blocks(c, l) * by * l->work_bytes);
+        uint64_t bytes = (uint64_t)((l->work_by == LOW_BY_PLACES ? up(instances(c), l->per3) : blocks(c, l)) * by * l->work_bytes);
         at += (bytes + 255) & ~(uint64_t)255;
     }
     return at;

@@ -366,6 +366,25 @@ static void shuffles(void **state)
     case_end(&c);
 }
 
+/* Threads draw from a counter one after another, as far as they may. */
+static void draws(void **state)
+{
+    (void)state;
+    enum { MAY = 5 };
+    int32_t counter[1] = {100}, out[THREADS];
+    SimCase c;
+    case_begin(&c, THREADS, 0);
+    case_buffer(&c, counter, sizeof counter);
+    case_buffer(&c, out, sizeof out);
+    LirVal may = lir_op2(c.fn, LIR_LT, c.tid, case_i32(&c, MAY));
+    case_store(&c, 1, case_op(&c, (LirOp){.op = LIR_DRAW, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {case_at(&c, 0, case_i32(&c, 0), 4), case_i32(&c, 3), may}}));
+    assert_true(case_run(&c, 1));
+    assert_int_equal(counter[0], 100 + 3 * MAY);
+    for (int t = 0; t < THREADS; t++)
+        assert_int_equal(out[t], t < MAY ? 100 + 3 * t : 0);
+    case_end(&c);
+}
+
 static void masked_memory(void **state)
 {
     (void)state;
@@ -412,7 +431,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elementwise), cmocka_unit_test(casts), cmocka_unit_test(vectors), cmocka_unit_test(regions),
-        cmocka_unit_test(shuffles), cmocka_unit_test(masked_memory), cmocka_unit_test(slide),
+        cmocka_unit_test(shuffles), cmocka_unit_test(draws), cmocka_unit_test(masked_memory), cmocka_unit_test(slide),
     };
     return cmocka_run_group_tests_name("sim_ops", tests, NULL, NULL);
 }

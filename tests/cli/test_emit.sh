@@ -81,7 +81,7 @@ o=$tmp/a/b/swiglu.forward.host.T_bf16.packed_true.v0.o
 nm "$o" | grep -q ' T lgr_swiglu_forward_v0$' || fault "the object lacks its function"
 nm -u "$o" | grep -q . && fault "the object needs symbols from elsewhere: $(nm -u "$o")"
 cc -shared -o "$tmp/kernel.so" "$o" || fault "the object does not link into a shared object"
-head -1 "$tmp/a/b/swiglu.manifest.txt" | grep -q '^pack, format 11: 2 kernels, 2 instances, ' || fault "manifest: $(head -1 "$tmp/a/b/swiglu.manifest.txt")"
+head -1 "$tmp/a/b/swiglu.manifest.txt" | grep -q '^pack, format 12: 2 kernels, 2 instances, ' || fault "manifest: $(head -1 "$tmp/a/b/swiglu.manifest.txt")"
 for line in 'swiglu.forward: gated rows; silu is rounded to T before the product, as eager does' '  in     ab: T\[M, 2\*F\], where the options have it' '  scalar gate_mul: f32 = 1' \
     '  option packed in { false, true } = false' '  out    dab: T\[M, 2\*F\], where the options have it, may lie over ab' '  target sm_90a' '   \[T=bf16 packed=true\]' \
     '     0 .* | .*F a multiple of 8.* | .* a block, .* threads.* | PTX code [0-9]* of [0-9]* bytes, lgr_swiglu_forward_v0' ' | always | '; do

@@ -15,7 +15,7 @@ expect 0 "$ligerc" inspect --format=json "$tmp/p/rms_norm.lgk"
 python3 - "$tmp/out" "$tmp/p/rms_norm.lgk" <<'P' || fault "the JSON is wrong"
 import json, os, sys
 j = json.load(open(sys.argv[1]))
-assert j["format"] == 11 and j["size"] == os.path.getsize(sys.argv[2]) and j["file"] == sys.argv[2]
+assert j["format"] == 12 and j["size"] == os.path.getsize(sys.argv[2]) and j["file"] == sys.argv[2]
 forward, backward = j["kernels"]
 assert (forward["op"], forward["name"], backward["name"], forward["dims"]) == ("rms_norm", "forward", "backward", ["M", "N"])
 assert [t["name"] for t in backward["tensors"]] == ["dy", "x", "w", "rstd", "dx", "dw"]

@@ -474,14 +474,6 @@ static void help(Low *w, const Bins *b, LirVal n, LirVal full)
     mark_uniform(w, LIR_END, 0);
 }
 
-/* The thread that counts a bin's slices among all waits for their number before it lets the join start: there, what all are is known before the wait. */
-static void let_join(Low *w)
-{
-    low_mark(w, LIR_IF, is_first(w));
-    low_launch_go(w);
-    low_mark(w, LIR_END, 0);
-}
-
 static void sums(const Low *first, const char *symbol)
 {
     Low w;
@@ -490,11 +482,10 @@ static void sums(const Low *first, const char *symbol)
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
     LirVal n = look_up(&w, &b, w.block), full = lir_op2(w.fn, LIR_GT, n, low_ci(&w, b.at.full));
+    low_launch_go(&w);
     mark_uniform(&w, LIR_IF, full);
     slice_up(&w, &b, n);
-    let_join(&w);
     mark_uniform(&w, LIR_ELSE, 0);
-    let_join(&w);
     do_part(&w, &b, &(Part){.bin = w.block, .m = n}, low_ci(&w, 0));
     mark_uniform(&w, LIR_END, 0);
     help(&w, &b, n, full);
@@ -591,8 +582,8 @@ static void join(const Low *first, const char *symbol)
     int blocks = w.s->ctas > 1 ? (w.s->bins + w.s->ctas - 1) / w.s->ctas : w.s->bins;
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
-    LirVal any = load_i32(&w, all_slices_at(&w), less(&w, low_ci(&w, 0), w.ninst)), var = var_of(&w, w.block);      /* no tile, and nobody says that there is none */
     low_launch_wait(&w);
+    LirVal any = load_i32(&w, all_slices_at(&w), less(&w, low_ci(&w, 0), w.ninst)), var = var_of(&w, w.block);      /* no tile, and nobody says that there is none */
     LirVal i = low_loop_begin(&w, var, any);
     join_slice(&w, &b, i);
     low_loop_end(&w, var, i, low_ci(&w, blocks));

@@ -16,7 +16,8 @@ static const Row rows[DT_COUNT] = {
 const char *dt_name(DType t) { return rows[t].name; }
 int  dt_bytes(DType t)    { return rows[t].bytes; }
 bool dt_is_float(DType t) { return rows[t].kind == 1; }
-bool dt_is_int(DType t)   { return rows[t].kind == 2 || rows[t].kind == 3; }
+bool dt_is_signed(DType t) { return rows[t].kind == 2; }
+bool dt_is_int(DType t)   { return dt_is_signed(t) || rows[t].kind == 3; }
 int  dt_dl_code(DType t)  { return rows[t].dlcode; }
 int  dt_dl_bits(DType t)  { return rows[t].dlbits; }
 

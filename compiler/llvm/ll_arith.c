@@ -5,8 +5,6 @@
  */
 #include "ll_int.h"
 
-static bool is_signed(DType dt) { return dt == DT_I8 || dt == DT_I32 || dt == DT_I64; }
-
 static LLVMValueRef icmp(Ll *l, LLVMIntPredicate p, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildICmp(l->b, p, a, b, ""); }
 
 static LLVMValueRef shift(Ll *l, bool left, DType dt, LLVMValueRef a, LLVMValueRef n)
@@ -14,7 +12,7 @@ static LLVMValueRef shift(Ll *l, bool left, DType dt, LLVMValueRef a, LLVMValueR
     n = LLVMBuildAnd(l->b, n, ll_ic(LLVMTypeOf(n), dt_bytes(dt) * 8 - 1), "");
     if (left)
         return LLVMBuildShl(l->b, a, n, "");
-    return is_signed(dt) ? LLVMBuildAShr(l->b, a, n, "") : LLVMBuildLShr(l->b, a, n, "");
+    return dt_is_signed(dt) ? LLVMBuildAShr(l->b, a, n, "") : LLVMBuildLShr(l->b, a, n, "");
 }
 
 static LLVMValueRef compare_float(Ll *l, LirOpcode op, LLVMValueRef a, LLVMValueRef b)
@@ -27,21 +25,21 @@ static LLVMValueRef compare_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, L
 {
     static const LLVMIntPredicate s[] = {LLVMIntEQ, LLVMIntNE, LLVMIntSLT, LLVMIntSLE, LLVMIntSGT, LLVMIntSGE};
     static const LLVMIntPredicate u[] = {LLVMIntEQ, LLVMIntNE, LLVMIntULT, LLVMIntULE, LLVMIntUGT, LLVMIntUGE};
-    if (l->lean && is_signed(dt) && op == LIR_LT)
+    if (l->lean && dt_is_signed(dt) && op == LIR_LT)
         return ll_int_less(l, a, b);
-    if (l->lean && is_signed(dt) && op == LIR_GE)
+    if (l->lean && dt_is_signed(dt) && op == LIR_GE)
         return ll_int_not(l, ll_int_less(l, a, b));
-    return icmp(l, (is_signed(dt) ? s : u)[op - LIR_EQ], a, b);
+    return icmp(l, (dt_is_signed(dt) ? s : u)[op - LIR_EQ], a, b);
 }
 
 static LLVMValueRef minmax_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, LLVMValueRef b)
 {
-    LLVMValueRef one = is_signed(dt) ? ll_int_bound(l, op == LIR_MIN, a, b) : NULL;
+    LLVMValueRef one = dt_is_signed(dt) ? ll_int_bound(l, op == LIR_MIN, a, b) : NULL;
     if (one)
         return one;
     if (op == LIR_MIN)
-        return ll_intr2(l, is_signed(dt) ? "llvm.smin" : "llvm.umin", a, b);
-    return ll_intr2(l, is_signed(dt) ? "llvm.smax" : "llvm.umax", a, b);
+        return ll_intr2(l, dt_is_signed(dt) ? "llvm.smin" : "llvm.umin", a, b);
+    return ll_intr2(l, dt_is_signed(dt) ? "llvm.smax" : "llvm.umax", a, b);
 }
 
 static LLVMValueRef arith_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp)
@@ -60,7 +58,7 @@ static LLVMValueRef arith_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Sp
     case LIR_NEG: return LLVMBuildNeg(l->b, a[0], "");
     case LIR_ABS: {
         LLVMValueRef neg = LLVMBuildNeg(l->b, a[0], "");
-        return is_signed(dt) ? ll_intr2(l, "llvm.smax", a[0], neg) : a[0];
+        return dt_is_signed(dt) ? ll_intr2(l, "llvm.smax", a[0], neg) : a[0];
     }
     case LIR_FLOOR:
     case LIR_CEIL:

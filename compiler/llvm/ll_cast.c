@@ -5,8 +5,6 @@
  */
 #include "ll_int.h"
 
-static bool is_signed(DType dt) { return dt == DT_I8 || dt == DT_I32 || dt == DT_I64; }
-
 static LLVMValueRef to_bool(Ll *l, DType from, LLVMValueRef v)
 {
     LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(v));
@@ -15,7 +13,7 @@ static LLVMValueRef to_bool(Ll *l, DType from, LLVMValueRef v)
 
 static LLVMValueRef float_to_int(Ll *l, DType dt, LLVMValueRef v, LLVMTypeRef to)
 {
-    const char *name = is_signed(dt) ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
+    const char *name = dt_is_signed(dt) ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
     unsigned id = LLVMLookupIntrinsicID(name, 15);
     LLVMTypeRef over[2] = {to, LLVMTypeOf(v)};
     LLVMValueRef f = LLVMGetIntrinsicDeclaration(l->mod, id, over, 2);
@@ -26,7 +24,7 @@ static LLVMValueRef int_to_int(Ll *l, DType from, LLVMValueRef v, LLVMTypeRef to
 {
     if (grow < 0)
         return LLVMBuildTrunc(l->b, v, to, "");
-    return ll_int_widen(l, is_signed(from), v, to);
+    return ll_int_widen(l, dt_is_signed(from), v, to);
 }
 
 /* One part; neither type is a 16-bit float. */
@@ -40,7 +38,7 @@ static LLVMValueRef cast_part(Ll *l, DType from, DType to, LLVMValueRef v)
     if (dt_is_float(from))
         return float_to_int(l, to, v, t);
     if (dt_is_float(to))
-        return is_signed(from) ? LLVMBuildSIToFP(l->b, v, t, "") : LLVMBuildUIToFP(l->b, v, t, "");
+        return dt_is_signed(from) ? LLVMBuildSIToFP(l->b, v, t, "") : LLVMBuildUIToFP(l->b, v, t, "");
     int grow = from == DT_BOOL ? 1 : dt_bytes(to) - dt_bytes(from);
     return grow ? int_to_int(l, from, v, t, grow) : v;
 }

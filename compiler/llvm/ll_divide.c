@@ -6,21 +6,17 @@
  */
 #include "ll_int.h"
 
-static bool is_signed(DType dt) { return dt == DT_I8 || dt == DT_I32 || dt == DT_I64; }
-
 /* ---- by a known number ---- */
-
-static LLVMValueRef number(LLVMValueRef like, uint64_t v) { return LLVMConstInt(LLVMTypeOf(like), v, 0); }
 
 /* a >> log2(by), to which a negative a is raised by by - 1 before. */
 static LLVMValueRef by_power(Ll *l, LLVMValueRef a, unsigned log, bool positive)
 {
     unsigned width = LLVMGetIntTypeWidth(LLVMTypeOf(a));
     if (positive)
-        return LLVMBuildLShr(l->b, a, number(a, log), "");
-    LLVMValueRef sign = LLVMBuildAShr(l->b, a, number(a, width - 1), "");
-    LLVMValueRef raised = LLVMBuildAdd(l->b, a, LLVMBuildLShr(l->b, sign, number(a, width - log), ""), "");
-    return LLVMBuildAShr(l->b, raised, number(a, log), "");
+        return LLVMBuildLShr(l->b, a, ll_ic(LLVMTypeOf(a), log), "");
+    LLVMValueRef sign = LLVMBuildAShr(l->b, a, ll_ic(LLVMTypeOf(a), width - 1), "");
+    LLVMValueRef raised = LLVMBuildAdd(l->b, a, LLVMBuildLShr(l->b, sign, ll_ic(LLVMTypeOf(a), width - log), ""), "");
+    return LLVMBuildAShr(l->b, raised, ll_ic(LLVMTypeOf(a), log), "");
 }
 
 /* a * ceil(2**p / by) >> p with p = 31 + ceil(log2(by)): exact for |a| < 2**31 (Granlund and Montgomery, 1994), one less where a is negative. */
@@ -33,7 +29,7 @@ static LLVMValueRef by_product(Ll *l, LLVMValueRef a, uint64_t by, bool positive
     LLVMValueRef shift = LLVMConstInt(l->ty.i64, p, 0);
     wide = positive ? LLVMBuildLShr(l->b, wide, shift, "") : LLVMBuildAShr(l->b, wide, shift, "");
     LLVMValueRef q = LLVMBuildTrunc(l->b, wide, l->ty.i32, "");
-    return positive ? q : LLVMBuildAdd(l->b, q, LLVMBuildLShr(l->b, a, number(a, 31), ""), "");
+    return positive ? q : LLVMBuildAdd(l->b, q, LLVMBuildLShr(l->b, a, ll_ic(LLVMTypeOf(a), 31), ""), "");
 }
 
 /* NULL: as LLVM has it. */
@@ -45,12 +41,12 @@ static LLVMValueRef by_known(Ll *l, bool rem, LLVMValueRef a, LLVMValueRef b)
         return NULL;
     positive = ll_most(l, a) != LL_UNKNOWN;
     if (power && positive && rem)
-        return LLVMBuildAnd(l->b, a, number(a, (uint64_t)by - 1), "");
+        return LLVMBuildAnd(l->b, a, ll_ic(LLVMTypeOf(a), (uint64_t)by - 1), "");
     unsigned log = (unsigned)__builtin_ctzll((uint64_t)by);
     LLVMValueRef q = power ? by_power(l, a, log, positive) : by_product(l, a, (uint64_t)by, positive);
     if (!rem)
         return q;
-    return LLVMBuildSub(l->b, a, power ? LLVMBuildShl(l->b, q, number(a, log), "") : LLVMBuildMul(l->b, q, b, ""), "");
+    return LLVMBuildSub(l->b, a, power ? LLVMBuildShl(l->b, q, ll_ic(LLVMTypeOf(a), log), "") : LLVMBuildMul(l->b, q, b, ""), "");
 }
 
 /* ---- by any ---- */
@@ -72,7 +68,7 @@ static LLVMValueRef divide(Ll *l, bool rem, bool sign, LLVMValueRef a, LLVMValue
 
 LLVMValueRef ll_int_div(Ll *l, bool rem, DType dt, LLVMValueRef a, LLVMValueRef b)
 {
-    bool sign = is_signed(dt);
+    bool sign = dt_is_signed(dt);
     if (safe_divisor(b))
         return divide(l, rem, sign, a, b);
     LLVMTypeRef t = LLVMTypeOf(a);

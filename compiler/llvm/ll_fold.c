@@ -74,8 +74,6 @@ static uint64_t most(Ll *l, LLVMValueRef v, int depth)
 
 uint64_t ll_most(Ll *l, LLVMValueRef v) { return l->lean ? most(l, v, BOUND_DEPTH) : LL_UNKNOWN; }
 
-static LLVMValueRef number(LLVMValueRef like, int64_t v) { return LLVMConstInt(LLVMTypeOf(like), (uint64_t)v, 1); }
-
 static bool by_number(LLVMValueRef v, LLVMOpcode op)
 {
     return LLVMIsAInstruction(v) && LLVMGetInstructionOpcode(v) == op && LLVMIsAConstantInt(LLVMGetOperand(v, 1));
@@ -93,7 +91,7 @@ static LLVMValueRef apart(LLVMValueRef v, int64_t *c)
 
 static bool plain(Ll *l, LLVMValueRef a) { return l->lean && LLVMGetTypeKind(LLVMTypeOf(a)) == LLVMIntegerTypeKind && LLVMGetIntTypeWidth(LLVMTypeOf(a)) >= 32; }
 
-static LLVMValueRef plus(Ll *l, LLVMValueRef a, int64_t c) { return c ? LLVMBuildAdd(l->b, a, number(a, c), "") : a; }
+static LLVMValueRef plus(Ll *l, LLVMValueRef a, int64_t c) { return c ? LLVMBuildAdd(l->b, a, ll_ic(LLVMTypeOf(a), c), "") : a; }
 
 LLVMValueRef ll_int_add(Ll *l, LLVMValueRef a, LLVMValueRef b)
 {
@@ -133,7 +131,7 @@ LLVMValueRef ll_int_sub(Ll *l, LLVMValueRef a, LLVMValueRef b)
     if (by_number(b, LLVMAnd) && LLVMGetOperand(b, 0) == a)
         return LLVMBuildAnd(l->b, a, LLVMConstNot(LLVMGetOperand(b, 1)), "");
     if (by_number(b, LLVMShl) && (k = rounded_down(b, a)))
-        return LLVMBuildAnd(l->b, a, number(a, ((int64_t)1 << k) - 1), "");
+        return LLVMBuildAnd(l->b, a, ll_ic(LLVMTypeOf(a), ((int64_t)1 << k) - 1), "");
     a = apart(a, &c);
     b = apart(b, &d);
     return plus(l, LLVMBuildSub(l->b, a, b, ""), (int64_t)((uint64_t)c - (uint64_t)d));
@@ -145,8 +143,8 @@ static LLVMValueRef shifted_bits(Ll *l, LLVMValueRef a, unsigned by)
     unsigned width = LLVMGetIntTypeWidth(LLVMTypeOf(a)), down = amount(a);
     LLVMValueRef x = LLVMGetOperand(a, 0);
     uint64_t mask = UINT64_MAX >> (64 - width) >> down << by;
-    x = down < by ? LLVMBuildShl(l->b, x, number(a, by - down), "") : down > by ? LLVMBuildLShr(l->b, x, number(a, down - by), "") : x;
-    return LLVMBuildAnd(l->b, x, number(a, (int64_t)mask), "");
+    x = down < by ? LLVMBuildShl(l->b, x, ll_ic(LLVMTypeOf(a), by - down), "") : down > by ? LLVMBuildLShr(l->b, x, ll_ic(LLVMTypeOf(a), down - by), "") : x;
+    return LLVMBuildAnd(l->b, x, ll_ic(LLVMTypeOf(a), (int64_t)mask), "");
 }
 
 /* By a power of two as a shift: LLVM's loop passes would join two factors, and then each needs a wide product in every turn. */
@@ -161,7 +159,7 @@ static LLVMValueRef shifted(Ll *l, LLVMValueRef a, unsigned by)
         by += (unsigned)LLVMConstIntGetZExtValue(LLVMGetOperand(of, 1));
         a = LLVMBuildZExt(l->b, LLVMGetOperand(of, 0), LLVMTypeOf(a), "");
     }
-    return LLVMBuildShl(l->b, a, number(a, by), "");
+    return LLVMBuildShl(l->b, a, ll_ic(LLVMTypeOf(a), by), "");
 }
 
 /* (x << j) * (y << k): shifted last, so that two words make a product of two. */
@@ -206,12 +204,12 @@ LLVMValueRef ll_int_less(Ll *l, LLVMValueRef a, LLVMValueRef b)
         d = (d + ((int64_t)1 << k) - 1) >> k;
         x = LLVMGetOperand(x, 0);
     }
-    return d == 1 ? LLVMBuildICmp(l->b, LLVMIntEQ, x, number(x, 0), "") : LLVMBuildICmp(l->b, LLVMIntULT, x, number(x, d), "");
+    return d == 1 ? LLVMBuildICmp(l->b, LLVMIntEQ, x, ll_ic(LLVMTypeOf(x), 0), "") : LLVMBuildICmp(l->b, LLVMIntULT, x, ll_ic(LLVMTypeOf(x), d), "");
 }
 
 static LLVMValueRef moved(Ll *l, LLVMValueRef a, int left)
 {
-    return left < 0 ? LLVMBuildLShr(l->b, a, number(a, -left), "") : left ? LLVMBuildShl(l->b, a, number(a, left), "") : a;
+    return left < 0 ? LLVMBuildLShr(l->b, a, ll_ic(LLVMTypeOf(a), -left), "") : left ? LLVMBuildShl(l->b, a, ll_ic(LLVMTypeOf(a), left), "") : a;
 }
 
 /* a & b, of whose a only some bits matter: the low word of what was widened is the word itself, widened without its sign; bits that were moved

@@ -145,10 +145,13 @@ void low_ahead_have(Low *w, const LirVal *now, bool have)
 
 static uint8_t operand_flags(const Low *w) { return w->s->hint == HINT_NEAR ? LIR_F_KEEP : 0; }
 
+/* Bool: is the vector copied? 0: it always is. */
+static LirVal is_copied(Low *w, LirVal guard) { return low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard); }
+
 static void copy(Low *w, uint32_t load, LirVal at, LirVal guard)
 {
     const RowMem *m = &w->rv->load[load];
-    LirVal base = base_of(w, load), in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, guard);
+    LirVal base = base_of(w, load), in = is_copied(w, guard);
     lir_add(w->fn, (LirOp){.op = LIR_CPA, .ref = (int16_t)m->tensor, .flags = m->inst ? low_load_flags(w, m) : operand_flags(w), .imm.i = (int64_t)vec_bytes(w, load), .sp = w->tir->ops[m->op].sp,
                            .a = {at, low_vec_addr(w, base, m, dt_bytes(load_dt(w, load))), in ? in : lir_ci(w->fn, DT_BOOL, 1)}});
 }
@@ -157,7 +160,7 @@ void low_copy_vec(Low *w, uint32_t load, LirVal at) { copy(w, load, at, w->activ
 
 void low_have_vec(Low *w, uint32_t load, LirVal at)
 {
-    LirVal in = low_and(w, w->mask.kind == MASK_WHOLE ? w->mask.in : 0, w->active), v = lds(w, load, at);
+    LirVal in = is_copied(w, w->active), v = lds(w, load, at);
     w->kept[load * LOW_MAX_PER + (uint32_t)w->k] = in ? lir_op3(w->fn, LIR_SELECT, in, v, lir_splat(w->fn, lir_cast(w->fn, load_dt(w, load), lir_cf(w->fn, DT_F32, 1, 0.0)), w->s->vec)) : v;
 }
 

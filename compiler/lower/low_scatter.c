@@ -51,17 +51,16 @@ static LirVal summand(Low *w, LirVal ok)
     return low_zero_outside(w, sum_op(w)->a[0]) ? x : lir_op3(w->fn, LIR_SELECT, ok, x, zeros(w));
 }
 
-/* The row that an entry's instance adds, where ok: it names a place, so that there is one and its conditions hold; else zeros. */
-void low_row_of(Low *w, LirVal e, LirVal ok, LirVal *v)
+/* The instance of entry e, of which something is wanted where ok: it names a place, so that there is one and its conditions hold. */
+static void open_entry(Low *w, LirVal e, LirVal ok)
 {
     low_set_instance(w, instance_of(w, e), true);
     w->active = ok;
     w->listed = true;
-    for (w->k = 0; w->k < w->s->per; w->k++) {
-        low_mask(w);
-        memset(w->row, 0, sizeof *w->row * w->tir->nops);
-        v[w->k] = summand(w, ok);
-    }
+}
+
+static void close_entry(Low *w)
+{
     w->k = 0;
     w->active = 0;
 }
@@ -74,34 +73,33 @@ static uint32_t own_load(const Low *w)
     return i;
 }
 
+static LirVal asked_vec(Low *w, LirVal at, int pitch) { return lir_op2(w->fn, LIR_ADD, at, low_ci(w, (int64_t)w->k * pitch)); }
+
 void low_ask_row(Low *w, LirVal e, LirVal ok, LirVal at, int pitch)
 {
-    low_set_instance(w, instance_of(w, e), true);
-    w->active = ok;
-    w->listed = true;
+    open_entry(w, e, ok);
     for (w->k = 0; w->k < w->s->per; w->k++) {
         low_mask(w);
-        low_copy_vec(w, own_load(w), lir_op2(w->fn, LIR_ADD, at, low_ci(w, (int64_t)w->k * pitch)));
+        low_copy_vec(w, own_load(w), asked_vec(w, at, pitch));
     }
-    w->k = 0;
-    w->active = 0;
+    close_entry(w);
     low_mark(w, LIR_CPCOMMIT, 0);
 }
 
 void low_row_asked(Low *w, LirVal e, LirVal ok, LirVal at, int pitch, LirVal *v)
 {
-    low_set_instance(w, instance_of(w, e), true);
-    w->active = ok;
-    w->listed = true;
+    open_entry(w, e, ok);
     for (w->k = 0; w->k < w->s->per; w->k++) {
         low_mask(w);
         memset(w->row, 0, sizeof *w->row * w->tir->nops);
-        low_have_vec(w, own_load(w), lir_op2(w->fn, LIR_ADD, at, low_ci(w, (int64_t)w->k * pitch)));
+        if (at)
+            low_have_vec(w, own_load(w), asked_vec(w, at, pitch));
         v[w->k] = summand(w, ok);
     }
-    w->k = 0;
-    w->active = 0;
+    close_entry(w);
 }
+
+void low_row_of(Low *w, LirVal e, LirVal ok, LirVal *v) { low_row_asked(w, e, ok, 0, 0, v); }
 
 static int at_once(const Low *w) { return w->host ? 1 : AT_ONCE; }
 

@@ -127,7 +127,7 @@ const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t);
 /* Shared memory of a block, in bytes. */
 static inline uint32_t sched_shared_bytes(const SchedFacts *f, const Sched *s)
 {
-    return sched_shared(sched_again(s) ? &f->shared_again : &f->shared, s).bytes;
+    return s->bins ? (uint32_t)sched_bins(s).bytes : sched_shared(sched_again(s) ? &f->shared_again : &f->shared, s).bytes;
 }
 
 /* Of a tuner's list the first `own` are what the model takes without being asked for more. */

@@ -185,7 +185,7 @@ static const char *resources_illegal(const SchedFacts *f, const Sched *s, const 
     int threads = s->rows * s->lanes, ctas = s->ctas ? s->ctas : 1;
     if (t->kind == TGT_HOST)
         return s->keep == KEEP_SMEM || s->wkeep != WKEEP_LOAD || s->regs ? "the host has no shared memory, and registers of its own" : NULL;
-    uint32_t shared = s->bins ? (uint32_t)sched_bins(s).bytes : sched_shared_bytes(f, s);
+    uint32_t shared = sched_shared_bytes(f, s);
     if (shared > (uint32_t)t->smem_block_kb * 1024u)
         return "more shared memory than a block may have";
     if (shared * (uint32_t)ctas > (uint32_t)(t->smem_mp_kb - ctas) * 1024u)

@@ -60,7 +60,7 @@ static Sched stretched(Sched s, uint64_t *seed)
 
 /* A third of the persistent ones in clusters of blocks, half of those a row ahead, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in
  * lines, half of those under conditions early, most of the one-shot ones with several rows together, a quarter one after the other, a quarter of
- * all with many vectors a lane, half for both sides of a condition and with the nest before, a third along another coordinate or for two nests, half asking for rows ahead, where that is legal. */
+ * all with many vectors a lane, half for both sides of a condition and with the nest before, a third along another coordinate or for two nests, half asking for rows ahead, or their first KB, where that is legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
     bool persistent = s.grid == GRID_PERSISTENT;
@@ -108,6 +108,7 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
     s = pick(&seed, 3) ? s : if_legal(f, t, c, s);
     c = s;
     c.ask = persistent ? 1 + pick(&seed, 3) : s.batch;
+    c.asked = pick(&seed, 2);
     return pick(&seed, 2) ? s : if_legal(f, t, c, s);
 }
 

@@ -31,6 +31,7 @@ cases() { # cases GROUP OP
     act.*glu) for p in forward backward; do echo "$2.$p:M=8192,F=14336,T=bf16"; done ;;
     rope.rope) for p in forward backward; do for d in 64 80 128; do for o in 0123 0213; do echo "rope.$p:B=2,H=32,K=8,S=4096,D=$d,T=bf16,C=bf16,order=$o"; done; done; done ;;
     ce.cross_entropy) for m in 512 2048 8192; do for v in 32000 50257 128256 151936 262144; do for o in true false; do echo "$2.forward:M=$m,V=$v,T=bf16,gradient=$o"; done; done; done ;;
+    ce.read) for m in 512 2048 8192; do for v in 32000 50257 128256 151936 262144; do echo "$2.forward:M=$m,N=$v,T=bf16"; done; done ;;
     loss.kl_div) for p in forward backward; do echo "$2.$p:M=4096,V=128256,T=f32"; done ;;
     loss.jsd) for d in f32 bf16; do for v in 2048,V=50257 4096,V=128256; do echo "$2.forward:M=$v,T=$d"; done; done ;;
     emb.embedding) echo "$2.forward:I=8192,V=128256,H=4096,T=bf16"
@@ -45,7 +46,7 @@ ops() {
     small) echo rms_norm swiglu ;;
     act) echo swiglu geglu ;;
     rope) echo rope ;;
-    ce) echo cross_entropy ;;
+    ce) echo cross_entropy read ;;      # forward alone of cross_entropy only reads
     loss) echo kl_div jsd ;;
     emb) echo embedding ;;
     *) echo "whole.sh: no group $1" >&2; exit 2 ;;
@@ -63,12 +64,17 @@ types() {
 }
 
 # ---- packs ----
+spec() { # spec OP: an op's file, or a yardstick's
+  local f=$ROOT/specs/$1.tile
+  [ -e "$f" ] || f=$ROOT/tools/bench/$1.tile
+  echo "$f"
+}
 WHAT=${*:-ce emb norms back act rope loss small}
 need=$(for g in $WHAT; do ops "$g" | tr ' ' '\n'; done | sort -u)
-[ -e "$OUT/packs/copy.lgk" ] || "$LIGERC" build -t host,sm_90a -o "$OUT/packs/copy.lgk" "$ROOT/tools/bench/copy.tile" &
+[ -e "$OUT/packs/copy.lgk" ] || "$LIGERC" build -t host,sm_90a -o "$OUT/packs/copy.lgk" "$(spec copy)" &
 for op in $need; do
   # shellcheck disable=SC2046,SC2086
-  [ -e "$OUT/packs/$op.lgk" ] || "$LIGERC" build $BUILD --defaults -t host,sm_90a $(types "$op") -o "$OUT/packs/$op.lgk" "$ROOT/specs/$op.tile" &
+  [ -e "$OUT/packs/$op.lgk" ] || "$LIGERC" build $BUILD --defaults -t host,sm_90a $(types "$op") -o "$OUT/packs/$op.lgk" "$(spec "$op")" &
 done
 wait
 # ---- times ----

@@ -1,7 +1,7 @@
 /* sched_host.c: schedules for the host: forms that serve every length; which one is cheapest the model does not know. */
 #include "sched_forms.h"
 
-enum { HOST_BLOCKS = 128 };      /* a few for each thread of a large host, many for each of a small one */
+enum { HOST_BLOCKS = 256 };      /* many for each thread, which take them as they are done */
 
 static void add_if_legal(const SchedFacts *f, const Target *t, Arena *a, SchedList *out, Sched s)
 {

@@ -778,7 +778,7 @@ bool sched_lighter(const SchedFacts *f, const Target *t, Sched *s)
 {
     Sched less = *s;
     if (s->ctas != 1)
-        less.ctas = s->ctas ? s->ctas - (s->ctas + 3) / 4 : 2;
+        less.ctas = s->ctas ? s->ctas - (s->ctas + 7) / 8 : 2;
     else
         less.per = s->len == LEN_ANY ? s->per / 2 : 0;
     if (less.per < 1 || sched_illegal(f, &less, t))

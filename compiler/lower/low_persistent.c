@@ -4,6 +4,16 @@
 /* Do a block's row groups meet at barriers of their own only? Then each walks by itself, as many turns as it has rows. */
 static bool walk_apart(const Low *w) { return w->s->rows > 1 && w->s->rows <= LOW_MAX_BARN && w->s->lanes % 32 == 0; }
 
+/* The host's threads take blocks as they are done with others, and all are to end at one time: blocks have fewer instances the later they come, from twice
+ * the mean down to none.  Of n instances the blocks from `block` on have the share ((blocks - block) / blocks)^2. */
+static LirVal host_first(Low *w, LirVal block)
+{
+    LirVal n = lir_cast(w->fn, DT_I64, w->ninst), all = lir_cast(w->fn, DT_I64, w->blocks);
+    LirVal left = lir_op2(w->fn, LIR_SUB, all, lir_cast(w->fn, DT_I64, block));
+    LirVal rest = lir_op2(w->fn, LIR_DIV, lir_op2(w->fn, LIR_MUL, n, lir_op2(w->fn, LIR_MUL, left, left)), lir_op2(w->fn, LIR_MUL, all, all));
+    return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SUB, n, rest));
+}
+
 /* First instance, or row group, and step of this block: interleaved over blocks on a GPU, a contiguous range on the host. */
 static void walk(Low *w, LirVal *first, LirVal *end, LirVal *step)
 {
@@ -13,9 +23,8 @@ static void walk(Low *w, LirVal *first, LirVal *end, LirVal *step)
     *end = w->ninst;
     if (!w->host)
         return;
-    LirVal chunk = lir_op2(w->fn, LIR_DIV, lir_op2(w->fn, LIR_ADD, w->ninst, lir_op2(w->fn, LIR_SUB, blocks, low_ci(w, 1))), blocks);
-    *first = lir_op2(w->fn, LIR_MUL, block, chunk);
-    *end = lir_op2(w->fn, LIR_MIN, w->ninst, lir_op2(w->fn, LIR_ADD, *first, chunk));
+    *first = host_first(w, block);
+    *end = host_first(w, lir_op2(w->fn, LIR_ADD, block, low_ci(w, 1)));
     *step = low_ci(w, 1);
 }
 

@@ -125,6 +125,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "skew wants persistent clusters with rows in three stages of shared memory or more, and a kernel of two phases that exchanges once and sums nothing across rows";
     if (s->feed && (s->grid != GRID_PERSISTENT || t->kind == TGT_HOST))
         return "feed is for persistent blocks of a GPU";
+    if (s->turns && (s->grid != GRID_PERSISTENT || t->kind == TGT_HOST || f->accs || s->feed))
+        return "turns wants persistent blocks of a GPU that sum nothing across rows, of which there may be any number";
     if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
         return "the target has no clusters of blocks";
     if (s->cluster > 1 && (s->lanes % t->warp || s->split || f->shared.wide || s->acc == ACC_MEM))

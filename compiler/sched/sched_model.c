@@ -400,14 +400,14 @@ static void search_spread(Search *q, Sched s)
 /* Rows that begin anywhere, by blocks that are there to the end, or dealt out. */
 static void consider_dealt(Search *q, Sched s)
 {
-    enum { LANES = 640 };                   /* of a multiprocessor, with operands in registers */
     for (s.cluster = 2; s.cluster <= 8; s.cluster++)
         for (s.per = 5; s.per <= 11; s.per += 3) {
             s.lanes = (int32_t)round_up(ceil_div(in_vectors(q->n, &s), (int64_t)s.vec * s.per * s.cluster), 32);
-            s.ctas = LANES / s.lanes;
+            s.ctas = 640 / s.lanes;             /* lanes of a multiprocessor, with operands in registers */
             for (s.stages = 2; s.stages <= 3 && s.lanes >= 96 && s.ctas; s.stages++)
                 for (s.turns = 0; s.turns <= 12; s.turns += 6)
-                    consider(q, &s);
+                    for (s.late = 0; s.late <= (s.turns == 6); s.late++)
+                        consider(q, &s);
         }
 }
 
@@ -428,13 +428,14 @@ static void search_stay(Search *q, Sched s)
     s.line = placed && s.vec * q->f->min_elem_bytes == 16;
     if (placed)
         consider_dealt(q, s);
-    for (s.cluster = 8; s.cluster <= (q->collect ? 16 : 8) && !placed; s.cluster *= 2)       /* more, fewer vectors and a row ahead are a tuner's to try */
+    for (s.cluster = 8; s.cluster <= (q->collect ? 16 : 8) && !placed; s.cluster *= 2)       /* more, fewer vectors, a row ahead and streams are a tuner's to try */
         for (s.per = q->collect ? 4 : 8; s.per <= 8; s.per *= 2)
             for (s.skew = 0; s.skew <= q->collect; s.skew++) {
                 s.stages = 2 + s.skew;
                 s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
                 for (s.rows = 1; s.rows * s.lanes <= 512; s.rows++)
-                    consider(q, &s);
+                    for (s.hint = HINT_NONE; s.hint <= (q->collect ? HINT_STREAM : HINT_NONE); s.hint++)
+                        consider(q, &s);
             }
 }
 
@@ -771,9 +772,8 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
         return;
     }
     s.vec = gpu_vec(f);
-    bool exact = n % s.vec == 0;
     s.len = LEN_EXACT;
-    s.align = exact ? ALIGN_VEC : ALIGN_SHIFT;
+    s.align = n % s.vec == 0 ? ALIGN_VEC : ALIGN_SHIFT;
     s.n = (int32_t)n;
     search_lanes(&q, s);
     search_loops(&q, s);

@@ -119,6 +119,9 @@ static int64_t multiple_of(int64_t least, int32_t m, int64_t most)
 
 static bool is_fed(const Bound *b, const LgkLaunch *l) { return b->device != LGR_HOST_DEVICE && l->grid == LGK_G_PERSISTENT && l->per2; }
 
+/* So many of a persistent grid that none takes more than its turns; 0: any number of turns. */
+static int64_t blocks_in_turn(const LgkLaunch *l, int64_t groups) { return l->per3 ? multiple_of((groups + l->per3 - 1) / l->per3, l->multiple, INT64_MAX) : 0; }
+
 /* Of a persistent grid: those that run at once, and no more than gbps feeds (0: not known, or not asked for). */
 static int64_t blocks_at_once(lgr_context *ctx, const Bound *b, const LgkLaunch *l, int gbps)
 {
@@ -135,9 +138,10 @@ static int64_t blocks_of(lgr_context *ctx, const Bound *b, const Part *t, const 
     int64_t groups = ceil_div(t->instances, l->per);
     switch (l->grid) {
     case LGK_G_PERSISTENT: {
-        int64_t most = blocks_at_once(ctx, b, l, gbps);
+        int64_t most = blocks_at_once(ctx, b, l, gbps), fewest = blocks_in_turn(l, groups);
         most = most > 0 ? most : 1;
         most = most < l->multiple ? l->multiple : most - most % l->multiple;
+        most = most < fewest ? fewest : most;
         groups = l->multiple > 1 ? multiple_of(groups, l->multiple, t->instances) : groups;
         return groups < most ? groups : most;
     }

@@ -138,7 +138,7 @@ typedef struct LgkLaunch {
     LgkStr   symbol;
     uint32_t entry;                /* host: offset of the function in its code */
     uint32_t grid;
-    int32_t  per, per2, ctas, multiple;    /* per2, of LGK_G_PERSISTENT: GB/s of memory for each block, or 0; multiple, of LGK_G_PERSISTENT and LGK_G_GROUPS: of the number of blocks, where they take more than a group each */
+    int32_t  per, per2, ctas, multiple;    /* per2, of LGK_G_PERSISTENT: GB/s of memory for each block, or 0; per3: turns of a block at most, or 0: any number; multiple, of LGK_G_PERSISTENT and LGK_G_GROUPS: of the number of blocks, where they take more than a group each */
     int32_t  work_bytes;           /* of workspace, for each of its blocks, or clusters of blocks */
     uint32_t work_by;              /* LGK_BY_*: and for each element of the row, of which there are a multiple of 4, or for each of lgk_digits(), or of ceil(places / per2) */
     uint32_t threads, shared, cluster, pdl;

@@ -127,7 +127,7 @@ static bool launch_ok(const Pack *p, const LgkKernel *k, const LgkLaunch *l, uin
     bool ok = is_str(p, l->symbol) && l->grid < LGK_G_COUNT && l->per >= 1 && l->ctas >= 0 && l->threads >= 1 && l->threads <= 1024 &&
               in(p, LGK_T_WORDS, l->words) && l->words.count <= LGK_MAX_WORDS && l->cluster >= 1 && l->cluster <= 16 && l->pdl < LGK_PDL_COUNT;
     bool two = l->grid == LGK_G_GROUPS_COLUMNS || l->grid == LGK_G_GROUPS_PLACES || l->grid == LGK_G_PLACES_COLUMNS || l->work_by == LGK_BY_PLACES;
-    ok = ok && l->work_bytes >= 0 && (!two || l->per2 >= 1) && ((l->grid != LGK_G_PLACES_COLUMNS && l->work_by != LGK_BY_PLACES) || l->per3 >= 1) && l->work_by < LGK_BY_COUNT && (l->grid != LGK_G_PERSISTENT || (l->ctas >= 1 && l->multiple >= 1 && l->per2 >= 0));
+    ok = ok && l->work_bytes >= 0 && (!two || l->per2 >= 1) && ((l->grid != LGK_G_PLACES_COLUMNS && l->work_by != LGK_BY_PLACES) || l->per3 >= 1) && l->work_by < LGK_BY_COUNT && (l->grid != LGK_G_PERSISTENT || (l->ctas >= 1 && l->multiple >= 1 && l->per2 >= 0 && l->per3 >= 0));
     for (uint32_t i = 0; ok && i < l->words.count; i++)
         ok = word_ok(p, k, &p->t_WORDS[l->words.first + i], launches);
     return ok;

@@ -89,7 +89,7 @@ static void ask_turns(Low *w)
     }
 }
 
-/* By a lane of each row group. Of one-shot blocks those ask that a launch begins with: the others find the kernel before ended. */
+/* By a lane of each row group. Of one-shot blocks, and others that do not all run at once, those ask that a launch begins with: the others find the kernel before ended. */
 void low_ask(Low *w)
 {
     const Sched *s = w->s;
@@ -97,7 +97,7 @@ void low_ask(Low *w)
         return;
     int ctas = s->ctas ? s->ctas : w->t->threads_mp / (s->rows * s->lanes);
     LirVal asks = lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0));
-    if (s->grid == GRID_ONESHOT)
+    if (s->grid == GRID_ONESHOT || s->turns)
         asks = lir_op2(w->fn, LIR_AND, asks, lir_op2(w->fn, LIR_LT, low_sreg(w, LIR_CTAID), low_ci(w, w->t->mps * ctas)));
     low_mark(w, LIR_IF, asks);
     ask_turns(w);

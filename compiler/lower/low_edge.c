@@ -96,7 +96,7 @@ int low_alike(const Low *w)
 void low_edge_fix(Low *w, LirVal grp)
 {
     w->head_fixed = false;
-    low_set_instance(w, lir_op2(w->fn, LIR_ADD, w->block, lir_op2(w->fn, LIR_MUL, grp, w->blocks)), false);
+    low_set_instance(w, w->s->late ? low_turn_instance(w, 0) : lir_op2(w->fn, LIR_ADD, w->block, lir_op2(w->fn, LIR_MUL, grp, w->blocks)), false);
     w->head_fixed = true;
 }
 

@@ -14,10 +14,36 @@ static LirVal host_first(Low *w, LirVal block)
     return lir_cast(w->fn, DT_I32, lir_op2(w->fn, LIR_SUB, n, rest));
 }
 
+/* Blocks, or clusters, that a launch begins with, or a few less: as many as groups of 16 multiprocessors hold, whole multiples where rows are to begin alike.
+ * One that does not begin with the others must not have as much to do. */
+static int64_t first_blocks(const Low *w)
+{
+    const Sched *s = w->s;
+    int64_t alike = low_has_edges(w) ? low_alike(w) : 1, n = w->t->mps / 16 * (16 * s->ctas / s->cluster) / alike * alike;
+    return n > alike ? n : alike;
+}
+
+/* late=: of more blocks than a launch begins with each of the others takes so many of the last instances; the first share those before.  Each has one, since
+ * there are no more blocks than instances. */
+static void walk_late(Low *w, LirVal *first, LirVal *end, LirVal *step)
+{
+    LirVal begin = low_ci(w, first_blocks(w)), others = lir_op2(w->fn, LIR_SUB, w->blocks, begin), more = lir_op2(w->fn, LIR_LT, begin, w->blocks);
+    LirVal last = lir_op2(w->fn, LIR_MUL, others, low_ci(w, w->s->late)), most = lir_op2(w->fn, LIR_SUB, w->ninst, begin);
+    LirVal before = lir_op2(w->fn, LIR_SUB, w->ninst, lir_op2(w->fn, LIR_MIN, last, most));
+    LirVal is_late = low_and(w, more, lir_op2(w->fn, LIR_GE, w->block, begin)), shares = low_and(w, more, lir_op2(w->fn, LIR_LT, w->block, begin));
+    *first = lir_op3(w->fn, LIR_SELECT, is_late, lir_op2(w->fn, LIR_ADD, before, lir_op2(w->fn, LIR_SUB, w->block, begin)), w->block);
+    *end = lir_op3(w->fn, LIR_SELECT, shares, before, w->ninst);
+    *step = lir_op3(w->fn, LIR_SELECT, shares, begin, lir_op3(w->fn, LIR_SELECT, is_late, others, w->blocks));
+}
+
 /* First instance, or row group, and step of this block: interleaved over blocks on a GPU, a contiguous range on the host. */
 static void walk(Low *w, LirVal *first, LirVal *end, LirVal *step)
 {
     LirVal block = w->block, blocks = w->blocks;
+    if (w->s->late) {
+        walk_late(w, first, end, step);
+        return;
+    }
     *step = lir_op2(w->fn, LIR_MUL, blocks, low_ci(w, w->s->rows));
     *first = walk_apart(w) ? lir_op2(w->fn, LIR_ADD, block, lir_op2(w->fn, LIR_MUL, w->grp, blocks)) : lir_op2(w->fn, LIR_MUL, block, low_ci(w, w->s->rows));
     *end = w->ninst;

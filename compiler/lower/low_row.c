@@ -715,7 +715,7 @@ static void describe(Low *w)
     const Sched *s = w->s;
     LowLaunch *l = &w->out->launch[w->out->nlaunch++];
     *l = (LowLaunch){.fn = w->fn, .grid = s->grid == GRID_PERSISTENT ? LOW_G_PERSISTENT : s->split ? LOW_G_GROUPS_COLUMNS : LOW_G_GROUPS,
-                     .per = s->rows * s->batch, .per2 = s->split ? low_tile(w) : s->feed, .ctas = s->ctas ? s->ctas : 1, .multiple = w->head_fixed ? low_alike(w) : 1};
+                     .per = s->rows * s->batch, .per2 = s->split ? low_tile(w) : s->feed, .per3 = s->turns, .ctas = s->ctas ? s->ctas : 1, .multiple = w->head_fixed ? low_alike(w) : 1};
     l->work_by = w->parts ? LOW_BY_BLOCK : LOW_BY_COLUMN;
     l->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
 }

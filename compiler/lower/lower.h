@@ -26,7 +26,8 @@ typedef struct LowCond { uint8_t kind, nest; uint16_t a, b; int64_t value; } Low
 typedef enum LowGridKind {
     LOW_G_GROUPS,         /* ceil(instances / per) blocks, or the next multiple of `multiple`, but no more than instances */
     LOW_G_PERSISTENT,     /* min(as LOW_G_GROUPS, multiprocessors * ctas) blocks, or clusters, as many as run at once, and where per2 is not 0 no more than the
-                           * memory's GB/s / per2; host: min(.., ctas); of the second a multiple of `multiple`, the next below or `multiple` itself */
+                           * memory's GB/s / per2; host: min(.., ctas); of the second a multiple of `multiple`, the next below or `multiple` itself;
+                           * where per3 is not 0, no fewer than take per3 turns each, rounded up to one */
     LOW_G_COLUMNS,        /* ceil(row length / per) blocks (the second stage of cross-row sums) */
     LOW_G_GROUPS_COLUMNS, /* ceil(instances / per) * ceil(row length / per2) blocks, columns fastest */
     LOW_G_GROUPS_PLACES,  /* ceil(instances / per) + ceil(places / per2) blocks */

@@ -226,5 +226,9 @@ void pack_put_blocks(const LgkLaunch *l, Buf *out)
         buf_puts(out, " a multiprocessor");
         if (l->per2)
             buf_printf(out, " and one for %d GB/s of memory", (int)l->per2);
+        if (l->per3) {
+            buf_puts(out, ", or one for ");
+            put_count(out, l->per3, "turn");
+        }
     }
 }

@@ -125,6 +125,10 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "skew wants persistent clusters with rows in three stages of shared memory or more, and a kernel of two phases that exchanges once and sums nothing across rows";
     if (s->feed && (s->grid != GRID_PERSISTENT || t->kind == TGT_HOST))
         return "feed is for persistent blocks of a GPU";
+    if (s->turns && (s->grid != GRID_PERSISTENT || t->kind == TGT_HOST || f->accs || s->feed))
+        return "turns wants persistent blocks of a GPU that sum nothing across rows, of which there may be any number";
+    if (s->late && (s->late >= s->turns || s->rows > 1 || !s->ctas))
+        return "late wants turns, more of them, one row group a block, and ctas, which tells how many a launch begins with";
     if (s->cluster > 1 && !(t->features & TGT_F_CLUSTER))
         return "the target has no clusters of blocks";
     if (s->cluster > 1 && (s->lanes % t->warp || s->split || f->shared.wide || s->acc == ACC_MEM))
@@ -208,4 +212,12 @@ const char *sched_illegal(const SchedFacts *f, const Sched *s, const Target *t)
     why = why ? why : across_illegal(f, s, t);
     why = why ? why : sched_scatter_illegal(f, s, t);
     return why ? why : resources_illegal(f, s, t);
+}
+
+bool sched_holds(const Sched *s, const Target *t, int64_t n)
+{
+    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per + sched_slack(s, 16 / s->vec);
+    if (s->len == LEN_EXACT)
+        return n == s->n;
+    return (s->len != LEN_CAP || n <= cap) && (s->align != ALIGN_VEC || t->kind == TGT_HOST || n % s->vec == 0);
 }

@@ -187,12 +187,13 @@ static double persistent_spoil(const SchedFacts *f, const Sched *s, const Target
     return spoil + (f->row_bytes_in <= f->row_bytes_out ? 0.06 : 0);
 }
 
-/* Blocks that stay for their operands' sake and sum nothing: shares that are fixed cost a fifteenth, and the last turn is not full. */
+/* Blocks that stay for their operands' sake and sum nothing: shares that are fixed cost a fifteenth, and the last turn is not full.  Where blocks of few turns
+ * are dealt out, each takes a third of a turn to begin. */
 static double staying_spoil(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
     int at_once = t->mps * 10 / 11 / s->cluster * s->ctas * s->rows;
     double turns = (double)rows / at_once, flight = (double)s->ctas * s->rows * s->stages * (double)n / s->cluster * f->row_bytes_in;
-    return 0.068 + (turns > 1 ? ceil(turns) / turns - 1 : 0) + (flight < 110000 ? 0.25 * (110000 / flight - 1) : 0);
+    return (s->turns && turns > s->turns ? 0.36 / s->turns : 0.068 + (turns > 1 ? ceil(turns) / turns - 1 : 0)) + (flight < 110000 ? 0.25 * (110000 / flight - 1) : 0);
 }
 
 /* Persistent blocks: row groups in flight hide a row's latency; partial rows and a second launch come on top, which is ready when it finds
@@ -396,11 +397,27 @@ static void search_spread(Search *q, Sched s)
         }
 }
 
+/* Rows that begin anywhere, by blocks that are there to the end, or dealt out. */
+static void consider_dealt(Search *q, Sched s)
+{
+    for (s.cluster = 2; s.cluster <= 8; s.cluster++)
+        for (s.per = 5; s.per <= 11; s.per += 3) {
+            s.lanes = (int32_t)round_up(ceil_div(in_vectors(q->n, &s), (int64_t)s.vec * s.per * s.cluster), 32);
+            s.ctas = 640 / s.lanes;             /* lanes of a multiprocessor, with operands in registers */
+            for (s.stages = 2; s.stages <= 3 && s.lanes >= 96 && s.ctas; s.stages++)
+                for (s.turns = 0; s.turns <= 12; s.turns += 6)
+                    for (s.late = 0; s.late <= (s.turns == 6); s.late++)
+                        consider(q, &s);
+        }
+}
+
 /* Rows so long that what their operands take of the way to the multiprocessors counts: blocks that stay keep them. */
 static void search_stay(Search *q, Sched s)
 {
     int operands = q->f->shared_loads;
-    if (q->f->accs || q->f->phases < 2 || !operands || q->f->shared.wide || q->n <= (operands > 1 ? 2 : 4) * LONG_ROW || s.align != ALIGN_VEC || !(q->t->features & TGT_F_CLUSTER))
+    bool placed = s.align == ALIGN_SHIFT && q->collect;       /* a tuner's to try */
+    int64_t least = placed ? 16384 : (operands > 1 ? 2 : 4) * LONG_ROW;
+    if (q->f->accs || q->f->phases < 2 || !operands || q->f->shared.wide || q->n <= least || (s.align != ALIGN_VEC && !placed) || !(q->t->features & TGT_F_CLUSTER))
         return;
     s.grid = GRID_PERSISTENT;
     s.keep = KEEP_SMEM;
@@ -408,13 +425,17 @@ static void search_stay(Search *q, Sched s)
     s.wkeep = WKEEP_REG;
     s.ctas = 1;
     s.pdl = (q->t->features & TGT_F_PDL) != 0;
-    for (s.cluster = 8; s.cluster <= (q->collect ? 16 : 8); s.cluster *= 2)       /* more, fewer vectors and a row ahead are a tuner's to try */
+    s.line = placed && s.vec * q->f->min_elem_bytes == 16;
+    if (placed)
+        consider_dealt(q, s);
+    for (s.cluster = 8; s.cluster <= (q->collect ? 16 : 8) && !placed; s.cluster *= 2)       /* more, fewer vectors, a row ahead and streams are a tuner's to try */
         for (s.per = q->collect ? 4 : 8; s.per <= 8; s.per *= 2)
             for (s.skew = 0; s.skew <= q->collect; s.skew++) {
                 s.stages = 2 + s.skew;
                 s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
                 for (s.rows = 1; s.rows * s.lanes <= 512; s.rows++)
-                    consider(q, &s);
+                    for (s.hint = HINT_NONE; s.hint <= (q->collect ? HINT_STREAM : HINT_NONE); s.hint++)
+                        consider(q, &s);
             }
 }
 
@@ -738,14 +759,6 @@ static int by_cost(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-bool sched_holds(const Sched *s, const Target *t, int64_t n)
-{
-    int64_t cap = (int64_t)s->lanes * s->cluster * s->vec * s->per + sched_slack(s, 16 / s->vec);
-    if (s->len == LEN_EXACT)
-        return n == s->n;
-    return (s->len != LEN_CAP || n <= cap) && (s->align != ALIGN_VEC || t->kind == TGT_HOST || n % s->vec == 0);
-}
-
 void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a, .n = n, .collect = true};
@@ -759,9 +772,8 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
         return;
     }
     s.vec = gpu_vec(f);
-    bool exact = n % s.vec == 0;
     s.len = LEN_EXACT;
-    s.align = exact ? ALIGN_VEC : ALIGN_SHIFT;
+    s.align = n % s.vec == 0 ? ALIGN_VEC : ALIGN_SHIFT;
     s.n = (int32_t)n;
     search_lanes(&q, s);
     search_loops(&q, s);

@@ -42,7 +42,7 @@ expect 0 "$ligerc" bench -t host --shapes=M=4,V=64 -D T=f16 -D T=bf16 --format=c
 expect 0 "$ligerc" build -v -e schedule -k forward $narrow -D W=f16 -D 'casting=*' -o "$tmp/s" "$root/specs/rms_norm.tile"
 [ "$(bindings | sed 's/affine=true //g')" = "T=bf16 W=f16 casting=llama;T=bf16 W=bf16 casting=llama;T=bf16 W=f16 casting=*;T=bf16 W=bf16 casting=*;" ] || fault "of values and open: $(bindings)"
 
-for wrong in "feed=30 per=2:feed is for persistent blocks of a GPU" "eager=3 per=2:eager wants rows that are there whether they are wanted or not" "line=1 per=2:line wants rows that begin anywhere"; do
+for wrong in "feed=30 per=2:feed is for persistent blocks of a GPU" "turns=2 per=2:turns wants persistent blocks of a GPU" "late=1 per=2:late wants turns" "eager=3 per=2:eager wants rows that are there whether they are wanted or not" "line=1 per=2:line wants rows that begin anywhere"; do
     expect 1 "$ligerc" build -t sm_90a -e schedule --defaults -D T=bf16 -s "${wrong%%:*}" "$root/specs/swiglu.tile"
     said "${wrong#*:}"
 done

@@ -225,6 +225,34 @@ static void alike(void **state)
     assert_true(found[0] == groups && found[1] == (groups + 3) / 4 * 4 && found[2] == choice.instances);
 }
 
+/* Blocks of few turns each are more than run at once, a multiple too; a number below none is refused. */
+static void turns(void **state)
+{
+    (void)state;
+    static const struct { int32_t turns; uint32_t blocks; } is[] = {{0, 6}, {64, 6}, {3, 6}, {2, 9}, {1, 18}};
+    for (size_t i = 0; i < sizeof is / sizeof *is; i++) {
+        ToyCall c;
+        const lgr_kernel *k;
+        lgr_choice choice = {.size = sizeof choice};
+        Toy t = toy_pack();
+        LgkSet *s = table(t, LGK_T_SETS);
+        LgkVariant *v = table(t, LGK_T_VARIANTS);
+        LgkLaunch *l = (LgkLaunch *)table(t, LGK_T_LAUNCHES) + v[s[1].variants.first].launches.first;
+        l->per3 = is[i].turns;
+        toy_seal(t);
+        lgr_context *ctx = begin(t, &c, &k);
+        assert_int_equal(lgr_explain(ctx, &c.call, &choice), LGR_OK);
+        assert_true(choice.instances == 33 && choice.blocks[0] == is[i].blocks);      /* 17 pairs */
+        lgr_context_destroy(ctx);
+        l->per3 = -1;
+        toy_seal(t);
+        assert_int_equal(lgr_context_create(NULL, &ctx), LGR_OK);
+        assert_int_equal(lgr_pack_open_memory(ctx, t.bytes, t.size), LGR_ERROR_PACK);
+        lgr_context_destroy(ctx);
+        free(t.bytes);
+    }
+}
+
 /* One launch works for two nests: its grid is the sum of theirs; a tuner that asks for a form of the second nest gets two. */
 static void joined(void **state)
 {
@@ -443,7 +471,7 @@ static void open_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(launches), cmocka_unit_test(fed), cmocka_unit_test(contexts), cmocka_unit_test(capture), cmocka_unit_test(each_call_fails),
-                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside), cmocka_unit_test(before), cmocka_unit_test(wide), cmocka_unit_test(alike), cmocka_unit_test(joined),
+                                       cmocka_unit_test(targets), cmocka_unit_test(empty_sums), cmocka_unit_test(symbols), cmocka_unit_test(open_option), cmocka_unit_test(beside), cmocka_unit_test(before), cmocka_unit_test(wide), cmocka_unit_test(alike), cmocka_unit_test(turns), cmocka_unit_test(joined),
                                        cmocka_unit_test(dividers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

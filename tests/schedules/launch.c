@@ -93,6 +93,8 @@ static int64_t blocks(const Call *c, const LowLaunch *l)
     case LOW_G_GROUPS:     return l->multiple > 1 ? least(up(g, l->multiple) * l->multiple, instances(c)) : g;
     case LOW_G_PERSISTENT:
         most = most < l->multiple ? l->multiple : most - most % l->multiple;
+        if (l->per3 && most < up(up(g, l->per3), l->multiple) * l->multiple)
+            most = up(up(g, l->per3), l->multiple) * l->multiple;
         return least(least(up(g, l->multiple) * l->multiple, instances(c)), most);
     case LOW_G_COLUMNS:    return up(n, l->per);
     case LOW_G_GROUPS_PLACES:  return g + up(extent(c, c->low->places), l->per2);

@@ -19,7 +19,7 @@ uint32_t low_reductions(Low *w, int p, Red *r)
     uint32_t n = 0;
     for (TirVal v = 1; v < w->tir->nops; v++) {
         const TirOp *o = &w->tir->ops[v];
-        if (!row_view_words(w->rv, v) || n == LOW_MAX_RED)
+        if (!row_view_words(w->rv, v) || n == LOW_MAX_RED || (w->s->split && w->rv->pick[v]))
             continue;
         int steps = w->rv->pick[v] ? 1 : row_view_steps(w->rv, o->op), step = p - (w->rv->phase[v] - steps);
         bool two = o->op == TIR_ARGMAX;
@@ -664,11 +664,13 @@ static void begin(Low *w, const char *symbol)
     low_aside_open(w);
 }
 
+bool low_goes_behind(const Low *w) { return w->fn->pdl == LIR_PDL_AFTER && w->tir->more && w->tir->place == TIR_AFTER; }
+
 /* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. Behind the last nest comes a
  * kernel that waits for this one itself, which ends behind all before it: its blocks may stand ready, and ask for rows, meanwhile. */
 static void start(Low *w)
 {
-    bool several = w->tir->more && w->tir->place == TIR_AFTER && w->fn->pdl != LIR_PDL_LATE;
+    bool several = low_goes_behind(w);
     if (!w->fn->pdl)
         return;
     if (!several)

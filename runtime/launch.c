@@ -162,11 +162,11 @@ static uint32_t ranges(const lgr_call *call, const Bound *b, lgr__range *out)
 
 /* A launch beside the one before it, or reading before that ends, needs one of this call there; beside it, partial sums must not have one
  * place for all nests. */
-static bool starts_early(const Bound *b, const Part *t, const LgkLaunch *l)
+static bool starts_early(const Bound *b, const Part *t, uint32_t nth, const LgkLaunch *l)
 {
     if (l->pdl != LGK_PDL_BESIDE && l->pdl != LGK_PDL_LATE)
         return l->pdl != LGK_PDL_NONE;
-    bool behind = false, apart = true;
+    bool behind = nth > 0, apart = true;
     for (const Part *p = b->part; p <= t; p++) {
         behind |= p < t && p->instances && p->blocks[0];
         for (uint32_t i = 0; i < p->variant->launches.count; i++)
@@ -182,7 +182,7 @@ bool lgr__step(const Bound *b, const Part *t, uint32_t i, LgrStep *s)
     s->launch = l;
     s->fn = function(b, t, i);
     s->blocks = t->blocks[i];
-    s->early = starts_early(b, t, l);
+    s->early = starts_early(b, t, i, l);
     s->small = t->instances * t->row < 16384;
     return t->blocks[i] > 0;
 }

@@ -98,6 +98,17 @@ static LirFn *open_second(Low *w, const Low *first, const char *symbol)
     return w->fn;
 }
 
+/* What earlier nests do not write was there before the first launch let this one start: it is under way while the tiles are. */
+static void fetch_inputs(Low *w)
+{
+    w->waits = w->rv->waits;
+    low_scalars_of_phase(w, 0);
+    for (TirVal v = 1; v < w->tir->nops; v++)
+        if (w->rv->pick[v] && !w->waits[v])
+            low_scalar(w, v);
+    w->waits = NULL;
+}
+
 LirFn *low_parts_second(Low *first, const char *symbol)
 {
     Low w = *first;
@@ -105,13 +116,19 @@ LirFn *low_parts_second(Low *first, const char *symbol)
     Red r[LOW_MAX_RED];
     open_second(&w, first, symbol);
     if (w.fn->pdl)
-        low_mark(&w, LIR_PDLWAIT, 0);
+        low_mark(&w, LIR_PDLGO, 0);        /* what comes next waits for this launch, which waits for the first */
     uint32_t n = low_reductions(&w, 0, r);
     LirVal g = lir_op2(w.fn, LIR_ADD, lir_op2(w.fn, LIR_MUL, w.block, low_ci(&w, WARPS)), w.grp), last = lir_op2(w.fn, LIR_SUB, w.ninst, low_ci(&w, 1));
     whole.split = 0;
     whole.align = ALIGN_SCALAR;
     w.s = &whole;
     low_set_instance(&w, g, true);
+    if (low_goes_behind(first)) {
+        w.fn->pdl = LIR_PDL_LATE;
+        fetch_inputs(&w);
+    }
+    if (w.fn->pdl)
+        low_mark(&w, LIR_PDLWAIT, 0);
     w.s = first->s;
     put_together(&w, lir_op2(w.fn, LIR_MIN, g, last), r, n);
     w.s = &whole;

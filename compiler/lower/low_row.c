@@ -19,7 +19,7 @@ uint32_t low_reductions(Low *w, int p, Red *r)
     uint32_t n = 0;
     for (TirVal v = 1; v < w->tir->nops; v++) {
         const TirOp *o = &w->tir->ops[v];
-        if (!row_view_words(w->rv, v) || n == LOW_MAX_RED)
+        if (!row_view_words(w->rv, v) || n == LOW_MAX_RED || (w->s->split && w->rv->pick[v]))
             continue;
         int steps = w->rv->pick[v] ? 1 : row_view_steps(w->rv, o->op), step = p - (w->rv->phase[v] - steps);
         bool two = o->op == TIR_ARGMAX;
@@ -217,10 +217,12 @@ static void arrive(Low *w, const uint8_t *need, LirVal *loaded)
     load_vector(w, need, loaded);
 }
 
-/* The largest values of all `per` vectors before the first is summed. */
-static void tops_of_vectors(Low *w, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded, bool arriving)
+/* The largest values of vectors before the first of them is summed. */
+static void tops_of_vectors(Low *w, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded, bool arriving, int from, int to)
 {
-    for (w->k = 0; w->k < w->s->per; w->k++) {
+    for (uint32_t i = 0; i < n; i++)
+        r[i].met |= from > 0;
+    for (w->k = from; w->k < to; w->k++) {
         if (arriving)
             arrive(w, need, loaded);
         low_mask(w);
@@ -231,6 +233,8 @@ static void tops_of_vectors(Low *w, Red *r, uint32_t n, const uint8_t *need, Lir
     for (uint32_t i = 0; i < n; i++)
         low_red_grow(w, &r[i]);
 }
+
+enum { TOGETHER = 4 };       /* vectors of a logsumexp that are scaled at once: their sum begins when they are there, and they alone are held wide */
 
 /* The `per` vectors from w->turn on, and the edge: first every load, then the work, so that the loads are in flight together; or, where
  * copies are still arriving, each as it comes. */
@@ -243,9 +247,11 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         low_mask(w);
         load_vector(w, need, loaded);
     }
-    if (twice)
-        tops_of_vectors(w, r, n, need, loaded, arriving);
     for (w->k = 0; w->k < w->s->per; w->k++) {
+        int k = w->k;
+        if (twice && k % TOGETHER == 0)
+            tops_of_vectors(w, r, n, need, loaded, arriving, k, k + TOGETHER < w->s->per ? k + TOGETHER : w->s->per);
+        w->k = k;
         if (twice)
             load_again(w, need, loaded);
         else if (arriving)
@@ -308,7 +314,7 @@ static void ask_early(Low *w, const uint8_t *need)
     for (w->k = 0; w->k < w->s->eager; w->k++) {
         low_mask(w);
         for (uint32_t i = 0; i < w->rv->nload; i++)
-            if (need[i])
+            if (need[i] && w->rv->load[i].inst)
                 low_kept_load(w, i);
     }
     w->k = 0;
@@ -564,6 +570,8 @@ LowWalk low_walk_of(Low *w, int p)
     LowWalk x = {w, p, ARENA_ARRAY(w->a, Red, LOW_MAX_RED), 0, need};
     x.n = low_reductions(w, p, x.r);
     loads_of_phase(w, p, x.r, x.n, need);
+    if (p == 0 && w->s->eager && w->s->async == ASYNC_NONE && w->s->keep == KEEP_REG && !w->s->split)
+        ask_early(w, need);                  /* what is picked waits for its index */
     low_red_pick(w, x.r, x.n);
     return x;
 }
@@ -656,11 +664,13 @@ static void begin(Low *w, const char *symbol)
     low_aside_open(w);
 }
 
+bool low_goes_behind(const Low *w) { return w->fn->pdl == LIR_PDL_AFTER && w->tir->more && w->tir->place == TIR_AFTER; }
+
 /* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. Behind the last nest comes a
  * kernel that waits for this one itself, which ends behind all before it: its blocks may stand ready, and ask for rows, meanwhile. */
 static void start(Low *w)
 {
-    bool several = w->tir->more && w->tir->place == TIR_AFTER && w->fn->pdl != LIR_PDL_LATE;
+    bool several = low_goes_behind(w);
     if (!w->fn->pdl)
         return;
     if (!several)

@@ -99,7 +99,7 @@ typedef struct SchedFacts {
     bool     offset;          /* a row access that starts behind the row's own length, or a multiple of it */
     int      phases;          /* times the row is walked: 1 + the deepest chain of full-row reductions that a row result needs */
     int      walks;           /* the same, where the row is walked in a loop over memory: a variance takes two there */
-    bool     parts;           /* reductions of a part of the row can be put together later: none is an argmax or waits for another, and no row result needs one */
+    bool     parts;           /* reductions of a part of the row can be put together later: none is an argmax or waits for another, and no row result needs one, nor is a scalar picked from a row written in place */
     int      row_loads;       /* streams read per row element */
     int      row_bytes_in, row_bytes_out;   /* bytes of row streams per element, each tensor once */
     int      shared_loads;    /* row tiles that are the same for every instance (weights) */

@@ -85,12 +85,12 @@ static int exchanges(const RowView *rv)
     return n;
 }
 
-/* One walk over the row, whose reductions are sums, extremes or logsumexps of 32 bits. */
+/* One walk over the row, whose reductions are sums, extremes or logsumexps of 32 bits. A scalar picked from a row that nobody writes is the second launch's. */
 static bool has_parts(const RowView *rv, const SchedFacts *f)
 {
     bool ok = !rv->last_phase && f->reductions && !f->accs && !f->shared.wide;
     for (TirVal v = 1; v < rv->fn->nops; v++)
-        ok = ok && !rv->pick[v] && rv->fn->ops[v].op != TIR_ARGMAX;
+        ok = ok && rv->pick[v] != ROW_PICK_FIRST && rv->fn->ops[v].op != TIR_ARGMAX;
     return ok;
 }
 

@@ -145,11 +145,12 @@ static void beside(void **state)
     assert_true(fake.nattrs[4] == 1 && fake.attr[4][0] == LGR_CU_ATTR_PDL);
     lgr_context_destroy(ctx);
     l[v[s[2].variants.first].launches.first].pdl = LGK_PDL_LATE;
+    l[v[s[1].variants.first].launches.first + 1].pdl = LGK_PDL_LATE;
     toy_seal(t);
     c.t[TOY_X].data = memory;
     ctx = begin(t, &c, &k);
     assert_int_equal(lgr_launch(ctx, &c.call), LGR_OK);
-    assert_true(fake.nattrs[2] == 1);
+    assert_true(fake.nattrs[1] == 1 && fake.nattrs[2] == 1);     /* behind its own nest's first launch, and behind another nest */
     lgr_context_destroy(ctx);
     free(t.bytes);
 }

@@ -47,7 +47,7 @@ static bool waits_in_time(const TirFn *fn, const LirFn *f, bool behind)
         depth += (o->op == LIR_LOOP || o->op == LIR_IF) - (o->op == LIR_END);
         if (o->op == LIR_PDLWAIT)
             return depth == 0;
-        if (f->pdl != LIR_PDL_BESIDE && (writes(o->op) || (reads(o->op) && !(behind && o->ref < 0) && (f->pdl != LIR_PDL_LATE || o->ref < 0 || fn->earlier[o->ref]))))
+        if (f->pdl != LIR_PDL_BESIDE && (writes(o->op) || (reads(o->op) && !(behind && o->ref < 0) && (f->pdl != LIR_PDL_LATE || o->ref < 0 || fn->tensors[o->ref].mode != TIR_IN || (fn->earlier && fn->earlier[o->ref])))))
             return false;
     }
     return !f->pdl;

@@ -31,7 +31,7 @@ void   low_tally(Low *w, const Tally *t, const LirVal *key, int n, LirVal *rank)
 LirVal low_tally_all(Low *w, const Tally *t);              /* i32: the block's of the thread's own key */
 void   low_tally_places(Low *w, const Tally *t, LirVal from);      /* they lie side by side from there on, warp by warp: */
 LirVal low_tally_place(Low *w, const Tally *t, LirVal key, LirVal rank);            /* where one of the thread's then goes */
-LirVal low_before_in_block(Low *w, const Tally *t, LirVal v, LirVal *all);          /* i32: what threads before this one have of the v of all, which sum up to *all */
+LirVal low_before_in_block(Low *w, const Tally *t, LirVal v, int n, LirVal *all);   /* i32: what threads before this one have of the v of all, which sum up to *all; those from n on have 0 */
 LirVal low_lds(Low *w, DType dt, LirVal at);
 void   low_sts(Low *w, LirVal at, LirVal v, int align);
 void   low_sts_when(Low *w, LirVal at, LirVal v, LirVal when, int align);

@@ -600,11 +600,13 @@ static void join(const Low *first, const char *symbol)
     int blocks = w.s->ctas > 1 ? (w.s->bins + w.s->ctas - 1) / w.s->ctas : w.s->bins;
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
-    low_launch_wait(&w);
+    if (w.fn->pdl)
+        low_mark(&w, LIR_PDLWAIT, 0);
     LirVal any = load_i32(&w, all_slices_at(&w), less(&w, low_ci(&w, 0), w.ninst)), var = var_of(&w, w.block);      /* no tile, and nobody says that there is none */
     LirVal i = low_loop_begin(&w, var, any);
     join_slice(&w, &b, i);
     low_loop_end(&w, var, i, low_ci(&w, blocks));
+    low_launch_go(&w);                  /* not before: blocks that come while these still stand fill up the multiprocessors beside them */
     low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = blocks, .per2 = w.s->bins, .per3 = b.at.full / 2, .work_bytes = 4 * low_tile(&w), .work_by = LOW_BY_PLACES});
 }
 

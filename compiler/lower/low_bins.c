@@ -481,9 +481,9 @@ static void sum_slices(Low *w, const Bins *b)
 }
 
 /* Who has a bin of fewer entries than most, or has sliced up its own, helps with what is sliced up by now; who sliced it up sees all of it done. */
-static void help(Low *w, const Bins *b, LirVal n, LirVal full)
+static void help(Low *w, const Bins *b, LirVal does)
 {
-    mark_uniform(w, LIR_IF, lir_op2(w->fn, LIR_OR, full, less(w, n, over(w, w->ninst, w->s->bins))));
+    mark_uniform(w, LIR_IF, does);
     leave_found(w, b, 3, draw(w, all_slices_at(w), low_ci(w, 0), is_first(w)), is_first(w));
     barrier(w);
     mark_uniform(w, LIR_IF, differ(w, found(w, b, 3), low_ci(w, 0)));
@@ -500,13 +500,14 @@ static void sums(const Low *first, const char *symbol)
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
     LirVal n = look_up(&w, &b, w.block), full = lir_op2(w.fn, LIR_GT, n, low_ci(&w, b.at.full));
+    LirVal helps = lir_op2(w.fn, LIR_OR, full, less(&w, n, over(&w, w.ninst, w.s->bins)));        /* known now: n needs no register to the end */
     low_launch_go(&w);
     mark_uniform(&w, LIR_IF, full);
     slice_up(&w, &b, n);
     mark_uniform(&w, LIR_ELSE, 0);
     do_part(&w, &b, &(Part){.bin = w.block, .m = n}, low_ci(&w, 0));
     mark_uniform(&w, LIR_END, 0);
-    help(&w, &b, n, full);
+    help(&w, &b, helps);
     low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = w.s->bins, .work_bytes = 12});
 }
 

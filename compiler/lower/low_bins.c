@@ -13,7 +13,7 @@
 #include "low_sort.h"
 
 enum { BIN_TILES, BIN_SUMS, BIN_JOIN };
-enum { FEW_SLICES = 4 * AT_ONCE, LANES = 512, EACH = SORT_TILE / LANES };
+enum { FEW_SLICES = 4 * AT_ONCE, PORTIONS = 3, LANES = 512, EACH = SORT_TILE / LANES };
 
 typedef struct Bins {
     SchedBins at;
@@ -403,9 +403,27 @@ static void sum_part(Low *w, const Bins *b, const Part *x)
     low_mark(w, LIR_END, 0);
 }
 
+/* Of the lines that are asked for ahead, a portion at each of the times when a block waits for memory: all at once would delay what it waits for. */
+static void ask_portion(Low *w, const Bins *b, int nth)
+{
+    int all = low_warm_lines(w), from = all * nth / PORTIONS, to = all * (nth + 1) / PORTIONS, each = (to - from + w->s->bins - 1) / w->s->bins;
+    if (!all)
+        return;
+    LirVal own = add(w, times(w, w->block, each), low_ci(w, from)), end = least(w, add(w, own, low_ci(w, each)), low_ci(w, to));
+    if (each <= b->at.threads) {        /* nearly always: loads that are on their way are not held up by a loop */
+        low_ask_line(w, add(w, own, w->tid), end);
+        return;
+    }
+    LirVal var = var_of(w, low_ci(w, 0)), turn = low_loop_begin(w, var, low_ci(w, each));
+    low_ask_line(w, add(w, own, add(w, turn, w->tid)), end);
+    low_loop_end(w, var, turn, low_ci(w, b->at.threads));
+}
+
 static void do_part(Low *w, const Bins *b, const Part *x, LirVal from)
 {
     Held h = fetch(w, b, from, x->m);
+    if (!x->slice)
+        ask_portion(w, b, 2);
     order(w, b, x, &h);
     sum_part(w, b, x);
 }
@@ -496,13 +514,17 @@ static void sums(const Low *first, const char *symbol)
 {
     Low w;
     Bins b = part_open(&w, first, BIN_SUMS, symbol);
-    low_await_order(&w, b.at.threads);
+    ask_portion(&w, &b, 0);
+    if (w.fn->pdl)
+        low_mark(&w, LIR_PDLWAIT, 0);
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
     LirVal n = look_up(&w, &b, w.block), full = lir_op2(w.fn, LIR_GT, n, low_ci(&w, b.at.full));
     LirVal helps = lir_op2(w.fn, LIR_OR, full, less(&w, n, over(&w, w.ninst, w.s->bins)));        /* known now: n needs no register to the end */
+    ask_portion(&w, &b, 1);
     low_launch_go(&w);
     mark_uniform(&w, LIR_IF, full);
+    ask_portion(&w, &b, 2);
     slice_up(&w, &b, n);
     mark_uniform(&w, LIR_ELSE, 0);
     do_part(&w, &b, &(Part){.bin = w.block, .m = n}, low_ci(&w, 0));

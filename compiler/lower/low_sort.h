@@ -55,7 +55,8 @@ void low_row_of(Low *w, LirVal entry, LirVal ok, LirVal *v);      /* what the en
 void low_ask_row(Low *w, LirVal entry, LirVal ok, LirVal at, int pitch);       /* asks for what of it is read from memory; the lane's vectors, pitch bytes apart in shared memory */
 void low_row_asked(Low *w, LirVal entry, LirVal ok, LirVal at, int pitch, LirVal *v);      /* and takes it, when it is there */
 void low_write_place(Low *w, LirVal place, bool sums, LirVal when);      /* zeros, where not the sums */
-void low_await_order(Low *w, int threads);      /* of the launches before this one; rows are asked for meanwhile */
+int  low_warm_lines(const Low *w);              /* so many lines of memory are asked for before it is known which rows they are of; */
+void low_ask_line(Low *w, LirVal line, LirVal end);      /* this one of all rows, as they lie in memory, of the tensors that are read by instance; before `end` */
 
 /* low_bins.c: all launches, of places in bins */
 void low_bins(const Low *first, const char *symbol);

@@ -124,6 +124,12 @@ static LLVMValueRef shuffle_wide(Ll *l, const LirOp *o, LLVMValueRef v)
     return LLVMBuildBitCast(l->b, ll_vector(l, l->ty.i32, e, 2), LLVMTypeOf(v), "");
 }
 
+static void convergent(Ll *l, LLVMValueRef call)
+{
+    unsigned kind = LLVMGetEnumAttributeKindForName("convergent", 10);
+    LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(l->cx, kind, 0));
+}
+
 /* A vote on each bit: for a digit's sooner than the machine's own comparison, which takes a turn for each value that there is. */
 static LLVMValueRef alike(Ll *l, LLVMValueRef v, int bits)
 {
@@ -131,6 +137,7 @@ static LLVMValueRef alike(Ll *l, LLVMValueRef v, int bits)
     for (int i = 0; i < bits; i++) {
         LLVMValueRef args[] = {v, ll_i32(l, (int)(1u << i))};
         LLVMValueRef vote = ll_asm(l, l->ty.i32, "{ .reg .pred p; .reg .b32 b; and.b32 b, $1, $2; setp.ne.b32 p, b, 0; vote.sync.ballot.b32 $0, p, -1; @!p not.b32 $0, $0; }", "=r,r,n", true, 2, args);
+        convergent(l, vote);
         all = LLVMBuildAnd(l->b, all, vote, "");
     }
     LLVMValueRef before = LLVMBuildAnd(l->b, all, ll_intr(l, "llvm.nvvm.read.ptx.sreg.lanemask.lt", NULL, 0, NULL), "");
@@ -240,12 +247,6 @@ static void pause_for(Ll *l, const LirOp *o)
     LLVMValueRef cycles = ll_arg(l, o, 0).p[0];
     ll_asm(l, l->ty.v, "{ .reg .pred p; .reg .b32 a, b; setp.le.s32 p, $0, 0; @p bra go_${:uid}; mov.u32 a, %clock; wait_${:uid}: mov.u32 b, %clock; "
            "sub.s32 b, b, a; setp.lt.s32 p, b, $0; @p bra wait_${:uid}; go_${:uid}: }", "r,~{memory}", true, 1, &cycles);      /* who need not wait reads no clock */
-}
-
-static void convergent(Ll *l, LLVMValueRef call)
-{
-    unsigned kind = LLVMGetEnumAttributeKindForName("convergent", 10);
-    LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(l->cx, kind, 0));
 }
 
 /* With the number of a barrier in a register ptxas reserves all sixteen, and few blocks fit on a multiprocessor: so one barrier

@@ -13,7 +13,7 @@
 #include "low_sort.h"
 
 enum { BIN_TILES, BIN_SUMS, BIN_JOIN };
-enum { FEW_SLICES = 4 * AT_ONCE, LANES = 512, EACH = SORT_TILE / LANES };
+enum { FEW_SLICES = 4 * AT_ONCE, PORTIONS = 3, LANES = 512, EACH = SORT_TILE / LANES };
 
 typedef struct Bins {
     SchedBins at;
@@ -40,8 +40,9 @@ static LirVal all_slices_at(Low *w) { return slices_at(w, low_ci(w, w->s->bins))
 static LirVal taken_at(Low *w, LirVal bin) { return slices_at(w, add(w, bin, low_ci(w, w->s->bins + 1))); }
 static LirVal load_i32(Low *w, LirVal at, LirVal when) { return low_load_at(w, DT_I32, 1, at, when, 4); }
 
-/* Places of a bin, the last of which there may not be. */
+/* Places of a bin, the last of which there may not be; those that there are. */
 static LirVal places_of_bin(Low *w) { return ceil_div(w, lir_cast(w->fn, DT_I32, low_extent(w, row_view_places(w->rv))), w->s->bins); }
+static LirVal own_places(Low *w, LirVal bin) { return over(w, add(w, sub(w, lir_cast(w->fn, DT_I32, low_extent(w, row_view_places(w->rv))), bin), low_ci(w, w->s->bins - 1)), w->s->bins); }
 static LirVal place_in_bin(Low *w, LirVal place) { return over(w, place, w->s->bins); }
 static LirVal nth_place(Low *w, LirVal k, LirVal bin) { return add(w, times(w, k, w->s->bins), bin); }
 static LirVal is_place(Low *w, LirVal place) { return less(w, place, lir_cast(w->fn, DT_I32, low_extent(w, row_view_places(w->rv)))); }
@@ -101,7 +102,7 @@ static void tiles(const Low *first, const char *symbol)
     barrier(&w);
     low_tally(&w, &t, key, EACH, rank);
     barrier(&w);
-    LirVal have = low_tally_all(&w, &t), own = low_before_in_block(&w, &t, have, &all);
+    LirVal have = low_tally_all(&w, &t), own = low_before_in_block(&w, &t, have, t.window, &all);
     low_store_at(&w, table_at(&w, w.block, w.tid), lir_op2(w.fn, LIR_OR, own, lir_op2(w.fn, LIR_SHL, have, low_ci(&w, 16))), less(&w, w.tid, low_ci(&w, w.s->bins)), 4);
     no_slices(&w);
     low_tally_places(&w, &t, own);
@@ -126,7 +127,7 @@ static LirVal look_up(Low *w, const Bins *b, LirVal bin)
     LirVal n = low_ci(w, 0), most = low_ci(w, INT32_MAX);
     for (int from = 0; from < b->at.tiles; from += b->at.threads) {
         LirVal t = add(w, w->tid, low_ci(w, from)), there = less(w, t, bin_tiles(w)), x = load_i32(w, table_at(w, t, bin), there), all;
-        LirVal begin = add(w, n, low_before_in_block(w, &b->tally, lir_op2(w->fn, LIR_SHR, x, low_ci(w, 16)), &all)), is = less(w, t, low_ci(w, b->at.tiles));
+        LirVal begin = add(w, n, low_before_in_block(w, &b->tally, lir_op2(w->fn, LIR_SHR, x, low_ci(w, 16)), b->at.tiles - from, &all)), is = less(w, t, low_ci(w, b->at.tiles));
         low_sts_when(w, add(w, times(w, t, 4), low_ci(w, b->at.begin)), pick(w, there, begin, most), is, 4);
         low_sts_when(w, add(w, times(w, t, 4), low_ci(w, b->at.segment)), sub(w, add(w, times(w, t, SORT_TILE), rest(w, x, 1 << 16)), begin), is, 4);
         n = add(w, n, all);
@@ -135,31 +136,36 @@ static LirVal look_up(Low *w, const Bins *b, LirVal bin)
     return n;
 }
 
-/* The thread's entries of the bin's m from `from` on, side by side a warp; of those that there are not, zeros. */
-typedef struct Held { LirVal there[SCHED_BIN_EACH], e[SCHED_BIN_EACH]; } Held;
+/* The thread's entries of the bin's m from `from` on, side by side a warp; of those that there are not, zeros. The first warps have all of them: the
+ * others leave the multiprocessor, which orders two bins as fast as it issues, to these. */
+typedef struct Held {
+    LirVal any;                     /* bool: the warp has some */
+    LirVal there[SCHED_BIN_EACH];
+    LirVal e[SCHED_BIN_EACH];       /* variables */
+} Held;
 
 static Held fetch(Low *w, const Bins *b, LirVal from, LirVal m)
 {
     Held h;
-    LirVal i[SCHED_BIN_EACH], tile[SCHED_BIN_EACH], zero = low_ci(w, 0), warp = over(w, w->tid, 32);
+    LirVal i[SCHED_BIN_EACH], at[SCHED_BIN_EACH], warp = times(w, over(w, w->tid, 32), 32 * SCHED_BIN_EACH);
+    h.any = less(w, warp, m);
     for (int u = 0; u < SCHED_BIN_EACH; u++) {
-        i[u] = add(w, add(w, times(w, warp, 32 * SCHED_BIN_EACH), rest(w, w->tid, 32)), low_ci(w, 32 * u));
+        i[u] = add(w, add(w, warp, rest(w, w->tid, 32)), low_ci(w, 32 * u));
         h.there[u] = less(w, i[u], m);
-        tile[u] = var_of(w, zero);
+        h.e[u] = var_of(w, lir_ci(w->fn, DT_I64, 0));
+        at[u] = low_ci(w, b->at.begin);
     }
-    int steps = 0;
-    while (b->at.tiles >> steps > 1)
-        steps++;
-    LirVal var = var_of(w, zero), nth = low_loop_begin(w, var, low_ci(w, steps)), step = lir_op2(w->fn, LIR_SHR, low_ci(w, b->at.tiles / 2), nth);
+    low_mark(w, LIR_IF, h.any);
+    for (int step = b->at.tiles / 2 * 4; step >= 4; step /= 2)
+        for (int u = 0; u < SCHED_BIN_EACH; u++) {
+            LirVal next = add(w, at[u], low_ci(w, step));
+            at[u] = pick(w, lir_op2(w->fn, LIR_LE, low_lds(w, DT_I32, next), add(w, from, i[u])), next, at[u]);
+        }
     for (int u = 0; u < SCHED_BIN_EACH; u++) {
-        LirVal t = get(w, tile[u]), next = add(w, t, step), begin = low_lds(w, DT_I32, add(w, times(w, next, 4), low_ci(w, b->at.begin)));
-        lir_set(w->fn, tile[u], pick(w, lir_op2(w->fn, LIR_LE, begin, add(w, from, i[u])), next, t));
+        LirVal segment = low_lds(w, DT_I32, add(w, at[u], low_ci(w, b->at.segment - b->at.begin)));
+        lir_set(w->fn, h.e[u], low_load_at(w, DT_I64, 1, entry_at(w, add(w, add(w, from, i[u]), segment)), h.there[u], 8));
     }
-    low_loop_end(w, var, nth, low_ci(w, 1));
-    for (int u = 0; u < SCHED_BIN_EACH; u++) {
-        LirVal segment = low_lds(w, DT_I32, add(w, times(w, get(w, tile[u]), 4), low_ci(w, b->at.segment)));
-        h.e[u] = low_load_at(w, DT_I64, 1, entry_at(w, add(w, add(w, from, i[u]), segment)), h.there[u], 8);
-    }
+    low_mark(w, LIR_END, 0);
     return h;
 }
 
@@ -180,39 +186,51 @@ static void put_row(Low *w, const Part *x, LirVal place, bool sums)
     w->k = 0;
 }
 
-/* Zeros for the places of the window that no entry names. */
-static void clear_window(Low *w, const Bins *b, const Part *x, LirVal window)
+/* Zeros for the places of the window that no entry names: entries name `named` of them, nearly always all. */
+static void clear_window(Low *w, const Bins *b, const Part *x, LirVal window, LirVal named)
 {
-    LirVal n = least(w, sub(w, places_of_bin(w), window), low_ci(w, b->tally.window)), var = var_of(w, low_ci(w, 0)), turn = low_loop_begin(w, var, n);
+    LirVal n = least(w, sub(w, own_places(w, x->bin), window), low_ci(w, b->tally.window));
+    mark_uniform(w, LIR_IF, less(w, named, n));
+    LirVal var = var_of(w, low_ci(w, 0)), turn = low_loop_begin(w, var, n);
     LirVal k = add(w, turn, w->grp), there = less(w, k, n), have = low_lds(w, DT_I32, add(w, times(w, pick(w, there, k, low_ci(w, 0)), 4), low_ci(w, b->at.totals)));
     low_mark(w, LIR_IF, both(w, there, same(w, have, low_ci(w, 0))));
     put_row(w, x, nth_place(w, add(w, window, k), x->bin), false);
     low_mark(w, LIR_END, 0);
     low_loop_end(w, var, turn, low_ci(w, w->s->rows));
+    mark_uniform(w, LIR_END, 0);
 }
 
 /* The threads' entries into shared memory, by place, those of each by instance. */
 static void order(Low *w, const Bins *b, const Part *x, const Held *h)
 {
-    LirVal key[SCHED_BIN_EACH], rank[SCHED_BIN_EACH], zero = low_ci(w, 0), done = var_of(w, zero), all;
+    LirVal e[SCHED_BIN_EACH], key[SCHED_BIN_EACH], rank[SCHED_BIN_EACH], own_rank[SCHED_BIN_EACH], zero = low_ci(w, 0), done = var_of(w, zero), all;
     low_sts_when(w, add(w, times(w, add(w, x->m, w->tid), 8), low_ci(w, b->at.entries)), lir_ci(w->fn, DT_I64, -1), less(w, w->tid, low_ci(w, 2 * AT_ONCE)), 8);
     LirVal at = var_of(w, zero), window = low_loop_begin(w, at, lir_op2(w->fn, LIR_MAX, places_of_bin(w), low_ci(w, 1)));
     low_tally_clear(w, &b->tally);
     for (int u = 0; u < SCHED_BIN_EACH; u++) {
-        LirVal k = sub(w, place_in_bin(w, low_place_of(w, h->e[u])), window), here = both(w, lir_op2(w->fn, LIR_GE, k, zero), less(w, k, low_ci(w, b->tally.window)));
+        e[u] = get(w, h->e[u]);
+        LirVal k = sub(w, place_in_bin(w, low_place_of(w, e[u])), window), here = both(w, lir_op2(w->fn, LIR_GE, k, zero), less(w, k, low_ci(w, b->tally.window)));
         key[u] = pick(w, both(w, here, h->there[u]), k, low_ci(w, -1));
+        own_rank[u] = var_of(w, zero);
     }
     barrier(w);
+    low_mark(w, LIR_IF, h->any);
     low_tally(w, &b->tally, key, SCHED_BIN_EACH, rank);
-    barrier(w);
-    LirVal have = low_tally_all(w, &b->tally), own = low_before_in_block(w, &b->tally, have, &all), before = get(w, done);
-    low_sts_when(w, add(w, times(w, w->tid, 4), low_ci(w, b->at.totals)), have, less(w, w->tid, low_ci(w, b->tally.window)), 4);
-    low_tally_places(w, &b->tally, add(w, before, own));
-    barrier(w);
     for (int u = 0; u < SCHED_BIN_EACH; u++)
-        low_sts_when(w, add(w, times(w, low_tally_place(w, &b->tally, key[u], rank[u]), 8), low_ci(w, b->at.entries)), h->e[u], lir_op2(w->fn, LIR_GE, key[u], zero), 8);
-    lir_set(w->fn, done, add(w, before, all));
-    clear_window(w, b, x, window);
+        lir_set(w->fn, own_rank[u], rank[u]);
+    low_mark(w, LIR_END, 0);
+    barrier(w);
+    LirVal have = low_tally_all(w, &b->tally), named = pick(w, same(w, have, zero), zero, low_ci(w, 1 << 16));
+    LirVal own = low_before_in_block(w, &b->tally, add(w, have, named), b->tally.window, &all), before = get(w, done);
+    low_sts_when(w, add(w, times(w, w->tid, 4), low_ci(w, b->at.totals)), have, less(w, w->tid, low_ci(w, b->tally.window)), 4);
+    low_tally_places(w, &b->tally, add(w, before, rest(w, own, 1 << 16)));
+    barrier(w);
+    low_mark(w, LIR_IF, h->any);
+    for (int u = 0; u < SCHED_BIN_EACH; u++)
+        low_sts_when(w, add(w, times(w, low_tally_place(w, &b->tally, key[u], get(w, own_rank[u])), 8), low_ci(w, b->at.entries)), e[u], lir_op2(w->fn, LIR_GE, key[u], zero), 8);
+    low_mark(w, LIR_END, 0);
+    lir_set(w->fn, done, add(w, before, rest(w, all, 1 << 16)));
+    clear_window(w, b, x, window, lir_op2(w->fn, LIR_SHR, all, low_ci(w, 16)));
     barrier(w);
     low_loop_end(w, at, window, low_ci(w, b->tally.window));
 }
@@ -385,9 +403,27 @@ static void sum_part(Low *w, const Bins *b, const Part *x)
     low_mark(w, LIR_END, 0);
 }
 
+/* Of the lines that are asked for ahead, a portion at each of the times when a block waits for memory: all at once would delay what it waits for. */
+static void ask_portion(Low *w, const Bins *b, int nth)
+{
+    int all = low_warm_lines(w), from = all * nth / PORTIONS, to = all * (nth + 1) / PORTIONS, each = (to - from + w->s->bins - 1) / w->s->bins;
+    if (!all)
+        return;
+    LirVal own = add(w, times(w, w->block, each), low_ci(w, from)), end = least(w, add(w, own, low_ci(w, each)), low_ci(w, to));
+    if (each <= b->at.threads) {        /* nearly always: loads that are on their way are not held up by a loop */
+        low_ask_line(w, add(w, own, w->tid), end);
+        return;
+    }
+    LirVal var = var_of(w, low_ci(w, 0)), turn = low_loop_begin(w, var, low_ci(w, each));
+    low_ask_line(w, add(w, own, add(w, turn, w->tid)), end);
+    low_loop_end(w, var, turn, low_ci(w, b->at.threads));
+}
+
 static void do_part(Low *w, const Bins *b, const Part *x, LirVal from)
 {
     Held h = fetch(w, b, from, x->m);
+    if (!x->slice)
+        ask_portion(w, b, 2);
     order(w, b, x, &h);
     sum_part(w, b, x);
 }
@@ -423,7 +459,7 @@ static LirVal find_bin(Low *w, const Bins *b, Slice *s)
     LirVal sum = low_ci(w, 0), zero = sum, one = low_ci(w, 1);
     for (int from = 0; from < w->s->bins; from += b->at.threads) {
         LirVal bin = add(w, w->tid, low_ci(w, from)), is = less(w, bin, low_ci(w, w->s->bins)), word = draw(w, slices_at(w, bin), zero, is), n = rest(w, word, 1 << 16), more;
-        LirVal left = less(w, draw(w, taken_at(w, bin), zero, both(w, is, less(w, zero, n))), n), before = low_before_in_block(w, &b->tally, pick(w, left, one, zero), &more);
+        LirVal left = less(w, draw(w, taken_at(w, bin), zero, both(w, is, less(w, zero, n))), n), before = low_before_in_block(w, &b->tally, pick(w, left, one, zero), w->s->bins - from, &more);
         LirVal here = both(w, left, same(w, before, lir_op2(w->fn, LIR_REM, w->block, lir_op2(w->fn, LIR_MAX, more, one))));
         leave_found(w, b, 0, bin, here);
         leave_found(w, b, 1, word, here);
@@ -463,9 +499,9 @@ static void sum_slices(Low *w, const Bins *b)
 }
 
 /* Who has a bin of fewer entries than most, or has sliced up its own, helps with what is sliced up by now; who sliced it up sees all of it done. */
-static void help(Low *w, const Bins *b, LirVal n, LirVal full)
+static void help(Low *w, const Bins *b, LirVal does)
 {
-    mark_uniform(w, LIR_IF, lir_op2(w->fn, LIR_OR, full, less(w, n, over(w, w->ninst, w->s->bins))));
+    mark_uniform(w, LIR_IF, does);
     leave_found(w, b, 3, draw(w, all_slices_at(w), low_ci(w, 0), is_first(w)), is_first(w));
     barrier(w);
     mark_uniform(w, LIR_IF, differ(w, found(w, b, 3), low_ci(w, 0)));
@@ -478,17 +514,22 @@ static void sums(const Low *first, const char *symbol)
 {
     Low w;
     Bins b = part_open(&w, first, BIN_SUMS, symbol);
-    low_await_order(&w, b.at.threads);
+    ask_portion(&w, &b, 0);
+    if (w.fn->pdl)
+        low_mark(&w, LIR_PDLWAIT, 0);
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
     LirVal n = look_up(&w, &b, w.block), full = lir_op2(w.fn, LIR_GT, n, low_ci(&w, b.at.full));
+    LirVal helps = lir_op2(w.fn, LIR_OR, full, less(&w, n, over(&w, w.ninst, w.s->bins)));        /* known now: n needs no register to the end */
+    ask_portion(&w, &b, 1);
     low_launch_go(&w);
     mark_uniform(&w, LIR_IF, full);
+    ask_portion(&w, &b, 2);
     slice_up(&w, &b, n);
     mark_uniform(&w, LIR_ELSE, 0);
     do_part(&w, &b, &(Part){.bin = w.block, .m = n}, low_ci(&w, 0));
     mark_uniform(&w, LIR_END, 0);
-    help(&w, &b, n, full);
+    help(&w, &b, helps);
     low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = w.s->bins, .work_bytes = 12});
 }
 
@@ -500,7 +541,7 @@ static Slice find_slice(Low *w, const Bins *b, LirVal i)
     LirVal sum = low_ci(w, 0);
     for (int from = 0; from < w->s->bins; from += b->at.threads) {
         LirVal bin = add(w, w->tid, low_ci(w, from)), word = load_i32(w, slices_at(w, bin), less(w, bin, low_ci(w, w->s->bins))), n = rest(w, word, 1 << 16), more;
-        LirVal nth = sub(w, i, add(w, sum, low_before_in_block(w, &b->tally, n, &more))), here = both(w, lir_op2(w->fn, LIR_GE, nth, low_ci(w, 0)), less(w, nth, n)), is[] = {bin, nth, word};
+        LirVal nth = sub(w, i, add(w, sum, low_before_in_block(w, &b->tally, n, w->s->bins - from, &more))), here = both(w, lir_op2(w->fn, LIR_GE, nth, low_ci(w, 0)), less(w, nth, n)), is[] = {bin, nth, word};
         for (int k = 0; k < 3; k++)
             leave_found(w, b, k, is[k], here);
         sum = add(w, sum, more);
@@ -582,11 +623,13 @@ static void join(const Low *first, const char *symbol)
     int blocks = w.s->ctas > 1 ? (w.s->bins + w.s->ctas - 1) / w.s->ctas : w.s->bins;
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
-    low_launch_wait(&w);
+    if (w.fn->pdl)
+        low_mark(&w, LIR_PDLWAIT, 0);
     LirVal any = load_i32(&w, all_slices_at(&w), less(&w, low_ci(&w, 0), w.ninst)), var = var_of(&w, w.block);      /* no tile, and nobody says that there is none */
     LirVal i = low_loop_begin(&w, var, any);
     join_slice(&w, &b, i);
     low_loop_end(&w, var, i, low_ci(&w, blocks));
+    low_launch_go(&w);                  /* not before: blocks that come while these still stand fill up the multiprocessors beside them */
     low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = blocks, .per2 = w.s->bins, .per3 = b.at.full / 2, .work_bytes = 4 * low_tile(&w), .work_by = LOW_BY_PLACES});
 }
 

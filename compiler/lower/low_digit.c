@@ -264,7 +264,7 @@ static LirVal order_hand(Low *w, const Shares *x, LirVal tile, const Hand *h, Li
     barrier(w);
     low_tally(w, &TALLY, key, EACH, rank);
     barrier(w);
-    LirVal have = low_tally_all(w, &TALLY), own = low_before_in_block(w, &TALLY, have, &all), to = get(w, start);
+    LirVal have = low_tally_all(w, &TALLY), own = low_before_in_block(w, &TALLY, have, TALLY.window, &all), to = get(w, start);
     low_tally_places(w, &TALLY, own);
     low_sts(w, add(w, times(w, w->tid, 4), low_ci(w, TO_AT)), sub(w, to, own), 4);
     lir_set(w->fn, start, add(w, to, have));
@@ -298,7 +298,7 @@ static void deal_share(Low *w, const Shares *x, bool high)
     LirVal at = var_of(w, low_ci(w, 0)), begun = var_of(w, low_ci(w, 0)), window = low_loop_begin(w, at, x->digits), all, before, total;
     fetch_hand(w, x, low_ci(w, 0), high, &h);
     sums_of_digit(w, x, window, &all, &before);
-    LirVal behind = low_before_in_block(w, &TALLY, all, &total), start = var_of(w, add(w, get(w, begun), add(w, behind, before)));
+    LirVal behind = low_before_in_block(w, &TALLY, all, TALLY.warps * 32, &total), start = var_of(w, add(w, get(w, begun), add(w, behind, before)));
     lir_set(w->fn, begun, add(w, get(w, begun), total));
     LirVal turn = var_of(w, low_ci(w, 0)), tile = low_loop_begin(w, turn, x->tiles), n = order_hand(w, x, tile, &h, window, start, high);
     fetch_hand(w, x, add(w, tile, low_ci(w, 1)), high, &h);

@@ -316,8 +316,9 @@ static void each_tile(Low *w, void (*f)(Low *w, LirVal nth))
 
 enum { LINE = 128, LASTING = 10 };
 
-/* Line `line` of all rows, as they lie in memory, of the tensors that are read by instance. */
-static void ask_line(Low *w, LirVal line)
+int low_warm_lines(const Low *w) { return w->fn->pdl && w->s->align != ALIGN_SCALAR ? w->s->warm * ((1 << 20) / LINE) : 0; }
+
+void low_ask_line(Low *w, LirVal line, LirVal end)
 {
     LirVal nobody = low_ci(w, 0);
     for (uint32_t i = 0; i < w->rv->nload; i++) {
@@ -327,8 +328,8 @@ static void ask_line(Low *w, LirVal line)
             continue;
         int bytes = dt_bytes(w->tir->tensors[m->tensor].dt);
         LirVal lines = lir_op2(w->fn, LIR_MAX, over(w, times(w, w->rowlen, bytes), LINE), low_ci(w, 1)), q = lir_op2(w->fn, LIR_DIV, line, lines);
-        LirVal all = product(w, whole(w, w->ninst), whole(w, lines)), few = lir_op2(w->fn, LIR_LE, all, lir_ci(w->fn, DT_I64, (int64_t)LASTING * w->s->warm * ((1 << 20) / LINE)));
-        low_mark(w, LIR_IF, both(w, few, both(w, less(w, line, low_ci(w, w->s->warm * ((1 << 20) / LINE))), less(w, q, w->ninst))));
+        LirVal all = product(w, whole(w, w->ninst), whole(w, lines)), few = lir_op2(w->fn, LIR_LE, all, lir_ci(w->fn, DT_I64, (int64_t)LASTING * low_warm_lines(w)));
+        low_mark(w, LIR_IF, both(w, few, both(w, less(w, line, end), less(w, q, w->ninst))));
         Low v = *w;
         v.lane = v.at = nobody;
         low_own_values(&v);
@@ -339,13 +340,13 @@ static void ask_line(Low *w, LirVal line)
 }
 
 /* Waits for the order; the memory does not wait meanwhile. */
-void low_await_order(Low *w, int threads)
+static void await_order(Low *w, int threads)
 {
-    if (!w->fn->pdl)
-        return;
-    if (w->s->warm && w->s->align != ALIGN_SCALAR)
-        ask_line(w, add(w, times(w, w->block, threads), w->tid));
-    low_mark(w, LIR_PDLWAIT, 0);
+    int lines = low_warm_lines(w);
+    if (lines)
+        low_ask_line(w, add(w, times(w, w->block, threads), w->tid), low_ci(w, lines));
+    if (w->fn->pdl)
+        low_mark(w, LIR_PDLWAIT, 0);
 }
 
 static int columns_a_block(const Low *w) { return w->s->split ? low_tile(w) : INT32_MAX; }
@@ -356,7 +357,7 @@ static void sums(const Low *first, const char *symbol)
     const Sched *s = first->s;
     low_launch_open(&w, first, SCATTER_SUMS, symbol, s->rows * s->lanes);
     w.fn->min_ctas = (uint32_t)s->ctas;
-    low_await_order(&w, s->rows * s->lanes);
+    await_order(&w, s->rows * s->lanes);
     low_launch_go(&w);
     low_open_groups(&w, s->rows);
     low_sums_new(&w);

@@ -31,7 +31,7 @@ void   low_tally(Low *w, const Tally *t, const LirVal *key, int n, LirVal *rank)
 LirVal low_tally_all(Low *w, const Tally *t);              /* i32: the block's of the thread's own key */
 void   low_tally_places(Low *w, const Tally *t, LirVal from);      /* they lie side by side from there on, warp by warp: */
 LirVal low_tally_place(Low *w, const Tally *t, LirVal key, LirVal rank);            /* where one of the thread's then goes */
-LirVal low_before_in_block(Low *w, const Tally *t, LirVal v, LirVal *all);          /* i32: what threads before this one have of the v of all, which sum up to *all */
+LirVal low_before_in_block(Low *w, const Tally *t, LirVal v, int n, LirVal *all);   /* i32: what threads before this one have of the v of all, which sum up to *all; those from n on have 0 */
 LirVal low_lds(Low *w, DType dt, LirVal at);
 void   low_sts(Low *w, LirVal at, LirVal v, int align);
 void   low_sts_when(Low *w, LirVal at, LirVal v, LirVal when, int align);
@@ -55,7 +55,8 @@ void low_row_of(Low *w, LirVal entry, LirVal ok, LirVal *v);      /* what the en
 void low_ask_row(Low *w, LirVal entry, LirVal ok, LirVal at, int pitch);       /* asks for what of it is read from memory; the lane's vectors, pitch bytes apart in shared memory */
 void low_row_asked(Low *w, LirVal entry, LirVal ok, LirVal at, int pitch, LirVal *v);      /* and takes it, when it is there */
 void low_write_place(Low *w, LirVal place, bool sums, LirVal when);      /* zeros, where not the sums */
-void low_await_order(Low *w, int threads);      /* of the launches before this one; rows are asked for meanwhile */
+int  low_warm_lines(const Low *w);              /* so many lines of memory are asked for before it is known which rows they are of; */
+void low_ask_line(Low *w, LirVal line, LirVal end);      /* this one of all rows, as they lie in memory, of the tensors that are read by instance; before `end` */
 
 /* low_bins.c: all launches, of places in bins */
 void low_bins(const Low *first, const char *symbol);

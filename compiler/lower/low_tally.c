@@ -12,9 +12,10 @@ LirVal low_lds(Low *w, DType dt, LirVal at) { return lir_add(w->fn, (LirOp){.op 
 void low_sts(Low *w, LirVal at, LirVal v, int align) { lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {at, v}, .imm.i = align}); }
 void low_sts_when(Low *w, LirVal at, LirVal v, LirVal when, int align) { lir_add(w->fn, (LirOp){.op = LIR_STSP, .ref = -1, .a = {at, v, when}, .imm.i = align}); }
 
-/* The thread's own key; where the window is narrower than the block, the last ones have none. */
-static LirVal own_key(Low *w, const Tally *t) { return t->window == t->warps * 32 ? w->tid : least(w, w->tid, low_ci(w, t->window - 1)); }
-static LirVal if_own(Low *w, const Tally *t, LirVal n) { return t->window == t->warps * 32 ? n : pick(w, less(w, w->tid, low_ci(w, t->window)), n, low_ci(w, 0)); }
+/* Where the window is narrower than the block, its last warps have no key of their own. */
+static bool narrow(const Tally *t) { return t->window < t->warps * 32; }
+static void own_begin(Low *w, const Tally *t) { if (narrow(t)) low_mark(w, LIR_IF, less(w, w->tid, low_ci(w, t->window))); }
+static void own_end(Low *w, const Tally *t) { if (narrow(t)) low_mark(w, LIR_END, 0); }
 
 void low_tally_clear(Low *w, const Tally *t)
 {
@@ -39,25 +40,25 @@ void low_tally(Low *w, const Tally *t, const LirVal *key, int n, LirVal *rank)
 
 LirVal low_tally_all(Low *w, const Tally *t)
 {
-    LirVal sum = low_ci(w, 0), key = own_key(w, t);
+    LirVal sum = low_ci(w, 0), of_all = var_of(w, sum);
+    own_begin(w, t);
     for (int i = 0; i < t->warps; i++)
-        sum = add(w, sum, low_lds(w, DT_I32, tally_at(w, t, low_ci(w, i), key)));
-    return if_own(w, t, sum);
+        sum = add(w, sum, low_lds(w, DT_I32, tally_at(w, t, low_ci(w, i), w->tid)));
+    lir_set(w->fn, of_all, sum);
+    own_end(w, t);
+    return get(w, of_all);
 }
 
 void low_tally_places(Low *w, const Tally *t, LirVal from)
 {
     LirVal sum = from;
-    bool narrow = t->window < t->warps * 32;
-    if (narrow)
-        low_mark(w, LIR_IF, less(w, w->tid, low_ci(w, t->window)));
+    own_begin(w, t);
     for (int i = 0; i < t->warps; i++) {
         LirVal at = tally_at(w, t, low_ci(w, i), w->tid), n = low_lds(w, DT_I32, at);
         low_sts(w, at, sum, 4);
         sum = add(w, sum, n);
     }
-    if (narrow)
-        low_mark(w, LIR_END, 0);
+    own_end(w, t);
 }
 
 LirVal low_tally_place(Low *w, const Tally *t, LirVal key, LirVal rank)
@@ -80,12 +81,22 @@ static LirVal before_in_warp(Low *w, LirVal v, LirVal *all)
 
 static LirVal warp_sum(Low *w, LirVal v) { return lir_add(w->fn, (LirOp){.op = LIR_WSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {v}}); }
 
-LirVal low_before_in_block(Low *w, const Tally *t, LirVal v, LirVal *all)
+LirVal low_before_in_block(Low *w, const Tally *t, LirVal v, int n, LirVal *all)
 {
-    LirVal warp = own_warp(w), lane = rest(w, w->tid, 32), zero = low_ci(w, 0), own, before = before_in_warp(w, v, &own);
+    LirVal warp = own_warp(w), lane = rest(w, w->tid, 32), zero = low_ci(w, 0), own, before, of_warp = var_of(w, zero), in_warp = var_of(w, zero);
+    bool some = n < t->warps * 32;
+    if (some)
+        low_mark(w, LIR_IF, less(w, w->tid, low_ci(w, (n + 31) / 32 * 32)));
+    before = before_in_warp(w, v, &own);
+    lir_set(w->fn, of_warp, own);
+    lir_set(w->fn, in_warp, before);
+    if (some)
+        low_mark(w, LIR_END, 0);
+    own = get(w, of_warp);
+    before = get(w, in_warp);
     low_sts_when(w, add(w, times(w, warp, 4), low_ci(w, t->sums)), own, same(w, lane, zero), 4);
     low_mark(w, LIR_BAR, 0);
-    LirVal n = low_lds(w, DT_I32, add(w, times(w, least(w, lane, low_ci(w, t->warps - 1)), 4), low_ci(w, t->sums)));
-    *all = warp_sum(w, pick(w, less(w, lane, low_ci(w, t->warps)), n, zero));
-    return add(w, before, warp_sum(w, pick(w, less(w, lane, warp), n, zero)));
+    LirVal of = low_lds(w, DT_I32, add(w, times(w, least(w, lane, low_ci(w, t->warps - 1)), 4), low_ci(w, t->sums)));
+    *all = warp_sum(w, pick(w, less(w, lane, low_ci(w, t->warps)), of, zero));
+    return add(w, before, warp_sum(w, pick(w, less(w, lane, warp), of, zero)));
 }

@@ -193,6 +193,8 @@ int    low_part_vectors(const Low *w);         /* vectors of a row in a group of
 void   low_async_issue(Low *w, LirVal base_instance, LirVal slot);
 
 /* low_early.c: before the nests in front have ended */
+void   low_launch_wait(Low *w);                /* under pdl: for the launches before this one, */
+void   low_launch_go(Low *w);                  /* and lets the next one come */
 bool   low_goes_behind(const Low *w);          /* are launches let start only when what came before all nests is there? */
 bool   low_early(Low *w);                      /* may the rows be fetched then? Sets w->waits */
 void   low_ask(Low *w);                        /* what is read first is asked for, before the wait for the kernel before */

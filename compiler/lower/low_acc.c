@@ -509,10 +509,9 @@ LirFn *low_acc_second(Low *first, const char *symbol)
     LirVal block = low_sreg(&w, LIR_CTAID);
     int vec = w.s->align == ALIGN_SCALAR ? 1 : 16;
     w.vec = 1;
-    if (w.fn->pdl && !w.tir->more)
-        low_mark(&w, LIR_PDLGO, 0);          /* what comes next waits for this launch, which waits for the first */
-    if (w.fn->pdl)
-        low_mark(&w, LIR_PDLWAIT, 0);
+    if (!w.tir->more)
+        low_launch_go(&w);      /* what comes next waits for this launch, which waits for the first */
+    low_launch_wait(&w);
     if (w.host)
         host_second(&w, block, vec);
     else

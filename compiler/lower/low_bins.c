@@ -92,6 +92,7 @@ static void tiles(const Low *first, const char *symbol)
     Low w;
     low_launch_open(&w, first, BIN_TILES, symbol, LANES);
     low_launch_wait(&w);
+    low_launch_go(&w);
     w.lanes = 1;                        /* an instance a thread */
     w.fn->smem = TILE_BYTES;
     w.fn->max_regs = w.fn->pdl ? TILE_REGS : 0;
@@ -515,8 +516,7 @@ static void sums(const Low *first, const char *symbol)
     Low w;
     Bins b = part_open(&w, first, BIN_SUMS, symbol);
     ask_portion(&w, &b, 0);
-    if (w.fn->pdl)
-        low_mark(&w, LIR_PDLWAIT, 0);
+    low_launch_wait(&w);
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
     LirVal n = look_up(&w, &b, w.block), full = lir_op2(w.fn, LIR_GT, n, low_ci(&w, b.at.full));
@@ -623,8 +623,7 @@ static void join(const Low *first, const char *symbol)
     int blocks = w.s->ctas > 1 ? (w.s->bins + w.s->ctas - 1) / w.s->ctas : w.s->bins;
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
-    if (w.fn->pdl)
-        low_mark(&w, LIR_PDLWAIT, 0);
+    low_launch_wait(&w);
     LirVal any = load_i32(&w, all_slices_at(&w), less(&w, low_ci(&w, 0), w.ninst)), var = var_of(&w, w.block);      /* no tile, and nobody says that there is none */
     LirVal i = low_loop_begin(&w, var, any);
     join_slice(&w, &b, i);

@@ -343,6 +343,7 @@ static void deal(const Low *first, const char *symbol, bool high)
     Low w;
     low_launch_open(&w, first, high ? SCATTER_DEAL_HIGH : SCATTER_DEAL, symbol, LANES);
     low_launch_wait(&w);
+    low_launch_go(&w);
     w.fn->smem = w.host ? 0 : DEAL_BYTES;
     w.fn->max_regs = w.host || !w.fn->pdl ? 0 : DEAL_REGS;
     Shares x = shares_of(&w);
@@ -365,6 +366,7 @@ static void count_high(const Low *first, const char *symbol)
     Low w;
     low_launch_open(&w, first, SCATTER_COUNT_HIGH, symbol, LANES);
     low_launch_wait(&w);
+    low_launch_go(&w);
     w.fn->smem = low_count_shared(&w);
     low_count(&w, true);
     low_launch_close(&w, (LowLaunch){.grid = LOW_G_GROUPS_BEYOND, .per = SORT_TILE, .per2 = SORT_FEW});

@@ -6,6 +6,20 @@
  */
 #include "low.h"
 
+void low_launch_wait(Low *w)
+{
+    if (w->fn->pdl)
+        low_mark(w, LIR_PDLWAIT, 0);
+}
+
+void low_launch_go(Low *w)
+{
+    if (w->fn->pdl)
+        low_mark(w, LIR_PDLGO, 0);
+}
+
+bool low_goes_behind(const Low *w) { return w->fn->pdl == LIR_PDL_AFTER && w->tir->more && w->tir->place == TIR_AFTER; }
+
 bool low_early(Low *w)
 {
     const RowView *rv = w->rv;

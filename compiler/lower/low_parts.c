@@ -115,8 +115,7 @@ LirFn *low_parts_second(Low *first, const char *symbol)
     Sched whole = *first->s;               /* of rows that no tile knows of: places of scalars alone */
     Red r[LOW_MAX_RED];
     open_second(&w, first, symbol);
-    if (w.fn->pdl)
-        low_mark(&w, LIR_PDLGO, 0);        /* what comes next waits for this launch, which waits for the first */
+    low_launch_go(&w);      /* what comes next waits for this launch, which waits for the first */
     uint32_t n = low_reductions(&w, 0, r);
     LirVal g = lir_op2(w.fn, LIR_ADD, lir_op2(w.fn, LIR_MUL, w.block, low_ci(&w, WARPS)), w.grp), last = lir_op2(w.fn, LIR_SUB, w.ninst, low_ci(&w, 1));
     whole.split = 0;
@@ -127,8 +126,7 @@ LirFn *low_parts_second(Low *first, const char *symbol)
         w.fn->pdl = LIR_PDL_LATE;
         fetch_inputs(&w);
     }
-    if (w.fn->pdl)
-        low_mark(&w, LIR_PDLWAIT, 0);
+    low_launch_wait(&w);
     w.s = first->s;
     put_together(&w, lir_op2(w.fn, LIR_MIN, g, last), r, n);
     w.s = &whole;

@@ -664,8 +664,6 @@ static void begin(Low *w, const char *symbol)
     low_aside_open(w);
 }
 
-bool low_goes_behind(const Low *w) { return w->fn->pdl == LIR_PDL_AFTER && w->tir->more && w->tir->place == TIR_AFTER; }
-
 /* The nest behind one of several may start when this one's blocks have: what came before them all must be done by then. Behind the last nest comes a
  * kernel that waits for this one itself, which ends behind all before it: its blocks may stand ready, and ask for rows, meanwhile. */
 static void start(Low *w)

@@ -345,8 +345,7 @@ static void await_order(Low *w, int threads)
     int lines = low_warm_lines(w);
     if (lines)
         low_ask_line(w, add(w, times(w, w->block, threads), w->tid), low_ci(w, lines));
-    if (w->fn->pdl)
-        low_mark(w, LIR_PDLWAIT, 0);
+    low_launch_wait(w);
 }
 
 static int columns_a_block(const Low *w) { return w->s->split ? low_tile(w) : INT32_MAX; }
@@ -431,8 +430,7 @@ static LirVal any_to_join(Low *w, LirVal list, int n)
     Shared x = shared_of(w, add(w, list, w->tid));
     lir_add(w->fn, (LirOp){.op = LIR_STS, .ref = -1, .a = {far_at(w, w->tid), pick(w, x.trailing, x.last, none)}, .imm.i = 4});
     low_mark(w, LIR_END, 0);
-    if (w->fn->pdl)
-        low_mark(w, LIR_PDLWAIT, 0);    /* for the sums: the entries are in order since before they began */
+    low_launch_wait(w);     /* for the sums: the entries are in order since before they began */
     low_mark(w, LIR_BAR, 0);
     for (int i = 0; i < n; i += JOIN_LISTS)
         most = lir_op2(w->fn, LIR_MAX, most, lir_add(w->fn, (LirOp){.op = LIR_HMAX, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {far_places(w, low_ci(w, i), JOIN_LISTS)}}));
@@ -495,8 +493,7 @@ static void join(const Low *first, const char *symbol)
     int groups = join_groups(first->host);
     as.s = &s;
     low_launch_open(&w, &as, SCATTER_JOIN, symbol, groups * s.lanes);
-    if (w.fn->pdl)
-        low_mark(&w, LIR_PDLGO, 0);
+    low_launch_go(&w);
     low_open_groups(&w, groups);
     w.fn->smem = w.host ? 0 : (uint32_t)(groups * (low_tile(&w) + JOIN_LISTS) * 4);
     low_sums_new(&w);

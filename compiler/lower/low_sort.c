@@ -66,20 +66,6 @@ void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int 
     low_forget_instance(w);
 }
 
-void low_launch_wait(Low *w)
-{
-    if (!w->fn->pdl)
-        return;
-    low_mark(w, LIR_PDLWAIT, 0);
-    low_launch_go(w);
-}
-
-void low_launch_go(Low *w)
-{
-    if (w->fn->pdl)
-        low_mark(w, LIR_PDLGO, 0);
-}
-
 void low_launch_close(const Low *w, LowLaunch l)
 {
     l.fn = w->fn;
@@ -231,6 +217,7 @@ static void order(const Low *first, const char *symbol)
     Each e;
     low_launch_open(&w, first, SCATTER_ORDER, symbol, CHUNK);
     low_launch_wait(&w);
+    low_launch_go(&w);
     w.lanes = 1;                        /* an instance a thread */
     w.fn->smem = low_count_shared(&w);          /* keys take less */
     mark_uniform(&w, LIR_IF, less(&w, w.block, chunks(&w)));
@@ -303,6 +290,7 @@ static void merge(const Low *first, const char *symbol)
     Each each;
     low_launch_open(&w, first, SCATTER_MERGE, symbol, MERGERS);
     low_launch_wait(&w);
+    low_launch_go(&w);
     w.fn->smem = w.host ? 0 : SORT_FEW * 4;
     if (!w.host)
         fetch_places(&w);

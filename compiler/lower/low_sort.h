@@ -42,8 +42,6 @@ LirVal low_place_named(Low *w);                /* i32: by the instance at hand *
 LirVal low_entry(Low *w, LirVal place, LirVal instance);
 
 void low_launch_open(Low *w, const Low *first, int nth, const char *symbol, int threads);
-void low_launch_wait(Low *w);                  /* for those before it; then the next one may come */
-void low_launch_go(Low *w);
 void low_launch_close(const Low *w, LowLaunch l);
 
 /* low_scatter.c: groups of lanes, and the rows that a group adds up in registers, as many of them read at once */

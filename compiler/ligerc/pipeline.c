@@ -57,7 +57,7 @@ static bool emit_host(PipeVariant *v, LirFn *const *fns, const PipeRequest *r, L
 
 static bool emit(PipeVariant *v, LirFn *const *fns, const PipeUnit *u, const PipeRequest *r, LlSession *ll, Diag *d)
 {
-    LlOptions o = {.opt_level = 3, .line_tables = u->target->kind == TGT_GPU, .general = v->sched.len != LEN_EXACT, .places = r->source};
+    LlOptions o = {.opt_level = 3, .line_tables = u->target->kind == TGT_GPU, .places = r->source};
     if (wants(r, PIPE_LLVM) && u->target->kind != TGT_SIM && !ll_emit_ir(ll, fns, v->low->nlaunch, u->target, &o, &v->llvm, d))
         return false;
     if (u->target->kind == TGT_HOST)

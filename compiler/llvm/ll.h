@@ -15,7 +15,6 @@ void       ll_close(LlSession *s);
 typedef struct LlOptions {
     int  opt_level;              /* 0..3; 3 unless a test asks otherwise */
     bool line_tables;
-    bool general;                /* the schedule serves rows of many lengths */
     const char *host_cpu, *host_features;   /* NULL: this machine's */
     const Diag *places;          /* whose files the spans are in, for line tables; NULL: the Diag of the call */
 } LlOptions;

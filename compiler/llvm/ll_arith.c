@@ -25,9 +25,9 @@ static LLVMValueRef compare_int(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, L
 {
     static const LLVMIntPredicate s[] = {LLVMIntEQ, LLVMIntNE, LLVMIntSLT, LLVMIntSLE, LLVMIntSGT, LLVMIntSGE};
     static const LLVMIntPredicate u[] = {LLVMIntEQ, LLVMIntNE, LLVMIntULT, LLVMIntULE, LLVMIntUGT, LLVMIntUGE};
-    if (l->lean && dt_is_signed(dt) && op == LIR_LT)
+    if (l->t && dt_is_signed(dt) && op == LIR_LT)
         return ll_int_less(l, a, b);
-    if (l->lean && dt_is_signed(dt) && op == LIR_GE)
+    if (l->t && dt_is_signed(dt) && op == LIR_GE)
         return ll_int_not(l, ll_int_less(l, a, b));
     return icmp(l, (dt_is_signed(dt) ? s : u)[op - LIR_EQ], a, b);
 }

@@ -55,6 +55,16 @@ LLVMValueRef ll_asm_bufs(Ll *l, LLVMTypeRef ret, Buf *text, Buf *cons, bool side
     return r;
 }
 
+void ll_asm_many(Ll *l, LLVMTypeRef each, unsigned k, LLVMValueRef *out, Buf *text, Buf *cons, bool side, unsigned n, LLVMValueRef *args)
+{
+    LLVMTypeRef all[LL_MAX_PARTS];
+    for (unsigned i = 0; i < k; i++)
+        all[i] = each;
+    LLVMValueRef r = ll_asm_bufs(l, k == 1 ? each : LLVMStructTypeInContext(l->cx, all, k, 0), text, cons, side, n, args);
+    for (unsigned i = 0; i < k; i++)
+        out[i] = k == 1 ? r : LLVMBuildExtractValue(l->b, r, i, "");
+}
+
 LLVMTypeRef ll_like(LLVMTypeRef elem, LLVMTypeRef shape)
 {
     return LLVMGetTypeKind(shape) == LLVMVectorTypeKind ? LLVMVectorType(elem, LLVMGetVectorSize(shape)) : elem;
@@ -108,7 +118,7 @@ LLVMValueRef ll_elem(Ll *l, LLVMValueRef v, unsigned i)
     return LLVMBuildExtractElement(l->b, v, ll_i32(l, i), "");
 }
 
-/* From sm_100 on a vector of two words is a register of its own, which LLVM fills by combiners alone: a lean emission has none. */
+/* From sm_100 on a vector of two words is a register of its own, which LLVM fills by combiners alone: there are none. */
 static LLVMValueRef two_words(Ll *l, LLVMTypeRef elem, LLVMValueRef *v)
 {
     LLVMValueRef word[2];
@@ -121,7 +131,7 @@ LLVMValueRef ll_vector(Ll *l, LLVMTypeRef elem, LLVMValueRef *v, unsigned n)
 {
     if (n == 1)
         return v[0];
-    if (n == 2 && l->lean && l->t->sm >= 100 && (elem == l->ty.i32 || elem == l->ty.f32))
+    if (n == 2 && l->t && l->t->sm >= 100 && (elem == l->ty.i32 || elem == l->ty.f32))
         return two_words(l, elem, v);
     LLVMValueRef all = LLVMGetPoison(LLVMVectorType(elem, n));
     for (unsigned i = 0; i < n; i++)

@@ -1,7 +1,7 @@
 /* ll_divide.c: division and remainder of integers.
  *
  * In: scalars or vectors.  Out: the quotient towards zero, or the remainder of the same sign as a; x / 0 and x % 0 are 0, the least number over -1 wraps.
- * In lean emissions a division by a known number is written as products and shifts, fewer of them where a is known not to be negative; ptxas does not do
+ * On GPUs a division by a known number is written as products and shifts, fewer of them where a is known not to be negative; ptxas does not do
  * that, and LLVM's combiners are not asked.
  */
 #include "ll_int.h"
@@ -37,7 +37,7 @@ static LLVMValueRef by_known(Ll *l, bool rem, LLVMValueRef a, LLVMValueRef b)
 {
     int64_t by = LLVMIsAConstantInt(b) ? LLVMConstIntGetSExtValue(b) : 0;
     bool power = by > 1 && !(by & (by - 1)), positive;
-    if (by <= 1 || !l->lean || (!power && LLVMTypeOf(a) != l->ty.i32))
+    if (by <= 1 || !l->t || (!power && LLVMTypeOf(a) != l->ty.i32))
         return NULL;
     positive = ll_most(l, a) != LL_UNKNOWN;
     if (power && positive && rem)

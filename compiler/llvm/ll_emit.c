@@ -345,7 +345,7 @@ static void release(Order *x, LirVal aside, LirVal i)
 
 static bool is_arithmetic(const LirOp *o) { return (o->op >= LIR_CONST && o->op <= LIR_STEPS) || (o->op >= LIR_ADD && o->op <= LIR_HMIN); }
 
-/* Before loop i of a lean emission: the floats that each turn would make again of what stands before it.  Of integers ptxas knows better what is worth a
+/* Before loop i of a GPU's function: the floats that each turn would make again of what stands before it.  Of integers ptxas knows better what is worth a
  * register. */
 static void emit_invariants(Order *x, LirVal i)
 {
@@ -383,7 +383,7 @@ static void emit_all(Ll *l, const LirFn *fn)
         bool ordered = o->op == LIR_VAR || o->op == LIR_GET || o->op == LIR_SET;
         if (x.nheld && o->op >= LIR_LDG)
             release(&x, aside, i);
-        if (o->op == LIR_LOOP && l->lean)
+        if (o->op == LIR_LOOP && l->t)
             emit_invariants(&x, i);
         if (!x.nheld || ordered)
             emit_value(&x, i);
@@ -404,6 +404,6 @@ void ll_emit_fn(Ll *l, const LirFn *fn)
     if (l->nscope)
         ll_fail(l, DIAG_BUG, LG_EMIT, (Span){0}, "%s: a loop or if is not closed", fn->name);
     l->hooks->end(l);
-    if (l->lean)
+    if (l->t)
         ll_contract(l);
 }

@@ -1,7 +1,7 @@
-/* ll_fold.c: integers that a lean emission computes, written shorter where numbers or bounds are known, and multiply-adds.
+/* ll_fold.c: integers that a GPU computes, written shorter where numbers or bounds are known, and multiply-adds.
  *
  * In: operands.  Out: the same value.  Known numbers that are added stand outermost, so that they end in an instruction's offset; comparisons of what
- * cannot overflow lose them; signs that cannot be are not asked for.  LLVM's combiners would find this too, in several times its time.
+ * cannot overflow lose them; signs that cannot be are not asked for.  LLVM's combiners would find this too, in several times its time: for GPUs there are none.
  */
 #include <string.h>
 #include "ll_int.h"
@@ -72,7 +72,7 @@ static uint64_t most(Ll *l, LLVMValueRef v, int depth)
     return r > UINT64_MAX >> (65 - width) ? LL_UNKNOWN : r;
 }
 
-uint64_t ll_most(Ll *l, LLVMValueRef v) { return l->lean ? most(l, v, BOUND_DEPTH) : LL_UNKNOWN; }
+uint64_t ll_most(Ll *l, LLVMValueRef v) { return l->t ? most(l, v, BOUND_DEPTH) : LL_UNKNOWN; }
 
 static bool by_number(LLVMValueRef v, LLVMOpcode op)
 {
@@ -89,7 +89,7 @@ static LLVMValueRef apart(LLVMValueRef v, int64_t *c)
     return v;
 }
 
-static bool plain(Ll *l, LLVMValueRef a) { return l->lean && LLVMGetTypeKind(LLVMTypeOf(a)) == LLVMIntegerTypeKind && LLVMGetIntTypeWidth(LLVMTypeOf(a)) >= 32; }
+static bool plain(Ll *l, LLVMValueRef a) { return l->t && LLVMGetTypeKind(LLVMTypeOf(a)) == LLVMIntegerTypeKind && LLVMGetIntTypeWidth(LLVMTypeOf(a)) >= 32; }
 
 static LLVMValueRef plus(Ll *l, LLVMValueRef a, int64_t c) { return c ? LLVMBuildAdd(l->b, a, ll_ic(LLVMTypeOf(a), c), "") : a; }
 
@@ -216,7 +216,7 @@ static LLVMValueRef moved(Ll *l, LLVMValueRef a, int left)
  * up and down again were moved once. */
 LLVMValueRef ll_int_and(Ll *l, LLVMValueRef a, LLVMValueRef b)
 {
-    uint64_t mask = l->lean && LLVMIsAConstantInt(b) ? LLVMConstIntGetZExtValue(b) : 0;
+    uint64_t mask = l->t && LLVMIsAConstantInt(b) ? LLVMConstIntGetZExtValue(b) : 0;
     unsigned width = mask ? LLVMGetIntTypeWidth(LLVMTypeOf(b)) : 0;
     if (mask == UINT32_MAX && width == 64 && LLVMIsASExtInst(a) && LLVMTypeOf(LLVMGetOperand(a, 0)) == l->ty.i32)
         return LLVMBuildZExt(l->b, LLVMGetOperand(a, 0), l->ty.i64, "");
@@ -234,7 +234,7 @@ LLVMValueRef ll_int_and(Ll *l, LLVMValueRef a, LLVMValueRef b)
 LLVMValueRef ll_int_not(Ll *l, LLVMValueRef a)
 {
     static const LLVMIntPredicate other[] = {LLVMIntNE, LLVMIntEQ, LLVMIntULE, LLVMIntULT, LLVMIntUGE, LLVMIntUGT, LLVMIntSLE, LLVMIntSLT, LLVMIntSGE, LLVMIntSGT};
-    if (l->lean && LLVMIsAICmpInst(a))
+    if (l->t && LLVMIsAICmpInst(a))
         return LLVMBuildICmp(l->b, other[LLVMGetICmpPredicate(a) - LLVMIntEQ], LLVMGetOperand(a, 0), LLVMGetOperand(a, 1), "");
     return LLVMBuildNot(l->b, a, "");
 }

@@ -271,11 +271,7 @@ static LLVMValueRef shuffle(Ll *l, const LirOp *o, LLVMValueRef v)
     return v;
 }
 
-static LLVMValueRef opaque(Ll *l, LLVMValueRef v)
-{
-    (void)l;
-    return v;
-}
+static void opaque(Ll *l, LlVal v) { (void)l, (void)v; }
 
 /* ---- AVX-512: what it does to sixteen floats ---- */
 

@@ -47,7 +47,7 @@ typedef struct LlHooks {
     void (*store_masked)(Ll *l, const LirOp *o);                   /* STGM */
     void (*sync)(Ll *l, const LirOp *o);                           /* CPA .. PDLGO but shuffles */
     LLVMValueRef (*shuffle)(Ll *l, const LirOp *o, LLVMValueRef v);
-    LLVMValueRef (*opaque)(Ll *l, LLVMValueRef v);
+    void (*opaque)(Ll *l, LlVal v);                                /* each part in its place */
     LlVal (*narrow)(Ll *l, DType dt, LlVal f32);                   /* f32 to a 16-bit float */
     LlVal (*widen)(Ll *l, LlVal v);                                /* 16-bit float to f32 */
     LLVMValueRef (*pair)(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, LLVMValueRef b);   /* of packed 16-bit floats, rounded once; NULL results: in f32 */
@@ -78,7 +78,6 @@ struct Ll {
     LLVMBasicBlockRef entry, latch, done;
     LlVal *val;                      /* by LirVal */
     LlScope scope[LL_MAX_DEPTH]; uint32_t nscope;
-    bool lean;                       /* of a GPU's large modules: written shorter, and left by LLVM as they are */
     bool precise;                    /* of the operation in hand */
     LLVMValueRef behind_wait;        /* address that is accessed right behind the wait in hand; NULL: none is known */
     bool streamed;                   /* host: non-temporal stores were written */
@@ -93,7 +92,7 @@ extern const LlHooks ll_nvptx_hooks, ll_host_hooks;
 
 /* ll_session.c */
 _Noreturn void ll_fail(Ll *l, DiagClass cls, DiagCode code, Span sp, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t, bool lean);
+LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t);
 LLVMTargetMachineRef ll_host_machine(LlSession *s, const LlOptions *o);
 
 /* ll_module.c: one module from functions to optimised IR */
@@ -109,6 +108,7 @@ LLVMValueRef ll_intr2(Ll *l, const char *name, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_intr3(Ll *l, const char *name, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 LLVMValueRef ll_asm(Ll *l, LLVMTypeRef ret, const char *text, const char *cons, bool side, unsigned n, LLVMValueRef *args);
 LLVMValueRef ll_asm_bufs(Ll *l, LLVMTypeRef ret, Buf *text, Buf *cons, bool side, unsigned n, LLVMValueRef *args);   /* frees both */
+void         ll_asm_many(Ll *l, LLVMTypeRef each, unsigned k, LLVMValueRef *out, Buf *text, Buf *cons, bool side, unsigned n, LLVMValueRef *args);   /* k results */
 LLVMTypeRef  ll_like(LLVMTypeRef elem, LLVMTypeRef shape);       /* elem, or a vector of it as long as shape */
 LLVMValueRef ll_fc(Ll *l, LLVMValueRef like, double v);          /* constant of like's type */
 LLVMValueRef ll_ic(LLVMTypeRef type, int64_t v);                 /* integer constant, splatted when type is a vector */

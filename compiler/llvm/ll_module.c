@@ -36,19 +36,15 @@ static void new_module(Ll *l, const char *name)
     LLVMDisposeMessage(triple);
 }
 
-/* For GPUs, what matters of LLVM's own list: in a fifth of its time, kernels are as short and take as few registers.  Common subexpressions
- * were not written in the first place (lir_share.c); those that the passes make are left to ptxas. */
-#define GPU_PASSES  "function(mem2reg,simplifycfg,instcombine<no-verify-fixpoint>,loop-mssa(loop-rotate,licm),simplifycfg,adce)"
-
-/* Of large functions still less, since its time is that of the whole emission: sums, products, comparisons and multiply-adds are written shorter in the
- * first place (ll_fold.c). */
-#define LEAN_PASSES "function(mem2reg,simplifycfg,instsimplify,loop(loop-rotate),simplifycfg,adce)"
+/* For GPUs, what matters of LLVM's own list, in a tenth of its time: sums, products, comparisons and multiply-adds are written short in the first place
+ * (ll_fold.c), and so are common subexpressions (lir_share.c).  ptxas makes as good code of it, but for its luck, 1 % or 2 either way. */
+#define GPU_PASSES "function(mem2reg,simplifycfg,instsimplify,loop(loop-rotate),simplifycfg,adce)"
 
 static const char *pass_list(const Ll *l, char *text, size_t n)
 {
     int level = l->opt->opt_level < 0 ? 0 : l->opt->opt_level > 3 ? 3 : l->opt->opt_level;
     if (l->t && level >= 2)
-        return l->lean ? LEAN_PASSES : GPU_PASSES;
+        return GPU_PASSES;
     snprintf(text, n, "default<O%d>", level);
     return text;
 }
@@ -83,7 +79,7 @@ static void prepare(Ll *l)
 {
     l->hooks = l->t ? &ll_nvptx_hooks : &ll_host_hooks;
     l->ptx = l->t && strlen(l->t->ptx) > 4 ? atoi(l->t->ptx + 4) : 0;
-    l->tm = l->t ? ll_gpu_machine(l->s, l->t, l->lean) : ll_host_machine(l->s, l->opt);
+    l->tm = l->t ? ll_gpu_machine(l->s, l->t) : ll_host_machine(l->s, l->opt);
     l->cpu = ll_cpu(l->s, l->opt);
     l->features = ll_features(l->s, l->opt);
     l->places = l->opt->places ? l->opt->places : l->d;
@@ -126,28 +122,6 @@ static bool guarded(Ll *l, LirFn *const *fns, uint32_t n, void (*then)(Ll *, voi
     return good;
 }
 
-/* What LLVM's time goes by: 4 to 6 us each where nothing is lean.  Registers that the operation fills, and twice as many where floats of 16 bits are
- * taken apart or packed. */
-static uint32_t weight(const LirFn *fn, const LirOp *o)
-{
-    uint32_t lanes = o->lanes ? o->lanes : 1;
-    if (o->op == LIR_CAST && (ll_narrow(o->dt) || ll_narrow(fn->ops[o->a[0]].dt)))
-        return 2 * lanes;
-    return ll_narrow(o->dt) ? (lanes + 1) / 2 : lanes;
-}
-
-/* A lean emission takes half to three quarters of the time, and ptxas makes as good code of it but for its luck, 1 % or 2 either way: large modules are, and
- * those whose schedule was made for one length, and perhaps measured, later than others. */
-static bool is_lean(const Target *t, LirFn *const *fns, uint32_t n, const LlOptions *o)
-{
-    enum { LARGE = 4500, LARGE_GENERAL = 4000 };
-    uint32_t size = 0;
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t j = 0; j < fns[i]->nops; j++)
-            size += weight(fns[i], &fns[i]->ops[j]);
-    return t && t->kind == TGT_GPU && size > (o->general ? LARGE_GENERAL : LARGE);
-}
-
 bool ll_with_module(LlSession *s, LirFn *const *fns, uint32_t n, const Target *t, const LlOptions *o, Diag *d,
                     void (*then)(Ll *l, void *arg), void *arg)
 {
@@ -155,7 +129,7 @@ bool ll_with_module(LlSession *s, LirFn *const *fns, uint32_t n, const Target *t
     Arena *a = arena_new();
     bool good = false;
     if (l && a) {
-        *l = (Ll){.s = s, .a = a, .d = d, .opt = o, .t = t && t->kind == TGT_GPU ? t : NULL, .lean = is_lean(t, fns, n, o)};
+        *l = (Ll){.s = s, .a = a, .d = d, .opt = o, .t = t && t->kind == TGT_GPU ? t : NULL};
         arena_on_oom(a, &l->fail);
         ll_enter(l);
         uint32_t before = d->nerrors;

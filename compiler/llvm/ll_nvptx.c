@@ -382,45 +382,68 @@ static void sync_op(Ll *l, const LirOp *o)
     }
 }
 
-static LLVMValueRef opaque(Ll *l, LLVMValueRef v)
+/* "=f,=f,..,r,r": k results of one kind, n operands of the other. */
+static void constraints(Buf *cons, unsigned k, char result, unsigned n, char operand)
 {
-    LLVMTypeRef t = LLVMTypeOf(v);
+    for (unsigned i = 0; i < k + n; i++)
+        buf_printf(cons, "%s%s%c", i ? "," : "", i < k ? "=" : "", i < k ? result : operand);
+}
+
+static void opaque(Ll *l, LlVal v)
+{
+    LLVMTypeRef t = LLVMTypeOf(v.p[0]);
+    bool bytes = t == l->ty.i8;
+    Buf text = {0}, cons = {0};
     if (t == l->ty.i1)
-        return v;
-    if (t == l->ty.i8)
-        return LLVMBuildTrunc(l->b, opaque(l, LLVMBuildZExt(l->b, v, l->ty.i16, "")), t, "");
-    const char *c = t == l->ty.i32 ? "=r,0" : t == l->ty.f32 ? "=f,0" : t == l->ty.i64 ? "=l,0" : t == l->ty.f64 ? "=d,0" : "=h,0";
-    return ll_asm(l, t, "", c, true, 1, &v);
+        return;
+    for (unsigned i = 0; i < v.n && bytes; i++)
+        v.p[i] = LLVMBuildZExt(l->b, v.p[i], l->ty.i16, "");
+    constraints(&cons, v.n, t == l->ty.i32 ? 'r' : t == l->ty.f32 ? 'f' : t == l->ty.i64 ? 'l' : t == l->ty.f64 ? 'd' : 'h', 0, 0);
+    for (unsigned i = 0; i < v.n; i++)
+        buf_printf(&cons, ",%u", i);
+    buf_puts(&text, "");
+    ll_asm_many(l, bytes ? l->ty.i16 : t, v.n, v.p, &text, &cons, true, v.n, v.p);
+    for (unsigned i = 0; i < v.n && bytes; i++)
+        v.p[i] = LLVMBuildTrunc(l->b, v.p[i], t, "");
 }
 
 /* ---- 16-bit floats ---- */
 
-/* Of a lean emission: the two floats that a pair of f16 was just made of, one inserted behind the other, which rounded apart are the same numbers; else NULL. */
-static LLVMValueRef rounded_from(const Ll *l, LLVMValueRef w)
+/* $to and $to + 1 from the pair $from.  Of bf16 the way of values that were widened before (again), which the assembler is not to keep, and spill: it takes
+ * none of two ways for the other. */
+static void widen_text(Buf *text, DType dt, unsigned to, unsigned from)
 {
-    LLVMValueRef v = l->lean && LLVMIsABitCastInst(w) ? LLVMIsAFPTruncInst(LLVMGetOperand(w, 0)) : NULL;
-    v = v ? LLVMIsAInsertElementInst(LLVMGetOperand(v, 0)) : NULL;
-    return v && LLVMIsAInsertElementInst(LLVMGetOperand(v, 0)) ? v : NULL;
+    if (dt == DT_F16)
+        buf_printf(text, "mov.b32 {l, h}, $%u; cvt.f32.f16 $%u, l; cvt.f32.f16 $%u, h; ", from, to, to + 1);
+    else
+        buf_printf(text, "prmt.b32 $%u, $%u, 0, 0x1044; prmt.b32 $%u, $%u, 0, 0x3244; ", to, from, to + 1, from);
 }
 
-static LLVMValueRef inserted(LLVMValueRef pair, unsigned i) { return LLVMGetOperand(i ? pair : LLVMGetOperand(pair, 0), 1); }
-
-/* again: the assembler is not to keep, and spill, what it had when they were widened before: of two ways, it takes none for the other. */
-static void widen_pair(Ll *l, DType dt, LLVMValueRef w, bool again, LLVMValueRef *e)
+/* Of a whole vector one statement, of which LLVM makes less than of instructions for each element. */
+static void widen_at_once(Ll *l, LlVal v, LLVMValueRef *e)
 {
-    if (dt == DT_BF16 && again) {
-        e[0] = ll_asm(l, l->ty.f32, "prmt.b32 $0, $1, 0, 0x1044;", "=f,r", false, 1, &w);
-        e[1] = ll_asm(l, l->ty.f32, "prmt.b32 $0, $1, 0, 0x3244;", "=f,r", false, 1, &w);
-        return;
-    }
-    if (dt == DT_BF16) {
-        e[0] = LLVMBuildBitCast(l->b, LLVMBuildShl(l->b, w, ll_i32(l, 16), ""), l->ty.f32, "");
-        e[1] = LLVMBuildBitCast(l->b, LLVMBuildAnd(l->b, w, ll_i32(l, -65536), ""), l->ty.f32, "");
-        return;
-    }
-    LLVMValueRef floats = rounded_from(l, w), h = floats ? NULL : LLVMBuildBitCast(l->b, w, LLVMVectorType(l->ty.f16, 2), "");
-    for (unsigned i = 0; i < 2; i++)
-        e[i] = LLVMBuildFPExt(l->b, h ? ll_elem(l, h, i) : LLVMBuildFPTrunc(l->b, inserted(floats, i), l->ty.f16, ""), l->ty.f32, "");
+    Buf text = {0}, cons = {0};
+    buf_puts(&text, v.dt == DT_F16 ? "{ .reg .b16 l, h; " : "{ ");
+    for (unsigned i = 0; i < v.n; i++)
+        widen_text(&text, v.dt, 2 * i, v.lanes + i);
+    buf_puts(&text, "}");
+    constraints(&cons, v.lanes, 'f', v.n, 'r');
+    ll_asm_many(l, l->ty.f32, v.lanes, e, &text, &cons, false, v.n, v.p);
+}
+
+static void widen_bf16(Ll *l, LLVMValueRef w, LLVMValueRef *e)
+{
+    e[0] = LLVMBuildBitCast(l->b, LLVMBuildShl(l->b, w, ll_i32(l, 16), ""), l->ty.f32, "");
+    e[1] = LLVMBuildBitCast(l->b, LLVMBuildAnd(l->b, w, ll_i32(l, -65536), ""), l->ty.f32, "");
+}
+
+static void narrow_pairs(Ll *l, DType dt, LlVal v, LlVal r)
+{
+    Buf text = {0}, cons = {0};
+    for (unsigned i = 0; i < r.n; i++)
+        buf_printf(&text, "cvt.rn.%sx2.f32 $%u, $%u, $%u; ", dt == DT_BF16 ? "bf16" : "f16", i, r.n + 2 * i + 1, r.n + 2 * i);
+    constraints(&cons, r.n, 'r', v.n, 'f');
+    ll_asm_many(l, l->ty.i32, r.n, r.p, &text, &cons, false, v.n, v.p);
 }
 
 static LLVMValueRef widen_one(Ll *l, DType dt, LLVMValueRef v)
@@ -434,23 +457,17 @@ static LLVMValueRef widen_one(Ll *l, DType dt, LLVMValueRef v)
 static LlVal widen(Ll *l, LlVal v)
 {
     LlVal r = ll_new(l, DT_F32, v.lanes);
-    for (unsigned i = 0; i < v.n; i++) {
-        if (ll_packed(l, v.dt, v.lanes))
-            widen_pair(l, v.dt, v.p[i], v.again, r.p + 2 * i);
+    bool packed = ll_packed(l, v.dt, v.lanes);
+    if (packed && (v.dt == DT_F16 || v.again)) {
+        widen_at_once(l, v, r.p);
+        return r;
+    }
+    for (unsigned i = 0; i < v.n; i++)
+        if (packed)
+            widen_bf16(l, v.p[i], r.p + 2 * i);
         else
             r.p[i] = widen_one(l, v.dt, v.p[i]);
-    }
     return r;
-}
-
-static LLVMValueRef narrow_pair(Ll *l, DType dt, LLVMValueRef *e)
-{
-    LLVMValueRef v;
-    if (dt == DT_BF16 && !l->lean)
-        v = ll_intr(l, "llvm.nvvm.ff2bf16x2.rn", NULL, 2, (LLVMValueRef[]){e[1], e[0]});
-    else
-        v = LLVMBuildFPTrunc(l->b, ll_vector(l, l->ty.f32, e, 2), LLVMVectorType(dt == DT_BF16 ? l->ty.bf16 : l->ty.f16, 2), "");
-    return LLVMBuildBitCast(l->b, v, l->ty.i32, "");
 }
 
 /* Sums and products of 16-bit floats are rounded as from f32, whose significand is more than twice as long (Figueroa, 1995). */
@@ -474,8 +491,12 @@ static LLVMValueRef narrow_one(Ll *l, DType dt, LLVMValueRef e)
 static LlVal narrow(Ll *l, DType dt, LlVal v)
 {
     LlVal r = ll_new(l, dt, v.lanes);
+    if (ll_packed(l, dt, v.lanes)) {
+        narrow_pairs(l, dt, v, r);
+        return r;
+    }
     for (unsigned i = 0; i < r.n; i++)
-        r.p[i] = ll_packed(l, dt, v.lanes) ? narrow_pair(l, dt, v.p + 2 * i) : narrow_one(l, dt, v.p[i]);
+        r.p[i] = narrow_one(l, dt, v.p[i]);
     return r;
 }
 

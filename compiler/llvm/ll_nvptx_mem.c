@@ -123,16 +123,10 @@ static void asm_load(Ll *l, const LlAccess *m, LLVMValueRef *unit)
     Buf text = {0}, cons = {0};
     load_text(l, m, &text);
     load_constraints(m, &cons);
-    LLVMTypeRef reg = register_type(l, m), all[16];
-    for (int i = 0; i < m->k; i++)
-        all[i] = reg;
-    LLVMTypeRef ret = m->k == 1 ? reg : LLVMStructTypeInContext(l->cx, all, (unsigned)m->k, 0);
     LLVMValueRef args[2] = {address(l, m), m->pred ? ll_pred_word(l, m->pred) : NULL};
-    LLVMValueRef r = ll_asm_bufs(l, ret, &text, &cons, !(m->flags & LIR_F_CONST), m->pred ? 2 : 1, args);
-    for (int i = 0; i < m->k; i++) {
-        LLVMValueRef e = m->k == 1 ? r : LLVMBuildExtractValue(l->b, r, (unsigned)i, "");
-        unit[i] = m->unit_bytes == 1 ? LLVMBuildTrunc(l->b, e, m->unit, "") : LLVMBuildBitCast(l->b, e, m->unit, "");
-    }
+    ll_asm_many(l, register_type(l, m), (unsigned)m->k, unit, &text, &cons, !(m->flags & LIR_F_CONST), m->pred ? 2 : 1, args);
+    for (int i = 0; i < m->k; i++)
+        unit[i] = m->unit_bytes == 1 ? LLVMBuildTrunc(l->b, unit[i], m->unit, "") : LLVMBuildBitCast(l->b, unit[i], m->unit, "");
 }
 
 /* More than four 1- or 2-byte units cannot be named in one instruction; they are loaded as words. */

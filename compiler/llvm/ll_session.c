@@ -18,7 +18,7 @@ typedef struct HostMachine { char *cpu, *features; LLVMTargetMachineRef tm; } Ho
 
 struct LlSession {
     char *cpu, *features;
-    LLVMTargetMachineRef gpu[TARGET_COUNT][2];       /* [1]: of lean emissions */
+    LLVMTargetMachineRef gpu[TARGET_COUNT];
     HostMachine host[MAX_HOST_MACHINES]; uint32_t nhost;
 };
 
@@ -77,9 +77,8 @@ void ll_close(LlSession *s)
     if (!s)
         return;
     for (int i = 0; i < TARGET_COUNT; i++)
-        for (int lean = 0; lean < 2; lean++)
-            if (s->gpu[i][lean])
-                LLVMDisposeTargetMachine(s->gpu[i][lean]);
+        if (s->gpu[i])
+            LLVMDisposeTargetMachine(s->gpu[i]);
     for (uint32_t i = 0; i < s->nhost; i++) {
         LLVMDisposeTargetMachine(s->host[i].tm);
         free(s->host[i].cpu);
@@ -101,25 +100,25 @@ void ll_fail(Ll *l, DiagClass cls, DiagCode code, Span sp, const char *fmt, ...)
     longjmp(l->fail, LL_JUMP_OURS);
 }
 
-/* What a lean emission leaves out is told to LLVM by options of the whole process: lean ones and others take turns. */
-static struct { pthread_mutex_t lock; pthread_cond_t over; uint32_t n; bool lean; } turn = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
+/* What is left out for a GPU is told to LLVM by options of the whole process: GPUs' emissions and the host's take turns. */
+static struct { pthread_mutex_t lock; pthread_cond_t over; uint32_t n; bool gpu; } turn = {.lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
 
-/* Lean: no combiners, since what they find is written so (ll_fold.c, ll_divide.c), and shared memory has addresses of 32 bits from the first. */
-static void set_lean(bool lean)
+/* GPUs: no combiners, since what they find is written so (ll_fold.c, ll_divide.c), and shared memory has addresses of 32 bits from the first. */
+static void set_turn(bool gpu)
 {
     static const char *const on[] = {"ligerc", "-combiner-disabled=1", "-disable-cgp=1", "-nvptx-short-ptr=1"};
     static const char *const off[] = {"ligerc", "-combiner-disabled=0", "-disable-cgp=0", "-nvptx-short-ptr=0"};
-    LLVMParseCommandLineOptions(4, lean ? on : off, NULL);
-    turn.lean = lean;
+    LLVMParseCommandLineOptions(4, gpu ? on : off, NULL);
+    turn.gpu = gpu;
 }
 
 void ll_enter(Ll *l)
 {
     pthread_mutex_lock(&turn.lock);
-    while (turn.n && turn.lean != l->lean)
+    while (turn.n && turn.gpu != !!l->t)
         pthread_cond_wait(&turn.over, &turn.lock);
-    if (turn.lean != l->lean)
-        set_lean(l->lean);
+    if (turn.gpu != !!l->t)
+        set_turn(l->t);
     turn.n++;
     pthread_mutex_unlock(&turn.lock);
     running = l;
@@ -158,14 +157,14 @@ static LLVMTargetMachineRef machine(const char *triple, const char *cpu, const c
     return LLVMCreateTargetMachine(target, triple, cpu, features, !strncmp(triple, "nvptx", 5) ? LLVMCodeGenLevelDefault : LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelSmall);
 }
 
-LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t, bool lean)
+LLVMTargetMachineRef ll_gpu_machine(LlSession *s, const Target *t)
 {
     for (int i = 0; i < TARGET_COUNT; i++) {
         if (target_get((TargetId)i) != t && strcmp(target_get((TargetId)i)->name, t->name))
             continue;
-        if (!s->gpu[i][lean])
-            s->gpu[i][lean] = machine("nvptx64-nvidia-cuda", t->cpu, t->ptx);
-        return s->gpu[i][lean];
+        if (!s->gpu[i])
+            s->gpu[i] = machine("nvptx64-nvidia-cuda", t->cpu, t->ptx);
+        return s->gpu[i];
     }
     return NULL;
 }

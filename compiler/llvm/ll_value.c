@@ -2,6 +2,7 @@
  *
  * In: LlVal.  Out: LlVal whose part count and types follow from (dtype, lanes, target family) alone; see ll_int.h.
  */
+#include <string.h>
 #include "ll_int.h"
 
 bool ll_narrow(DType dt) { return dt == DT_F16 || dt == DT_BF16; }
@@ -179,8 +180,8 @@ static LlVal opaque(Ll *l, const LirOp *o)
 {
     LlVal v = ll_arg(l, o, 0), r = ll_new(l, v.dt, v.lanes);
     r.again = (o->flags & LIR_F_AGAIN) != 0;
-    for (unsigned i = 0; i < v.n; i++)
-        r.p[i] = l->hooks->opaque(l, v.p[i]);
+    memcpy(r.p, v.p, v.n * sizeof *v.p);
+    l->hooks->opaque(l, r);
     return r;
 }
 

@@ -160,9 +160,11 @@ static bool in_pairs(Ll *l, const LirOp *o, LlVal *r)
 
 LlVal ll_elementwise(Ll *l, const LirOp *o)
 {
-    LlVal pairs;
-    if (in_pairs(l, o, &pairs))
-        return pairs;
+    LlVal r;
+    if (l->hooks->chain && l->hooks->chain(l, o, l->readers[o - l->fn->ops] == 1, &r))
+        return r;
+    if (in_pairs(l, o, &r))
+        return r;
     if (o->op == LIR_SELECT)
         return select_value(l, o);
     if (o->op == LIR_CAST)
@@ -177,7 +179,7 @@ LlVal ll_elementwise(Ll *l, const LirOp *o)
             a[i] = ll_cast_f32(l, a[i]);
     }
     bool back = ll_narrow(o->dt);
-    LlVal r = ll_new(l, back ? DT_F32 : o->dt, o->lanes);
+    r = ll_new(l, back ? DT_F32 : o->dt, o->lanes);
     for (unsigned i = 0; i < r.n; i++) {
         LLVMValueRef p[3] = {a[0].p[i], n > 1 ? a[1].p[i] : NULL, n > 2 ? a[2].p[i] : NULL};
         r.p[i] = ll_arith(l, o->op, a[0].dt, p, o->sp);

@@ -8,7 +8,10 @@
 
 LlVal ll_arg(Ll *l, const LirOp *o, int i)
 {
-    LlVal v = l->val[o->a[i]];
+    LlVal *val = &l->val[o->a[i]], v;
+    if (val->chain)
+        l->hooks->write(l, val);
+    v = *val;
     if (!v.p)
         ll_fail(l, DIAG_BUG, LG_EMIT, o->sp, "operand %d of %s has no value", i, lir_op_name(o->op));
     return v;
@@ -240,6 +243,8 @@ static LlVal emit_op(Ll *l, const LirOp *o)
     if (o->op <= LIR_CTARANK)
         return one(l, o, l->hooks->leaf(l, o));
     if (o->op >= LIR_LOOP) {
+        if (l->hooks->settle)
+            l->hooks->settle(l);
         structure(l, o);
         return (LlVal){0};
     }
@@ -258,7 +263,7 @@ static LlVal emit_placed(Ll *l, const LirOp *o)
 {
     bool exact = o->flags & LIR_F_EXACT;
     l->precise = l->fn->precise || exact;
-    l->fmf = exact ? 0 : LLVMFastMathNoSignedZeros | LLVMFastMathAllowContract;
+    l->fmf = exact ? 0 : LL_FMF;
     ll_lines_at(l, o->sp);
     return emit_op(l, o);
 }
@@ -367,10 +372,24 @@ static bool holds_back(const Order *x, const LirOp *o)
     return x->nheld < LL_MAX_LATE && (o->op == LIR_PDLWAIT || o->op == LIR_PAUSE || (x->nheld && o->op == LIR_PDLGO));
 }
 
+static void count_readers(Ll *l, const LirFn *fn, const LirVal *rep)
+{
+    LirVal *last = ARENA_ARRAY(l->a, LirVal, fn->nops);
+    l->readers = ARENA_ARRAY(l->a, uint8_t, fn->nops);
+    for (LirVal i = 1; i < fn->nops; i++)
+        for (int k = 0; rep[i] == i && k < lir_op_nargs((LirOpcode)fn->ops[i].op); k++) {
+            LirVal of = rep[fn->ops[i].a[k]];
+            l->readers[of] += last[of] != i && l->readers[of] < 2;
+            last[of] = i;
+        }
+}
+
 static void emit_all(Ll *l, const LirFn *fn)
 {
     Order x = {l, lir_share(fn, l->a), ARENA_ARRAY(l->a, uint8_t, fn->nops), ARENA_ARRAY(l->a, uint8_t, fn->nops), {NULL}, 0};
     LirVal aside = 0;
+    l->chains = NULL;
+    count_readers(l, fn, x.rep);
     x.done[0] = 1;
     for (LirVal i = 1; i < fn->nops; i++) {
         const LirOp *o = &fn->ops[i];

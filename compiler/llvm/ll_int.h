@@ -14,10 +14,13 @@
 #include "ll.h"
 
 enum { LL_MAX_PARTS = 256, LL_MAX_DEPTH = 64 };
+#define LL_FMF (LLVMFastMathNoSignedZeros | LLVMFastMathAllowContract)
 enum { LL_JUMP_OURS = 1, LL_JUMP_LLVM = 2 };     /* who jumped to l->fail */
 
-/* again: its elements were converted before, and are to be converted anew. */
-typedef struct LlVal { LLVMValueRef *p; uint16_t n; uint8_t dt, lanes; bool again; } LlVal;
+typedef struct LlChain LlChain;      /* operations that wait to be written together: ll_nvptx_chain.c */
+
+/* again: its elements were converted before, and are to be converted anew.  chain: it has no parts yet; ll_arg() gives them. */
+typedef struct LlVal { LLVMValueRef *p; uint16_t n; uint8_t dt, lanes; bool again; LlChain *chain; } LlVal;
 
 typedef struct LlTypes { LLVMTypeRef v, i1, i8, i16, i32, i64, f16, bf16, f32, f64, ptr, gptr, sptr; } LlTypes;
 
@@ -51,6 +54,9 @@ typedef struct LlHooks {
     LlVal (*narrow)(Ll *l, DType dt, LlVal f32);                   /* f32 to a 16-bit float */
     LlVal (*widen)(Ll *l, LlVal v);                                /* 16-bit float to f32 */
     LLVMValueRef (*pair)(Ll *l, LirOpcode op, DType dt, LLVMValueRef a, LLVMValueRef b);   /* of packed 16-bit floats, rounded once; NULL results: in f32 */
+    bool (*chain)(Ll *l, const LirOp *o, bool once, LlVal *r);      /* false: o is none of those that may wait; once: one operation reads it. NULL: nothing waits */
+    void (*write)(Ll *l, LlVal *v);                                /* gives v its parts */
+    void (*settle)(Ll *l);                                         /* nothing waits any longer */
     /* fast forms of f32 arithmetic; NULL results mean: use the general form */
     LLVMValueRef (*fast)(Ll *l, LirOpcode op, LLVMValueRef a, LLVMValueRef b);
     /* forms within 2 units in the last place over the whole range; NULL, or NULL results: the general form */
@@ -77,6 +83,8 @@ struct Ll {
     LLVMValueRef func, words, smem, ctaid, nctaid;
     LLVMBasicBlockRef entry, latch, done;
     LlVal *val;                      /* by LirVal */
+    uint8_t *readers;                /* by LirVal: operations that read it, 2 for more */
+    LlChain *chains;                 /* that wait */
     LlScope scope[LL_MAX_DEPTH]; uint32_t nscope;
     bool precise;                    /* of the operation in hand */
     LLVMValueRef behind_wait;        /* address that is accessed right behind the wait in hand; NULL: none is known */

@@ -382,13 +382,6 @@ static void sync_op(Ll *l, const LirOp *o)
     }
 }
 
-/* "=f,=f,..,r,r": k results of one kind, n operands of the other. */
-static void constraints(Buf *cons, unsigned k, char result, unsigned n, char operand)
-{
-    for (unsigned i = 0; i < k + n; i++)
-        buf_printf(cons, "%s%s%c", i ? "," : "", i < k ? "=" : "", i < k ? result : operand);
-}
-
 static void opaque(Ll *l, LlVal v)
 {
     LLVMTypeRef t = LLVMTypeOf(v.p[0]);
@@ -398,7 +391,8 @@ static void opaque(Ll *l, LlVal v)
         return;
     for (unsigned i = 0; i < v.n && bytes; i++)
         v.p[i] = LLVMBuildZExt(l->b, v.p[i], l->ty.i16, "");
-    constraints(&cons, v.n, t == l->ty.i32 ? 'r' : t == l->ty.f32 ? 'f' : t == l->ty.i64 ? 'l' : t == l->ty.f64 ? 'd' : 'h', 0, 0);
+    for (unsigned i = 0; i < v.n; i++)
+        buf_printf(&cons, "%s=%c", i ? "," : "", t == l->ty.i32 ? 'r' : t == l->ty.f32 ? 'f' : t == l->ty.i64 ? 'l' : t == l->ty.f64 ? 'd' : 'h');
     for (unsigned i = 0; i < v.n; i++)
         buf_printf(&cons, ",%u", i);
     buf_puts(&text, "");
@@ -409,41 +403,10 @@ static void opaque(Ll *l, LlVal v)
 
 /* ---- 16-bit floats ---- */
 
-/* $to and $to + 1 from the pair $from.  Of bf16 the way of values that were widened before (again), which the assembler is not to keep, and spill: it takes
- * none of two ways for the other. */
-static void widen_text(Buf *text, DType dt, unsigned to, unsigned from)
-{
-    if (dt == DT_F16)
-        buf_printf(text, "mov.b32 {l, h}, $%u; cvt.f32.f16 $%u, l; cvt.f32.f16 $%u, h; ", from, to, to + 1);
-    else
-        buf_printf(text, "prmt.b32 $%u, $%u, 0, 0x1044; prmt.b32 $%u, $%u, 0, 0x3244; ", to, from, to + 1, from);
-}
-
-/* Of a whole vector one statement, of which LLVM makes less than of instructions for each element. */
-static void widen_at_once(Ll *l, LlVal v, LLVMValueRef *e)
-{
-    Buf text = {0}, cons = {0};
-    buf_puts(&text, v.dt == DT_F16 ? "{ .reg .b16 l, h; " : "{ ");
-    for (unsigned i = 0; i < v.n; i++)
-        widen_text(&text, v.dt, 2 * i, v.lanes + i);
-    buf_puts(&text, "}");
-    constraints(&cons, v.lanes, 'f', v.n, 'r');
-    ll_asm_many(l, l->ty.f32, v.lanes, e, &text, &cons, false, v.n, v.p);
-}
-
 static void widen_bf16(Ll *l, LLVMValueRef w, LLVMValueRef *e)
 {
     e[0] = LLVMBuildBitCast(l->b, LLVMBuildShl(l->b, w, ll_i32(l, 16), ""), l->ty.f32, "");
     e[1] = LLVMBuildBitCast(l->b, LLVMBuildAnd(l->b, w, ll_i32(l, -65536), ""), l->ty.f32, "");
-}
-
-static void narrow_pairs(Ll *l, DType dt, LlVal v, LlVal r)
-{
-    Buf text = {0}, cons = {0};
-    for (unsigned i = 0; i < r.n; i++)
-        buf_printf(&text, "cvt.rn.%sx2.f32 $%u, $%u, $%u; ", dt == DT_BF16 ? "bf16" : "f16", i, r.n + 2 * i + 1, r.n + 2 * i);
-    constraints(&cons, r.n, 'r', v.n, 'f');
-    ll_asm_many(l, l->ty.i32, r.n, r.p, &text, &cons, false, v.n, v.p);
 }
 
 static LLVMValueRef widen_one(Ll *l, DType dt, LLVMValueRef v)
@@ -459,7 +422,7 @@ static LlVal widen(Ll *l, LlVal v)
     LlVal r = ll_new(l, DT_F32, v.lanes);
     bool packed = ll_packed(l, v.dt, v.lanes);
     if (packed && (v.dt == DT_F16 || v.again)) {
-        widen_at_once(l, v, r.p);
+        ll_nvptx_convert(l, DT_F32, v, r.p);
         return r;
     }
     for (unsigned i = 0; i < v.n; i++)
@@ -492,7 +455,7 @@ static LlVal narrow(Ll *l, DType dt, LlVal v)
 {
     LlVal r = ll_new(l, dt, v.lanes);
     if (ll_packed(l, dt, v.lanes)) {
-        narrow_pairs(l, dt, v, r);
+        ll_nvptx_convert(l, dt, v, r.p);
         return r;
     }
     for (unsigned i = 0; i < r.n; i++)
@@ -504,4 +467,5 @@ const LlHooks ll_nvptx_hooks = {
     .parts = true, .begin = begin, .end = end, .leaf = leaf, .word_addr = word_addr, .load = ll_nvptx_load, .store = ll_nvptx_store,
     .sync = sync_op, .shuffle = shuffle, .opaque = opaque,
     .narrow = narrow, .widen = widen, .pair = pair, .fast = ll_nvptx_fast, .exact = ll_nvptx_exact,
+    .chain = ll_nvptx_chain, .write = ll_nvptx_write, .settle = ll_nvptx_settle,
 };

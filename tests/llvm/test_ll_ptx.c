@@ -470,6 +470,100 @@ static void test_exact(void **state)
     }
 }
 
+/* ---- chains ---- */
+
+static LirVal loaded(Case *c, int ptr, DType t) { return case_mem(c, LIR_LDG, t, 8, case_at(c, case_ptr(c, ptr), case_leaf(c, LIR_TID), 16), 0, 0, 0, 16, LIR_F_CONST); }
+
+/* x r w rounded to bf16 between the products, and w - x r. */
+static void chain_kernel(Case *c, bool twice)
+{
+    LirFn *fn = c->fn;
+    fn->threads = 32;
+    LirVal r = lir_splat(fn, case_mem(c, LIR_LDG, DT_F32, 1, case_ptr(c, 2), 0, 0, 0, 4, LIR_F_CONST), 8), w = lir_cast(fn, DT_F32, loaded(c, 1, DT_BF16));
+    LirVal xr = lir_op2(fn, LIR_MUL, lir_cast(fn, DT_F32, loaded(c, 0, DT_F16)), r);
+    LirVal y = lir_op2(fn, LIR_MUL, lir_cast(fn, DT_F32, lir_cast(fn, DT_BF16, xr)), r), at = case_at(c, case_ptr(c, 0), case_leaf(c, LIR_TID), 16);
+    case_mem(c, LIR_STG, 0, 0, at, lir_cast(fn, DT_F16, twice ? lir_op2(fn, LIR_SUB, w, xr) : y), 0, 0, 16, 0);
+    if (twice)
+        case_mem(c, LIR_STG, 0, 0, at, lir_cast(fn, DT_F16, y), 0, 0, 16, 0);
+}
+
+/* What one operation reads is written with it, in the order in which it is needed; what two read has registers of its own. */
+static void test_chain(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_chain"), *two = case_new("lgr_chain_two");
+    Buf ptx = {0}, other = {0};
+    chain_kernel(c, false);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    case_ordered(ptx.p, "ld.global.nc.v4", "begin inline asm", "cvt.f32.f16 t", "mul.ftz.f32 t", "cvt.rn.bf16x2.f32 u0", "shl.b32 t", "mul.ftz.f32 t", "cvt.rn.f16x2.f32 %r", "end inline asm", "st.global.v4", NULL);
+    assert_int_equal(case_count(ptx.p, "begin inline asm"), 1);
+    assert_int_equal(case_count(ptx.p, "cvt.f32.f16"), 8);
+    assert_int_equal(case_count(ptx.p, "mul.ftz.f32"), 16);
+    case_assemble(c);
+    chain_kernel(two, true);
+    case_ptx(two, TARGET_SM90A, &other);
+    assert_int_equal(case_count(other.p, "cvt.f32.f16"), 8);
+    assert_int_equal(case_count(other.p, "mul.ftz.f32 \t%r"), 8);
+    case_assemble(two);
+    buf_free(&ptx);
+    buf_free(&other);
+    case_free(two);
+    case_free(c);
+}
+
+static void join_kernel(Case *c, LirOpcode op, bool first, int flags)
+{
+    LirFn *fn = c->fn;
+    fn->threads = 32;
+    LirVal x = lir_cast(fn, DT_F32, loaded(c, 0, DT_BF16)), w = lir_cast(fn, DT_F32, loaded(c, 1, DT_BF16));
+    LirVal m = lir_add(fn, (LirOp){.op = LIR_MUL, .dt = DT_F32, .lanes = 8, .flags = (uint8_t)flags, .ref = -1, .a = {x, x}});
+    LirVal s = lir_add(fn, (LirOp){.op = (uint8_t)op, .dt = DT_F32, .lanes = 8, .flags = (uint8_t)flags, .ref = -1, .a = {first ? m : w, first ? w : m}});
+    case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 2), case_leaf(c, LIR_TID), 16), lir_cast(fn, DT_BF16, s), 0, 0, 16, 0);
+}
+
+/* A sum with a product is rounded once, unless it is exact; of a difference the sign is where the product, or what is taken from it, was. */
+static void test_chain_joins(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 8; k++) {
+        Case *c = case_new("lgr_join");
+        Buf ptx = {0};
+        bool sum = k & 1, first = k & 2, exact = k & 4;
+        join_kernel(c, sum ? LIR_ADD : LIR_SUB, first, exact ? LIR_F_EXACT : 0);
+        case_ptx(c, TARGET_SM90A, &ptx);
+        assert_int_equal(case_count(ptx.p, "fma.rn.ftz.f32 t"), exact ? 0 : 8);
+        assert_int_equal(case_count(ptx.p, "neg.ftz.f32"), exact || sum ? 0 : 8);
+        assert_int_equal(case_count(ptx.p, "mul.rn.ftz.f32 t"), exact ? 8 : 0);
+        assert_int_equal(case_count(ptx.p, "shl.b32 t"), 8);
+        case_assemble(c);
+        buf_free(&ptx);
+        case_free(c);
+    }
+}
+
+/* What waits does not wait into a loop. */
+static void test_chain_settles(void **state)
+{
+    (void)state;
+    Case *c = case_new("lgr_settle");
+    LirFn *fn = c->fn;
+    Buf ptx = {0};
+    fn->threads = 32;
+    LirVal x = lir_op2(fn, LIR_MUL, lir_cast(fn, DT_F32, loaded(c, 0, DT_F16)), lir_cf(fn, DT_F32, 8, 3));
+    LirVal i = case_op(c, LIR_VAR, DT_I32, 1, lir_ci(fn, DT_I32, 0), 0, 0);
+    case_op(c, LIR_LOOP, 0, 0, 0, 0, 0);
+    LirVal n = case_op(c, LIR_GET, DT_I32, 1, i, 0, 0);
+    case_op(c, LIR_WHILE, 0, 0, lir_op2(fn, LIR_LT, n, lir_ci(fn, DT_I32, 1000)), 0, 0);
+    case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 1), n, 16), lir_cast(fn, DT_BF16, lir_op2(fn, LIR_MUL, x, lir_splat(fn, lir_cast(fn, DT_F32, n), 8))), 0, 0, 16, 0);
+    lir_set(fn, i, lir_op2(fn, LIR_ADD, n, lir_ci(fn, DT_I32, 1)));
+    case_op(c, LIR_END, 0, 0, 0, 0, 0);
+    case_ptx(c, TARGET_SM90A, &ptx);
+    case_ordered(ptx.p, "cvt.f32.f16", "mul", "$L__BB0_", ":", "mul.ftz.f32", "cvt.rn.bf16x2.f32", "bra", NULL);
+    assert_int_equal(case_count(ptx.p, "mul.ftz.f32"), 16);
+    buf_free(&ptx);
+    case_free(c);
+}
+
 /* ---- line tables ---- */
 
 static void test_lines(void **state)
@@ -575,7 +669,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy), cmocka_unit_test(test_hints), cmocka_unit_test(test_either), cmocka_unit_test(test_wait_is_late), cmocka_unit_test(test_again), cmocka_unit_test(test_row_sum), cmocka_unit_test(test_access),
         cmocka_unit_test(test_predicated), cmocka_unit_test(test_slide), cmocka_unit_test(test_ring), cmocka_unit_test(test_copies), cmocka_unit_test(test_ops), cmocka_unit_test(test_casts),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_exact), cmocka_unit_test(test_lines), cmocka_unit_test(test_same), cmocka_unit_test(test_large),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_exact), cmocka_unit_test(test_chain), cmocka_unit_test(test_chain_joins), cmocka_unit_test(test_chain_settles), cmocka_unit_test(test_lines), cmocka_unit_test(test_same), cmocka_unit_test(test_large),
         cmocka_unit_test(test_bad_ptx)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

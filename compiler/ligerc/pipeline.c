@@ -481,7 +481,7 @@ static void pack_unit(const PipeUnit *u, PackWriter *w)
     for (uint32_t i = 0; i < u->n; i++) {
         const PipeVariant *v = &u->variants[i];
         if (!i || v->nest != v[-1].nest)
-            pack_target(w, u->target, v->kind, v->nest, tir_nest(u->fn, v->nest, u->arena));
+            pack_target(w, u->target, v->kind, v->nest, u->fn);
         const LlAsmInfo *info = pipe_info(v, 0);
         if (!v->low)
             continue;

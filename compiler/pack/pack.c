@@ -261,6 +261,7 @@ void pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn)
 
 void pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest, const TirFn *fn)
 {
+    fn = tir_nest(fn, nest, w->a);
     LgkSet s = {.target = put_str(w, t->name), .kind = kind, .sm = t->kind == TGT_GPU ? (uint32_t)t->sm : 0,
                 .arch_specific = t->kind == TGT_GPU && t->name[strlen(t->name) - 1] == 'a', .nest = nest, .variants.first = w->n_VARIANTS};
     if (tir_is_copy(fn, &s.out, &s.in))

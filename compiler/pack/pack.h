@@ -16,7 +16,7 @@ PackWriter *pack_new(Arena *a);
 void     pack_kernel(PackWriter *w, const SemaOp *op, uint32_t kernel, const TirFn *fn, const char *source);
 /* Options that b leaves open are matched by any choice, and the call's choice is passed to the code. */
 void     pack_instance(PackWriter *w, const SemaBinding *b, const TirFn *fn);
-/* fn: the nest alone, as tir_nest() gives it. */
+/* fn: the whole kernel. */
 void     pack_target(PackWriter *w, const Target *t, LgkCodeKind kind, uint32_t nest, const TirFn *fn);
 uint32_t pack_code(PackWriter *w, LgkCodeKind kind, const void *bytes, size_t size);
 /* entry: host offsets by launch, or NULL. */

@@ -3,6 +3,13 @@
 . "$(dirname "$0")/lib.sh"
 
 expect 0 "$ligerc" check -D T=bf16 "$root/tests/schedules/scatter/scatter.tile"
+cat >"$tmp/many.tile" <<'TILE'
+op many "most rows to few places, so that bins are sliced up: into few slices, and into more than sixteen"
+dim I, V, N
+kernel k(in x: f32[I, N], in to: i64[I], out y: f32[V, N]) { par i in I { y[to[i], :] += x[i, :] } }
+check { I in { 700, 7000 }, V in { 1, 3, 30 }, N in { 8 }; to < V; inputs normal; oracle f64 }
+TILE
+for s in 'rows=16 bins=30' 'rows=16 bins=30 stages=2 pdl=1' 'rows=64 bins=7'; do expect 0 "$ligerc" check -t sim -s "len=cap vec=1 align=scalar lanes=8 $s" "$tmp/many.tile"; done
 limit() {   # limit TEXT OUTS BODY: a nest over instances of this body
     printf 'op x "x"\ndim I, K, V, N\nkernel k (in x: f32[I, N], in to: i64[I], in at: i64[I, K], %s) {\npar %s }\n' "$2" "$3" >"$tmp/x.tile"
     refused 1 "$1 has no row form yet" "$ligerc" build -e lowered-ir -t sm_90a -o "$tmp/x" "$tmp/x.tile"

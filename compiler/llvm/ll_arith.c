@@ -158,6 +158,16 @@ static bool in_pairs(Ll *l, const LirOp *o, LlVal *r)
     return fits;
 }
 
+LlVal ll_each(Ll *l, LirOpcode op, DType dt, const LlVal *a, int n, Span sp)
+{
+    LlVal r = ll_new(l, dt, a[0].lanes);
+    for (unsigned i = 0; i < r.n; i++) {
+        LLVMValueRef p[3] = {a[0].p[i], n > 1 ? a[1].p[i] : NULL, n > 2 ? a[2].p[i] : NULL};
+        r.p[i] = ll_arith(l, op, a[0].dt, p, sp);
+    }
+    return r;
+}
+
 LlVal ll_elementwise(Ll *l, const LirOp *o)
 {
     LlVal r;
@@ -179,10 +189,6 @@ LlVal ll_elementwise(Ll *l, const LirOp *o)
             a[i] = ll_cast_f32(l, a[i]);
     }
     bool back = ll_narrow(o->dt);
-    r = ll_new(l, back ? DT_F32 : o->dt, o->lanes);
-    for (unsigned i = 0; i < r.n; i++) {
-        LLVMValueRef p[3] = {a[0].p[i], n > 1 ? a[1].p[i] : NULL, n > 2 ? a[2].p[i] : NULL};
-        r.p[i] = ll_arith(l, o->op, a[0].dt, p, o->sp);
-    }
+    r = ll_each(l, o->op, back ? DT_F32 : o->dt, a, n, o->sp);
     return back ? ll_cast(l, o->dt, r) : r;
 }

@@ -149,6 +149,7 @@ LlVal        ll_vector_op(Ll *l, const LirOp *o);                /* STEPS .. OPA
 /* ll_arith.c, ll_divide.c, ll_cast.c, ll_math.c, ll_pow.c, ll_trig.c */
 LlVal        ll_elementwise(Ll *l, const LirOp *o);
 LLVMValueRef ll_arith(Ll *l, LirOpcode op, DType dt, LLVMValueRef *a, Span sp);   /* on parts */
+LlVal        ll_each(Ll *l, LirOpcode op, DType dt, const LlVal *a, int n, Span sp); /* ll_arith() of each part of n operands; dt: the result's */
 LLVMValueRef ll_int_add(Ll *l, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_int_sub(Ll *l, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_int_mul(Ll *l, LLVMValueRef a, LLVMValueRef b);

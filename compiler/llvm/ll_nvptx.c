@@ -382,6 +382,8 @@ static void sync_op(Ll *l, const LirOp *o)
     }
 }
 
+char ll_nvptx_letter(const Ll *l, LLVMTypeRef t) { return t == l->ty.i32 ? 'r' : t == l->ty.f32 ? 'f' : t == l->ty.i64 ? 'l' : t == l->ty.f64 ? 'd' : 'h'; }
+
 static void opaque(Ll *l, LlVal v)
 {
     LLVMTypeRef t = LLVMTypeOf(v.p[0]);
@@ -392,7 +394,7 @@ static void opaque(Ll *l, LlVal v)
     for (unsigned i = 0; i < v.n && bytes; i++)
         v.p[i] = LLVMBuildZExt(l->b, v.p[i], l->ty.i16, "");
     for (unsigned i = 0; i < v.n; i++)
-        buf_printf(&cons, "%s=%c", i ? "," : "", t == l->ty.i32 ? 'r' : t == l->ty.f32 ? 'f' : t == l->ty.i64 ? 'l' : t == l->ty.f64 ? 'd' : 'h');
+        buf_printf(&cons, "%s=%c", i ? "," : "", ll_nvptx_letter(l, t));
     for (unsigned i = 0; i < v.n; i++)
         buf_printf(&cons, ",%u", i);
     buf_puts(&text, "");

@@ -13,6 +13,7 @@ void         ll_nvptx_load(Ll *l, const LlAccess *m, LLVMValueRef *unit);
 void         ll_nvptx_store(Ll *l, const LlAccess *m, LLVMValueRef *unit);
 LLVMValueRef ll_nvptx_fast(Ll *l, LirOpcode op, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_nvptx_exact(Ll *l, LirOpcode op, LLVMValueRef x);
+char         ll_nvptx_letter(const Ll *l, LLVMTypeRef t);      /* of a register of inline assembler */
 void         ll_nvptx_convert(Ll *l, DType to, LlVal v, LLVMValueRef *out);    /* between f32 and packed 16-bit floats, in one statement */
 bool         ll_nvptx_chain(Ll *l, const LirOp *o, bool once, LlVal *r);
 void         ll_nvptx_write(Ll *l, LlVal *v);

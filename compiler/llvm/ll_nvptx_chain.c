@@ -179,7 +179,7 @@ static void negate(Writer *w, unsigned lanes, Reg *r)
 {
     for (unsigned i = 0; i < lanes; i++) {
         Reg to = {'t', w->floats++};
-        buf_printf(&w->lines, "neg%s.f32 " REG ", " REG "; ", w->l->fn->precise ? "" : ".ftz", R(to), R(r[i]));
+        buf_printf(&w->lines, "neg%s.f32 " REG ", " REG "; ", rounding(w, false), R(to), R(r[i]));
         r[i] = to;
     }
 }
@@ -217,7 +217,7 @@ static void put_arith(Writer *w, const LlChain *c, LlVal v, const Reg *out)
 /* Registers of v's parts, with the lines before them that fill these. */
 static void put(Writer *w, LlVal v, Reg *out, bool root)
 {
-    LlChain *c = v.chain;
+    LlChain *c = waits(&v) ? v.chain : NULL;
     bool known = !c || c->reg;
     for (unsigned i = 0; i < v.n; i++)
         out[i] = !c ? leaf(w, v.p[i]) : c->reg ? c->reg[i] : root ? (Reg){'$', i} : v.dt == DT_F32 ? (Reg){'t', w->floats++} : (Reg){'u', w->words++};
@@ -230,8 +230,6 @@ static void put(Writer *w, LlVal v, Reg *out, bool root)
     else
         put_arith(w, c, v, out);
 }
-
-static char constraint(Ll *l, LLVMTypeRef t) { return t == l->ty.f32 ? 'f' : 'r'; }
 
 static void write_chain(Ll *l, LlVal v, LLVMValueRef *out)
 {
@@ -249,9 +247,9 @@ static void write_chain(Ll *l, LlVal v, LLVMValueRef *out)
         buf_puts(&text, w.lines.p);
     buf_puts(&text, "}");
     for (unsigned i = 0; i < v.n; i++)
-        buf_printf(&cons, "%s=&%c", i ? "," : "", constraint(l, each));
+        buf_printf(&cons, "%s=&%c", i ? "," : "", ll_nvptx_letter(l, each));
     for (unsigned i = 0; i < w.nleaf; i++)
-        buf_printf(&cons, ",%c", constraint(l, LLVMTypeOf(w.leaf[i])));
+        buf_printf(&cons, ",%c", ll_nvptx_letter(l, LLVMTypeOf(w.leaf[i])));
     text.failed |= w.lines.failed;
     buf_free(&w.lines);
     ll_asm_many(l, each, v.n, out, &text, &cons, false, w.nleaf, w.leaf);
@@ -273,15 +271,10 @@ void ll_nvptx_convert(Ll *l, DType to, LlVal v, LLVMValueRef *out)
 /* One operation, as ll_elementwise() writes it. */
 static LlVal write_one(Ll *l, const LlChain *c, LlVal v)
 {
-    LlVal a[3], r;
+    LlVal a[3];
     for (int i = 0; i < c->n; i++)
         a[i] = ll_value_splat(l, c->a[i], v.lanes);
-    if (c->op == LIR_CAST)
-        return ll_cast(l, (DType)v.dt, a[0]);
-    r = ll_new(l, DT_F32, v.lanes);
-    for (unsigned i = 0; i < r.n; i++)
-        r.p[i] = ll_arith(l, (LirOpcode)c->op, DT_F32, (LLVMValueRef[]){a[0].p[i], a[1].p[i], c->n > 2 ? a[2].p[i] : NULL}, c->sp);
-    return r;
+    return c->op == LIR_CAST ? ll_cast(l, (DType)v.dt, a[0]) : ll_each(l, (LirOpcode)c->op, DT_F32, a, c->n, c->sp);
 }
 
 /* A chain of one operation as LLVM would have it anyway; so are products: a sum may join them. */

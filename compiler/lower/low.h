@@ -103,7 +103,7 @@ typedef struct Low {
     SchedShared smem;
     int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
-    LirVal   turns;                   /* variable i32: exchanges so far of a persistent cluster, whose groups have two inboxes each */
+    LirVal   turns;                   /* variable i32: exchanges so far of a cluster whose row groups have two inboxes each; 0: of another */
     LirVal   slot;                    /* i32 byte offset of the current stage */
 
     /* rows that a one-shot block takes together */
@@ -112,6 +112,7 @@ typedef struct Low {
     int      together;                /* 1, or all of them in the walk in which they share operands */
     int      behind;                  /* groups of copies still on their way for those behind this one, */
     int      due;                     /* or for operands, behind all rows' */
+    bool     unmet;                   /* row groups copy operands for each other, and have not met since */
 } Low;
 
 #define LOW_LOG2E 1.4426950408889634
@@ -217,6 +218,7 @@ void   low_red_top(Low *w, Red *r);             /* before the updates of several
 void   low_red_grow(Low *w, Red *r);            /* once */
 void   low_red_finish(Low *w, Red *r, uint32_t n);   /* what the lanes have together becomes the reductions' values: all that follows */
 LirVal low_red_warp(Low *w, Red *r);            /* of the lanes of a warp, of a reduction of one word */
+static inline bool low_numbers(const Low *w) { return w->s->grid == GRID_PERSISTENT || w->s->rows > 1; }   /* has a row group of a cluster two inboxes, for exchanges by number? */
 void   low_inboxes(Low *w);                     /* opens one for each exchange of a cluster */
 enum { LOW_MAX_WORDS = 3 };
 typedef struct Partial {        /* the words of a reduction's partial result */

@@ -24,7 +24,7 @@ bool low_early(Low *w)
 {
     const RowView *rv = w->rv;
     bool writes_first = !rv->last_phase && rv->nstore;
-    if (w->s->aside || !w->s->pdl || w->s->join || w->s->sides || w->tir->place != TIR_AFTER || !w->tir->earlier || w->s->grid != GRID_ONESHOT || rv->nacc || writes_first)
+    if (w->s->aside || !w->s->pdl || w->s->join || w->s->sides || sched_apart(w->s) || w->tir->place != TIR_AFTER || !w->tir->earlier || w->s->grid != GRID_ONESHOT || rv->nacc || writes_first)
         return false;
     bool early = rv->nload && row_view_early(rv);
     w->waits = early ? rv->waits : NULL;

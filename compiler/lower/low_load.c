@@ -166,6 +166,23 @@ void low_have_vec(Low *w, uint32_t load, LirVal at)
 
 static void commit(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_CPCOMMIT, .ref = -1}); }
 
+/* Of operands that a one-shot block's row groups share each copies every so many vectors, from its own number on, as if in a loop over them. */
+static void own_turns(Low *w)
+{
+    if (w->s->rows == 1)
+        return;
+    w->turn_k = w->grp;
+    w->turn_from = 0;
+    w->turn_to = w->s->rows - 1 + w->s->unroll;
+    w->turn = lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, (int64_t)w->lanes * w->s->vec));
+}
+
+static void all_turns(Low *w)
+{
+    if (w->s->rows > 1)
+        w->turn = w->turn_k = 0;
+}
+
 /* ---- operands that are copied as they lie in memory, and put in place ---- */
 
 /* i32 elements by which this row's vectors stand behind the aligned ones, modulo a vector. */
@@ -185,7 +202,7 @@ static void copy_aligned(Low *w, uint32_t load, LirVal slot, LirVal on, LirVal g
                                .a = {lir_op2(w->fn, LIR_ADD, slot, low_ci(w, i)), lir_op2(w->fn, LIR_ADD, from, lir_ci(w->fn, DT_I64, i)), in}});
 }
 
-/* A warp's one more of each turn: lane k copies that of vectors k. */
+/* A warp's one more of each turn: lane k copies that of vectors k, of those that its row group copies. */
 static void copy_last(Low *w, uint32_t load)
 {
     int bytes = (int)sched_vector(w->s, dt_bytes(load_dt(w, load)));
@@ -195,7 +212,8 @@ static void copy_last(Low *w, uint32_t load)
         LirVal slot = lir_op2(w->fn, LIR_ADD, operand_addr(w, load), lir_op2(w->fn, LIR_MUL, last, low_ci(w, bytes)));
         slot = lir_op2(w->fn, LIR_ADD, slot, lir_op2(w->fn, LIR_MUL, turn, low_ci(w, sched_operand_slots(w->s) * bytes)));
         LirVal on = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, turn, low_ci(w, w->lanes)), last);
-        copy_aligned(w, load, slot, lir_op2(w->fn, LIR_MUL, on, low_ci(w, w->s->vec)), lir_op2(w->fn, LIR_LT, turn, low_ci(w, w->s->per)));
+        LirVal own = w->s->rows > 1 ? lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_REM, turn, low_ci(w, w->s->rows)), w->grp) : 0;
+        copy_aligned(w, load, slot, lir_op2(w->fn, LIR_MUL, on, low_ci(w, w->s->vec)), low_and(w, own, lir_op2(w->fn, LIR_LT, turn, low_ci(w, w->s->per))));
     }
 }
 
@@ -214,7 +232,7 @@ static LirVal take_window(Low *w, uint32_t load, int at)
 static void place_vectors(Low *w, int at)
 {
     LirVal v[ROW_MAX_MEM];
-    for (w->k = 0; w->k < w->s->per; w->k++) {
+    for (w->k = 0; w->k < w->s->per; w->k += w->s->rows) {
         for (uint32_t i = 0; i < w->rv->nload; i++)
             v[i] = is_operand(w, i) ? take_window(w, i, at) : 0;
         low_mark(w, LIR_WARPSYNC, 0);
@@ -238,29 +256,44 @@ void low_wkeep_place(Low *w, int groups)
         low_hold(w);                        /* or the assembler loads some of the row behind the wait */
     lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = groups});
     low_mark(w, LIR_WARPSYNC, 0);
+    own_turns(w);
     for (int at = 0; at < unit; at++) {
         LirVal here = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_AND, w->head, low_ci(w, unit - 1)), low_ci(w, at));
         lir_add(w->fn, (LirOp){.op = LIR_IF, .ref = -1, .flags = LIR_F_UNIFORM, .a = {here}});
         place_vectors(w, at);
         low_mark(w, LIR_END, 0);
     }
+    all_turns(w);
     w->due = 0;
 }
 
 /* A one-shot block's lanes copy what they will read, or what they read together. */
-static void fill_slot(Low *w, uint32_t load)
+static bool is_filled_by_copies(const Low *w, uint32_t load)
 {
     uint32_t bytes = vec_bytes(w, load);
-    if (sched_places(w->s)) {
-        copy_aligned(w, load, operand_addr(w, load), low_ci(w, 0), 0);
-        w->due = 1;
-        return;
+    return sched_places(w->s) || (w->s->wkeep == WKEEP_SMEM && w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC && (bytes == 4 || bytes == 8 || bytes == 16));
+}
+
+static void copy_operand(Low *w, uint32_t load)
+{
+    base_of(w, load);
+    own_turns(w);
+    for (w->k = 0; w->k < w->s->per; w->k += w->s->rows) {
+        low_mask(w);
+        if (sched_places(w->s))
+            copy_aligned(w, load, operand_addr(w, load), low_ci(w, 0), 0);
+        else
+            copy(w, load, operand_addr(w, load), 0);
     }
-    if (w->s->grid == GRID_ONESHOT && w->s->align == ALIGN_VEC && (bytes == 4 || bytes == 8 || bytes == 16)) {
-        copy(w, load, operand_addr(w, load), 0);
-        w->due = 1;
-        return;
-    }
+    all_turns(w);
+    w->k = 0;
+    w->due = 1;
+    if (sched_places(w->s))
+        copy_last(w, load);
+}
+
+static void fill_slot(Low *w, uint32_t load)
+{
     LirVal v = from_memory(w, load), first = w->s->rows > 1 ? lir_op2(w->fn, LIR_EQ, w->grp, low_ci(w, 0)) : 0;
     sts(w, load, operand_addr(w, load), v, first);
 }
@@ -270,10 +303,12 @@ void low_wkeep_await(Low *w, const uint8_t *need)
     bool reads = false;
     for (uint32_t i = 0; i < w->rv->nload; i++)
         reads |= need[i] && is_operand(w, i);
-    if (!reads || !w->due)
-        return;
-    lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1});
-    w->due = 0;
+    if (reads && w->due)
+        lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1});
+    if (reads && w->unmet)
+        lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
+    if (reads)
+        w->due = w->unmet = 0;
 }
 
 /* Kept operands are fetched once per block, before the loop over instances, or the one instance. */
@@ -287,6 +322,10 @@ void low_wkeep_fill(Low *w)
             low_kept_load(w, i);
             low_edge_end(w);
         }
+        if (is_filled_by_copies(w, i)) {
+            copy_operand(w, i);
+            continue;
+        }
         for (w->k = 0; w->k < w->s->per; w->k++) {
             low_mask(w);
             if (w->s->wkeep == WKEEP_SMEM) {
@@ -298,12 +337,11 @@ void low_wkeep_fill(Low *w)
             w->kept[i * LOW_MAX_PER + (uint32_t)w->k] = v;
         }
         w->k = 0;
-        if (sched_places(w->s))
-            copy_last(w, i);
     }
     if (w->due)
         commit(w);
-    if (w->s->wkeep == WKEEP_SMEM && w->s->rows > 1)
+    w->unmet = w->due && w->s->rows > 1;
+    if (w->s->wkeep == WKEEP_SMEM && w->s->rows > 1 && !w->due)
         lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
     w->k = 0;
 }

@@ -68,6 +68,13 @@ static void ask_first(Low *w)
     low_mark(w, LIR_WARPSYNC, 0);
 }
 
+/* Of blocks whose row groups' rows begin alike as many lie side by side as it takes for that: the first group's instance. */
+static LirVal first_apart(Low *w)
+{
+    LirVal beside = lir_op2(w->fn, LIR_AND, w->block, low_ci(w, low_alike(w) - 1));
+    return lir_op2(w->fn, LIR_ADD, beside, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_SUB, w->block, beside), low_ci(w, w->s->rows)));
+}
+
 LirVal low_own_instance(Low *w, LirVal *tile)
 {
     LirVal g = w->block;
@@ -77,17 +84,26 @@ LirVal low_own_instance(Low *w, LirVal *tile)
         *tile = lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_REM, g, n), low_ci(w, low_tile(w)));
         g = lir_op2(w->fn, LIR_DIV, g, n);
     }
+    if (sched_apart(w->s))
+        return lir_op2(w->fn, LIR_ADD, first_apart(w), lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, low_alike(w))));
     return w->s->rows > 1 ? lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, g, low_ci(w, w->s->rows)), w->grp) : g;
 }
 
-void low_oneshot(Low *w)
+/* A row group that has none repeats the first one's, since it begins as that does. */
+static void set_own_instance(Low *w, LirVal g)
 {
-    LirVal g = low_own_instance(w, &w->turn);
-    if (w->s->batch > 1) {
-        low_batch(w, g);
+    bool apart = sched_apart(w->s);
+    LirVal in = apart ? lir_op2(w->fn, LIR_LT, g, w->ninst) : 0;
+    low_set_instance(w, apart ? lir_op3(w->fn, LIR_SELECT, in, g, first_apart(w)) : g, w->s->rows > 1 && !apart);
+    if (!apart)
         return;
-    }
-    low_set_instance(w, g, w->s->rows > 1);
+    w->active = in;
+    w->head_fixed = true;
+}
+
+static void own_rows(Low *w, LirVal g)
+{
+    set_own_instance(w, g);
     low_set_out(w);
     bool first = w->aside && w->s->async == ASYNC_CP;
     if (first)
@@ -103,4 +119,19 @@ void low_oneshot(Low *w)
     if (!first)
         low_aside_ask(w);
     low_sides(w);
+}
+
+/* Blocks are so many as rows that begin alike ask for, the last of which may have none. */
+void low_oneshot(Low *w)
+{
+    LirVal g = low_own_instance(w, &w->turn);
+    if (w->s->batch > 1) {
+        low_batch(w, g);
+        return;
+    }
+    if (sched_apart(w->s))
+        lir_add(w->fn, (LirOp){.op = LIR_IF, .ref = -1, .flags = LIR_F_UNIFORM, .a = {lir_op2(w->fn, LIR_LT, first_apart(w), w->ninst)}});
+    own_rows(w, g);
+    if (sched_apart(w->s))
+        low_mark(w, LIR_END, 0);
 }

@@ -58,6 +58,8 @@ SchedShared sched_shared(const RowShared *r, const Sched *s);
 /* Are the operands of a one-shot block, for rows that begin anywhere, copied as they lie in memory, and put in place where they then are?  A lane's vector
  * lies in two aligned ones, of which a warp has one more of each load and turn than lanes. */
 static inline bool sched_places(const Sched *s) { return s->wkeep == WKEEP_SMEM && s->grid == GRID_ONESHOT && s->align == ALIGN_SHIFT; }
+/* Do its row groups share such operands? Then their rows begin alike, so many apart as that takes. */
+static inline bool sched_apart(const Sched *s) { return s->rows > 1 && sched_places(s); }
 /* Vectors of an operand that a block's lanes have room for in a turn. */
 static inline int sched_operand_slots(const Sched *s) { return s->lanes + (sched_places(s) ? s->lanes / 32 : 0); }
 /* Bytes of one vector there, of elements of so many. */
@@ -68,9 +70,9 @@ uint32_t sched_areas(const RowShared *r, const Sched *s, bool inst, uint32_t bef
 static inline uint32_t sched_fold_row(const Sched *s) { return (uint32_t)((s->lanes * s->per + (s->align == ALIGN_SHIFT ? 4 : 0)) * s->vec) * 4; }
 /* A block of the launch that adds up the partial rows of cross-row sums: small, so that it finds room beside the first launch's. */
 enum { SCHED_SECOND_LANES = 256, SCHED_SECOND_REGS = 32 };
-/* Are a one-shot cluster's exchanges counted in inboxes, one each, instead of met at barriers? */
+/* Are the exchanges of a one-shot cluster of one row counted in inboxes, one each, instead of met at barriers? */
 enum { SCHED_MAX_INBOX = 8 };
-static inline bool sched_counts(const RowShared *r, const Sched *s) { return s->cluster > 1 && s->grid == GRID_ONESHOT && r->walks <= SCHED_MAX_INBOX; }
+static inline bool sched_counts(const RowShared *r, const Sched *s) { return s->cluster > 1 && s->grid == GRID_ONESHOT && s->rows == 1 && r->walks <= SCHED_MAX_INBOX; }
 
 /* Of bins=: the block that has a bin; where its areas of shared memory begin, and their sizes in bytes. */
 enum { SCHED_BIN_EACH = 3 /* entries a lane */, SCHED_BIN_TILE = 2048 /* instances that are dealt together */ };
@@ -88,7 +90,7 @@ static inline int64_t sched_bins_most(const Sched *s) { return (int64_t)s->bins 
 enum { SCHED_TOLD_ROWS = 8, SCHED_TOLD_BYTES = 8 };
 static inline bool sched_tells(const RowShared *r, const Sched *s)
 {
-    return r->told && s->rows >= SCHED_TOLD_ROWS && s->grid == GRID_ONESHOT && !s->split && s->batch == 1;
+    return r->told && s->rows >= SCHED_TOLD_ROWS && s->grid == GRID_ONESHOT && s->cluster == 1 && !sched_apart(s) && !s->split && s->batch == 1;
 }
 
 /* What the scheduler knows of a kernel, found once per TirFn. */

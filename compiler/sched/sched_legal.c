@@ -66,9 +66,9 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
             return "align=shift wants streams of one element size, on a GPU";
         if (s->lanes * s->cluster < 3 * s->vec - 1)
             return "align=shift wants a lane for each element before and behind a row's vectors";
-        bool alike = f->accs || (s->grid == GRID_PERSISTENT && s->wkeep != WKEEP_LOAD);
+        bool alike = f->accs || sched_apart(s) || (s->grid == GRID_PERSISTENT && s->wkeep != WKEEP_LOAD);
         if (s->acc == ACC_MEM || f->scatter || (f->accs && s->cluster > 1) || (alike && (f->axes > 1 || (s->rows > 1 && (s->lanes % t->warp || s->rows > 14)))))
-            return "align=shift keeps sums and operands of persistent blocks where all rows of a row group begin alike: whole warps, 14 groups or fewer a block, instances of one axis";
+            return "align=shift keeps sums and operands of persistent blocks, and shares operands between row groups, where all rows of a row group begin alike: whole warps, 14 groups or fewer a block, instances of one axis";
         if (s->batch > 1 && (s->rows > 1 || f->axes > 1))
             return "align=shift takes rows together that begin alike: one row group a block, instances of one axis";
         if (s->len == LEN_ANY && !s->split)
@@ -114,8 +114,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "hint=near is for operands that one-shot blocks copy into shared memory";
     if (s->wkeep == WKEEP_WIDE && s->grid != GRID_PERSISTENT)
         return "wide operands want a persistent grid";
-    if (s->wkeep == WKEEP_SMEM && s->grid == GRID_ONESHOT && (s->rows > 1 || !(t->features & TGT_F_CPASYNC)))
-        return "a one-shot block copies operands into shared memory asynchronously, for one row group";
+    if (s->wkeep == WKEEP_SMEM && s->grid == GRID_ONESHOT && (s->per % s->rows || !(t->features & TGT_F_CPASYNC)))
+        return "a one-shot block copies operands into shared memory asynchronously, each of its row groups as many vectors";
     if (sched_places(s) && (s->vec == 1 || s->vec * f->min_elem_bytes < 4))
         return "operands of rows that begin anywhere are copied in vectors of 4 bytes or more";
     if (s->batch > 1 && (s->grid != GRID_ONESHOT || s->align == ALIGN_SCALAR || s->len == LEN_ANY || f->several || f->picks || f->phases < 2 || f->exchanges >= f->phases
@@ -133,8 +133,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "the target has no clusters of blocks";
     if (s->cluster > 1 && (s->lanes % t->warp || s->split || f->shared.wide || s->acc == ACC_MEM))
         return "a cluster shares its rows in whole warps and sums across rows in registers; its exchange is of 32-bit values";
-    if (s->cluster > 1 && s->rows > (s->grid == GRID_PERSISTENT ? 15 : 1))
-        return "a one-shot cluster shares one row, a persistent one fifteen";
+    if (s->cluster > 1 && (s->rows > 15 || (s->rows > 1 && s->grid == GRID_ONESHOT && f->picks)))
+        return "a cluster shares fifteen rows, a one-shot one, where scalars are picked from them, one";
     if (t->kind == TGT_SIM && s->cluster * s->rows * s->lanes > 2048)
         return "more warps than the sim runs at once";
     if (s->lag && (t->kind == TGT_HOST || s->grid != GRID_ONESHOT || !s->ctas || s->join))

@@ -34,7 +34,7 @@ static Sched draw(const SchedFacts *f, const Target *t, uint64_t *seed)
     s.stages = s.async ? 2 + pick(seed, 3) : host && s.grid == GRID_PERSISTENT && s.len == LEN_ANY && f->walks > 1 ? 1 + pick(seed, 2) : 1;
     if (s.grid == GRID_ONESHOT && !host && pick(seed, 3) == 0) {          /* a cluster; or rows in shared memory, walked in a loop */
         s.cluster = (t->features & TGT_F_CLUSTER) && pick(seed, 2) ? 2 << pick(seed, 4) : 1;
-        s.rows = s.cluster > 1 ? 1 : s.rows;
+        s.rows = s.cluster > 1 && pick(seed, 2) ? 1 : s.rows;
         s.n *= s.cluster;
         s.async = s.keep == KEEP_SMEM && (t->features & TGT_F_CPASYNC) ? pick(seed, 2) : 0;
         s.unroll = s.keep == KEEP_SMEM ? s.per % 2 ? 1 : 1 + pick(seed, 2) : 0;

@@ -57,7 +57,16 @@ int low_fetch(Low *w)
     return 0;
 }
 
-/* What is to be known before a row is worked on, where the nest before is done here too: behind the row's copies, and those of the multiprocessor's
+/* Is it a loaded scalar that says whether the row is wanted? Its work waits for that, then. */
+static bool waits_for_guard(const Low *w)
+{
+    for (uint32_t i = 0; i < w->rv->nload; i++)
+        if (w->rv->load[i].inst && w->rv->guard[w->rv->load[i].op])
+            return true;
+    return false;
+}
+
+/* What is to be known before a row is worked on, of the nest before as well where it is done here: behind the row's copies, and those of the multiprocessor's
  * other blocks, it would come after them all.  The assembler would put it there but for the barrier. */
 static void ask_first(Low *w)
 {
@@ -105,7 +114,7 @@ static void own_rows(Low *w, LirVal g)
 {
     set_own_instance(w, g);
     low_set_out(w);
-    bool first = w->aside && w->s->async == ASYNC_CP;
+    bool first = w->s->async == ASYNC_CP && (w->aside || waits_for_guard(w));
     if (first)
         ask_first(w);
     w->slot = w->s->async == ASYNC_CP ? low_ci(w, 0) : 0;

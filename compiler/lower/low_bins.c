@@ -59,7 +59,16 @@ static int row_align(const Low *w) { return w->s->vec < 4 ? 4 : 16; }
 
 /* ---- tiles ---- */
 
-enum { TILE_SUMS = LANES * LANES / 32 * 4, TILE_ENTRIES = TILE_SUMS + LANES / 32 * 4, TILE_BYTES = TILE_ENTRIES + SORT_TILE * 8, TILE_REGS = 40 /* of a lane: a block of the next launch finds room beside it */ };
+enum { TILE_SUMS = LANES * LANES / 32 * 4, TILE_ENTRIES = TILE_SUMS + LANES / 32 * 4, TILE_BYTES = TILE_ENTRIES + SORT_TILE * 8, TILE_REGS = 48 /* of a lane: a block of the next launch finds room beside it */ };
+
+/* Lines that tiles ask for ahead, one a thread, while their indices are on their way. */
+static LirVal lines_of_tiles(Low *w) { return times(w, bin_tiles(w), LANES); }
+
+static void ask_tile(Low *w)
+{
+    if (low_warm_lines(w))
+        low_ask_line(w, add(w, times(w, w->block, LANES), w->tid), lines_of_tiles(w));
+}
 
 /* Instances of the thread's, 32 apart, which leave their scalars; their entries, and bins, or -1. All are read before any leaves something. */
 static void entries_of(Low *w, LirVal from, LirVal *e, LirVal *key)
@@ -74,6 +83,7 @@ static void entries_of(Low *w, LirVal from, LirVal *e, LirVal *key)
         key[i] = pick(w, low_named(w, place), sub(w, place, times(w, over(w, place, w->s->bins), w->s->bins)), low_ci(w, -1));
         e[i] = low_entry(w, place, q);
     }
+    ask_tile(w);
     for (int i = 0; i < EACH; i++)
         low_scalar_stores(&v[i]);
 }
@@ -404,13 +414,14 @@ static void sum_part(Low *w, const Bins *b, const Part *x)
     low_mark(w, LIR_END, 0);
 }
 
-/* Of the lines that are asked for ahead, a portion at each of the times when a block waits for memory: all at once would delay what it waits for. */
+/* Of the lines that are asked for ahead, behind those of tiles, a portion at each of the times when a block waits for memory: all at once would delay what
+ * it waits for. */
 static void ask_portion(Low *w, const Bins *b, int nth)
 {
     int all = low_warm_lines(w), from = all * nth / PORTIONS, to = all * (nth + 1) / PORTIONS, each = (to - from + w->s->bins - 1) / w->s->bins;
     if (!all)
         return;
-    LirVal own = add(w, times(w, w->block, each), low_ci(w, from)), end = least(w, add(w, own, low_ci(w, each)), low_ci(w, to));
+    LirVal before = lines_of_tiles(w), own = add(w, before, add(w, times(w, w->block, each), low_ci(w, from))), end = least(w, add(w, own, low_ci(w, each)), add(w, before, low_ci(w, to)));
     if (each <= b->at.threads) {        /* nearly always: loads that are on their way are not held up by a loop */
         low_ask_line(w, add(w, own, w->tid), end);
         return;

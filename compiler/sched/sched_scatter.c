@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, LEAST_LANES = 128, MOST_GROUPS = 8, MP_LANES = 1024, WARM_MB = 16, BIN_WARM_MB = 24, BIN_LANES = 512,
+enum { BLOCK_BYTES = 16384, BLOCK_LANES = 256, LEAST_LANES = 128, MOST_GROUPS = 8, MP_LANES = 1024, WARM_MB = 16, BIN_WARM_MB = 18, BIN_LANES = 512,
        BIN_LEAST = 16384 /* instances */, BIN_ROW_BYTES = 1024 /* of longer rows, those that overfull bins leave in the workspace are many bytes */ };
 
 /* Copies of 4, 8 or 16 bytes, of one row an instance. */

@@ -52,6 +52,19 @@ static LirVal bytes_of_row(Low *w, LirVal tile, int64_t one, int64_t most)
     return bytes <= most ? left : lir_op2(w->fn, LIR_MIN, left, low_ci(w, most));
 }
 
+/* Of a row that its block asks for.  Blocks of which a multiprocessor has as many already find room when the kernel before is at its last rows, and ask for twice
+ * as much: the memory has nothing else to do then. */
+static LirVal bytes_to_ask(Low *w, LirVal tile, int64_t one)
+{
+    int64_t most = (int64_t)w->s->asked * 1024;
+    if (!most)
+        return bytes_of_row(w, tile, one, INT32_MAX);
+    if (w->s->grid != GRID_ONESHOT || w->s->ctas < 2)
+        return bytes_of_row(w, tile, one, most);
+    LirVal last = lir_op2(w->fn, LIR_GE, low_sreg(w, LIR_CTAID), low_ci(w, w->t->mps * (w->s->ctas - 1)));
+    return lir_op3(w->fn, LIR_SELECT, last, bytes_of_row(w, tile, one, 2 * most), bytes_of_row(w, tile, one, most));
+}
+
 /* The rows of the instance that is set, or operands, where the guard holds. Those that do not begin with a unit lose less than one at their end. */
 static void ask_rows(Low *w, bool inst, LirVal tile, LirVal guard)
 {
@@ -61,7 +74,7 @@ static void ask_rows(Low *w, bool inst, LirVal tile, LirVal guard)
         int64_t one = dt_bytes(w->tir->tensors[m->tensor].dt);
         if (m->inst != inst || !is_asked(w, m->op))
             continue;
-        LirVal at = low_base(w, o, NULL), bytes = bytes_of_row(w, tile, one, inst && w->s->asked ? (int64_t)w->s->asked * 1024 : INT32_MAX);
+        LirVal at = low_base(w, o, NULL), bytes = inst ? bytes_to_ask(w, tile, one) : bytes_of_row(w, tile, one, INT32_MAX);
         if (tile)
             at = lir_op2(w->fn, LIR_ADD, at, low_mul_i64(w, tile, one));
         if (w->s->align == ALIGN_SHIFT || w->s->vec * one % UNIT)

@@ -184,8 +184,7 @@ static double staying_spoil(const SchedFacts *f, const Sched *s, const Target *t
 {
     int at_once = t->mps * 10 / 11 / s->cluster * s->ctas * s->rows;
     double turns = (double)rows / at_once, flight = (double)s->ctas * s->rows * s->stages * (double)n / s->cluster * f->row_bytes_in;
-    double begun = s->align == ALIGN_SHIFT ? 0.06 : 0;       /* rows that begin anywhere, their operands in registers: on an H100 3 % behind two rows together at 512 MiB, 8 % at 64 */
-    return begun + (s->turns && turns > s->turns ? 0.36 / s->turns : 0.068 + (turns > 1 ? ceil(turns) / turns - 1 : 0)) + (flight < 110000 ? 0.25 * (110000 / flight - 1) : 0);
+    return (s->turns && turns > s->turns ? 0.36 / s->turns : 0.068 + (turns > 1 ? ceil(turns) / turns - 1 : 0)) + (flight < 110000 ? 0.25 * (110000 / flight - 1) : 0);
 }
 
 /* Persistent blocks: row groups in flight hide a row's latency; partial rows and a second launch come on top, which is ready when it finds

@@ -164,17 +164,19 @@ static void consider_free(Search *q, Sched s)
         consider(q, &s);
 }
 
-/* And, with few registers a lane, as many as fit, or one less; of two that cost as much the first is taken: with operands this, which begins block behind
- * block and asks ahead. */
+/* And, with few registers a lane, as many as fit, or one less; with operands to read rather these, which begin block behind block and ask ahead, and a tuner
+ * need not try both. */
 static void consider_blocks(Search *q, Sched s)
 {
     int32_t by_smem = (int32_t)(q->t->smem_mp_kb * 1024u / (sched_shared_bytes(q->f, &s) + 1024u)), by_regs = q->t->regs_mp / (s.rows * s.lanes * sched_looped_registers(&s));
-    if (q->f->shared_loads < 2)
+    Sched bound = s;
+    bound.ctas = by_smem < by_regs ? by_smem : by_regs;
+    bool fits = bound.ctas > (s.wkeep == WKEEP_SMEM ? 1 : 2) && (s.wkeep == WKEEP_REG || bound.ctas >= by_smem - 1), rather = fits && q->f->shared_loads > 1;
+    if (!rather)
         consider_free(q, s);
-    s.ctas = by_smem < by_regs ? by_smem : by_regs;
-    if (s.ctas > (s.wkeep == WKEEP_SMEM ? 1 : 2) && (s.wkeep == WKEEP_REG || s.ctas >= by_smem - 1))
-        consider(q, &s);
-    if (q->f->shared_loads > 1)
+    if (fits)
+        consider(q, &bound);
+    if (rather && !q->collect)
         consider_free(q, s);
 }
 
@@ -577,6 +579,21 @@ static int by_cost(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The cheapest, so many; but where there are blocks that stay and others, each has half of them: the model tells the one from the other less well than
+ * among themselves. */
+static void add_ranked(SchedList *out, Search *q, uint32_t most)
+{
+    uint32_t all[2] = {0}, some[2] = {0};
+    for (uint32_t i = 0; i < q->nall; i++)
+        all[q->all[i].s.grid == GRID_PERSISTENT]++;
+    for (uint32_t i = 0; i < q->nall; i++) {
+        int stays = q->all[i].s.grid == GRID_PERSISTENT;
+        uint32_t others = all[!stays] < most / 2 ? all[!stays] : most / 2;
+        if (some[stays]++ < most - others)
+            add(out, q->a, asking(q, q->all[i].s));
+    }
+}
+
 void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t most, Arena *a, SchedList *out)
 {
     Search q = {.f = f, .t = t, .a = a, .n = n, .collect = true};
@@ -598,8 +615,7 @@ void sched_candidates(const SchedFacts *f, const Target *t, int64_t n, uint32_t 
     search_tiles(&q, s.align);
     if (q.nall)
         qsort(q.all, q.nall, sizeof *q.all, by_cost);
-    for (uint32_t i = 0; i < q.nall && i < most; i++)
-        add(out, a, asking(&q, q.all[i].s));
+    add_ranked(out, &q, most);
     ask_ahead(f, t, out);
 }
 

@@ -218,7 +218,7 @@ void   low_red_top(Low *w, Red *r);             /* before the updates of several
 void   low_red_grow(Low *w, Red *r);            /* once */
 void   low_red_finish(Low *w, Red *r, uint32_t n);   /* what the lanes have together becomes the reductions' values: all that follows */
 LirVal low_red_warp(Low *w, Red *r);            /* of the lanes of a warp, of a reduction of one word */
-static inline bool low_numbers(const Low *w) { return w->s->grid == GRID_PERSISTENT || w->s->rows > 1; }   /* has a row group of a cluster two inboxes, for exchanges by number? */
+static inline bool low_numbers(const Low *w) { return w->s->cluster > 1 && (w->s->grid == GRID_PERSISTENT || w->s->rows > 1); }   /* has a row group of the cluster two inboxes, for exchanges by number? */
 void   low_inboxes(Low *w);                     /* opens one for each exchange of a cluster */
 enum { LOW_MAX_WORDS = 3 };
 typedef struct Partial {        /* the words of a reduction's partial result */

@@ -303,12 +303,13 @@ void low_wkeep_await(Low *w, const uint8_t *need)
     bool reads = false;
     for (uint32_t i = 0; i < w->rv->nload; i++)
         reads |= need[i] && is_operand(w, i);
-    if (reads && w->due)
+    if (!reads)
+        return;
+    if (w->due)
         lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1});
-    if (reads && w->unmet)
+    if (w->unmet)
         lir_add(w->fn, (LirOp){.op = LIR_BAR, .ref = -1});
-    if (reads)
-        w->due = w->unmet = 0;
+    w->due = w->unmet = 0;
 }
 
 /* Kept operands are fetched once per block, before the loop over instances, or the one instance. */

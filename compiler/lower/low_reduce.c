@@ -423,7 +423,7 @@ void low_inboxes(Low *w)
 {
     Red r[LOW_MAX_RED];
     int16_t at = 0;
-    if (w->s->cluster > 1 && low_numbers(w))
+    if (low_numbers(w))
         lir_add(w->fn, (LirOp){.op = LIR_INBOXES, .ref = -1, .imm.i = 2 * w->s->rows});
     for (int p = 0; w->inboxes && p <= w->rv->last_phase; p++) {
         uint32_t n = low_reductions(w, p, r);

@@ -691,7 +691,7 @@ static void body(Low *w)
     if (low_has_edges(w) && w->s->grid == GRID_PERSISTENT && (w->rv->nacc || low_fills(w)))
         low_edge_fix(w, w->grp);
     low_acc_begin(w);
-    if (low_numbers(w) && w->s->cluster > 1)
+    if (low_numbers(w))
         w->turns = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     else if (w->s->grid == GRID_PERSISTENT && w->smem.slot)
         w->toggle = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));

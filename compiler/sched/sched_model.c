@@ -579,17 +579,20 @@ static int by_cost(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The cheapest, so many; but where there are blocks that stay and others, each has half of them: the model tells the one from the other less well than
- * among themselves. */
+static bool stays(const struct Ranked *r) { return r->s.grid == GRID_PERSISTENT; }
+
+/* The cheapest, so many; but where there are blocks that stay and others, each has half of them, the cheapest's kind the larger: the model tells the one from
+ * the other less well than among themselves. */
 static void add_ranked(SchedList *out, Search *q, uint32_t most)
 {
-    uint32_t all[2] = {0}, some[2] = {0};
+    uint32_t all[2] = {0}, some[2] = {0}, half[2] = {most / 2, most / 2};
     for (uint32_t i = 0; i < q->nall; i++)
-        all[q->all[i].s.grid == GRID_PERSISTENT]++;
+        all[stays(&q->all[i])]++;
+    if (q->nall)
+        half[stays(&q->all[0])] += most % 2;
     for (uint32_t i = 0; i < q->nall; i++) {
-        int stays = q->all[i].s.grid == GRID_PERSISTENT;
-        uint32_t others = all[!stays] < most / 2 ? all[!stays] : most / 2;
-        if (some[stays]++ < most - others)
+        bool kind = stays(&q->all[i]), other = !kind;
+        if (some[kind]++ < most - (all[other] < half[other] ? all[other] : half[other]))
             add(out, q->a, asking(q, q->all[i].s));
     }
 }

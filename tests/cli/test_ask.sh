@@ -26,6 +26,20 @@ order "$row lanes=512 per=8 n=32000 eager=8 ask=1 pdl=1" | grep -q "ask 64000 " 
 order "$row align=shift line=1 lanes=320 per=10 cluster=2 n=50257 ask=1 pdl=1" | grep -q "ask 100512 " || fault "not the units of a row"
 order "$row align=shift line=1 lanes=320 per=10 cluster=2 n=50257 ask=1 asked=49 pdl=1" | grep -q "ask 50176|100352 " || fault "not the first 49 KB, and the first 98"
 
+# tiles of a sum by bins ask for a line of rows a thread, while their indices are on their way
+bins="len=cap hint=stream rows=16 lanes=32 ctas=2 bins=264 pdl=1"
+tiles() {   # tiles SCHEDULE: lines that its first kernel asks for
+    expect 0 "$ligerc" build -t sm_90a --defaults -D T=bf16 -k backward --tuned=none -e lowered-ir -s "$1" -o "$tmp/lir" "$root/specs/embedding.tile"
+    awk '/^kernel/ { kernel++ } kernel == 1 && $1 == "prefetch"' "$tmp/lir" | wc -l
+}
+[ "$(tiles "$bins warm=18")" = 1 ] || fault "tiles ask for $(tiles "$bins warm=18") lines a thread"
+[ "$(tiles "$bins")" = 0 ] || fault "tiles ask without warm="
+
+# what is read and not written is a stream, by the model; a gradient is written
+streams() { expect 0 "$ligerc" build -t sm_90a --defaults -D T=bf16 -D gradient="$1" -k forward --tuned=none -e schedule -o - "$ce"; grep "n=151936" "$tmp/out"; }
+streams false | grep -q "hint=keep" || fault "forward alone is no stream: $(streams false)"
+streams true | grep -q "hint=" && fault "a gradient's logits are a stream: $(streams true)"
+
 rms="$ligerc build -t sm_90a --defaults -D T=bf16 -D W=bf16 -k forward $root/specs/rms_norm.tile"
 # shellcheck disable=SC2086
 refused 1 "asked wants ask: it tells how much of a row that is" $rms -s "len=exact lanes=256 per=2 n=4096 asked=16 pdl=1"

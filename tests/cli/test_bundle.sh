@@ -17,4 +17,12 @@ norm="--tuned=none --defaults -t sm_90a -D T=bf16 -D W=bf16 -k forward"
 "$ligerc" build $norm -o "$tmp/n.lgk" "$root/specs/layer_norm.tile" >"$tmp/log" 2>&1 || fail "build: $(cat "$tmp/log")"
 "$ligerc" tune $norm --lengths=1024 --candidates=1 -o "$tmp/c.lgk" "$root/specs/layer_norm.tile" >"$tmp/log" 2>&1 || fail "tune: $(cat "$tmp/log")"
 [ -n "$(taken "$tmp/n.lgk")" ] && [ "$(taken "$tmp/n.lgk")" = "$(taken "$tmp/c.lgk")" ] || fail "a build takes $(taken "$tmp/n.lgk"), the first candidate is $(taken "$tmp/c.lgk")"
-echo "1 bundle of 2 specs, 1 with what a table has, 1 that begins with what a build takes"
+# no more than are wanted, and of long rows some by blocks that stay and some by others
+some() { "$ligerc" tune $norm --lengths=50257 --candidates="$1" -o "$tmp/k.lgk" "$root/specs/layer_norm.tile" >"$tmp/log" 2>&1 || fail "tune: $(cat "$tmp/log")"; "$ligerc" inspect "$tmp/k.lgk" | grep "len=exact[^|]*n=50257" >"$tmp/some"; }
+some 8
+[ "$(grep -c . "$tmp/some")" -le 8 ] || fail "more than 8 candidates: $(cat "$tmp/some")"
+grep -q "grid=persistent" "$tmp/some" || fail "none of blocks that stay: $(cat "$tmp/some")"
+grep -vq "grid=persistent" "$tmp/some" || fail "all of blocks that stay: $(cat "$tmp/some")"
+some 1
+[ "$(grep -c . "$tmp/some")" -le 1 ] || fail "more than 1 candidate: $(cat "$tmp/some")"
+echo "1 bundle of 2 specs, 1 with what a table has, 1 that begins with what a build takes, 2 of long rows"

@@ -31,10 +31,10 @@ bool low_early(Low *w)
     return early;
 }
 
-/* ---- what a block asks for while it waits for the kernel before ----
+/* ---- what a block asks for ----
  *
- * The rows that it begins with, their scalars and its operands come into the second cache, through which all writes go: whatever the kernel before
- * writes there until then is what will be read.
+ * While it waits for the kernel before: the rows that it begins with, their scalars and its operands.  They come into the second cache, through which all
+ * writes go: whatever the kernel before writes there until then is what will be read.  And for the block that comes in its place, the rows that that begins with.
  */
 
 enum { UNIT = 16 };                          /* bytes that can be asked for */
@@ -65,8 +65,9 @@ static LirVal bytes_to_ask(Low *w, LirVal tile, int64_t one)
     return lir_op3(w->fn, LIR_SELECT, last, bytes_of_row(w, tile, one, 2 * most), bytes_of_row(w, tile, one, most));
 }
 
-/* The rows of the instance that is set, or operands, where the guard holds. Those that do not begin with a unit lose less than one at their end. */
-static void ask_rows(Low *w, bool inst, LirVal tile, LirVal guard)
+/* The rows of the instance that is set, so many KB of each (0: as bytes_to_ask has it), or operands, where the guard holds. Those that do not begin with a unit lose
+ * less than one at their end. */
+static void ask_rows(Low *w, bool inst, LirVal tile, int kb, LirVal guard)
 {
     for (uint32_t i = 0; i < w->rv->nload; i++) {
         const RowMem *m = &w->rv->load[i];
@@ -74,7 +75,7 @@ static void ask_rows(Low *w, bool inst, LirVal tile, LirVal guard)
         int64_t one = dt_bytes(w->tir->tensors[m->tensor].dt);
         if (m->inst != inst || !is_asked(w, m->op))
             continue;
-        LirVal at = low_base(w, o, NULL), bytes = inst ? bytes_to_ask(w, tile, one) : bytes_of_row(w, tile, one, INT32_MAX);
+        LirVal at = low_base(w, o, NULL), bytes = inst && !kb ? bytes_to_ask(w, tile, one) : bytes_of_row(w, tile, one, inst ? kb * 1024 : INT32_MAX);
         if (tile)
             at = lir_op2(w->fn, LIR_ADD, at, low_mul_i64(w, tile, one));
         if (w->s->align == ALIGN_SHIFT || w->s->vec * one % UNIT)
@@ -92,27 +93,27 @@ static void ask_scalars(Low *w)
 }
 
 /* For instance g; the first blocks ask for the operands. */
-static void ask_turn(Low *w, LirVal g, LirVal tile, bool operands)
+static void ask_turn(Low *w, LirVal g, LirVal tile, int kb, bool operands)
 {
     enum { ASKING = 8 };
     LirVal last = lir_op2(w->fn, LIR_SUB, w->ninst, low_ci(w, 1)), inside = lir_op2(w->fn, LIR_LE, g, last);
     low_set_instance(w, lir_op2(w->fn, LIR_MIN, g, last), false);
-    ask_rows(w, true, tile, inside);
+    ask_rows(w, true, tile, kb, inside);
     ask_scalars(w);
     if (operands)
-        ask_rows(w, false, tile, lir_op2(w->fn, LIR_LT, g, low_ci(w, ASKING)));
+        ask_rows(w, false, tile, 0, lir_op2(w->fn, LIR_LT, g, low_ci(w, ASKING)));
     low_forget_instance(w);
 }
 
 /* A one-shot block's turns are the rows of its batch. */
-static void ask_turns(Low *w)
+static void ask_turns(Low *w, int turns, int kb)
 {
     LirVal tile = 0, own = w->s->grid == GRID_ONESHOT ? low_own_instance(w, &tile) : 0, apart = 0;
     if (w->s->batch > 1)
         apart = lir_op2(w->fn, LIR_MUL, w->blocks, low_ci(w, w->s->rows));
-    for (int i = 0; i < w->s->ask; i++) {
+    for (int i = 0; i < turns; i++) {
         LirVal g = !own ? low_turn_instance(w, i) : !i ? own : lir_op2(w->fn, LIR_ADD, own, lir_op2(w->fn, LIR_MUL, apart, low_ci(w, i)));
-        ask_turn(w, g, tile, i == 0);
+        ask_turn(w, g, tile, kb, i == 0 && !kb);
     }
 }
 
@@ -127,7 +128,23 @@ void low_ask(Low *w)
     if (s->grid == GRID_ONESHOT || s->turns)
         asks = lir_op2(w->fn, LIR_AND, asks, lir_op2(w->fn, LIR_LT, low_sreg(w, LIR_CTAID), low_ci(w, w->t->mps * ctas)));
     low_mark(w, LIR_IF, asks);
-    ask_turns(w);
+    ask_turns(w, s->ask, 0);
+    low_mark(w, LIR_END, 0);
+}
+
+/* By a lane of each row group; no value of the other instances is one of this one's. */
+void low_ask_next(Low *of, LirVal g)
+{
+    if (!of->s->next)
+        return;
+    Low next = *of, *w = &next;
+    low_own_values(w);
+    low_mark(w, LIR_IF, lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0)));
+    if (w->s->grid == GRID_ONESHOT) {
+        w->block = lir_op2(w->fn, LIR_ADD, w->block, low_ci(w, w->t->mps * w->s->ctas / w->s->cluster));
+        ask_turns(w, w->s->batch, w->s->next);
+    } else
+        ask_turn(w, g, 0, w->s->next, false);
     low_mark(w, LIR_END, 0);
 }
 

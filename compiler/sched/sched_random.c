@@ -114,7 +114,11 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
     c = s;
     c.ask = persistent ? 1 + pick(&seed, 3) : s.batch;
     c.asked = pick(&seed, 2);
-    return pick(&seed, 2) ? s : if_legal(f, t, c, s);
+    s = pick(&seed, 2) ? s : if_legal(f, t, c, s);
+    c = s;
+    c.next = 1 + pick(&seed, 2);
+    c.ctas = s.ctas ? s.ctas : 1;
+    return pick(&seed, 3) ? s : if_legal(f, t, c, s);
 }
 
 Sched sched_random(const SchedFacts *f, const Target *t, uint64_t *seed)

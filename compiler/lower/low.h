@@ -30,8 +30,7 @@ typedef struct Red {
     LirVal  acc[LOW_MAX_PER];   /* running vectors (values, or variables in a loop over the row) */
     LirVal  sum[LOW_MAX_PER];   /* of RED_LSE, whose acc are its largest values; of RED_VAR in one walk the squares of distances from pivot, whose acc are their sums, of one word */
     LirVal  edge;               /* what the lane's edge gives, a scalar; 0: no edges */
-    LirVal  top, from;          /* of RED_LSE, where several vectors are taken together: their largest, and what their elements are counted from */
-    bool    met;                /* of RED_LSE: such vectors have been taken in before */
+    bool    first;              /* of RED_LSE: the vector that comes next is the first of its pair; only where that is sure when it is lowered */
     bool    sent;               /* of RED_PICK: the other lanes have been told already */
     LirVal  teller;             /* of RED_PICK: i32 warp, among those of the row, that tells it; 0: the first */
     LirVal  pivot, count;       /* of RED_VAR in one walk: one value for the lane each */
@@ -215,8 +214,6 @@ void   low_red_merge(Low *w, const Red *into, const Red *from);   /* into = into
 void   low_red_pick(Low *w, Red *r, uint32_t n);   /* before the row is walked: picks have a long way, and may go on it now */
 void   low_red_update(Low *w, Red *r);
 bool   low_zero_outside(const Low *w, TirVal v);   /* is v zero where the row's loads gave zeros, as they do past its ends? */
-void   low_red_top(Low *w, Red *r);             /* before the updates of several vectors: for each, then */
-void   low_red_grow(Low *w, Red *r);            /* once */
 void   low_red_finish(Low *w, Red *r, uint32_t n);   /* what the lanes have together becomes the reductions' values: all that follows */
 LirVal low_red_warp(Low *w, Red *r);            /* of the lanes of a warp, of a reduction of one word */
 static inline bool low_numbers(const Low *w) { return w->s->cluster > 1 && (w->s->grid == GRID_PERSISTENT || w->s->rows > 1); }   /* has a row group of the cluster two inboxes, for exchanges by number? */
@@ -246,9 +243,8 @@ LirFn  *low_parts_second(Low *w, const char *symbol);
 /* low_lse.c: pairs (largest, sum) */
 LirVal low_butterfly(Low *w, LirVal v, int o);   /* low_reduce.c: of the lane whose number is this one's xor o */
 void   low_lse_open(Low *w, LirVal *m, LirVal *s);
+void   low_lse_first(Low *w, LirVal m, LirVal s, LirVal x);
 void   low_lse_update(Low *w, LirVal m, LirVal s, LirVal x);
-LirVal low_lse_grow(Low *w, LirVal m, LirVal s, LirVal top, bool first);   /* (m, s) so that no element up to top is too large; what low_lse_add wants */
-void   low_lse_add(Low *w, LirVal s, LirVal from, LirVal x);
 void   low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2);
 void   low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2);
 void   low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *om, LirVal *os);

@@ -1,9 +1,8 @@
-/* low_lse.c: logsumexp in one sweep: every lane keeps the largest value m it has met and the sum s of 2**(x*log2(e) - c), where
- * c = m*log2(e), rounded; both are rescaled when m grows.
+/* low_lse.c: logsumexp in one sweep: every lane keeps a large value m that it has met and the sum s of 2**(x*log2(e) - c), where
+ * c = m*log2(e), rounded.  As long as s does not grow too large m need not be the largest value: they are rescaled then.
  *
  * c is computed from m alone, so that what was subtracted is known exactly.  The result is m plus a rest, and they are kept apart:
- * logsumexp(x) - y is (m - y) + rest, without the rounding of a large m + rest.  The sum is
- * a vector, one running sum an element; m is one for the lane.  An m of -inf or +inf counts as 0 in c; the result is m then.
+ * logsumexp(x) - y is (m - y) + rest, without the rounding of a large m + rest.  An m of -inf or +inf counts as 0 in c; the result is m then.
  */
 #include "low.h"
 
@@ -44,7 +43,7 @@ static LirVal rescale_together(Low *w, LirVal s, LirVal m, LirVal to)
 void low_lse_open(Low *w, LirVal *m, LirVal *s)
 {
     *m = lir_op1(w->fn, LIR_VAR, cf(w, -INFINITY));
-    *s = lir_op1(w->fn, LIR_VAR, lir_cf(w->fn, DT_F32, w->s->vec, 0));
+    *s = lir_op1(w->fn, LIR_VAR, cf(w, 0));
 }
 
 /* The sum of x alone. */
@@ -70,35 +69,37 @@ void low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2)
     lir_set(w->fn, s, sum);
 }
 
-/* Takes in the vector x, whose elements outside the row are -inf. */
+/* The sum of 2**(x*log2(e) - c) over the vector x. */
+static LirVal sum_from(Low *w, LirVal x, LirVal c)
+{
+    int n = lir_lanes(w->fn, x);
+    LirVal from = lir_splat(w->fn, lir_op1(w->fn, LIR_NEG, c), n);
+    LirVal e = lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, x, lir_cf(w->fn, DT_F32, n, LOW_LOG2E), from));
+    return n > 1 ? lir_op1(w->fn, LIR_HSUM, e) : e;
+}
+
+static LirVal largest(Low *w, LirVal x) { return lir_lanes(w->fn, x) > 1 ? lir_op1(w->fn, LIR_HMAX, x) : x; }
+
+/* The pair of the vector x alone, whose elements outside the row are -inf. */
+void low_lse_first(Low *w, LirVal m, LirVal s, LirVal x)
+{
+    LirVal top = largest(w, x);
+    lir_set(w->fn, m, top);
+    lir_set(w->fn, s, sum_from(w, x, reference(w, top)));
+}
+
+/* Takes in the vector x.  Only where its sum turns out large, or no number, as from an m of -inf, is its largest element looked for. */
 void low_lse_update(Low *w, LirVal m, LirVal s, LirVal x)
 {
-    int n = w->vec;
-    LirVal a = lir_op1(w->fn, LIR_GET, m), top = lir_op2(w->fn, LIR_MAX, a, n > 1 ? lir_op1(w->fn, LIR_HMAX, x) : x);
-    LirVal c = lir_splat(w->fn, lir_op1(w->fn, LIR_NEG, reference(w, top)), n);
-    LirVal e = lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, x, lir_cf(w->fn, DT_F32, n, LOW_LOG2E), c));
-    LirVal old = rescale(w, lir_op1(w->fn, LIR_GET, s), a, top);
-    lir_set(w->fn, s, lir_op2(w->fn, LIR_ADD, old, e));
+    enum { LARGE = 65536 };
+    LirVal a = lir_op1(w->fn, LIR_GET, m), sum = sum_from(w, x, base2(w, a)), var = lir_op1(w->fn, LIR_VAR, sum);
+    low_mark(w, LIR_IF, lir_op1(w->fn, LIR_NOT, lir_op2(w->fn, LIR_LE, sum, cf(w, LARGE))));
+    LirVal top = lir_op2(w->fn, LIR_MAX, a, largest(w, x));
+    lir_set(w->fn, s, rescale(w, lir_op1(w->fn, LIR_GET, s), a, top));
     lir_set(w->fn, m, top);
-}
-
-/* The same in two steps, for several vectors: with top, the largest of all of them, before; nothing is in s yet where it is the `first`. */
-LirVal low_lse_grow(Low *w, LirVal m, LirVal s, LirVal top, bool first)
-{
-    if (!first) {
-        LirVal a = lir_op1(w->fn, LIR_GET, m);
-        top = lir_op2(w->fn, LIR_MAX, a, top);
-        lir_set(w->fn, s, rescale(w, lir_op1(w->fn, LIR_GET, s), a, top));
-    }
-    lir_set(w->fn, m, top);
-    return lir_splat(w->fn, lir_op1(w->fn, LIR_NEG, reference(w, top)), w->s->vec);
-}
-
-/* and each vector after. */
-void low_lse_add(Low *w, LirVal s, LirVal from, LirVal x)
-{
-    LirVal e = lir_op1(w->fn, LIR_EXP2, lir_op3(w->fn, LIR_FMA, x, lir_cf(w->fn, DT_F32, w->s->vec, LOW_LOG2E), from));
-    lir_set(w->fn, s, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, s), e));
+    lir_set(w->fn, var, sum_from(w, x, reference(w, top)));
+    low_mark(w, LIR_END, 0);
+    lir_set(w->fn, s, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, s), lir_op1(w->fn, LIR_GET, var)));
 }
 
 static LirVal fold(Low *w, LirOpcode op, LirVal v, int lanes)
@@ -123,8 +124,6 @@ void low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *
         low_lse_merge(w, m[0], s[0], m[i], s[i]);
     *om = lir_op1(w->fn, LIR_GET, m[0]);
     *os = lir_op1(w->fn, LIR_GET, s[0]);
-    if (w->s->vec > 1)
-        *os = lir_op1(w->fn, LIR_HSUM, *os);
 }
 
 /* What is to be added to m: the sum was counted from c, which is m*log2(e) but for a rounding that one fma tells exactly.  It is taken back

@@ -119,43 +119,25 @@ void low_red_update(Low *w, Red *r)
         r->edge = x;
         return;
     }
+    if (r->kind == RED_LSE) {
+        int k = r->nacc > 1 ? w->k : 0;
+        if (!r->nacc) {
+            r->nacc = 1;
+            low_red_open(w, r);
+        }
+        (r->first ? low_lse_first : low_lse_update)(w, r->acc[k], r->sum[k], x);
+        return;
+    }
     int k = loop ? w->k : 0;
     if (!loop && !r->nacc) {
         r->nacc = 1;
         r->acc[0] = x;
         return;
     }
-    if (r->from)
-        low_lse_add(w, r->sum[0], r->from, x);
-    else if (r->kind == RED_LSE)
-        low_lse_update(w, r->acc[k], r->sum[k], x);
-    else if (loop)
+    if (loop)
         lir_set(w->fn, r->acc[k], lir_op2(w->fn, merge_op(r->kind), lir_op1(w->fn, LIR_GET, r->acc[k]), x));
     else
         r->acc[0] = lir_op2(w->fn, merge_op(r->kind), r->acc[0], x);
-}
-
-/* The largest element met so far of those that are to be summed next. */
-void low_red_top(Low *w, Red *r)
-{
-    if (r->kind != RED_LSE)
-        return;
-    LirVal x = inside_only(w, r, lir_splat(w->fn, term(w, r), w->s->vec)), top = w->s->vec > 1 ? lir_op1(w->fn, LIR_HMAX, x) : x;
-    r->top = r->top ? lir_op2(w->fn, LIR_MAX, r->top, top) : top;
-}
-
-/* What comes next is summed as counted from there. */
-void low_red_grow(Low *w, Red *r)
-{
-    if (r->kind != RED_LSE)
-        return;
-    bool first = !low_loops(w) && !r->met;
-    if (!r->nacc) {
-        r->nacc = 1;
-        low_red_open(w, r);
-    }
-    r->from = low_lse_grow(w, r->acc[0], r->sum[0], r->top, first);
-    r->top = 0;
 }
 
 uint32_t low_red_words(const Low *w, const Red *r)

@@ -35,7 +35,7 @@ uint32_t low_reductions(Low *w, int p, Red *r)
             kind = w->rv->pick[v] ? RED_PICK : RED_LSE;
         if (o->op == TIR_SQDEV && !w->rv->again)
             kind = RED_VAR;
-        r[n++] = (Red){.op = v, .kind = kind, .step = step, .dt = dt};
+        r[n++] = (Red){.op = v, .kind = kind, .step = step, .dt = dt, .first = kind == RED_LSE};
     }
     return n;
 }
@@ -202,45 +202,23 @@ static uint32_t count_lse(const Red *r, uint32_t n)
     return lse;
 }
 
-/* What a lane still has of vector k is taken from there once more: long rows are unpacked twice, not held wide. */
-static void load_again(Low *w, const uint8_t *need, LirVal *loaded)
-{
-    low_mask(w);
-    for (uint32_t i = 0; i < w->rv->nload; i++)
-        if (need[i] && w->rv->load[i].inst && w->s->len != LEN_ANY && w->s->keep != KEEP_RELOAD)
-            loaded[w->k * ROW_MAX_MEM + (int)i] = low_kept_load(w, i);
-}
-
 static void arrive(Low *w, const uint8_t *need, LirVal *loaded)
 {
     lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = w->s->per - 1 - w->k + w->behind});
     load_vector(w, need, loaded);
 }
 
-/* The largest values of vectors before the first of them is summed. */
-static void tops_of_vectors(Low *w, Red *r, uint32_t n, const uint8_t *need, LirVal *loaded, bool arriving, int from, int to)
+static void set_first(Red *r, uint32_t n, bool first)
 {
     for (uint32_t i = 0; i < n; i++)
-        r[i].met |= from > 0;
-    for (w->k = from; w->k < to; w->k++) {
-        if (arriving)
-            arrive(w, need, loaded);
-        low_mask(w);
-        begin_vector(w, &loaded[w->k * ROW_MAX_MEM], need);
-        for (uint32_t i = 0; i < n; i++)
-            low_red_top(w, &r[i]);
-    }
-    for (uint32_t i = 0; i < n; i++)
-        low_red_grow(w, &r[i]);
+        r[i].first = first;
 }
-
-enum { TOGETHER = 4 };       /* vectors of a logsumexp that are scaled at once: their sum begins when they are there, and they alone are held wide */
 
 /* The `per` vectors from w->turn on, and the edge: first every load, then the work, so that the loads are in flight together; or, where
  * copies are still arriving, each as it comes. */
 static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
 {
-    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0 && !w->second, twice = count_lse(r, n) > 0;
+    bool arriving = w->s->async == ASYNC_CP && w->s->grid == GRID_ONESHOT && p == 0 && !w->second;
     LirVal *loaded = ARENA_ARRAY(w->a, LirVal, LOW_MAX_PER * ROW_MAX_MEM);
     load_edge(w, p, n, need);
     for (w->k = 0; w->k < w->s->per && !arriving && w->together == 1; w->k++) {
@@ -248,16 +226,11 @@ static void vectors(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         load_vector(w, need, loaded);
     }
     for (w->k = 0; w->k < w->s->per; w->k++) {
-        int k = w->k;
-        if (twice && k % TOGETHER == 0)
-            tops_of_vectors(w, r, n, need, loaded, arriving, k, k + TOGETHER < w->s->per ? k + TOGETHER : w->s->per);
-        w->k = k;
-        if (twice)
-            load_again(w, need, loaded);
-        else if (arriving)
+        if (arriving)
             arrive(w, need, loaded);
         low_mask(w);
         rows_vector(w, p, r, n, loaded, need);
+        set_first(r, n, false);
     }
     edge_vector(w, p, r, n, need, loaded);
     if (p == 0 && !w->second && low_fills_late(w) && p < w->rv->last_phase)
@@ -295,8 +268,7 @@ static void masked_tile(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
     Sched one = *s;
     LirVal var = lir_op1(w->fn, LIR_VAR, low_ci(w, 0)), turn = w->turn;
     LirVal at = low_loop_begin(w, var, low_ci(w, low_tile(w)));
-    for (uint32_t i = 0; i < n; i++)
-        r[i].met = true;
+    set_first(r, n, false);
     one.per = s->per % 4 == 0 ? 4 : s->per % 2 == 0 ? 2 : 1;
     w->s = &one;
     w->masked = true;
@@ -366,6 +338,7 @@ static void turns(const LowWalk *x, int walks, LirVal var, LirVal end)
     LirVal turn = low_loop_begin(w, var, end);
     for (int i = 0; i < walks; i++) {
         x[i].w->turn = turn;
+        set_first(x[i].r, x[i].n, false);
         vectors(x[i].w, x[i].p, x[i].r, x[i].n, x[i].need);
         x[i].w->turn = 0;
     }
@@ -484,7 +457,10 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         to = from + part < w->s->per ? from + part : w->s->per;
         if (arriving)
             lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = (w->s->per - to + part - 1) / part + w->behind});
-        smem_turns(w, p, r, n, need, from, to);
+        int one = from + w->s->unroll < to && count_lse(r, n) && !from ? w->s->unroll : to;       /* the first turn by itself, or the pairs' first vectors would not be told */
+        smem_turns(w, p, r, n, need, from, one);
+        set_first(r, n, false);
+        smem_turns(w, p, r, n, need, one, to);
     }
     if (low_may_lack(w))
         low_mark(w, LIR_END, 0);

@@ -198,7 +198,7 @@ void   low_launch_go(Low *w);                  /* and lets the next one come */
 bool   low_goes_behind(const Low *w);          /* are launches let start only when what came before all nests is there? */
 bool   low_early(Low *w);                      /* may the rows be fetched then? Sets w->waits */
 void   low_ask(Low *w);                        /* what is read first is asked for, before the wait for the kernel before */
-void   low_ask_next(Low *w, LirVal g);         /* and what is read next: by the block that comes in a one-shot one's place; of a persistent one's, instance g */
+void   low_ask_next(Low *w);                   /* and what the block that comes in this one's place reads */
 bool   low_wait(Low *w);                       /* for those nests, where that is still to be done */
 
 /* low_aside.c: the nest before this one, done here */

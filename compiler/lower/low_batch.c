@@ -123,7 +123,7 @@ void low_batch(Low *w, LirVal g)
     low_batch_turn(w, 0);
     if (w->s->wkeep == WKEEP_SMEM && !sched_places(w->s))
         low_wkeep_fill(w);
-    low_ask_next(w, 0);
+    low_ask_next(w);
     if (low_has_edges(w))
         low_mark(w, LIR_WARPSYNC, 0);       /* or the assembler puts single loads off */
     low_wkeep_place(w, groups * w->s->batch);

@@ -132,19 +132,16 @@ void low_ask(Low *w)
     low_mark(w, LIR_END, 0);
 }
 
-/* By a lane of each row group; no value of the other instances is one of this one's. */
-void low_ask_next(Low *of, LirVal g)
+/* By a lane of each row group; no value of the other block's is one of this one's. */
+void low_ask_next(Low *of)
 {
     if (!of->s->next)
         return;
     Low next = *of, *w = &next;
     low_own_values(w);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0)));
-    if (w->s->grid == GRID_ONESHOT) {
-        w->block = lir_op2(w->fn, LIR_ADD, w->block, low_ci(w, w->t->mps * w->s->ctas / w->s->cluster));
-        ask_turns(w, w->s->batch, w->s->next);
-    } else
-        ask_turn(w, g, 0, w->s->next, false);
+    w->block = lir_op2(w->fn, LIR_ADD, w->block, low_ci(w, w->t->mps * w->s->ctas / w->s->cluster));
+    ask_turns(w, w->s->batch, w->s->next);
     low_mark(w, LIR_END, 0);
 }
 

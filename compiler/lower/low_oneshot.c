@@ -125,7 +125,7 @@ static void own_rows(Low *w, LirVal g)
     if (low_fills(w) && !sched_places(w->s) && !low_fills_late(w))
         low_wkeep_fill(w);
     w->behind = w->due;
-    low_ask_next(w, 0);
+    low_ask_next(w);
     if (!first)
         low_aside_ask(w);
     low_sides(w);

@@ -142,8 +142,6 @@ static void fetch_on(Low *w, Ahead *h, LirVal base, LirVal end, LirVal step, Lir
         inside = fetch(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance))), end, slot);
     for (uint32_t j = 0; j < h->n; j++)
         next[j] = fetch_value(w, h, j, inside);
-    if (w->s->next)
-        low_ask_next(w, group_instance(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance + 1)))));
 }
 
 static void await(Low *w, int newer) { lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = newer}); }

@@ -151,8 +151,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "ask wants programmatic dependent launch, vectors, column tiles that are aligned, and no more turns than a one-shot block has rows in its batch";
     if (s->asked && !s->ask)
         return "asked wants ask: it tells how much of a row that is";
-    if (s->next && (t->kind == TGT_HOST || !s->ctas || s->align == ALIGN_SCALAR || (s->split && s->align != ALIGN_VEC) || s->join || f->scatter))
-        return "next wants blocks of one nest on a GPU, vectors, column tiles that are aligned, and ctas, which tells how many blocks run at once";
+    if (s->next && (t->kind == TGT_HOST || s->grid != GRID_ONESHOT || !s->ctas || s->align == ALIGN_SCALAR || (s->split && s->align != ALIGN_VEC) || s->join || f->scatter))
+        return "next wants one-shot blocks of one nest on a GPU, vectors, column tiles that are aligned, and ctas, which tells how many blocks run at once";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";
     return NULL;

@@ -376,6 +376,17 @@ static Sched asking(const Search *q, Sched s)
     return q->f->accs || !(q->f->lses || waits) || sched_illegal(q->f, &asks, q->t) ? s : asks;
 }
 
+/* Of rows that wait for their lanes in registers half is asked for, of the block that comes in this one's place: so there is something on its way while it does.
+ * Rows in shared memory have that of themselves: they lost by it. */
+static Sched going_on(const Search *q, Sched s)
+{
+    Sched next = s;
+    bool waits = q->f->phases > 1 && q->f->row_bytes_out && !q->f->lses && s.keep == KEEP_REG;
+    next.ctas = s.ctas ? s.ctas : blocks_to_ask(q->f, &s, q->t);
+    next.next = (int32_t)((q->n * q->f->max_elem_bytes + 2047) / 2048);
+    return waits && !sched_illegal(q->f, &next, q->t) ? next : s;
+}
+
 static int gpu_vec(const SchedFacts *f)
 {
     int bytes = f->accs ? f->max_elem_bytes : f->min_elem_bytes;   /* asynchronous copies take 16 bytes at most */
@@ -442,7 +453,7 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
     if ((any || cost) && tiles_are_better(q, align, loops ? q->cost : cost))
         return;
     if (loops || cost)
-        add(out, q->a, asking(q, loops ? looped : held));
+        add(out, q->a, going_on(q, asking(q, loops ? looped : held)));
     if (any && !loops && held.per * held.vec >= 96)     /* should the registers not do */
         add(out, q->a, asking(q, looped));
 }
@@ -593,7 +604,7 @@ static void add_ranked(SchedList *out, Search *q, uint32_t most)
     for (uint32_t i = 0; i < q->nall; i++) {
         bool kind = stays(&q->all[i]), other = !kind;
         if (some[kind]++ < most - (all[other] < half[other] ? all[other] : half[other]))
-            add(out, q->a, asking(q, q->all[i].s));
+            add(out, q->a, going_on(q, asking(q, q->all[i].s)));
     }
 }
 

@@ -376,15 +376,18 @@ static Sched asking(const Search *q, Sched s)
     return q->f->accs || !(q->f->lses || waits) || sched_illegal(q->f, &asks, q->t) ? s : asks;
 }
 
-/* Of rows that wait for their lanes in registers half is asked for, of the block that comes in this one's place: so there is something on its way while it does.
- * Rows in shared memory have that of themselves: they lost by it. */
-static Sched going_on(const Search *q, Sched s)
+/* Of rows that wait for their lanes in registers a share is asked for (1 / of), of the block that comes in this one's place: so there is something on its way while it
+ * does, and fewer blocks are enough, and better. Rows in shared memory have that of themselves, and lost by it, as did those of few lanes, one of which asks. */
+static Sched going_on(const Search *q, Sched s, int of)
 {
+    enum { HELD = 40 << 10 };          /* bytes of rows in a multiprocessor: from 256 to 32768 elements 32 to 50 KB were the best */
     Sched next = s;
-    bool waits = q->f->phases > 1 && q->f->row_bytes_out && !q->f->lses && s.keep == KEEP_REG;
-    next.ctas = s.ctas ? s.ctas : blocks_to_ask(q->f, &s, q->t);
-    next.next = (int32_t)((q->n * q->f->max_elem_bytes + 2047) / 2048);
-    return waits && !sched_illegal(q->f, &next, q->t) ? next : s;
+    if (q->f->phases < 2 || !q->f->row_bytes_out || q->f->lses || s.keep != KEEP_REG || s.lanes < 16 || !q->f->row_bytes_in)
+        return s;
+    int64_t fit = s.ctas ? s.ctas : blocks_to_ask(q->f, &s, q->t), enough = ceil_div(HELD, (int64_t)s.rows * s.batch * s.lanes * s.per * s.vec * q->f->row_bytes_in);
+    next.ctas = (int32_t)(fit < enough ? fit : enough);
+    next.next = (int32_t)ceil_div(q->n * q->f->max_elem_bytes, 1024 * of);
+    return sched_illegal(q->f, &next, q->t) ? s : next;
 }
 
 static int gpu_vec(const SchedFacts *f)
@@ -453,7 +456,7 @@ static void add_length(SchedList *out, Search *q, SchedLen len, SchedAlign align
     if ((any || cost) && tiles_are_better(q, align, loops ? q->cost : cost))
         return;
     if (loops || cost)
-        add(out, q->a, going_on(q, asking(q, loops ? looped : held)));
+        add(out, q->a, going_on(q, asking(q, loops ? looped : held), 2));
     if (any && !loops && held.per * held.vec >= 96)     /* should the registers not do */
         add(out, q->a, asking(q, looped));
 }
@@ -603,8 +606,10 @@ static void add_ranked(SchedList *out, Search *q, uint32_t most)
         half[stays(&q->all[0])] += most % 2;
     for (uint32_t i = 0; i < q->nall; i++) {
         bool kind = stays(&q->all[i]), other = !kind;
-        if (some[kind]++ < most - (all[other] < half[other] ? all[other] : half[other]))
-            add(out, q->a, going_on(q, asking(q, q->all[i].s)));
+        if (some[kind]++ >= most - (all[other] < half[other] ? all[other] : half[other]))
+            continue;
+        Sched asks = asking(q, q->all[i].s);
+        add(out, q->a, i % 3 == 2 ? asks : going_on(q, asks, i % 3 ? 1 : 2));       /* for the next block half its rows, all, or none */
     }
 }
 

@@ -1,5 +1,5 @@
 /* low_lse.c: logsumexp in one sweep: every lane keeps a large value m that it has met and the sum s of 2**(x*log2(e) - c), where
- * c = m*log2(e), rounded.  As long as s does not grow too large m need not be the largest value: they are rescaled then.
+ * c = m*log2(e), rounded.  As long as s does not grow too large m need not be the largest value, unless powers are to be exact: they are rescaled then.
  *
  * c is computed from m alone, so that what was subtracted is known exactly.  The result is m plus a rest, and they are kept apart:
  * logsumexp(x) - y is (m - y) + rest, without the rounding of a large m + rest.  An m of -inf or +inf counts as 0 in c; the result is m then.
@@ -88,18 +88,27 @@ void low_lse_first(Low *w, LirVal m, LirVal s, LirVal x)
     lir_set(w->fn, s, sum_from(w, x, reference(w, top)));
 }
 
-/* Takes in the vector x.  Only where its sum turns out large, or no number, as from an m of -inf, is its largest element looked for. */
+/* (m, s) and the vector x, counted from the largest element of all; the sum of x alone is `sum` then, a variable. */
+static void grow(Low *w, LirVal m, LirVal s, LirVal x, LirVal sum)
+{
+    LirVal a = lir_op1(w->fn, LIR_GET, m), top = lir_op2(w->fn, LIR_MAX, a, largest(w, x));
+    lir_set(w->fn, s, rescale(w, lir_op1(w->fn, LIR_GET, s), a, top));
+    lir_set(w->fn, m, top);
+    lir_set(w->fn, sum, sum_from(w, x, reference(w, top)));
+}
+
+/* Takes in the vector x.  Only where its sum turns out large, or no number, as from an m of -inf, is its largest element looked for; but always where powers are
+ * to be exact, which those of the largest elements are when counted from them. */
 void low_lse_update(Low *w, LirVal m, LirVal s, LirVal x)
 {
     enum { LARGE = 65536 };
-    LirVal a = lir_op1(w->fn, LIR_GET, m), sum = sum_from(w, x, base2(w, a)), var = lir_op1(w->fn, LIR_VAR, sum);
-    low_mark(w, LIR_IF, lir_op1(w->fn, LIR_NOT, lir_op2(w->fn, LIR_LE, sum, cf(w, LARGE))));
-    LirVal top = lir_op2(w->fn, LIR_MAX, a, largest(w, x));
-    lir_set(w->fn, s, rescale(w, lir_op1(w->fn, LIR_GET, s), a, top));
-    lir_set(w->fn, m, top);
-    lir_set(w->fn, var, sum_from(w, x, reference(w, top)));
-    low_mark(w, LIR_END, 0);
-    lir_set(w->fn, s, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, s), lir_op1(w->fn, LIR_GET, var)));
+    LirVal sum = lir_op1(w->fn, LIR_VAR, w->fn->precise ? cf(w, 0) : sum_from(w, x, base2(w, lir_op1(w->fn, LIR_GET, m))));
+    if (!w->fn->precise)
+        low_mark(w, LIR_IF, lir_op1(w->fn, LIR_NOT, lir_op2(w->fn, LIR_LE, lir_op1(w->fn, LIR_GET, sum), cf(w, LARGE))));
+    grow(w, m, s, x, sum);
+    if (!w->fn->precise)
+        low_mark(w, LIR_END, 0);
+    lir_set(w->fn, s, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, s), lir_op1(w->fn, LIR_GET, sum)));
 }
 
 static LirVal fold(Low *w, LirOpcode op, LirVal v, int lanes)

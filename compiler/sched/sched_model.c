@@ -376,18 +376,23 @@ static Sched asking(const Search *q, Sched s)
     return q->f->accs || !(q->f->lses || waits) || sched_illegal(q->f, &asks, q->t) ? s : asks;
 }
 
-/* Of rows that wait for their lanes in registers a share is asked for (1 / of), of the block that comes in this one's place: so there is something on its way while it
- * does, and fewer blocks are enough, and better. Rows in shared memory have that of themselves, and lost by it, as did those of few lanes, one of which asks. */
+/* Of rows that wait for their lanes in registers a share is asked for (1 / of), of the block that comes in this one's place: so there is something on its way
+ * while it does, and fewer blocks are enough, and better, but where operands are fetched when they are used. Not where much is on its way as it is: rows in
+ * shared memory, and others of which a multiprocessor has more than 64 KB, lost by it, as did those of few lanes, one of which asks. */
 static Sched going_on(const Search *q, Sched s, int of)
 {
-    enum { HELD = 40 << 10 };          /* bytes of rows in a multiprocessor: from 256 to 32768 elements 32 to 50 KB were the best */
+    enum { ENOUGH = 40 << 10, MUCH = 66 << 10, FEW = 5 };        /* bytes of rows in a multiprocessor; blocks */
     Sched next = s;
     if (q->f->phases < 2 || !q->f->row_bytes_out || q->f->lses || s.keep != KEEP_REG || s.lanes < 16 || !q->f->row_bytes_in)
         return s;
-    int64_t fit = s.ctas ? s.ctas : blocks_to_ask(q->f, &s, q->t), enough = ceil_div(HELD, (int64_t)s.rows * s.batch * s.lanes * s.per * s.vec * q->f->row_bytes_in);
+    int64_t held = (int64_t)s.rows * s.batch * s.lanes * s.per * s.vec * q->f->row_bytes_in, fit = s.ctas ? s.ctas : blocks_to_ask(q->f, &s, q->t), enough = ceil_div(ENOUGH, held);
+    if (q->f->shared_loads > 1 && s.wkeep == WKEEP_LOAD && enough < FEW)
+        enough = FEW;
+    if (s.cluster > 1 || s.batch > 1)
+        enough = fit;
     next.ctas = (int32_t)(fit < enough ? fit : enough);
     next.next = (int32_t)ceil_div(q->n * q->f->max_elem_bytes, 1024 * of);
-    return sched_illegal(q->f, &next, q->t) ? s : next;
+    return next.ctas * held > MUCH || sched_illegal(q->f, &next, q->t) ? s : next;
 }
 
 static int gpu_vec(const SchedFacts *f)

@@ -40,9 +40,39 @@ streams() { expect 0 "$ligerc" build -t sm_90a --defaults -D T=bf16 -D gradient=
 streams false | grep -q "hint=keep" || fault "forward alone is no stream: $(streams false)"
 streams true | grep -q "hint=" && fault "a gradient's logits are a stream: $(streams true)"
 
+# rows of the block that comes in this one's place, as many blocks on as run at once: behind the wait, ahead of the loads of rows in registers, behind copies of others
+next() {   # next SCHEDULE: what layer_norm does with it, in one line
+    expect 0 "$ligerc" build -t sm_90a --defaults -D T=bf16 -D W=bf16 -k forward --tuned=none -e lowered-ir -s "$1" -o "$tmp/lir" "$root/specs/layer_norm.tile"
+    awk '/ = i32 const / { is[$1] = $5 }
+         / = i32 ctaid/ { block = 1 }
+         / = i32 add / { sub(/,/, "", $5); if (is[$5] == on || is[$6] == on) print "on" }
+         $1 == "pdlwait" { print $1 }
+         $1 == "ask" { print $1, is[$4] }
+         /cpa |ldg .*tensor=0/ { print "row" }' on="$2" "$tmp/lir" | uniq | tr '\n' ' '
+}
+held="len=exact per=4 n=4096 ctas=6"
+got=$(next "$held next=4 pdl=1" 792)
+[ "$got" = "pdlwait on ask 4096 row " ] || fault "rows in registers: $got"
+got=$(next "$held next=64 pdl=1" 792)
+[ "$got" = "pdlwait on ask 8192 row " ] || fault "more than a row is asked for: $got"
+got=$(next "len=exact per=4 n=16384 cluster=4 ctas=6 next=16 pdl=1" 198)
+[ "$got" = "pdlwait on ask 16384 row " ] || fault "clusters: $got"
+got=$(next "keep=smem len=exact async=cp per=8 n=8192 ctas=4 unroll=1 next=8 pdl=1" 528)
+[ "$got" = "pdlwait row on ask 8192 " ] || fault "rows in shared memory: $got"
+got=$(next "len=exact per=4 n=4096 ctas=3 batch=2 next=8 pdl=1" 396)
+[ "$got" = "pdlwait row on ask 8192 " ] || fault "two rows together: $got"
+[ "$(grep -c " ask \|^ *ask" "$tmp/lir")" = 2 ] || fault "of two rows together not both are asked for"
+
+# by the model half a row, of rows in registers, by as many blocks as hold 40 KB of rows; not of those in shared memory
+model() { expect 0 "$ligerc" build -t sm_90a --defaults -D T=bf16 -D W=bf16 -k forward --tuned=none -e schedule -o - "$root/specs/rms_norm.tile"; grep "n=$1 " "$tmp/out" | grep -v "most="; }
+model 4096 | grep -q "ctas=5 .*next=4 " || fault "4096 by the model: $(model 4096)"
+model 262144 | grep -q "next=" && fault "262144 by the model asks for the next block: $(model 262144)"
+
 rms="$ligerc build -t sm_90a --defaults -D T=bf16 -D W=bf16 -k forward $root/specs/rms_norm.tile"
 # shellcheck disable=SC2086
 refused 1 "asked wants ask: it tells how much of a row that is" $rms -s "len=exact lanes=256 per=2 n=4096 asked=16 pdl=1"
+# shellcheck disable=SC2086
+refused 1 "next wants one-shot blocks of one nest on a GPU" $rms -s "len=exact lanes=256 per=2 n=4096 next=4 pdl=1"
 # shellcheck disable=SC2086
 refused 1 "ask wants programmatic dependent launch" $rms -s "len=cap lanes=256 per=2 ask=1"
 finish

@@ -102,11 +102,16 @@ static void grow(Low *w, LirVal m, LirVal s, LirVal x, LirVal sum)
 void low_lse_update(Low *w, LirVal m, LirVal s, LirVal x)
 {
     enum { LARGE = 65536 };
-    LirVal sum = lir_op1(w->fn, LIR_VAR, w->fn->precise ? cf(w, 0) : sum_from(w, x, base2(w, lir_op1(w->fn, LIR_GET, m))));
-    if (!w->fn->precise)
+    bool always = w->fn->precise;
+    LirVal sum = lir_op1(w->fn, LIR_VAR, always ? cf(w, 0) : sum_from(w, x, base2(w, lir_op1(w->fn, LIR_GET, m))));
+    if (!always && w->active)               /* a row group that has no row has read nothing */
+        low_mark(w, LIR_IF, w->active);
+    if (!always)
         low_mark(w, LIR_IF, lir_op1(w->fn, LIR_NOT, lir_op2(w->fn, LIR_LE, lir_op1(w->fn, LIR_GET, sum), cf(w, LARGE))));
     grow(w, m, s, x, sum);
-    if (!w->fn->precise)
+    if (!always)
+        low_mark(w, LIR_END, 0);
+    if (!always && w->active)
         low_mark(w, LIR_END, 0);
     lir_set(w->fn, s, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, s), lir_op1(w->fn, LIR_GET, sum)));
 }

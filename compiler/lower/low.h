@@ -244,7 +244,7 @@ LirFn  *low_parts_second(Low *w, const char *symbol);
 LirVal low_butterfly(Low *w, LirVal v, int o);   /* low_reduce.c: of the lane whose number is this one's xor o */
 void   low_lse_open(Low *w, LirVal *m, LirVal *s);
 void   low_lse_first(Low *w, LirVal m, LirVal s, LirVal x);
-void   low_lse_update(Low *w, LirVal m, LirVal s, LirVal x);
+void   low_lse_update(Low *w, LirVal m, LirVal s, LirVal x, LirVal read);
 void   low_lse_merge(Low *w, LirVal m, LirVal s, LirVal m2, LirVal s2);
 void   low_lse_join(Low *w, LirVal *m, LirVal *s, LirVal m2, LirVal s2);
 void   low_lse_lane(Low *w, const LirVal *m, const LirVal *s, uint32_t n, LirVal *om, LirVal *os);

@@ -125,7 +125,10 @@ void low_red_update(Low *w, Red *r)
             r->nacc = 1;
             low_red_open(w, r);
         }
-        (r->first ? low_lse_first : low_lse_update)(w, r->acc[k], r->sum[k], x);
+        if (r->first)
+            low_lse_first(w, r->acc[k], r->sum[k], x);
+        else                                /* row groups, and blocks that stay, go on where they have no row, or want none of it */
+            low_lse_update(w, r->acc[k], r->sum[k], x, w->active || w->s->grid == GRID_PERSISTENT ? low_guard(w, r->op) : 0);
         return;
     }
     int k = loop ? w->k : 0;

@@ -132,7 +132,8 @@ void low_ask(Low *w)
     low_mark(w, LIR_END, 0);
 }
 
-/* By a lane of each row group; no value of the other block's is one of this one's. */
+/* By a lane of each row group; no value of the other block's is one of this one's.  A block that is not there has no rows, but for the first of a batch, whose
+ * number is that of another block's second. */
 void low_ask_next(Low *of)
 {
     if (!of->s->next)
@@ -141,7 +142,11 @@ void low_ask_next(Low *of)
     low_own_values(w);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0)));
     w->block = lir_op2(w->fn, LIR_ADD, w->block, low_ci(w, w->t->mps * w->s->ctas / w->s->cluster));
+    if (w->s->batch > 1)
+        low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, w->block, w->blocks));
     ask_turns(w, w->s->batch, w->s->next);
+    if (w->s->batch > 1)
+        low_mark(w, LIR_END, 0);
     low_mark(w, LIR_END, 0);
 }
 

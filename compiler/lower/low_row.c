@@ -457,7 +457,7 @@ static void smem_loop(Low *w, int p, Red *r, uint32_t n, const uint8_t *need)
         to = from + part < w->s->per ? from + part : w->s->per;
         if (arriving)
             lir_add(w->fn, (LirOp){.op = LIR_CPWAIT, .ref = -1, .imm.i = (w->s->per - to + part - 1) / part + w->behind});
-        int one = arriving && !from && w->s->unroll < to && count_lse(r, n) ? w->s->unroll : to;       /* the first turn by itself, or the pairs' first vectors would not be told */
+        int one = arriving && !from && w->s->unroll < to && count_lse(r, n) ? w->s->unroll : to;       /* the first turn by itself, so that its vectors are known to be the first of their pairs */
         set_first(r, n, !from && one == w->s->unroll);
         smem_turns(w, p, r, n, need, from, one);
         set_first(r, n, false);

@@ -44,7 +44,6 @@ streams true | grep -q "hint=" && fault "a gradient's logits are a stream: $(str
 next() {   # next SCHEDULE: what layer_norm does with it, in one line
     expect 0 "$ligerc" build -t sm_90a --defaults -D T=bf16 -D W=bf16 -k forward --tuned=none -e lowered-ir -s "$1" -o "$tmp/lir" "$root/specs/layer_norm.tile"
     awk '/ = i32 const / { is[$1] = $5 }
-         / = i32 ctaid/ { block = 1 }
          / = i32 add / { sub(/,/, "", $5); if (is[$5] == on || is[$6] == on) print "on" }
          $1 == "pdlwait" { print $1 }
          $1 == "ask" { print $1, is[$4] }

@@ -97,23 +97,34 @@ static void grow(Low *w, LirVal m, LirVal s, LirVal x, LirVal sum)
     lir_set(w->fn, sum, sum_from(w, x, reference(w, top)));
 }
 
+static void add_up(Low *w, LirVal s, LirVal sum) { lir_set(w->fn, s, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, s), lir_op1(w->fn, LIR_GET, sum))); }
+
+/* Powers that are to be exact are those of the largest elements when counted from them. */
+static void update_exactly(Low *w, LirVal m, LirVal s, LirVal x)
+{
+    LirVal sum = lir_op1(w->fn, LIR_VAR, cf(w, 0));
+    grow(w, m, s, x, sum);
+    add_up(w, s, sum);
+}
+
 /* Takes in the vector x.  Only where its sum turns out large, or no number, as from an m of -inf, is its largest element looked for, and only where the row has been
- * read (bool; 0: it has); but always where powers are to be exact, which those of the largest elements are when counted from them. */
+ * read (bool; 0: it has). */
 void low_lse_update(Low *w, LirVal m, LirVal s, LirVal x, LirVal read)
 {
     enum { LARGE = 65536 };
-    bool always = w->fn->precise;
-    LirVal sum = lir_op1(w->fn, LIR_VAR, always ? cf(w, 0) : sum_from(w, x, base2(w, lir_op1(w->fn, LIR_GET, m))));
-    if (!always && read)
+    if (w->fn->precise) {
+        update_exactly(w, m, s, x);
+        return;
+    }
+    LirVal sum = lir_op1(w->fn, LIR_VAR, sum_from(w, x, base2(w, lir_op1(w->fn, LIR_GET, m))));
+    if (read)
         low_mark(w, LIR_IF, read);
-    if (!always)
-        low_mark(w, LIR_IF, lir_op1(w->fn, LIR_NOT, lir_op2(w->fn, LIR_LE, lir_op1(w->fn, LIR_GET, sum), cf(w, LARGE))));
+    low_mark(w, LIR_IF, lir_op1(w->fn, LIR_NOT, lir_op2(w->fn, LIR_LE, lir_op1(w->fn, LIR_GET, sum), cf(w, LARGE))));
     grow(w, m, s, x, sum);
-    if (!always)
+    low_mark(w, LIR_END, 0);
+    if (read)
         low_mark(w, LIR_END, 0);
-    if (!always && read)
-        low_mark(w, LIR_END, 0);
-    lir_set(w->fn, s, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, s), lir_op1(w->fn, LIR_GET, sum)));
+    add_up(w, s, sum);
 }
 
 static LirVal fold(Low *w, LirOpcode op, LirVal v, int lanes)

@@ -303,6 +303,7 @@ void   low_batch_turn(Low *w, int j);          /* row j is the current instance;
 /* low_oneshot.c: blocks with rows of their own */
 void   low_oneshot(Low *w);
 LirVal low_own_instance(Low *w, LirVal *tile);   /* the first of a block's row group; *tile: first element of the column tile, 0 but under split */
+int    low_at_once(const Low *w);              /* blocks, or clusters, that run at one time, and a launch begins with, where ctas tells */
 void   low_hold(Low *w);                       /* what is asked for so far is, before what comes */
 void   low_set_out(Low *w);                    /* the first instance is set: before its row is asked for */
 int    low_fetch(Low *w);                      /* asks for the row of the instance that is set; so many groups of copies */

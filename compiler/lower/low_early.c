@@ -141,7 +141,7 @@ void low_ask_next(Low *of)
     Low next = *of, *w = &next;
     low_own_values(w);
     low_mark(w, LIR_IF, lir_op2(w->fn, LIR_EQ, w->at, low_ci(w, 0)));
-    w->block = lir_op2(w->fn, LIR_ADD, w->block, low_ci(w, w->t->mps * w->s->ctas / w->s->cluster));
+    w->block = lir_op2(w->fn, LIR_ADD, w->block, low_ci(w, low_at_once(w)));
     if (w->s->batch > 1)
         low_mark(w, LIR_IF, lir_op2(w->fn, LIR_LT, w->block, w->blocks));
     ask_turns(w, w->s->batch, w->s->next);

@@ -5,10 +5,12 @@
  */
 #include "low.h"
 
+int low_at_once(const Low *w) { return w->t->mps * w->s->ctas / w->s->cluster; }
+
 /* Those that a launch begins with set out one after the other, where there are as many: fewer do not keep the memory busy anyway. */
 static void lag(Low *w)
 {
-    LirVal late = lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->lag)), first = low_ci(w, w->t->mps * w->s->ctas / w->s->cluster);
+    LirVal late = lir_op2(w->fn, LIR_MUL, w->block, low_ci(w, w->s->lag)), first = low_ci(w, low_at_once(w));
     LirVal begins = low_and(w, lir_op2(w->fn, LIR_LT, w->block, first), lir_op2(w->fn, LIR_GE, w->blocks, first));
     low_mark(w, LIR_PAUSE, lir_op3(w->fn, LIR_SELECT, begins, late, low_ci(w, 0)));
 }

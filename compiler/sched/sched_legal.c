@@ -100,6 +100,9 @@ static const char *async_illegal(const SchedFacts *f, const Sched *s, const Targ
     return NULL;
 }
 
+/* Can rows be asked for ahead: those in vectors, column tiles that are aligned, and none whose places an index tells? */
+static bool may_ask(const SchedFacts *f, const Sched *s) { return s->align != ALIGN_SCALAR && (!s->split || s->align == ALIGN_VEC) && !f->scatter; }
+
 static const char *across_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     if (f->accs && s->grid != GRID_PERSISTENT)
@@ -147,11 +150,11 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "no such coordinate to walk along";
     if (s->join && (!f->twin || t->kind == TGT_HOST || s->grid != GRID_ONESHOT || s->cluster > 1 || (s->split && f->reductions)))
         return "join wants a next nest that does the same, and one-shot blocks in one launch";
-    if (s->ask && (!s->pdl || s->align == ALIGN_SCALAR || (s->split && s->align != ALIGN_VEC) || f->scatter || (s->grid == GRID_ONESHOT && s->ask > s->batch)))
+    if (s->ask && (!s->pdl || !may_ask(f, s) || (s->grid == GRID_ONESHOT && s->ask > s->batch)))
         return "ask wants programmatic dependent launch, vectors, column tiles that are aligned, and no more turns than a one-shot block has rows in its batch";
     if (s->asked && !s->ask)
         return "asked wants ask: it tells how much of a row that is";
-    if (s->next && (t->kind == TGT_HOST || s->grid != GRID_ONESHOT || !s->ctas || s->align == ALIGN_SCALAR || (s->split && s->align != ALIGN_VEC) || s->join || f->scatter))
+    if (s->next && (t->kind == TGT_HOST || s->grid != GRID_ONESHOT || !s->ctas || !may_ask(f, s) || s->join))
         return "next wants one-shot blocks of one nest on a GPU, vectors, column tiles that are aligned, and ctas, which tells how many blocks run at once";
     if (s->pdl && !(t->features & TGT_F_PDL))
         return "the target has no programmatic dependent launch";

@@ -145,4 +145,12 @@ expect 0 "$ligerc" build --checked -v -e tile-ir -o "$tmp/c" "$root/specs/cross_
 [ "$(grep -c '^cross_entropy.forward \[' "$tmp/err")" = 123 ] || fault "not the 123 bindings that the checks of cross_entropy name"
 expect 0 "$ligerc" build --checked -v -e tile-ir -D T=f16 -o "$tmp/d" "$root/specs/jsd.tile"
 [ "$(grep -c '^jsd.forward \[' "$tmp/err")" = 4 ] || fault "not the 4 bindings of jsd left by -D"
+
+# a logsumexp of 16-bit rows looks for the largest element of its first vector, and of others where their sum turns out large; of f32 rows always
+largest() {   # largest TYPE: how often so, and how often under a condition
+    expect 0 "$ligerc" build -t sm_90a --defaults -D T="$1" -D gradient=false -D reduction=none -k forward --tuned=none -e lowered-ir -s "len=exact lanes=256 vec=4 per=4 n=4096 pdl=1" -o "$tmp/lir" "$root/specs/cross_entropy.tile"
+    awk '$1 == "if" { deep++ } $1 == "end" { deep-- } / hmax / { deep ? some++ : all++ } END { print all + 0, some + 0 }' "$tmp/lir"
+}
+[ "$(largest bf16)" = "1 3" ] || fault "largest elements of bf16: $(largest bf16)"
+[ "$(largest f32)" = "4 0" ] || fault "largest elements of f32: $(largest f32)"
 finish

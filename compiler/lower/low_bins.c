@@ -3,12 +3,13 @@
  *
  * Tiles: each tile's entries by bin, and how many of each (low_tally.c).  Sums: a block gathers its bin's from all tiles, orders them by place, and
  * its groups of lanes take as many each, side by side; a place that more than one of them has is put together in shared memory.  A bin that is too
- * full for that is sliced up: slices of no more take as many each, in the order of instances, and leave a row of f32 for each place of the bin; blocks
+ * full for that is sliced up: slices of no more take as many each, in the order of instances, and leave a row of f32 for each place of the bin that they name; blocks
  * that are done take slices as long as there are some, the bin's own block first of all, so that nobody waits; join adds these rows up.  A bin is that
  * full where few places have most entries; otherwise the join ends at once.
  *
  * Workspace: of tiles each tile's entries, then where each bin's begin in each tile, and << 16 how many they are; of sums for each bin the number of
- * its slices, and << 16 of those before them, then that of all, then how many of each bin's have been taken; of join the slices' rows.
+ * its slices, and << 16 of those before them, then that of all, then how many of each bin's have been taken; of join the slices' rows, then for each how many
+ * entries it is the sum of: of none there is no row.
  */
 #include "low_sort.h"
 
@@ -47,11 +48,22 @@ static LirVal place_in_bin(Low *w, LirVal place) { return over(w, place, w->s->b
 static LirVal nth_place(Low *w, LirVal k, LirVal bin) { return add(w, times(w, k, w->s->bins), bin); }
 static LirVal is_place(Low *w, LirVal place) { return less(w, place, lir_cast(w->fn, DT_I32, low_extent(w, row_view_places(w->rv)))); }
 
-/* Of vector w->k of the lane in the row that a slice leaves for its bin's place k. */
+/* Entries that a slice has at least. */
+static int slice_least(const Low *w) { return sched_bins(w->s).full / 2; }
+
+/* Number, of all rows of slices, of the one that a slice leaves for its bin's place k. */
+static LirVal row_of_slice(Low *w, LirVal slice, LirVal k) { return add(w, lir_op2(w->fn, LIR_MUL, whole(w, slice), whole(w, places_of_bin(w))), whole(w, k)); }
+
+static LirVal entries_at(Low *w, LirVal slice, LirVal k)
+{
+    LirVal rows = lir_op2(w->fn, LIR_MUL, whole(w, ceil_div(w, w->ninst, slice_least(w))), whole(w, places_of_bin(w)));
+    return sort_element(w, sort_element(w, sort_part(w, BIN_JOIN), rows, 4 * low_tile(w)), row_of_slice(w, slice, k), 4);
+}
+
+/* Of vector w->k of the lane in that row. */
 static LirVal slice_row(Low *w, LirVal slice, LirVal k)
 {
-    LirVal row = add(w, lir_op2(w->fn, LIR_MUL, whole(w, slice), whole(w, places_of_bin(w))), whole(w, k));
-    LirVal base = sort_element(w, sort_part(w, BIN_JOIN), row, 4 * low_tile(w));
+    LirVal base = sort_element(w, sort_part(w, BIN_JOIN), row_of_slice(w, slice, k), 4 * low_tile(w));
     return sort_element(w, base, times(w, add(w, w->lane, low_ci(w, (int64_t)w->k * w->s->lanes)), w->s->vec), 4);
 }
 
@@ -186,14 +198,14 @@ typedef struct Part {
     LirVal m;                   /* entries */
 } Part;
 
-static void put_row(Low *w, const Part *x, LirVal place, bool sums)
+static void put_row(Low *w, const Part *x, LirVal place)
 {
     if (!x->slice) {
-        low_write_place(w, place, sums, is_place(w, place));
+        low_write_place(w, place, true, is_place(w, place));
         return;
     }
     for (w->k = 0; w->k < w->s->per; w->k++)
-        low_store_at(w, slice_row(w, x->slice, place_in_bin(w, place)), sums ? get(w, w->acc[w->k]) : lir_splat(w->fn, lir_cf(w->fn, DT_F32, 1, 0.0), w->s->vec), 0, row_align(w));
+        low_store_at(w, slice_row(w, x->slice, place_in_bin(w, place)), get(w, w->acc[w->k]), 0, row_align(w));
     w->k = 0;
 }
 
@@ -205,7 +217,8 @@ static void clear_window(Low *w, const Bins *b, const Part *x, LirVal window, Li
     LirVal var = var_of(w, low_ci(w, 0)), turn = low_loop_begin(w, var, n);
     LirVal k = add(w, turn, w->grp), there = less(w, k, n), have = low_lds(w, DT_I32, add(w, times(w, pick(w, there, k, low_ci(w, 0)), 4), low_ci(w, b->at.totals)));
     low_mark(w, LIR_IF, both(w, there, same(w, have, low_ci(w, 0))));
-    put_row(w, x, nth_place(w, add(w, window, k), x->bin), false);
+    LirVal place = nth_place(w, add(w, window, k), x->bin);
+    low_write_place(w, place, false, is_place(w, place));
     low_mark(w, LIR_END, 0);
     low_loop_end(w, var, turn, low_ci(w, w->s->rows));
     mark_uniform(w, LIR_END, 0);
@@ -233,7 +246,10 @@ static void order(Low *w, const Bins *b, const Part *x, const Held *h)
     barrier(w);
     LirVal have = low_tally_all(w, &b->tally), named = pick(w, same(w, have, zero), zero, low_ci(w, 1 << 16));
     LirVal own = low_before_in_block(w, &b->tally, add(w, have, named), b->tally.window, &all), before = get(w, done);
-    low_sts_when(w, add(w, times(w, w->tid, 4), low_ci(w, b->at.totals)), have, less(w, w->tid, low_ci(w, b->tally.window)), 4);
+    LirVal counts = less(w, w->tid, low_ci(w, b->tally.window)), of = add(w, window, w->tid);
+    low_sts_when(w, add(w, times(w, w->tid, 4), low_ci(w, b->at.totals)), have, counts, 4);
+    if (x->slice)
+        low_store_at(w, entries_at(w, x->slice, of), have, both(w, counts, less(w, of, places_of_bin(w))), 4);
     low_tally_places(w, &b->tally, add(w, before, rest(w, own, 1 << 16)));
     barrier(w);
     low_mark(w, LIR_IF, h->any);
@@ -241,7 +257,8 @@ static void order(Low *w, const Bins *b, const Part *x, const Held *h)
         low_sts_when(w, add(w, times(w, low_tally_place(w, &b->tally, key[u], get(w, own_rank[u])), 8), low_ci(w, b->at.entries)), e[u], lir_op2(w->fn, LIR_GE, key[u], zero), 8);
     low_mark(w, LIR_END, 0);
     lir_set(w->fn, done, add(w, before, rest(w, all, 1 << 16)));
-    clear_window(w, b, x, window, lir_op2(w->fn, LIR_SHR, all, low_ci(w, 16)));
+    if (!x->slice)
+        clear_window(w, b, x, window, lir_op2(w->fn, LIR_SHR, all, low_ci(w, 16)));
     barrier(w);
     low_loop_end(w, at, window, low_ci(w, b->tally.window));
 }
@@ -305,7 +322,7 @@ static void put_sum(Low *w, const Bins *b, const Part *x, const Share *h, LirVal
     low_mark(w, LIR_IF, get(w, h->leading));
     leave_sums(w, b);
     low_mark(w, LIR_ELSE, 0);
-    put_row(w, x, place, true);
+    put_row(w, x, place);
     low_mark(w, LIR_END, 0);
     low_sums_clear(w);
     lir_set(w->fn, h->leading, lir_ci(w->fn, DT_BOOL, 0));
@@ -386,7 +403,7 @@ static void end_sum(Low *w, const Bins *b, const Part *x, const Share *h)
     lir_set(w->fn, more, both(w, less(w, end, x->m), same(w, place_of_nth(w, b, end), last)));
     lir_set(w->fn, var, next);
     low_mark(w, LIR_END, 0);
-    put_row(w, x, last, true);
+    put_row(w, x, last);
 }
 
 static void sum_part(Low *w, const Bins *b, const Part *x)
@@ -566,12 +583,15 @@ static Slice find_slice(Low *w, const Bins *b, LirVal i)
 static void add_slices(Low *w, const Slice *s, LirVal k, LirVal from, int step)
 {
     low_sums_clear(w);
-    LirVal var = var_of(w, low_ci(w, 0)), turn = low_loop_begin(w, var, s->n), nth = add(w, turn, from), v[AT_ONCE][LOW_MAX_PER];
+    LirVal var = var_of(w, low_ci(w, 0)), turn = low_loop_begin(w, var, s->n), nth = add(w, turn, from), slice[AT_ONCE], is[AT_ONCE], v[AT_ONCE][LOW_MAX_PER];
+    for (int u = 0; u < AT_ONCE; u++) {
+        LirVal i = add(w, nth, low_ci(w, u));
+        slice[u] = add(w, s->first, i);
+        is[u] = differ(w, load_i32(w, entries_at(w, slice[u], k), less(w, i, s->n)), low_ci(w, 0));
+    }
     for (int u = 0; u < AT_ONCE; u++)
-        for (w->k = 0; w->k < w->s->per; w->k++) {
-            LirVal i = add(w, nth, low_ci(w, u));
-            v[u][w->k] = low_load_at(w, DT_F32, w->s->vec, slice_row(w, add(w, s->first, i), k), less(w, i, s->n), row_align(w));
-        }
+        for (w->k = 0; w->k < w->s->per; w->k++)
+            v[u][w->k] = low_load_at(w, DT_F32, w->s->vec, slice_row(w, slice[u], k), is[u], row_align(w));
     for (int u = 0; u < AT_ONCE; u++)
         add_row(w, v[u]);
     w->k = 0;
@@ -640,7 +660,7 @@ static void join(const Low *first, const char *symbol)
     join_slice(&w, &b, i);
     low_loop_end(&w, var, i, low_ci(&w, blocks));
     low_launch_go(&w);                  /* not before: blocks that come while these still stand fill up the multiprocessors beside them */
-    low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = blocks, .per2 = w.s->bins, .per3 = b.at.full / 2, .work_bytes = 4 * low_tile(&w), .work_by = LOW_BY_PLACES});
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = blocks, .per2 = w.s->bins, .per3 = slice_least(&w), .work_bytes = 4 * low_tile(&w) + 4, .work_by = LOW_BY_PLACES});
 }
 
 void low_bins(const Low *first, const char *symbol)

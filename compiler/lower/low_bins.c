@@ -475,10 +475,12 @@ static void leave_found(Low *w, const Bins *b, int i, LirVal v, LirVal when) { l
 static LirVal draw(Low *w, LirVal at, LirVal by, LirVal when) { return lir_add(w->fn, (LirOp){.op = LIR_DRAW, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {at, by, when}}); }
 static LirVal is_first(Low *w) { return same(w, w->tid, low_ci(w, 0)); }
 
-/* The block's own bin, of n entries, is to be summed by slices. */
+/* The block's own bin, of n entries, is to be summed by slices: with as many entries as a bin has in the mean no block has more than one to do where few places
+ * have all, and none ends long after the others where many bins are no more than full. */
 static void slice_up(Low *w, const Bins *b, LirVal n)
 {
-    LirVal slices = ceil_div(w, n, b->at.full), first = draw(w, all_slices_at(w), slices, is_first(w));
+    LirVal mean = lir_op2(w->fn, LIR_MAX, over(w, w->ninst, w->s->bins), low_ci(w, slice_least(w)));
+    LirVal slices = lir_op2(w->fn, LIR_MAX, ceil_div(w, n, b->at.full), lir_op2(w->fn, LIR_DIV, n, mean)), first = draw(w, all_slices_at(w), slices, is_first(w));
     draw(w, slices_at(w, w->block), lir_op2(w->fn, LIR_OR, lir_op2(w->fn, LIR_SHL, first, low_ci(w, 16)), slices), is_first(w));
 }
 

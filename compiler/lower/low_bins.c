@@ -467,8 +467,8 @@ static Bins part_open(Low *w, const Low *first, int nth, const char *symbol)
 
 /* ---- bins that are too full ---- */
 
-/* Of a slice: its bin, its number there, that of the first one among all, and how many the bin has. */
-typedef struct Slice { LirVal bin, nth, first, n; } Slice;
+/* Of a slice: its bin, its number there, that of the first one among all, and how many the bin has; of the bin's places, a share of so many, for the join. */
+typedef struct Slice { LirVal bin, nth, first, n, share, shares; } Slice;
 
 static LirVal found(Low *w, const Bins *b, int i) { return low_lds(w, DT_I32, low_ci(w, b->at.found + 4 * i)); }
 static void leave_found(Low *w, const Bins *b, int i, LirVal v, LirVal when) { low_sts_when(w, low_ci(w, b->at.found + 4 * i), v, when, 4); }
@@ -578,7 +578,7 @@ static Slice find_slice(Low *w, const Bins *b, LirVal i)
         barrier(w);
     }
     LirVal word = found(w, b, 2);
-    return (Slice){found(w, b, 0), found(w, b, 1), lir_op2(w->fn, LIR_SHR, word, low_ci(w, 16)), rest(w, word, 1 << 16)};
+    return (Slice){.bin = found(w, b, 0), .nth = found(w, b, 1), .first = lir_op2(w->fn, LIR_SHR, word, low_ci(w, 16)), .n = rest(w, word, 1 << 16)};
 }
 
 /* Of a bin's place number k the sum over every step-th AT_ONCE of the slices from `from` on. */
@@ -603,12 +603,12 @@ static void add_slices(Low *w, const Slice *s, LirVal k, LirVal from, int step)
 /* Of few slices: a place a group. */
 static void join_few(Low *w, const Slice *s)
 {
-    LirVal n = places_of_bin(w), var = var_of(w, times(w, s->nth, w->s->rows)), at = low_loop_begin(w, var, n), k = add(w, at, w->grp), place = nth_place(w, k, s->bin);
+    LirVal n = places_of_bin(w), var = var_of(w, times(w, s->share, w->s->rows)), at = low_loop_begin(w, var, n), k = add(w, at, w->grp), place = nth_place(w, k, s->bin);
     low_mark(w, LIR_IF, both(w, less(w, k, n), is_place(w, place)));
     add_slices(w, s, k, low_ci(w, 0), 1);
     low_write_place(w, place, true, 0);
     low_mark(w, LIR_END, 0);
-    low_loop_end(w, var, at, times(w, s->n, w->s->rows));
+    low_loop_end(w, var, at, times(w, s->shares, w->s->rows));
 }
 
 /* All groups together. */
@@ -630,15 +630,18 @@ static void join_place(Low *w, const Bins *b, const Slice *s, LirVal k)
 
 static void join_many(Low *w, const Bins *b, const Slice *s)
 {
-    LirVal var = var_of(w, s->nth), k = low_loop_begin(w, var, places_of_bin(w));
+    LirVal var = var_of(w, s->share), k = low_loop_begin(w, var, places_of_bin(w));
     join_place(w, b, s, k);
-    low_loop_end(w, var, k, s->n);
+    low_loop_end(w, var, k, s->shares);
 }
 
-/* The slice's share of the bin's places. */
-static void join_slice(Low *w, const Bins *b, LirVal i)
+/* Share number i: there are `each` for a slice. */
+static void join_share(Low *w, const Bins *b, LirVal i, LirVal each)
 {
-    Slice s = find_slice(w, b, i);
+    LirVal slice = lir_op2(w->fn, LIR_DIV, i, each);
+    Slice s = find_slice(w, b, slice);
+    s.share = add(w, lir_op2(w->fn, LIR_MUL, s.nth, each), sub(w, i, lir_op2(w->fn, LIR_MUL, slice, each)));
+    s.shares = lir_op2(w->fn, LIR_MUL, s.n, each);
     mark_uniform(w, LIR_IF, lir_op2(w->fn, LIR_LE, s.n, low_ci(w, w->s->rows > 1 ? FEW_SLICES : INT32_MAX)));
     join_few(w, &s);
     if (w->s->rows > 1) {
@@ -648,21 +651,28 @@ static void join_slice(Low *w, const Bins *b, LirVal i)
     mark_uniform(w, LIR_END, 0);
 }
 
-/* Few blocks, for there is nearly always nothing to join. */
+/* The shares of all slices; of few each has several, since every place of a share waits for what its rows are, then for them. */
+static void join_slices(Low *w, const Bins *b, LirVal slices)
+{
+    LirVal each = lir_op2(w->fn, LIR_MAX, lir_op2(w->fn, LIR_DIV, low_ci(w, w->s->bins), slices), low_ci(w, 1));
+    LirVal var = var_of(w, w->block), i = low_loop_begin(w, var, lir_op2(w->fn, LIR_MUL, slices, each));
+    join_share(w, b, i, each);
+    low_loop_end(w, var, i, low_ci(w, w->s->bins));
+}
+
 static void join(const Low *first, const char *symbol)
 {
     Low w;
     Bins b = part_open(&w, first, BIN_JOIN, symbol);
-    int blocks = w.s->ctas > 1 ? (w.s->bins + w.s->ctas - 1) / w.s->ctas : w.s->bins;
     low_open_groups(&w, w.s->rows);
     low_sums_new(&w);
     low_launch_wait(&w);
-    LirVal any = load_i32(&w, all_slices_at(&w), less(&w, low_ci(&w, 0), w.ninst)), var = var_of(&w, w.block);      /* no tile, and nobody says that there is none */
-    LirVal i = low_loop_begin(&w, var, any);
-    join_slice(&w, &b, i);
-    low_loop_end(&w, var, i, low_ci(&w, blocks));
+    LirVal slices = load_i32(&w, all_slices_at(&w), less(&w, low_ci(&w, 0), w.ninst));      /* no tile, and nobody says that there is none */
+    mark_uniform(&w, LIR_IF, differ(&w, slices, low_ci(&w, 0)));
+    join_slices(&w, &b, slices);
+    mark_uniform(&w, LIR_END, 0);
     low_launch_go(&w);                  /* not before: blocks that come while these still stand fill up the multiprocessors beside them */
-    low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = blocks, .per2 = w.s->bins, .per3 = slice_least(&w), .work_bytes = 4 * low_tile(&w) + 4, .work_by = LOW_BY_PLACES});
+    low_launch_close(&w, (LowLaunch){.grid = LOW_G_FIXED, .per = w.s->bins, .per2 = w.s->bins, .per3 = slice_least(&w), .work_bytes = 4 * low_tile(&w) + 4, .work_by = LOW_BY_PLACES});
 }
 
 void low_bins(const Low *first, const char *symbol)

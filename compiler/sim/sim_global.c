@@ -213,7 +213,7 @@ static void run_discard(Sim *s, Step *st)
         else
             at = sim_global_at(s, st, t, addr, LINE, true);
         if (at)
-            memset(at, 0xa5, LINE);
+            memset(at, 0xdb, LINE);
     }
 }
 

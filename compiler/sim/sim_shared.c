@@ -13,7 +13,7 @@ void sim_shared_reset(Sim *s)
 {
     for (uint32_t i = 0; i < s->fn->smem * s->fn->cluster; i++)
         s->byte[i] = (SimByte){.writer = SIM_NO_THREAD};
-    memset(s->smem, 0xa5, (size_t)s->fn->smem * s->fn->cluster);
+    memset(s->smem, 0xdb, (size_t)s->fn->smem * s->fn->cluster);
     memset(s->clock, 0, sizeof s->clock);
     for (uint32_t w = 0; w < s->warps; w++)
         s->clock[w][w] = 1;

@@ -9,7 +9,12 @@ dim I, V, N
 kernel k(in x: f32[I, N], in to: i64[I], out y: f32[V, N]) { par i in I { y[to[i], :] += x[i, :] } }
 check { I in { 700, 7000 }, V in { 1, 3, 30 }, N in { 8 }; to < V; inputs normal; oracle f64 }
 TILE
-for s in 'rows=16 bins=30' 'rows=16 bins=30 stages=2 pdl=1' 'rows=64 bins=7'; do expect 0 "$ligerc" check -t sim -s "len=cap vec=1 align=scalar lanes=8 $s" "$tmp/many.tile"; done
+sim() { expect 0 "$ligerc" check -t sim -s "len=cap vec=1 align=scalar $1" "$2"; }
+for s in 'rows=16 bins=30' 'rows=16 bins=30 stages=2 pdl=1' 'rows=64 bins=7'; do sim "lanes=8 $s" "$tmp/many.tile"; done
+# a bin that has more places than the shares of its slices have row groups
+sed 's/I in .*; to < V/I in { 700 }, V in { 200 }, N in { 2 }; to < 1/' "$tmp/many.tile" >"$tmp/places.tile"
+sim 'lanes=64 rows=2 bins=7' "$tmp/places.tile"
+grep -q ', 0 cases' "$tmp/out" && fault "no case of many places: $(cat "$tmp/out")"
 limit() {   # limit TEXT OUTS BODY: a nest over instances of this body
     printf 'op x "x"\ndim I, K, V, N\nkernel k (in x: f32[I, N], in to: i64[I], in at: i64[I, K], %s) {\npar %s }\n' "$2" "$3" >"$tmp/x.tile"
     refused 1 "$1 has no row form yet" "$ligerc" build -e lowered-ir -t sm_90a -o "$tmp/x" "$tmp/x.tile"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD = 256, POISON = 0xa5, LONGEST_STEP = 2 };
+enum { GUARD = 256, POISON = 0xdb /* large in each type of floats */, LONGEST_STEP = 2 };
 
 static const char *const layout_names[] = {
 #define X(name, doc) #name,
@@ -242,7 +242,7 @@ bool trial_workspace(Trial *t, TrialSide *s)
     } else {
         s->work = need ? (void *)(uintptr_t)take(t, need) : NULL;
         if (s->work && !t->bare)
-            gpu_fill(t->m->gpu, (uint64_t)(uintptr_t)s->work, 0xa5a5a5a5, (need + 3) / 4 * 4);
+            gpu_fill(t->m->gpu, (uint64_t)(uintptr_t)s->work, POISON * 0x01010101u, (need + 3) / 4 * 4);
     }
     s->work_bytes = need;
     s->call.workspace = s->work;

@@ -57,6 +57,10 @@ typedef enum LirWordKind {
     LIR_W_OWN,        /* of those of launch 0, the ones that work for this nest itself */
     LIR_W_PARDIV      /* what divides by the extent of par a: see low_row.c; m in the low half, s in the high one */
 } LirWordKind;
+/* Above the bits that count.  Read as floats of 16 or 32 bits they are no number, so that hardly anything else that lay in a workspace looks like them: one in
+ * 2^51 of all words for a count to 8191. */
+#define LIR_MARK_BITS 0xfff5a17cfff3c96bu
+static inline uint64_t lir_mark_counts(uint32_t to) { uint64_t m = 1; while (m < to) m = 2 * m + 1; return m; }
 typedef struct LirWord { uint8_t kind; uint16_t a, b; uint8_t nest; } LirWord;     /* nest: 0 this one, 1 the next, of par extents, INST and ROWLEN */
 
 enum { LIR_MAX_INBOX = 8, LIR_MAX_INBOXES = 32 };   /* those of one use, those of many */

@@ -219,6 +219,8 @@ static void check_types(Check *c)
         check_leaf(c); break;
     case LIR_LDG: case LIR_LDGP: case LIR_LDGM: case LIR_STG: case LIR_STGP: case LIR_STGM: case LIR_ATOM:
         check_global(c); break;
+    case LIR_MARK:
+        want(c, scalar_of(c, 0, DT_I64) && scalar_of(c, 1, DT_I32) && scalar_of(c, 2, DT_BOOL), "wants an i64, an i32 and a bool"); break;
     case LIR_DRAW:
         want(c, scalar_of(c, 0, DT_I64) && scalar_of(c, 1, DT_I32) && scalar_of(c, 2, DT_BOOL) && c->o->dt == DT_I32 && c->o->lanes == 1, "wants an i64, an i32 and a bool, and gives one i32"); break;
     case LIR_LDS: case LIR_STS: case LIR_STSP: case LIR_STSC: case LIR_SEND: case LIR_CPA:

@@ -367,6 +367,7 @@ static void sync_op(Ll *l, const LirOp *o)
     case LIR_ARM:      arm_inbox(l, o); break;
     case LIR_TAKE:     take_inbox(l, o); break;
     case LIR_SEND:     send_numbered(l, o); break;
+    case LIR_MARK:     ll_nvptx_mark(l, o); break;
     case LIR_CPA:      copy_async(l, o); break;
     case LIR_CPCOMMIT: call0(l, "llvm.nvvm.cp.async.commit.group"); break;
     case LIR_CPWAIT:   call1(l, "llvm.nvvm.cp.async.wait.group", o->imm.i); clobber(l); break;

@@ -10,6 +10,7 @@ LLVMValueRef ll_shared_addr(Ll *l, LLVMValueRef offset);       /* 32-bit address
 LLVMValueRef ll_pred_word(Ll *l, LLVMValueRef pred);           /* i1 as an i32 for inline assembler */
 const char  *ll_nvptx_load_hint(const Ll *l, unsigned flags);   /* ".L1::.." or "" */
 void         ll_nvptx_load(Ll *l, const LlAccess *m, LLVMValueRef *unit);
+void         ll_nvptx_mark(Ll *l, const LirOp *o);
 void         ll_nvptx_store(Ll *l, const LlAccess *m, LLVMValueRef *unit);
 LLVMValueRef ll_nvptx_fast(Ll *l, LirOpcode op, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef ll_nvptx_exact(Ll *l, LirOpcode op, LLVMValueRef x);

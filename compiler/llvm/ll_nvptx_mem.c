@@ -232,3 +232,16 @@ void ll_nvptx_store(Ll *l, const LlAccess *access, LLVMValueRef *unit)
     else
         asm_store(l, &m, unit);
 }
+
+/* Mostly zeros lie there, or somebody's mark already.  The warp's threads go round together: behind a loop that some leave before others shuffles cost more. */
+void ll_nvptx_mark(Ll *l, const LirOp *o)
+{
+    Buf text = {0}, cons = {0};
+    LLVMValueRef args[] = {ll_arg(l, o, 0).p[0], ll_arg(l, o, 1).p[0], ll_pred_word(l, ll_arg(l, o, 2).p[0])};
+    buf_printf(&text, "{ .reg .pred p, q; .reg .b32 n; .reg .b64 m, mark, lay, was; clz.b32 n, $1; add.u32 n, n, 32; mov.b64 m, -1; shr.u64 m, m, n; not.b64 m, m; "
+               "and.b64 mark, m, 0x%llx; mov.b64 lay, 0; mov.b64 was, 0; setp.ne.u32 p, $2, 0; "
+               "turn_${:uid}: @p atom.relaxed.gpu.global.cas.b64 was, [$0], lay, mark; setp.ne.and.u64 p, was, lay, p; mov.b64 lay, was; "
+               "and.b64 was, was, m; setp.ne.and.u64 p, was, mark, p; vote.sync.any.pred q, p, -1; @q bra turn_${:uid}; }", (unsigned long long)LIR_MARK_BITS);
+    buf_puts(&cons, "l,r,r,~{memory}");
+    ll_asm_bufs(l, l->ty.v, &text, &cons, true, 3, args);
+}

@@ -199,6 +199,20 @@ static void run_draw(Sim *s, Step *st)
     }
 }
 
+static void run_mark(Sim *s, Step *st)
+{
+    for (uint32_t t = 0; t < s->threads; t++) {
+        uint64_t counts = lir_mark_counts(((const uint32_t *)st->a[1])[t]), mark = LIR_MARK_BITS & ~counts;
+        if (!s->mask[t] || !predicate(s, st, 2, t) || !sim_clean(s, st, 0, t, "the address") || !sim_clean(s, st, 1, t, "what is counted to"))
+            continue;
+        uint64_t addr = ((const uint64_t *)st->a[0])[t], *at = (uint64_t *)(uintptr_t)addr;
+        if (!find(s, addr, 8))
+            sim_fault(s, st, t, "marks 8 bytes at 0x%llx, outside every buffer", (unsigned long long)addr);
+        else if ((*at & ~counts) != mark)
+            *at = mark;
+    }
+}
+
 /* What lies there from now on is anything. */
 static void run_discard(Sim *s, Step *st)
 {
@@ -239,6 +253,7 @@ bool sim_plan_global(Sim *s, Step *st)
     case LIR_STG: case LIR_STGP: case LIR_STGM: st->run = run_store; return true;
     case LIR_ATOM: st->run = run_atom; return true;
     case LIR_DRAW: st->run = run_draw; return true;
+    case LIR_MARK: st->run = run_mark; return true;
     case LIR_DISCARD: st->run = run_discard; return true;
     case LIR_ASK: st->run = run_ask; return true;
     default: return false;

@@ -122,6 +122,7 @@ static void alike_wide(LirFn *fn) { lir_alike(fn, lir_ci(fn, DT_I64, 0), 8); }
 static void alike_nothing(LirFn *fn) { lir_alike(fn, tid(fn), 0); }
 static void wide_sum(LirFn *fn) { lir_add(fn, (LirOp){.op = LIR_WSUM, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {lir_ci(fn, DT_I64, 0)}}); }
 static void draw_wide(LirFn *fn) { lir_add(fn, (LirOp){.op = LIR_DRAW, .dt = DT_I64, .lanes = 1, .ref = -1, .a = {lir_ci(fn, DT_I64, 0), tid(fn), lir_ci(fn, DT_BOOL, 1)}}); }
+static void mark_wide(LirFn *fn) { lir_add(fn, (LirOp){.op = LIR_MARK, .ref = -1, .a = {lir_ci(fn, DT_I64, 0), lir_ci(fn, DT_I64, 9), lir_ci(fn, DT_BOOL, 1)}}); }
 static void lone_while(LirFn *fn) { op0(fn, LIR_WHILE, lir_ci(fn, DT_BOOL, 0)); }
 static void lone_end(LirFn *fn) { op0(fn, LIR_END, 0); }
 static void open_loop(LirFn *fn) { op0(fn, LIR_LOOP, 0); }
@@ -176,7 +177,7 @@ static void verifier(void **state)
         {not_before, "does not come before"}, {no_value, "has no value"}, {other_type, "different types"}, {other_lanes, "different lanes"},
         {float_bits, "bits of floats"}, {int_exp, "wants floats"}, {var_as_value, "read by get"}, {get_of_value, "not a variable"},
         {set_other, "another type"}, {no_element, "no such element"}, {no_word, "no such parameter word"}, {narrow_address, "not one i64"},
-        {odd_alignment, "alignment out of range"}, {copy_size, "4, 8 or 16 bytes"}, {no_lane, "no such lane"}, {alike_wide, "wants one i32, and gives one"}, {alike_nothing, "compares 1 to 32 bits"}, {wide_sum, "wants one i32, and gives one"}, {draw_wide, "wants an i64, an i32 and a bool, and gives one i32"}, {lone_while, "not directly in a loop"},
+        {odd_alignment, "alignment out of range"}, {copy_size, "4, 8 or 16 bytes"}, {no_lane, "no such lane"}, {alike_wide, "wants one i32, and gives one"}, {alike_nothing, "compares 1 to 32 bits"}, {wide_sum, "wants one i32, and gives one"}, {draw_wide, "wants an i64, an i32 and a bool, and gives one i32"}, {mark_wide, "wants an i64, an i32 and a bool"}, {lone_while, "not directly in a loop"},
         {lone_end, "nothing is open"}, {open_loop, "never closed"}, {while_in_if, "not directly in a loop"},
         {divergent_barrier, "threads may enter apart"}, {barrier_apart, "that warps leave apart"}, {inbox_alone, "wants a cluster"},
         {inbox_outside, "outside shared memory"}, {out_of_scope, "region that is closed"},

@@ -430,8 +430,9 @@ static void test_threads(void **state)
     case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 6), tid, 4), lir_alike(fn, tid, 3), 0, 0, 4, 0);
     case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 7), tid, 4), case_op(c, LIR_WSUM, DT_I32, 1, tid, 0, 0), 0, 0, 4, 0);
     case_mem(c, LIR_STG, 0, 0, case_at(c, case_ptr(c, 8), tid, 4), case_mem(c, LIR_DRAW, DT_I32, 1, case_ptr(c, 9), lir_ci(fn, DT_I32, 3), lir_op2(fn, LIR_EQ, tid, lir_ci(fn, DT_I32, 0)), 0, 0, 0), 0, 0, 4, 0);
+    case_mem(c, LIR_MARK, 0, 0, case_ptr(c, 9), lir_ci(fn, DT_I32, 700), lir_op2(fn, LIR_EQ, tid, lir_ci(fn, DT_I32, 0)), 0, 0, 0);
     case_ptx(c, TARGET_SM80, &ptx);
-    case_ordered(ptx.p, "vote.sync.ballot.b32", "vote.sync.ballot.b32", "vote.sync.ballot.b32", "popc.b32", "popc.b32", "redux.sync.add", "atom.global.add.u32", NULL);
+    case_ordered(ptx.p, "vote.sync.ballot.b32", "vote.sync.ballot.b32", "vote.sync.ballot.b32", "popc.b32", "popc.b32", "redux.sync.add", "atom.global.add.u32", "atom.relaxed.gpu.global.cas.b64", NULL);
     assert_int_equal(case_count(ptx.p, "shfl.sync.bfly.b32"), 6);
     assert_int_equal(case_count(ptx.p, "shfl.sync.idx.b32"), 6);
     case_ordered(ptx.p, "@p bar.sync 1, 64;", "@p bar.sync 2, 64;", "@p bar.sync 3, 64;", "@p bar.sync 4, 64;", "@p bar.sync 5, 32;", "bar.warp.sync", "prefetch.global.L2", NULL);

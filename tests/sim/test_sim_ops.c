@@ -385,6 +385,36 @@ static void draws(void **state)
     case_end(&c);
 }
 
+/* Whatever lay there, the first that marks finds no count, and the others those that drew before. */
+static void marks(void **state)
+{
+    (void)state;
+    static const uint64_t lay[] = {0, UINT64_MAX, 0xdbdbdbdbdbdbdbdb, LIR_MARK_BITS ^ (uint64_t)1 << 40};
+    for (size_t i = 0; i < sizeof lay / sizeof *lay; i++) {
+        uint64_t word[1] = {lay[i]};
+        int32_t out[2][THREADS];
+        SimCase c;
+        case_begin(&c, THREADS, 0);
+        case_buffer(&c, word, sizeof word);
+        case_buffer(&c, out[0], sizeof out[0]);
+        case_buffer(&c, out[1], sizeof out[1]);
+        for (int turn = 0; turn < 2; turn++) {
+            LirVal at = case_at(&c, 0, case_i32(&c, 0), 4), may = lir_op2(c.fn, LIR_GE, c.tid, case_i32(&c, 1));
+            case_op(&c, (LirOp){.op = LIR_MARK, .ref = -1, .a = {at, case_i32(&c, 700), may}});
+            LirVal was = case_op(&c, (LirOp){.op = LIR_DRAW, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {at, case_i32(&c, 1), may}});
+            case_store(&c, 1 + turn, lir_op2(c.fn, LIR_AND, was, case_i32(&c, 1023)));
+        }
+        assert_true(case_run(&c, 1));
+        assert_int_equal(word[0] & 1023, 2 * (THREADS - 1));
+        assert_int_equal(word[0] >> 10, LIR_MARK_BITS >> 10);
+        for (int t = 0; t < THREADS; t++) {
+            assert_int_equal(out[0][t], t ? t - 1 : 0);
+            assert_int_equal(out[1][t], t ? THREADS - 1 + t - 1 : 0);
+        }
+        case_end(&c);
+    }
+}
+
 static void masked_memory(void **state)
 {
     (void)state;
@@ -431,7 +461,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elementwise), cmocka_unit_test(casts), cmocka_unit_test(vectors), cmocka_unit_test(regions),
-        cmocka_unit_test(shuffles), cmocka_unit_test(draws), cmocka_unit_test(masked_memory), cmocka_unit_test(slide),
+        cmocka_unit_test(shuffles), cmocka_unit_test(draws), cmocka_unit_test(marks), cmocka_unit_test(masked_memory), cmocka_unit_test(slide),
     };
     return cmocka_run_group_tests_name("sim_ops", tests, NULL, NULL);
 }

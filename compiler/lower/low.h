@@ -20,7 +20,7 @@ typedef struct Mask {
 
 /* A reduction along the row within one phase. Argmax is two of these in consecutive phases; logsumexp is a pair (largest, sum)
  * in one, RED_VAR a triple (sum, squared distances from the mean, count); a pick is a scalar read by one lane and given to all, which is over before any lane writes in place. */
-typedef enum { RED_SUM, RED_MAX, RED_MIN, RED_LSE, RED_VAR, RED_PICK } RedKind;
+typedef enum { RED_SUM, RED_MAX, RED_MIN, RED_LSE, RED_VAR, RED_PICK, RED_DEAL } RedKind;
 typedef struct Red {
     struct Low *of;      /* whose it is, where that is not the nest being lowered; low_aside.c */
     TirVal  op;          /* the reduction in the tile IR */
@@ -103,6 +103,7 @@ typedef struct Low {
     int      red_bytes, events;       /* bytes a partial; exchanges so far in this iteration */
     LirVal   toggle;                  /* variable i32: which exchange buffer comes first, 0 when not needed */
     LirVal   turns;                   /* variable i32: exchanges so far of a cluster whose row groups have two inboxes each; 0: of another */
+    LirVal   drawn, told;             /* i32, under deal: what the first lane drew in this turn; the same, told by its exchange */
     LirVal   slot;                    /* i32 byte offset of the current stage */
 
     /* rows that a one-shot block takes together */
@@ -168,6 +169,7 @@ const RowMem *low_first_stream(const Low *w);  /* all others begin where it does
 void   low_edge_set(Low *w);                   /* of the instance just set */
 LirVal low_edge_count(Low *w, int lanes);      /* i32 edges of so many lanes of the row from w->at on */
 void   low_edge_fix(Low *w, LirVal grp);       /* before the loop over instances, and behind it: for all of a row group's */
+int    low_alike_rows(const Low *w);           /* as many of a block's row groups begin differently from one another */
 int    low_alike(const Low *w);                /* of so many blocks, and every multiple, a row group's rows begin alike */
 LirVal low_edge_load(Low *w, uint32_t load, LirVal inside);    /* of the instance just set, where bool `inside` holds, else zero */
 void   low_edge_begin(Low *w);                 /* the edge is the current vector, */
@@ -290,6 +292,7 @@ void   low_scalar_stores(Low *w);
 
 /* low_persistent.c: blocks that walk over row groups */
 LirVal low_turn_instance(Low *w, int turn);    /* that a row group of a persistent block takes then; it may be past the last */
+int32_t low_deal_bytes(const Low *w);          /* of the workspace, for each block or cluster */
 void   low_persistent(Low *w);
 
 /* low_along.c: the host's rows, two in step */

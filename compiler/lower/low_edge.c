@@ -84,13 +84,18 @@ LirVal low_edge_count(Low *w, int lanes)
 }
 
 /* Rows begin alike within what their vectors, or lines, are aligned to; those of a row group, or, where the groups share operands in shared memory, of all. */
-int low_alike(const Low *w)
+/* Rows that are so far apart begin alike. */
+static int period(const Low *w) { return w->s->line ? LINE / dt_bytes(w->tir->tensors[low_first_stream(w)->tensor].dt) : w->s->vec; }
+
+int low_alike_rows(const Low *w)
 {
-    int alike = w->s->line ? LINE / dt_bytes(w->tir->tensors[low_first_stream(w)->tensor].dt) : w->s->vec;
-    for (int rows = w->s->wkeep == WKEEP_SMEM ? 1 : w->s->rows; rows % 2 == 0 && alike > 1; rows /= 2)
-        alike /= 2;
-    return alike;
+    int apart = 1;
+    for (int rows = w->s->wkeep == WKEEP_SMEM ? 1 : w->s->rows; rows % 2 == 0 && apart < period(w); rows /= 2)
+        apart *= 2;
+    return apart;
 }
+
+int low_alike(const Low *w) { return period(w) / low_alike_rows(w); }
 
 /* The first instance of row group grp of this block stands for all of that group. */
 void low_edge_fix(Low *w, LirVal grp)

@@ -65,12 +65,13 @@ LirVal low_turn_instance(Low *w, int turn)
 
 /* ---- what a persistent block fetches ahead of use: rows by asynchronous copies, scalars of an instance in variables ---- */
 
-enum { MAX_AHEAD = 8, MAX_SCALARS = 8 };
+enum { MAX_AHEAD = 8, MAX_SCALARS = 8, DEAL_BYTES = 8 };
 
 typedef struct Ahead {
     int    distance;                        /* row groups between fetch and use */
     TirVal load[MAX_SCALARS + ROW_MAX_MEM]; uint32_t n, scalars;    /* fetched ahead: scalar loads, then row loads of which the edge is */
     LirVal var[MAX_SCALARS + ROW_MAX_MEM][MAX_AHEAD];               /* var[i][j]: value for the instance j turns on */
+    LirVal base[MAX_AHEAD + 1];             /* variables, under deal: the instance of this turn, of the next, .. */
 } Ahead;
 
 static void find_ahead(Low *w, Ahead *h)
@@ -134,12 +135,20 @@ static void fetch_first(Low *w, Ahead *h, LirVal first, LirVal end, LirVal step)
     }
 }
 
+/* What is to be fetched in the turn of base. */
+static LirVal turns_on(Low *w, const Ahead *h, LirVal base, LirVal step)
+{
+    if (w->s->deal)
+        return lir_op1(w->fn, LIR_GET, h->base[h->distance]);
+    return lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance)));
+}
+
 /* Fetches the row group `distance` turns on; values of it into next. */
 static void fetch_on(Low *w, Ahead *h, LirVal base, LirVal end, LirVal step, LirVal slot, LirVal *next)
 {
     LirVal inside = 0;
     if (slot || h->n)
-        inside = fetch(w, lir_op2(w->fn, LIR_ADD, base, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance))), end, slot);
+        inside = fetch(w, turns_on(w, h, base, step), end, slot);
     for (uint32_t j = 0; j < h->n; j++)
         next[j] = fetch_value(w, h, j, inside);
 }
@@ -253,6 +262,62 @@ static void skew_turn(Low *w, const Ahead *h, Sent *t, LirVal base, LirVal end, 
     low_phases(w, 1);
 }
 
+/* ---- deal=1: rows behind the first ones go to whoever comes for them ----
+ *
+ * Workspace: 8 bytes for each class of row groups, those whose rows begin alike: a count.  A row group knows as many instances as it fetches ahead, and draws one
+ * more in each turn, which the turn's first exchange tells all of its lanes; so there are as many draws as instances, and the last puts zeros there. */
+
+/* Row groups that keep operands of rows that begin anywhere take every so many-th instance. */
+static int classes(const Low *w) { return w->head_fixed ? low_alike(w) * low_alike_rows(w) : 1; }
+
+static LirVal class_of(Low *w)
+{
+    LirVal first = walk_apart(w) ? lir_op2(w->fn, LIR_ADD, w->block, lir_op2(w->fn, LIR_MUL, w->grp, w->blocks)) : w->block;
+    return classes(w) > 1 ? lir_op2(w->fn, LIR_REM, first, low_ci(w, classes(w))) : low_ci(w, 0);
+}
+
+int32_t low_deal_bytes(const Low *w) { return w->s->deal ? DEAL_BYTES * (w->head_fixed ? low_alike_rows(w) : 1) : 0; }
+
+/* What follows is worked out where it is used: it is the same for all lanes of a warp, and kept over a turn it would take their registers. */
+static LirVal count_at(Low *w) { return lir_op2(w->fn, LIR_ADD, low_word(w, DT_I64, (LirWord){LIR_W_WORK, 0, 0, 0}), low_mul_i64(w, class_of(w), DEAL_BYTES)); }
+static LirVal draws_here(Low *w) { return lir_op2(w->fn, LIR_EQ, w->s->cluster > 1 ? w->at : w->lane, low_ci(w, 0)); }
+
+/* How many draw from it. */
+static LirVal draws(Low *w)
+{
+    LirVal n = lir_op2(w->fn, LIR_SUB, w->ninst, class_of(w));
+    return classes(w) > 1 ? lir_op2(w->fn, LIR_DIV, lir_op2(w->fn, LIR_ADD, n, low_ci(w, classes(w) - 1)), low_ci(w, classes(w))) : n;
+}
+
+/* lir_mark_counts() of them. */
+static LirVal bits_of(Low *w, LirVal n)
+{
+    for (int by = 1; by < 32; by *= 2)
+        n = lir_op2(w->fn, LIR_OR, n, lir_op2(w->fn, LIR_SHR, n, low_ci(w, by)));
+    return n;
+}
+
+static void deal_open(Low *w, Ahead *h, LirVal first, LirVal step)
+{
+    for (int i = 0; i <= h->distance; i++)
+        h->base[i] = lir_op1(w->fn, LIR_VAR, lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, i))));
+}
+
+static void deal_mark(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_MARK, .ref = -1, .a = {count_at(w), draws(w), draws_here(w)}}); }
+
+static void deal_draw(Low *w) { w->drawn = lir_add(w->fn, (LirOp){.op = LIR_DRAW, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {count_at(w), low_ci(w, 1), draws_here(w)}}); }
+
+/* What was drawn is known. */
+static void deal_on(Low *w, Ahead *h, LirVal step)
+{
+    LirVal all = draws(w), number = lir_op2(w->fn, LIR_AND, w->told, bits_of(w, all)), last = lir_op2(w->fn, LIR_EQ, lir_op2(w->fn, LIR_ADD, number, low_ci(w, 1)), all);
+    LirVal first = lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, step, low_ci(w, h->distance + 1)), class_of(w));
+    lir_add(w->fn, (LirOp){.op = LIR_STGP, .ref = -1, .a = {count_at(w), lir_ci(w->fn, DT_I64, 0), low_and(w, draws_here(w), last)}, .imm.i = DEAL_BYTES});
+    for (int i = 0; i < h->distance; i++)
+        lir_set(w->fn, h->base[i], lir_op1(w->fn, LIR_GET, h->base[i + 1]));
+    lir_set(w->fn, h->base[h->distance], lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, number, low_ci(w, classes(w)))));
+}
+
 void low_persistent(Low *w)
 {
     bool async = w->s->async == ASYNC_CP;
@@ -265,10 +330,14 @@ void low_persistent(Low *w)
         return;
     }
     find_ahead(w, &h);
-    LirVal var = lir_op1(w->fn, LIR_VAR, first);
+    if (w->s->deal)
+        deal_open(w, &h, first, step);
+    LirVal var = w->s->deal ? h.base[0] : lir_op1(w->fn, LIR_VAR, first);
     if (async)
         slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     fetch_first(w, &h, first, end, step);
+    if (w->s->deal)
+        deal_mark(w);
     if (w->s->wkeep != WKEEP_LOAD)
         low_wkeep_fill(w);                  /* behind the first rows' copies, which nothing holds up then */
     if (w->s->skew)
@@ -279,6 +348,8 @@ void low_persistent(Low *w)
     w->events = 0;
     if (async)
         w->slot = lir_op1(w->fn, LIR_GET, slot);
+    if (w->s->deal)
+        deal_draw(w);
     fetch_on(w, &h, base, end, step, async ? next_stage(w, w->slot, w->s->stages - 1) : 0, next);
     if (async)
         await(w, h.distance - w->s->skew);
@@ -296,7 +367,10 @@ void low_persistent(Low *w)
         lir_set(w->fn, w->turns, lir_op2(w->fn, LIR_ADD, lir_op1(w->fn, LIR_GET, w->turns), low_ci(w, w->events)));
     else if (w->toggle && w->events & 1)
         lir_set(w->fn, w->toggle, lir_op2(w->fn, LIR_SUB, low_ci(w, w->smem.slot), lir_op1(w->fn, LIR_GET, w->toggle)));
-    lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, base, step));
+    if (w->s->deal)
+        deal_on(w, &h, step);
+    else
+        lir_set(w->fn, var, lir_op2(w->fn, LIR_ADD, base, step));
     low_mark(w, LIR_END, 0);
     if (walk_apart(w) && w->events && !w->turns && w->rv->nacc && w->s->acc == ACC_REG)
         even_out(w, lir_op1(w->fn, LIR_GET, var), end);

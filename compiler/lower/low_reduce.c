@@ -86,7 +86,7 @@ void low_red_open(Low *w, Red *r)
 {
     if (r->kind == RED_VAR && low_var_once(w))
         low_var_open(w, r);
-    for (uint32_t k = 0; r->kind != RED_PICK && !(r->kind == RED_VAR && low_var_once(w)) && k < r->nacc; k++)
+    for (uint32_t k = 0; r->kind < RED_PICK && !(r->kind == RED_VAR && low_var_once(w)) && k < r->nacc; k++)
         if (r->kind == RED_LSE)
             low_lse_open(w, &r->acc[k], &r->sum[k]);
         else
@@ -95,7 +95,7 @@ void low_red_open(Low *w, Red *r)
 
 void low_red_merge(Low *w, const Red *into, const Red *from)
 {
-    for (uint32_t k = 0; into->kind != RED_PICK && k < into->nacc; k++) {
+    for (uint32_t k = 0; into->kind < RED_PICK && k < into->nacc; k++) {
         if (into->kind == RED_LSE) {
             low_lse_merge(w, into->acc[k], into->sum[k], from->acc[k], from->sum[k]);
             continue;
@@ -108,7 +108,7 @@ void low_red_merge(Low *w, const Red *into, const Red *from)
 void low_red_update(Low *w, Red *r)
 {
     bool loop = low_loops(w);
-    if (r->kind == RED_PICK)
+    if (r->kind >= RED_PICK)
         return;
     if (r->kind == RED_VAR && low_var_once(w) && !w->edge) {
         low_var_update(w, r, lir_splat(w->fn, term(w, r), w->s->vec));
@@ -177,6 +177,8 @@ Partial low_red_join(Low *w, const Red *r, Partial a, Partial b)
 static Partial vectors_total(Low *w, Red *r)
 {
     Partial t = {{0}};
+    if (r->kind == RED_DEAL)
+        return (Partial){{w->drawn}};
     if (r->kind == RED_PICK) {
         LirVal held = low_held_element(w, r->op, &r->teller);
         t.v[0] = lir_cast(w->fn, r->dt, held ? held : low_scalar_raw(w, r->op, 0));
@@ -222,7 +224,9 @@ Partial low_red_across(Low *w, const Red *r, Partial t, int lanes)
         low_lse_across(w, &t.v[0], &t.v[1], lanes);
     else if (r->kind == RED_PICK)
         t.v[0] = w->host ? t.v[0] : low_butterfly(w, t.v[0], 0);
-    for (int o = lanes / 2; o && r->kind != RED_LSE && r->kind != RED_PICK; o /= 2)
+    else if (r->kind == RED_DEAL)
+        t.v[0] = lir_add(w->fn, (LirOp){.op = LIR_BCAST, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {t.v[0]}});
+    for (int o = lanes / 2; o && r->kind < RED_PICK && r->kind != RED_LSE; o /= 2)
         t.v[0] = lir_op2(w->fn, merge_op(r->kind), t.v[0], low_butterfly(w, t.v[0], o));
     return t;
 }
@@ -233,22 +237,13 @@ Partial low_red_across(Low *w, const Red *r, Partial t, int lanes)
 static int partials(const Low *w) { return w->s->lanes < 32 ? w->s->cluster : w->s->lanes / 32 * w->s->cluster; }
 
 /* In a one-shot block what is picked is told by the first warp alone. */
-static bool by_one(const Low *w, const Red *r) { return r->kind == RED_PICK && w->s->grid == GRID_ONESHOT; }
+static bool by_one(const Low *w, const Red *r) { return r->kind == RED_DEAL || (r->kind == RED_PICK && w->s->grid == GRID_ONESHOT); }
 
 /* Of a word: a place for each warp's. */
 static uint32_t word_bytes(const Low *w, const Red *r)
 {
     uint32_t places = by_one(w, r) ? 1 : (uint32_t)partials(w);
     return (places + 3) / 4 * 4 * (uint32_t)w->red_bytes;
-}
-
-/* Of a group of lanes. */
-static uint32_t exchange_bytes(const Low *w, const Red *r, uint32_t n)
-{
-    uint32_t bytes = 0;
-    for (uint32_t i = 0; i < n; i++)
-        bytes += low_red_words(w, &r[i]) * word_bytes(w, &r[i]);
-    return bytes;
 }
 
 /* Bit i of the number of this exchange: bit 0 tells which of the two buffers and inboxes it takes, bit 1 the parity of that use. */
@@ -260,10 +255,11 @@ static LirVal turn_bit(Low *w, int i)
 
 static LirVal group_inbox(Low *w) { return lir_op2(w->fn, LIR_ADD, lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, 2)), turn_bit(w, 0)); }
 
-/* Byte offset of a word of this group in the current exchange buffer; a group has `group` bytes, of which `before` stand before the word. */
-static LirVal exchange_at(Low *w, uint32_t before, uint32_t group)
+/* Byte offset of a word of this group in the current exchange buffer, of which `before` bytes stand before the word.  A group has as many bytes in each exchange:
+ * one that is ahead of another must not write where that reads. */
+static LirVal exchange_at(Low *w, uint32_t before)
 {
-    LirVal at = lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, group));
+    LirVal at = lir_op2(w->fn, LIR_MUL, w->grp, low_ci(w, w->smem.slot / (uint32_t)w->s->rows));
     at = lir_op2(w->fn, LIR_ADD, at, low_ci(w, before));
     if (w->turns)
         return lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, turn_bit(w, 0), low_ci(w, w->smem.slot)));
@@ -316,7 +312,7 @@ static int read_few(Low *w, DType dt, LirVal at, int n, LirVal *v)
 static LirVal read_all(Low *w, const Red *r, LirVal at)
 {
     LirVal v[LOW_MAX_PARTS], all = 0;
-    int chunks = read_few(w, r->dt, at, r->kind == RED_PICK ? 1 : partials(w), v);
+    int chunks = read_few(w, r->dt, at, r->kind >= RED_PICK ? 1 : partials(w), v);
     for (int i = 0; i < chunks; i++) {
         LirVal one = lir_lanes(w->fn, v[i]) > 1 ? lir_op1(w->fn, fold_op(r->kind), v[i]) : v[i];
         all = all ? lir_op2(w->fn, merge_op(r->kind), all, one) : one;
@@ -365,12 +361,12 @@ static Partial read_all_var(Low *w, const Red *r, const LirVal *at)
     return low_var_few(w, p, vectors);
 }
 
-static Partial read_partials(Low *w, const Red *r, uint32_t before, uint32_t group)
+static Partial read_partials(Low *w, const Red *r, uint32_t before)
 {
     LirVal at[LOW_MAX_WORDS];
     for (uint32_t k = 0; k < low_red_words(w, r); k++)
-        at[k] = exchange_at(w, before + k * word_bytes(w, r), group);
-    bool many = partials(w) > FEW && r->kind != RED_PICK && w->s->lanes % 32 == 0;
+        at[k] = exchange_at(w, before + k * word_bytes(w, r));
+    bool many = partials(w) > FEW && r->kind < RED_PICK && w->s->lanes % 32 == 0;
     if (r->kind == RED_LSE || many)
         return read_spread(w, r, at);
     return r->kind == RED_VAR ? read_all_var(w, r, at) : (Partial){{read_all(w, r, at[0])}};
@@ -388,7 +384,7 @@ static void put_partial(Low *w, const Red *r, LirVal at, LirVal v)
     else
         at = lir_op2(w->fn, LIR_ADD, at, lir_op2(w->fn, LIR_MUL, lir_op2(w->fn, LIR_DIV, lane, low_ci(w, 32)), low_ci(w, w->red_bytes)));
     if (w->turns)
-        lir_add(w->fn, (LirOp){.op = LIR_SEND, .ref = -1, .a = {at, v, group_inbox(w), me}, .imm.i = 4});
+        lir_add(w->fn, (LirOp){.op = LIR_SEND, .ref = -1, .a = {at, v, group_inbox(w), by_one(w, r) ? lir_op3(w->fn, LIR_SELECT, in, me, low_ci(w, 32)) : me}, .imm.i = 4});
     else if (w->s->cluster > 1)
         lir_add(w->fn, (LirOp){.op = LIR_STSC, .ref = (int16_t)(w->inboxes ? w->events : -1), .a = {at, v, me, in}, .imm.i = 4});
     else
@@ -431,36 +427,36 @@ bool low_red_meet(const Low *w, uint32_t n) { return n && (w->s->lanes > 32 || w
 /* A one-shot block's places for partials are free from the start. Only what the first warp reads is told. */
 void low_red_pick(Low *w, Red *r, uint32_t n)
 {
-    uint32_t group = exchange_bytes(w, r, n), at = 0;
+    uint32_t at = 0;
     for (uint32_t i = 0; i < n; at += low_red_words(w, &r[i]) * word_bytes(w, &r[i]), i++) {
         if (r[i].kind != RED_PICK || w->s->grid != GRID_ONESHOT || !low_red_meet(w, n) || (w->waits && w->waits[r[i].op]) || low_holds_element(w, r[i].op))
             continue;
         LirVal lane = w->s->cluster > 1 ? w->at : w->lane, first = lir_op2(w->fn, LIR_LT, lane, low_ci(w, 32));
         Partial t = {{lir_cast(w->fn, r[i].dt, low_scalar_raw(w, r[i].op, first))}};
         join(w);
-        put_partial(w, &r[i], exchange_at(w, at, group), low_red_across(w, &r[i], t, 32).v[0]);
+        put_partial(w, &r[i], exchange_at(w, at), low_red_across(w, &r[i], t, 32).v[0]);
         r[i].sent = true;
     }
 }
 
 void low_red_send(Low *w, const Red *r, const Partial *total, uint32_t n)
 {
-    uint32_t group = exchange_bytes(w, r, n), at = 0;
+    uint32_t at = 0;
     join(w);
     if (w->turns)
         lir_add(w->fn, (LirOp){.op = LIR_ARM, .ref = -1, .a = {group_inbox(w), lir_op2(w->fn, LIR_EQ, w->lane, low_ci(w, 0))}, .imm.i = sent_bytes(w, r, n)});
     for (uint32_t i = 0; i < n; i++)
         for (uint32_t k = 0; k < low_red_words(w, &r[i]); k++, at += word_bytes(w, &r[i]))
             if (!r[i].sent)
-                put_partial(w, &r[i], exchange_at(w, at, group), total[i].v[k]);
+                put_partial(w, &r[i], exchange_at(w, at), total[i].v[k]);
 }
 
 void low_red_take(Low *w, const Red *r, Partial *total, uint32_t n)
 {
-    uint32_t group = exchange_bytes(w, r, n), at = 0;
+    uint32_t at = 0;
     group_barrier(w);
     for (uint32_t i = 0; i < n; i++) {
-        total[i] = read_partials(w, &r[i], at, group);
+        total[i] = read_partials(w, &r[i], at);
         at += low_red_words(w, &r[i]) * word_bytes(w, &r[i]);
     }
     w->events++;
@@ -484,6 +480,10 @@ void low_red_deliver(Low *w, const Red *r, Partial t)
 {
     const TirOp *o = &w->tir->ops[r->op];
     LirVal v = t.v[0];
+    if (r->kind == RED_DEAL) {
+        w->told = v;
+        return;
+    }
     if (o->op == TIR_ARGMAX && !r->step) {
         w->red_value[r->op] = v;
         return;

@@ -37,6 +37,8 @@ uint32_t low_reductions(Low *w, int p, Red *r)
             kind = RED_VAR;
         r[n++] = (Red){.op = v, .kind = kind, .step = step, .dt = dt, .first = kind == RED_LSE};
     }
+    if (w->s->deal && !p)
+        r[n++] = (Red){.kind = RED_DEAL, .dt = DT_I32};
     return n;
 }
 
@@ -69,7 +71,7 @@ static void loads_of_phase(Low *w, int p, const Red *r, uint32_t n, uint8_t *nee
 {
     uint8_t *seen = ARENA_ARRAY(w->a, uint8_t, w->tir->nops);
     for (uint32_t i = 0; i < n; i++)
-        if (r[i].kind != RED_PICK)
+        if (r[i].kind < RED_PICK)
             mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
     if (p != w->rv->last_phase)
         return;
@@ -130,7 +132,7 @@ bool low_fills_late(Low *w)
         return false;
     uint32_t n = low_reductions(w, 0, r);
     for (uint32_t i = 0; i < n; i++)
-        if (r[i].kind != RED_PICK)
+        if (r[i].kind < RED_PICK)
             mark_loads(w, w->tir->ops[r[i].op].a[0], seen, need);
     for (uint32_t i = 0; i < w->rv->nload; i++)
         if (need[i] && !w->rv->load[i].inst)
@@ -703,6 +705,10 @@ static void describe(Low *w)
                      .per = s->rows * s->batch, .per2 = s->split ? low_tile(w) : s->feed, .per3 = s->turns, .ctas = s->ctas ? s->ctas : 1, .multiple = w->head_fixed ? low_alike(w) : 1};
     l->work_by = w->parts ? LOW_BY_BLOCK : LOW_BY_COLUMN;
     l->work_bytes = w->parts ? (int32_t)low_part_words(w) * 4 : (int32_t)w->rv->nacc * 4 * (s->acc == ACC_MEM ? s->rows : 1);
+    if (s->deal) {
+        l->work_by = LOW_BY_BLOCK;
+        l->work_bytes = low_deal_bytes(w);
+    }
 }
 
 LowKernel *low_run(const TirFn *fn, const Sched *s, const Target *t, const char *symbol, Arena *a, Diag *d)

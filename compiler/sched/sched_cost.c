@@ -178,13 +178,16 @@ static double persistent_spoil(const SchedFacts *f, const Sched *s, const Target
     return spoil + (f->row_bytes_in <= f->row_bytes_out ? 0.06 : 0);
 }
 
-/* Blocks that stay for their operands' sake and sum nothing: shares that are fixed cost a fifteenth, and the last turn is not full.  Where blocks of few turns
- * are dealt out, each takes a third of a turn to begin. */
+/* Blocks that stay for their operands' sake and sum nothing: shares that are fixed cost a fifteenth, rows that are dealt hardly any, and the last turn is not full,
+ * of which who draws feels half.  Where blocks of few turns are dealt out, each takes a third of a turn to begin. */
 static double staying_spoil(const SchedFacts *f, const Sched *s, const Target *t, int64_t rows, int64_t n)
 {
     int at_once = t->mps * 10 / 11 / s->cluster * s->ctas * s->rows;
     double turns = (double)rows / at_once, flight = (double)s->ctas * s->rows * s->stages * (double)n / s->cluster * f->row_bytes_in;
-    return (s->turns && turns > s->turns ? 0.36 / s->turns : 0.068 + (turns > 1 ? ceil(turns) / turns - 1 : 0)) + (flight < 110000 ? 0.25 * (110000 / flight - 1) : 0);
+    double last = turns > 1 ? ceil(turns) / turns - 1 : 0, few = flight < 110000 ? 0.25 * (110000 / flight - 1) : 0;
+    if (s->turns && turns > s->turns)
+        return 0.36 / s->turns + few;
+    return (s->deal ? 0.015 + last / 2 : 0.068 + last) + few;
 }
 
 /* Persistent blocks: row groups in flight hide a row's latency; partial rows and a second launch come on top, which is ready when it finds

@@ -103,6 +103,9 @@ static const char *async_illegal(const SchedFacts *f, const Sched *s, const Targ
 /* Can rows be asked for ahead: those in vectors, column tiles that are aligned, and none whose places an index tells? */
 static bool may_ask(const SchedFacts *f, const Sched *s) { return s->align != ALIGN_SCALAR && (!s->split || s->align == ALIGN_VEC) && !f->scatter; }
 
+/* Do row groups of a persistent block meet at barriers of their own only? */
+static bool walks_apart(const Sched *s, const Target *t) { return s->rows == 1 || (s->rows <= 14 && s->lanes % t->warp == 0); }
+
 static const char *across_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     if (f->accs && s->grid != GRID_PERSISTENT)
@@ -128,6 +131,8 @@ static const char *across_illegal(const SchedFacts *f, const Sched *s, const Tar
         return "skew wants persistent clusters with rows in three stages of shared memory or more, and a kernel of two phases that exchanges once and sums nothing across rows";
     if (s->feed && (s->grid != GRID_PERSISTENT || t->kind == TGT_HOST))
         return "feed is for persistent blocks of a GPU";
+    if (s->deal && (s->grid != GRID_PERSISTENT || t->kind == TGT_HOST || f->accs || s->turns || s->skew || !f->shared.walk[0].words || (s->lanes <= t->warp && s->cluster == 1) || !walks_apart(s, t)))
+        return "deal wants persistent blocks of a GPU, without turns or skew, that sum nothing across rows, whose first walk reduces what more than a warp exchanges, each row group by itself";
     if (s->turns && (s->grid != GRID_PERSISTENT || t->kind == TGT_HOST || f->accs || s->feed))
         return "turns wants persistent blocks of a GPU that sum nothing across rows, of which there may be any number";
     if (s->late && (s->late >= s->turns || s->rows > 1 || !s->ctas))

@@ -214,27 +214,42 @@ static void search_spread(Search *q, Sched s)
         }
 }
 
+/* Row groups that draw their rows, one a block.  Of rows that begin anywhere not by lines, so that few begin differently and each can draw from many. */
+static void consider_drawn(Search *q, Sched s, int lanes)
+{
+    s.ctas = lanes / s.lanes;
+    s.deal = 1;
+    s.line = 0;
+    if (s.ctas)
+        consider(q, &s);
+}
+
 /* Rows that begin anywhere, by blocks that are there to the end, or dealt out. */
 static void consider_dealt(Search *q, Sched s)
 {
+    enum { LANES = 640 };               /* of a multiprocessor, with operands in registers */
     for (s.cluster = 2; s.cluster <= 8; s.cluster++)
         for (s.per = 5; s.per <= 11; s.per += 3) {
             s.lanes = (int32_t)round_up(ceil_div(in_vectors(q->n, &s), (int64_t)s.vec * s.per * s.cluster), 32);
-            s.ctas = 640 / s.lanes;             /* lanes of a multiprocessor, with operands in registers */
-            for (s.stages = 2; s.stages <= 3 && s.lanes >= 96 && s.ctas; s.stages++)
+            s.ctas = LANES / s.lanes;
+            for (s.stages = 2; s.stages <= 3 && s.lanes >= 96 && s.ctas; s.stages++) {
                 for (s.turns = 0; s.turns <= 12; s.turns += 6)
                     for (s.late = 0; s.late <= (s.turns == 6); s.late++)
                         consider(q, &s);
+                s.turns = s.late = 0;
+                consider_drawn(q, s, LANES);
+            }
         }
 }
 
 /* Rows so long that what their operands take of the way to the multiprocessors counts: blocks that stay keep them. */
 static void search_stay(Search *q, Sched s)
 {
+    enum { LANES = 512 };
     int operands = q->f->shared_loads;
     bool placed = s.align == ALIGN_SHIFT && q->collect;       /* a tuner's to try */
     int64_t least = placed ? 16384 : (operands > 1 ? 2 : 4) * LONG_ROW;
-    if (q->f->accs || q->f->phases < 2 || !operands || q->f->shared.wide || q->n <= least || (s.align != ALIGN_VEC && !placed) || !(q->t->features & TGT_F_CLUSTER))
+    if (q->f->accs || q->f->phases < 2 || !operands || q->f->shared.wide || q->n < least || (s.align != ALIGN_VEC && !placed) || !(q->t->features & TGT_F_CLUSTER))
         return;
     s.grid = GRID_PERSISTENT;
     s.keep = KEEP_SMEM;
@@ -245,14 +260,17 @@ static void search_stay(Search *q, Sched s)
     s.line = placed && s.vec * q->f->min_elem_bytes == 16;
     if (placed)
         consider_dealt(q, s);
-    for (s.cluster = 8; s.cluster <= (q->collect ? 16 : 8) && !placed; s.cluster *= 2)       /* more, fewer vectors, a row ahead and streams are a tuner's to try */
+    for (s.cluster = q->collect ? 4 : 8; s.cluster <= (q->collect ? 16 : 8) && !placed; s.cluster *= 2)       /* fewer and more, fewer vectors, a row ahead and streams are a tuner's to try */
         for (s.per = q->collect ? 4 : 8; s.per <= 8; s.per *= 2)
             for (s.skew = 0; s.skew <= q->collect; s.skew++) {
                 s.stages = 2 + s.skew;
                 s.lanes = (int32_t)round_up(ceil_div(q->n, (int64_t)s.vec * s.per * s.cluster), 32);
-                for (s.rows = 1; s.rows * s.lanes <= 512; s.rows++)
-                    for (s.hint = HINT_NONE; s.hint <= (q->collect ? HINT_STREAM : HINT_NONE); s.hint++)
+                for (s.hint = HINT_NONE; s.hint <= (q->collect ? HINT_STREAM : HINT_NONE); s.hint++) {
+                    for (s.rows = 1; s.rows * s.lanes <= LANES && s.cluster >= 8; s.rows++)
                         consider(q, &s);
+                    s.rows = 1;
+                    consider_drawn(q, s, LANES);
+                }
             }
 }
 

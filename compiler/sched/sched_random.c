@@ -58,10 +58,11 @@ static Sched stretched(Sched s, uint64_t *seed)
     return s;
 }
 
-/* A third of the persistent ones in clusters of blocks, half of those a row ahead, a third of the persistent ones with few turns, or fewer for late blocks, a
- * quarter with operands as the arithmetic has them, half of rows that begin anywhere in lines, half of those under conditions early, most of the one-shot ones
- * with several rows together, a quarter one after the other, a quarter of all with many vectors a lane, half for both sides of a condition and with the nest
- * before, a third along another coordinate or for two nests, half asking for rows ahead, or their first KB, where that is legal. */
+/* A third of the persistent ones in clusters of blocks, half of those a row ahead, a third of the persistent ones with few turns, or fewer for late blocks, half
+ * of the others with rows that are dealt, a quarter with operands as the arithmetic has them, half of rows that begin anywhere in lines, half of those under
+ * conditions early, most of the one-shot ones with several rows together, a quarter one after the other, a quarter of all with many vectors a lane, half for both
+ * sides of a condition and with the nest before, a third along another coordinate or for two nests, half asking for rows ahead, or their first KB, where that is
+ * legal. */
 static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
 {
     bool persistent = s.grid == GRID_PERSISTENT;
@@ -94,6 +95,9 @@ static Sched vary(const SchedFacts *f, const Target *t, Sched s, uint64_t seed)
     c.turns = 1 + pick(&seed, 3);
     c.late = s.rows == 1 && s.ctas ? pick(&seed, c.turns) : 0;
     s = persistent && pick(&seed, 3) == 0 ? if_legal(f, t, c, s) : s;
+    c = s;
+    c.deal = 1;
+    s = pick(&seed, 2) ? s : if_legal(f, t, c, s);
     c = s;
     c.wkeep = WKEEP_WIDE;
     s = persistent && pick(&seed, 4) == 0 ? if_legal(f, t, c, s) : s;

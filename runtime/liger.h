@@ -144,7 +144,7 @@ typedef struct lgr_call {
     const int32_t *options;         /* choice by option; NULL: all at their defaults */
     uint32_t noptions;
     void  *stream;
-    void  *workspace;               /* device memory, 256-byte aligned, of at least lgr_workspace_size() bytes; may be reused after the launch in stream order */
+    void  *workspace;               /* device memory, 256-byte aligned, of at least lgr_workspace_size() bytes, holding anything; may be reused after the launch in stream order */
     size_t workspace_size;
     uint32_t variant, nest;         /* for tuners and bug reports: 0: the runtime chooses; else 1 + the place in its list of the variant of that par nest, which must serve */
 } lgr_call;

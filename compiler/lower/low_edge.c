@@ -83,8 +83,8 @@ LirVal low_edge_count(Low *w, int lanes)
     return w->s->split ? lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)), n, low_ci(w, 0)) : n;
 }
 
-/* Rows begin alike within what their vectors, or lines, are aligned to; those of a row group, or, where the groups share operands in shared memory, of all. */
-/* Rows that are so far apart begin alike. */
+/* Rows that are so far apart begin alike, within what their vectors, or lines, are aligned to: those of a row group are to, or, where the groups share operands
+ * in shared memory, those of all. */
 static int period(const Low *w) { return w->s->line ? LINE / dt_bytes(w->tir->tensors[low_first_stream(w)->tensor].dt) : w->s->vec; }
 
 int low_alike_rows(const Low *w)

@@ -303,7 +303,12 @@ static void deal_open(Low *w, Ahead *h, LirVal first, LirVal step)
         h->base[i] = lir_op1(w->fn, LIR_VAR, lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, i))));
 }
 
-static void deal_mark(Low *w) { lir_add(w->fn, (LirOp){.op = LIR_MARK, .ref = -1, .a = {count_at(w), draws(w), draws_here(w)}}); }
+/* By row groups that draw: a mark of one that has no turn, as the first of a block always has, would stay. */
+static void deal_mark(Low *w, LirVal first, LirVal end)
+{
+    LirVal does = low_and(w, draws_here(w), w->s->rows > 1 ? lir_op2(w->fn, LIR_LT, first, end) : 0);
+    lir_add(w->fn, (LirOp){.op = LIR_MARK, .ref = -1, .a = {count_at(w), draws(w), does}});
+}
 
 static void deal_draw(Low *w) { w->drawn = lir_add(w->fn, (LirOp){.op = LIR_DRAW, .dt = DT_I32, .lanes = 1, .ref = -1, .a = {count_at(w), low_ci(w, 1), draws_here(w)}}); }
 
@@ -337,7 +342,7 @@ void low_persistent(Low *w)
         slot = lir_op1(w->fn, LIR_VAR, low_ci(w, 0));
     fetch_first(w, &h, first, end, step);
     if (w->s->deal)
-        deal_mark(w);
+        deal_mark(w, first, end);
     if (w->s->wkeep != WKEEP_LOAD)
         low_wkeep_fill(w);                  /* behind the first rows' copies, which nothing holds up then */
     if (w->s->skew)

@@ -2,6 +2,7 @@
 #include "launch.h"
 #include "lgk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int64_t extent(const Call *c, TirExt e)
@@ -156,6 +157,26 @@ static bool launch(Call *c, const LowLaunch *l, uint64_t work, Arena *a, SimResu
     return sim_run(l->fn, words, (uint32_t)(all_blocks(c, l) * l->fn->cluster), c->bufs, c->nbufs, res);
 }
 
+static bool draws(const LirFn *fn)
+{
+    for (uint32_t i = 0; i < fn->nops; i++)
+        if (fn->ops[i].op == LIR_MARK)
+            return true;
+    return false;
+}
+
+/* What rows were drawn from is left as the next launch wants it, which may count to more: no mark of this one's. */
+static bool zeros_left(const Call *c, const uint8_t *work, size_t bytes, SimResult *res)
+{
+    const uint64_t *word = (const uint64_t *)(const void *)work;
+    for (size_t i = 0; i < bytes / 8 && draws(c->low->launch[0].fn); i++)
+        if (word[i] && word[i] != UINT64_MAX) {
+            snprintf(res->first, sizeof res->first, "%s: 8 bytes of the workspace, %zu, are 0x%llx behind the last draw", c->low->launch[0].fn->name, i, (unsigned long long)word[i]);
+            return ++res->faults == 0;
+        }
+    return true;
+}
+
 bool call_run(Call *c, Arena *a, SimResult *res)
 {
     size_t bytes = work_before(c, c->low->nlaunch);
@@ -166,7 +187,7 @@ bool call_run(Call *c, Arena *a, SimResult *res)
     for (uint32_t i = 0; i < c->low->nlaunch; i++)
         if (!launch(c, &c->low->launch[i], (uint64_t)(uintptr_t)work, a, res))
             return false;
-    return true;
+    return zeros_left(c, work, bytes, res);
 }
 
 bool call_verify(const LowKernel *low, Diag *d)

@@ -303,7 +303,7 @@ static void deal_open(Low *w, Ahead *h, LirVal first, LirVal step)
         h->base[i] = lir_op1(w->fn, LIR_VAR, lir_op2(w->fn, LIR_ADD, first, lir_op2(w->fn, LIR_MUL, step, low_ci(w, i))));
 }
 
-/* By row groups that draw: a mark of one that has no turn, as the first of a block always has, would stay. */
+/* By row groups that draw: a mark of one that has no turn would stay.  The first of a block has one. */
 static void deal_mark(Low *w, LirVal first, LirVal end)
 {
     LirVal does = low_and(w, draws_here(w), w->s->rows > 1 ? lir_op2(w->fn, LIR_LT, first, end) : 0);

@@ -19,7 +19,8 @@ typedef struct Mask {
 } Mask;
 
 /* A reduction along the row within one phase. Argmax is two of these in consecutive phases; logsumexp is a pair (largest, sum)
- * in one, RED_VAR a triple (sum, squared distances from the mean, count); a pick is a scalar read by one lane and given to all, which is over before any lane writes in place. */
+ * in one, RED_VAR a triple (sum, squared distances from the mean, count); a pick is a scalar read by one lane and given to all, which is over before any lane writes in place.
+ * Like a pick RED_DEAL takes in no elements: the number that a row group's first lane drew, told to all of it. */
 typedef enum { RED_SUM, RED_MAX, RED_MIN, RED_LSE, RED_VAR, RED_PICK, RED_DEAL } RedKind;
 typedef struct Red {
     struct Low *of;      /* whose it is, where that is not the nest being lowered; low_aside.c */
@@ -169,7 +170,7 @@ const RowMem *low_first_stream(const Low *w);  /* all others begin where it does
 void   low_edge_set(Low *w);                   /* of the instance just set */
 LirVal low_edge_count(Low *w, int lanes);      /* i32 edges of so many lanes of the row from w->at on */
 void   low_edge_fix(Low *w, LirVal grp);       /* before the loop over instances, and behind it: for all of a row group's */
-int    low_alike_rows(const Low *w);           /* as many of a block's row groups begin differently from one another */
+int    low_period(const Low *w);               /* instances that are so far apart begin alike */
 int    low_alike(const Low *w);                /* of so many blocks, and every multiple, a row group's rows begin alike */
 LirVal low_edge_load(Low *w, uint32_t load, LirVal inside);    /* of the instance just set, where bool `inside` holds, else zero */
 void   low_edge_begin(Low *w);                 /* the edge is the current vector, */

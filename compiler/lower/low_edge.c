@@ -83,19 +83,17 @@ LirVal low_edge_count(Low *w, int lanes)
     return w->s->split ? lir_op3(w->fn, LIR_SELECT, lir_op2(w->fn, LIR_EQ, w->turn, low_ci(w, 0)), n, low_ci(w, 0)) : n;
 }
 
-/* Rows that are so far apart begin alike, within what their vectors, or lines, are aligned to: those of a row group are to, or, where the groups share operands
- * in shared memory, those of all. */
-static int period(const Low *w) { return w->s->line ? LINE / dt_bytes(w->tir->tensors[low_first_stream(w)->tensor].dt) : w->s->vec; }
+/* Within what their vectors, or lines, are aligned to. */
+int low_period(const Low *w) { return w->s->line ? LINE / dt_bytes(w->tir->tensors[low_first_stream(w)->tensor].dt) : w->s->vec; }
 
-int low_alike_rows(const Low *w)
+/* Those of a row group, or, where the groups share operands in shared memory, of all. */
+int low_alike(const Low *w)
 {
-    int apart = 1;
-    for (int rows = w->s->wkeep == WKEEP_SMEM ? 1 : w->s->rows; rows % 2 == 0 && apart < period(w); rows /= 2)
-        apart *= 2;
-    return apart;
+    int alike = low_period(w);
+    for (int rows = w->s->wkeep == WKEEP_SMEM ? 1 : w->s->rows; rows % 2 == 0 && alike > 1; rows /= 2)
+        alike /= 2;
+    return alike;
 }
-
-int low_alike(const Low *w) { return period(w) / low_alike_rows(w); }
 
 /* The first instance of row group grp of this block stands for all of that group. */
 void low_edge_fix(Low *w, LirVal grp)

@@ -268,15 +268,11 @@ static void skew_turn(Low *w, const Ahead *h, Sent *t, LirVal base, LirVal end, 
  * more in each turn, which the turn's first exchange tells all of its lanes; so there are as many draws as instances, and the last puts zeros there. */
 
 /* Row groups that keep operands of rows that begin anywhere take every so many-th instance. */
-static int classes(const Low *w) { return w->head_fixed ? low_alike(w) * low_alike_rows(w) : 1; }
+static int classes(const Low *w) { return w->head_fixed ? low_period(w) : 1; }
+static LirVal class_of(Low *w) { return classes(w) > 1 ? lir_op2(w->fn, LIR_REM, low_turn_instance(w, 0), low_ci(w, classes(w))) : low_ci(w, 0); }
 
-static LirVal class_of(Low *w)
-{
-    LirVal first = walk_apart(w) ? lir_op2(w->fn, LIR_ADD, w->block, lir_op2(w->fn, LIR_MUL, w->grp, w->blocks)) : w->block;
-    return classes(w) > 1 ? lir_op2(w->fn, LIR_REM, first, low_ci(w, classes(w))) : low_ci(w, 0);
-}
-
-int32_t low_deal_bytes(const Low *w) { return w->s->deal ? DEAL_BYTES * (w->head_fixed ? low_alike_rows(w) : 1) : 0; }
+/* There are a multiple of low_alike() blocks. */
+int32_t low_deal_bytes(const Low *w) { return DEAL_BYTES * (w->head_fixed ? low_period(w) / low_alike(w) : 1); }
 
 /* What follows is worked out where it is used: it is the same for all lanes of a warp, and kept over a turn it would take their registers. */
 static LirVal count_at(Low *w) { return lir_op2(w->fn, LIR_ADD, low_word(w, DT_I64, (LirWord){LIR_W_WORK, 0, 0, 0}), low_mul_i64(w, class_of(w), DEAL_BYTES)); }

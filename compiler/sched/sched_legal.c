@@ -55,6 +55,9 @@ static bool lines_fit(const SchedFacts *f, const Sched *s)
     return s->len == LEN_EXACT && (s->n + tile - 1) / tile * tile >= s->n - sched_slack(s, f->min_elem_bytes);
 }
 
+/* Do row groups of a block meet at barriers of their own only? */
+static bool walks_apart(const Sched *s, const Target *t) { return s->rows == 1 || (s->rows <= 14 && s->lanes % t->warp == 0); }
+
 static const char *align_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {
     if (s->align == ALIGN_SCALAR)
@@ -67,7 +70,7 @@ static const char *align_illegal(const SchedFacts *f, const Sched *s, const Targ
         if (s->lanes * s->cluster < 3 * s->vec - 1)
             return "align=shift wants a lane for each element before and behind a row's vectors";
         bool alike = f->accs || sched_apart(s) || (s->grid == GRID_PERSISTENT && s->wkeep != WKEEP_LOAD);
-        if (s->acc == ACC_MEM || f->scatter || (f->accs && s->cluster > 1) || (alike && (f->axes > 1 || (s->rows > 1 && (s->lanes % t->warp || s->rows > 14)))))
+        if (s->acc == ACC_MEM || f->scatter || (f->accs && s->cluster > 1) || (alike && (f->axes > 1 || !walks_apart(s, t))))
             return "align=shift keeps sums and operands of persistent blocks, and shares operands between row groups, where all rows of a row group begin alike: whole warps, 14 groups or fewer a block, instances of one axis";
         if (s->batch > 1 && (s->rows > 1 || f->axes > 1))
             return "align=shift takes rows together that begin alike: one row group a block, instances of one axis";
@@ -102,9 +105,6 @@ static const char *async_illegal(const SchedFacts *f, const Sched *s, const Targ
 
 /* Can rows be asked for ahead: those in vectors, column tiles that are aligned, and none whose places an index tells? */
 static bool may_ask(const SchedFacts *f, const Sched *s) { return s->align != ALIGN_SCALAR && (!s->split || s->align == ALIGN_VEC) && !f->scatter; }
-
-/* Do row groups of a persistent block meet at barriers of their own only? */
-static bool walks_apart(const Sched *s, const Target *t) { return s->rows == 1 || (s->rows <= 14 && s->lanes % t->warp == 0); }
 
 static const char *across_illegal(const SchedFacts *f, const Sched *s, const Target *t)
 {

@@ -17,8 +17,10 @@ static uint32_t exchange(const RowShared *r, const Sched *s, int i)
         words -= r->walk[i].variances;      /* whose counts are known */
     if (s->grid == GRID_ONESHOT)
         alone = r->walk[i].picks;           /* which the first warp tells */
-    alone += i ? 0 : (uint32_t)s->deal;     /* as is the row that is drawn */
-    words += i ? 0 : (uint32_t)s->deal;
+    if (s->deal && !i) {                    /* as is the row that is drawn */
+        alone++;
+        words++;
+    }
     if (s->aside && !i)
         words += r->aside;
     return ((words - alone) * up(one, 4) + alone * up(1, 4)) * (r->wide ? 8u : 4u) * (uint32_t)s->batch;

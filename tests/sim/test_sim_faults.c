@@ -259,6 +259,15 @@ static void draw_outside(void **state)
     expect(&c, 1, "adds to 4 bytes at 0x40, outside every buffer");
 }
 
+static void mark_outside(void **state)
+{
+    (void)state;
+    SimCase c;
+    begin(&c);
+    case_op(&c, (LirOp){.op = LIR_MARK, .ref = -1, .a = {lir_ci(c.fn, DT_I64, 64), case_i32(&c, 9), lir_op2(c.fn, LIR_EQ, c.tid, case_i32(&c, 3))}});
+    expect(&c, 1, "marks 8 bytes at 0x40, outside every buffer");
+}
+
 static void loops_apart(void **state)
 {
     (void)state;
@@ -393,7 +402,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_after_write), cmocka_unit_test(write_after_read), cmocka_unit_test(double_write),
         cmocka_unit_test(several_readers), cmocka_unit_test(unwritten), cmocka_unit_test(copies), cmocka_unit_test(bounds),
-        cmocka_unit_test(alignment), cmocka_unit_test(divergence), cmocka_unit_test(draw_outside), cmocka_unit_test(loops_apart), cmocka_unit_test(warps_apart), cmocka_unit_test(inboxes), cmocka_unit_test(named_barriers),
+        cmocka_unit_test(alignment), cmocka_unit_test(divergence), cmocka_unit_test(draw_outside), cmocka_unit_test(mark_outside), cmocka_unit_test(loops_apart), cmocka_unit_test(warps_apart), cmocka_unit_test(inboxes), cmocka_unit_test(named_barriers),
         cmocka_unit_test(global_races), cmocka_unit_test(asked),
     };
     return cmocka_run_group_tests_name("sim_faults", tests, NULL, NULL);

@@ -19,13 +19,13 @@ mkdir -p "$OUT"
 # ---- shapes: 20 or more an op: no rows, one, odd lengths, long ones ----
 norm="M=0,N=127 M=1,N=1 M=3,N=2 M=7,N=8 M=5,N=31 M=33,N=127 M=2,N=128 M=9,N=255 M=1,N=1000 M=3,N=1023 M=7,N=1024 M=4,N=2050 M=3,N=3584 M=5,N=4095
  M=33,N=4096 M=2,N=5000 M=3,N=8192 M=2,N=16384 M=2,N=20001 M=2,N=32768 M=1,N=50257 M=2,N=65536 M=2,N=131073 M=300,N=256"
-drawn="M=190,N=65536,T=bf16,W=bf16 M=100,N=131072,T=bf16,W=bf16"        # more rows than the blocks of a launch begin with: the others are drawn
+drawn="M=190,N=65536,T=bf16,W=bf16,inputs=nl M=100,N=131072,T=bf16,W=bf16,inputs=nl"        # more rows than the blocks of a launch begin with: the others are drawn
 gate=$(echo "$norm" | sed 's/N=/F=/g')
 loss=$(echo "$norm" | sed 's/N=/V=/g')
 shapes() {
   case ${1%:*} in
-    rms_norm) for s in $norm; do echo "$s,inputs=nlzi"; done; for s in M=7,N=127 M=3,N=4096; do echo "$s,offset=1,inputs=nz"; done; for s in $drawn; do echo "$s,inputs=nl"; done ;;
-    layer_norm) for s in $norm; do echo "$s,inputs=nlzi"; done; for s in $drawn; do echo "$s,inputs=nl"; done ;;
+    rms_norm) for s in $norm; do echo "$s,inputs=nlzi"; done; for s in M=7,N=127 M=3,N=4096; do echo "$s,offset=1,inputs=nz"; done; echo "$drawn" ;;
+    layer_norm) for s in $norm; do echo "$s,inputs=nlzi"; done; echo "$drawn" ;;
     swiglu) for s in $gate; do echo "$s,inputs=nlzi"; done; echo M=7,F=127,gate_mul=0.5,down_mul=2 M=3,F=4096,gate_mul=0.5,down_mul=2 ;;
     geglu) for s in $gate; do echo "$s,inputs=nlzi"; done ;;
     kl_div) for s in $loss; do echo "$s,inputs=ntzi"; done ;;
